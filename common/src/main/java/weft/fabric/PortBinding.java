@@ -1,0 +1,19 @@
+package weft.fabric;
+
+import org.jspecify.annotations.Nullable;
+
+/// Where a NIC is plugged in: MAC → host, for every switch of the fabric.
+///
+/// @param port unique: `<vm>-<index>`
+/// @param ipv4 the address given to the guest, with prefix length: `10.0.0.5/24`
+/// @param host frames for the MAC go there; null while the VM is stopped
+/// @param next during a move: peers accept the MAC as a source from here too
+/// @param epoch the VM's epoch at the last change of `host`
+public record PortBinding(
+        String port,
+        String network,
+        MacAddress mac,
+        String ipv4,
+        @Nullable NodeId host,
+        @Nullable NodeId next,
+        long epoch) {}

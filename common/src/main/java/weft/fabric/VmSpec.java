@@ -1,0 +1,35 @@
+package weft.fabric;
+
+import java.util.List;
+import java.util.UUID;
+
+/// What a person wants of a VM.
+///
+/// @param id for ever; names may be reused
+/// @param image the image it was made from; kernel and initrd come from its volumes
+/// @param disks volume names, first is the root disk
+/// @param ports ids of [PortBinding]s, one per NIC
+/// @param resets raised by one for each `weft vm reset`; the agent restarts the guest when it lags
+/// @param generation raised by one with each change of the spec
+public record VmSpec(
+        String name,
+        UUID id,
+        String image,
+        long memoryBytes,
+        List<String> disks,
+        List<String> ports,
+        Power power,
+        long resets,
+        long generation) {
+    /// The wanted state.
+    public enum Power {
+        RUNNING,
+        STOPPED
+    }
+
+    public VmSpec {
+        FabricName.check("VM", name);
+        disks = List.copyOf(disks);
+        ports = List.copyOf(ports);
+    }
+}
