@@ -1,5 +1,6 @@
 /// The truth that processes share: compare-and-set records, watches, presence.
-/// [weft.coordination.FabricStore] is the interface; `weft.coordination.zookeeper` is the only room that sees ZooKeeper.
+/// [weft.coordination.FabricStore] is the interface; `weft.coordination.zookeeper` is the only room
+/// that sees ZooKeeper.
 @NullMarked
 package weft.coordination;
 

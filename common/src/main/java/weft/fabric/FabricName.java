@@ -19,7 +19,10 @@ public final class FabricName {
         if (name.length() > LENGTH_MAX || !LEGAL.matcher(name).matches()) {
             throw new IllegalArgumentException(
                     "%s name '%s' is not usable: 1 to %d lower-case letters, digits and hyphens, starting with a letter and not ending with a hyphen"
-                            .formatted(noun, name.length() > 80 ? name.substring(0, 80) + "…" : name, LENGTH_MAX));
+                            .formatted(
+                                    noun,
+                                    name.length() > 80 ? name.substring(0, 80) + "…" : name,
+                                    LENGTH_MAX));
         }
         return name;
     }

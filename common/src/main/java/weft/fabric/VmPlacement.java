@@ -2,7 +2,8 @@ package weft.fabric;
 
 import org.jspecify.annotations.Nullable;
 
-/// Who runs a VM: changed only by compare-and-set. At most one host runs it: the owner, in this epoch.
+/// Who runs a VM: changed only by compare-and-set. At most one host runs it: the owner, in this
+/// epoch.
 ///
 /// @param host where control wants it; null until placed
 /// @param owner who claimed it and may run it; null while nobody does

@@ -9,7 +9,7 @@ import java.util.List;
 /// @param access READ_ONLY volumes (images) are never written again and may be cloned
 /// @param layers layer ids, top (= `id`) first, then what unmapped blocks are read from; at most 32
 /// @param placementRoot the id whose hash places the chunks: all layers of one image at one offset
-///     share a placement group
+///   share a placement group
 public record Volume(
         VolumeId id,
         String name,

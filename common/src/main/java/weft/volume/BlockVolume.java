@@ -5,13 +5,13 @@ import java.util.concurrent.CompletableFuture;
 
 /// A virtual disk as its users see it: VM disks, the NBD server, image import.
 ///
-/// All operations are asynchronous, may run in parallel and may complete in any order, on any thread;
-/// a completion must not block. A write is durable on all in-sync replicas when its future completes,
-/// so [#flush()] only orders. Offsets and lengths are in bytes and need no alignment.
+/// All operations are asynchronous, may run in parallel and may complete in any order, on any
+/// thread; a completion must not block. A write is durable on all in-sync replicas when its future
+/// completes, so [#flush()] only orders. Offsets and lengths are in bytes and need no alignment.
 ///
-/// Expected failures complete the future with a [VolumeException]: its reason tells fencing from the
-/// end of the disk from a full pool. A fenced or unreachable volume is never an I/O error to a guest:
-/// the caller freezes.
+/// Expected failures complete the future with a [VolumeException]: its reason tells fencing from
+/// the end of the disk from a full pool. A fenced or unreachable volume is never an I/O error to a
+/// guest: the caller freezes.
 public interface BlockVolume extends AutoCloseable {
     /// Size in bytes; constant while open. (Resizing comes as a new value here and an event.)
     long sizeBytes();
@@ -19,8 +19,8 @@ public interface BlockVolume extends AutoCloseable {
     /// Whether writes are refused.
     boolean isReadOnly();
 
-    /// Fills `destination` from its position to its limit with the bytes at `offsetBytes`. The buffer
-    /// belongs to the volume until the future completes; position is then at the limit.
+    /// Fills `destination` from its position to its limit with the bytes at `offsetBytes`. The
+    /// buffer belongs to the volume until the future completes; position is then at the limit.
     CompletableFuture<Void> read(long offsetBytes, ByteBuffer destination);
 
     /// Writes `source` from its position to its limit. The buffer belongs to the volume until the
@@ -31,8 +31,8 @@ public interface BlockVolume extends AutoCloseable {
     /// `lengthBytes` may be as large as the disk: no buffer of that size is made.
     CompletableFuture<Void> writeZeroes(long offsetBytes, long lengthBytes);
 
-    /// Gives the range's space back; it reads as zeroes afterwards (whole blocks only; the rest of the
-    /// range is left as it is).
+    /// Gives the range's space back; it reads as zeroes afterwards (whole blocks only; the rest of
+    /// the range is left as it is).
     CompletableFuture<Void> discard(long offsetBytes, long lengthBytes);
 
     /// Completes when every write completed before the call is durable.
