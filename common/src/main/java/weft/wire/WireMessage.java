@@ -1,0 +1,4 @@
+package weft.wire;
+
+/// What travels between processes: an immutable record of some [MessageFamily].
+public interface WireMessage {}
