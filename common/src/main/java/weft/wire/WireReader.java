@@ -9,8 +9,8 @@ import java.nio.charset.StandardCharsets;
 public final class WireReader {
     private final ByteBuffer in;
 
-    /// @param bytes the message, from position to limit; slices of it are handed out, so it must not
-    ///     be reused
+    /// @param bytes the message, from position to limit; slices of it are handed out, so it must
+    ///   not be reused
     public WireReader(ByteBuffer bytes) {
         in = bytes.slice().order(ByteOrder.BIG_ENDIAN);
     }
@@ -83,10 +83,7 @@ public final class WireReader {
     /// @param lengthBytesMax the longest legal one, in UTF-8 bytes
     public String readString(int lengthBytesMax) throws MalformedMessage {
         try {
-            return StandardCharsets.UTF_8
-                    .newDecoder()
-                    .decode(readBytes(lengthBytesMax))
-                    .toString();
+            return StandardCharsets.UTF_8.newDecoder().decode(readBytes(lengthBytesMax)).toString();
         } catch (CharacterCodingException e) {
             throw new MalformedMessage("a string that is not UTF-8");
         }
@@ -106,8 +103,7 @@ public final class WireReader {
 
     private void need(int count) throws MalformedMessage {
         if (in.remaining() < count) {
-            throw new MalformedMessage(
-                    "%d bytes needed, %d left".formatted(count, in.remaining()));
+            throw new MalformedMessage("%d bytes needed, %d left".formatted(count, in.remaining()));
         }
     }
 }
