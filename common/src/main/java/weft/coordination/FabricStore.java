@@ -28,9 +28,6 @@ public interface FabricStore extends AutoCloseable {
         /// Expects that there is no such record.
         record Create(String path, byte[] data) implements Change {}
 
-        /// Expects that there is no such record; it goes when this process's session does.
-        record CreateEphemeral(String path, byte[] data) implements Change {}
-
         /// Replaces the record.
         record Set(String path, byte[] data, int version) implements Change {}
 
@@ -64,10 +61,23 @@ public interface FabricStore extends AutoCloseable {
     /// must not block.
     AutoCloseable watch(String root, Consumer<List<Entry>> listener) throws IOException;
 
-    /// When this process's session was last known to be alive, on [weft.runtime.Clock]'s scale: the
-    /// sent time of the last answered ping. Ephemeral records live at least a session timeout
-    /// longer.
-    long lastAliveNanos();
+    /// Keeps a record in place for as long as this process is alive: it goes when the session does, and
+    /// is made again when the session comes back. A record left by an earlier process is replaced.
+    AutoCloseable announce(String path, byte[] data) throws IOException;
+
+    /// Takes part in the election for a seat of which one process at a time is the holder.
+    Seat standForSeat(String path, String candidate) throws IOException;
+
+    /// A seat of one: holding it is a hint, never a fence (a paused process still believes it). What a
+    /// holder does must be safe when two believe it.
+    interface Seat extends AutoCloseable {
+        /// Whether this process is believed to hold the seat now.
+        boolean isHeld();
+
+        /// Leaves the election.
+        @Override
+        void close();
+    }
 
     /// Ends the session: ephemeral records go at once.
     @Override

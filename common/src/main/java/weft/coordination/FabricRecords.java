@@ -1,0 +1,120 @@
+package weft.coordination;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
+import weft.coordination.FabricStore.Change;
+import weft.coordination.FabricStore.Outcome;
+import weft.fabric.FabricJson;
+import weft.fabric.VolumeId;
+
+/// Typed access to the store: nouns in and out, and the loop around compare-and-set.
+public final class FabricRecords {
+    private static final int ATTEMPTS_MAX = 16;
+
+    private final FabricStore store;
+
+    public FabricRecords(FabricStore store) {
+        this.store = store;
+    }
+
+    /// A noun and the version that a change of it expects.
+    public record Found<T>(T noun, int version) {}
+
+    /// The store below.
+    public FabricStore store() {
+        return store;
+    }
+
+    /// The noun at the path, as the ensemble's leader has it.
+    public <T> Optional<Found<T>> find(String path, Class<T> type) throws IOException {
+        Optional<FabricStore.Versioned> versioned = store.read(path);
+        if (versioned.isEmpty()) {
+            return Optional.empty();
+        }
+        T noun = FabricJson.read(versioned.get().data(), type);
+        return Optional.of(new Found<>(noun, versioned.get().version()));
+    }
+
+    /// Makes a record; false if there is one.
+    public boolean create(String path, Object noun) throws IOException {
+        return store.commit(List.of(creation(path, noun))) instanceof Outcome.Committed;
+    }
+
+    /// The change that makes a record, for a larger commit.
+    public static Change.Create creation(String path, Object noun) {
+        return new Change.Create(path, FabricJson.write(noun));
+    }
+
+    /// The change that replaces a record, for a larger commit.
+    public static Change.Set replacement(String path, Object noun, int version) {
+        return new Change.Set(path, FabricJson.write(noun), version);
+    }
+
+    /// Reads, changes and writes until nobody else was in between. `next` is called again with the new
+    /// value after a conflict; it may return the same object to leave the record as it is.
+    ///
+    /// @return the record as it is now; empty if there is none
+    /// @throws IOException also if it was never free within a bounded number of attempts
+    public <T> Optional<T> update(String path, Class<T> type, UnaryOperator<T> next)
+            throws IOException {
+        for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+            Optional<Found<T>> found = find(path, type);
+            if (found.isEmpty()) {
+                return Optional.empty();
+            }
+            T now = found.get().noun();
+            T wanted = next.apply(now);
+            if (wanted == now
+                    || store.commit(
+                                    List.of(
+                                            replacement(path, wanted, found.get().version())))
+                            instanceof Outcome.Committed) {
+                return Optional.of(wanted);
+            }
+        }
+        throw new IOException(path + " is changed all the time by others; try again");
+    }
+
+    /// Removes the record whatever its version; false if there was none.
+    public boolean delete(String path) throws IOException {
+        for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+            Optional<FabricStore.Versioned> versioned = store.read(path);
+            if (versioned.isEmpty()) {
+                return false;
+            }
+            if (store.commit(
+                            List.of(
+                                    new Change.Delete(path, versioned.get().version())))
+                    instanceof Outcome.Committed) {
+                return true;
+            }
+        }
+        throw new IOException(path + " is changed all the time by others; try again");
+    }
+
+    /// The next volume id is kept in this record; ids are never used twice.
+    public record VolumeIds(long next) {}
+
+    /// Takes a volume id that nobody had or will have.
+    public VolumeId takeVolumeId() throws IOException {
+        for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+            Optional<Found<VolumeIds>> found = find(FabricPaths.VOLUME_IDS, VolumeIds.class);
+            long id = found.map(ids -> ids.noun().next()).orElse(1L);
+            Change change =
+                    found.<Change>map(
+                                    ids ->
+                                            replacement(
+                                                    FabricPaths.VOLUME_IDS,
+                                                    new VolumeIds(id + 1),
+                                                    ids.version()))
+                            .orElseGet(
+                                    () -> creation(FabricPaths.VOLUME_IDS, new VolumeIds(id + 1)));
+            if (store.commit(List.of(change)) instanceof Outcome.Committed) {
+                return new VolumeId(id);
+            }
+        }
+        throw new IOException("no volume id could be taken: too many others do the same; try again");
+    }
+}

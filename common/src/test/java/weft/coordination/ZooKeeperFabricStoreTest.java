@@ -1,0 +1,152 @@
+package weft.coordination;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import weft.coordination.FabricStore.Change;
+import weft.coordination.FabricStore.Outcome;
+import weft.coordination.zookeeper.EmbeddedZooKeeper;
+import weft.coordination.zookeeper.ZooKeeperFabricStore;
+import weft.fabric.FabricImage;
+import weft.fabric.Network;
+
+class ZooKeeperFabricStoreTest {
+    private static final Duration TIMEOUT = Duration.ofSeconds(10);
+
+    @TempDir Path folder;
+    private EmbeddedZooKeeper server;
+    private ZooKeeperFabricStore store;
+
+    @BeforeEach
+    void start() throws IOException {
+        server = EmbeddedZooKeeper.start(folder, "127.0.0.1", 0);
+        store = ZooKeeperFabricStore.connect(server.connectString(), TIMEOUT);
+    }
+
+    @AfterEach
+    void stop() {
+        store.close();
+        server.close();
+    }
+
+    @Test
+    void ofTwoChangesFromOneVersionOneWins() throws IOException {
+        store.commit(List.of(new Change.Create("/weft/vms/web1", new byte[] {1})));
+        int version = store.read("/weft/vms/web1").orElseThrow().version();
+        assertInstanceOf(
+                Outcome.Committed.class,
+                store.commit(List.of(new Change.Set("/weft/vms/web1", new byte[] {2}, version))));
+        assertEquals(
+                new Outcome.Conflict("/weft/vms/web1"),
+                store.commit(List.of(new Change.Set("/weft/vms/web1", new byte[] {3}, version))));
+        assertArrayEquals(new byte[] {2}, store.read("/weft/vms/web1").orElseThrow().data());
+    }
+
+    @Test
+    void aCommitChangesAllOrNothingAndNamesTheConflict() throws IOException {
+        store.commit(List.of(new Change.Create("/weft/vms/a", new byte[] {1})));
+        var outcome =
+                store.commit(
+                        List.of(
+                                new Change.Create("/weft/vms/b", new byte[] {1}),
+                                new Change.Create("/weft/vms/a", new byte[] {2})));
+        assertEquals(new Outcome.Conflict("/weft/vms/a"), outcome);
+        assertTrue(store.read("/weft/vms/b").isEmpty());
+    }
+
+    @Test
+    void volumeIdsAreNeverGivenTwice() throws IOException {
+        var records = new FabricRecords(store);
+        assertEquals(1, records.takeVolumeId().value());
+        assertEquals(2, records.takeVolumeId().value());
+    }
+
+    @Test
+    void aWatcherShowsWhatOthersChange() throws Exception {
+        var records = new FabricRecords(store);
+        records.create(FabricPaths.network("blue"), new Network("blue", 10, 4106, "10.0.0.0/24"));
+        try (var watcher = FabricWatcher.start(store)) {
+            assertTrue(watcher.image().networks().containsKey("blue"));
+            var images = new LinkedBlockingQueue<FabricImage>();
+            watcher.onChange(images::add);
+            records.create(
+                    FabricPaths.network("red"), new Network("red", 20, 4116, "10.0.0.0/24"));
+            awaitImage(images, image -> image.networks().containsKey("red"));
+            records.delete(FabricPaths.network("red"));
+            awaitImage(images, image -> !image.networks().containsKey("red"));
+        }
+    }
+
+    @Test
+    void whatWasWrittenSurvivesARestartOfTheServerAndWatchesGoOn() throws Exception {
+        var records = new FabricRecords(store);
+        try (var watcher = FabricWatcher.start(store)) {
+            records.create(
+                    FabricPaths.network("blue"), new Network("blue", 10, 4106, "10.0.0.0/24"));
+            String address = server.connectString();
+            server.close();
+            server =
+                    EmbeddedZooKeeper.start(
+                            folder,
+                            "127.0.0.1",
+                            Integer.parseInt(address.substring(address.lastIndexOf(':') + 1)));
+            var images = new LinkedBlockingQueue<FabricImage>();
+            watcher.onChange(images::add);
+            records.create(
+                    FabricPaths.network("red"), new Network("red", 20, 4116, "10.0.0.0/24"));
+            awaitImage(
+                    images,
+                    image ->
+                            image.networks().containsKey("red")
+                                    && image.networks().containsKey("blue"));
+        }
+    }
+
+    @Test
+    void anAnnouncedRecordGoesWithItsProcess() throws Exception {
+        var other = ZooKeeperFabricStore.connect(server.connectString(), TIMEOUT);
+        var _ = other.announce("/weft/presence/host/h1", new byte[] {7});
+        assertTrue(store.read("/weft/presence/host/h1").isPresent());
+        other.close();
+        assertFalse(store.read("/weft/presence/host/h1").isPresent());
+    }
+
+    @Test
+    void noServerIsAClearError() {
+        var failure =
+                org.junit.jupiter.api.Assertions.assertThrows(
+                        IOException.class,
+                        () ->
+                                ZooKeeperFabricStore.connect(
+                                        "127.0.0.1:1", Duration.ofMillis(300)));
+        assertTrue(failure.toString().contains("127.0.0.1:1"));
+    }
+
+    private static void awaitImage(
+            LinkedBlockingQueue<FabricImage> images, Predicate<FabricImage> wanted)
+            throws InterruptedException {
+        while (true) {
+            FabricImage image = images.poll(TIMEOUT.toMillis(), TimeUnit.MILLISECONDS);
+            if (image == null) {
+                throw new AssertionError("no such image within " + TIMEOUT);
+            }
+            if (wanted.test(image)) {
+                return;
+            }
+        }
+    }
+}
