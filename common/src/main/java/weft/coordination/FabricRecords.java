@@ -1,13 +1,14 @@
 package weft.coordination;
 
-import java.io.IOException;
-import java.util.List;
-import java.util.Optional;
-import java.util.function.UnaryOperator;
 import weft.coordination.FabricStore.Change;
 import weft.coordination.FabricStore.Outcome;
 import weft.fabric.FabricJson;
 import weft.fabric.VolumeId;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
 
 /// Typed access to the store: nouns in and out, and the loop around compare-and-set.
 public final class FabricRecords {
@@ -52,8 +53,8 @@ public final class FabricRecords {
         return new Change.Set(path, FabricJson.write(noun), version);
     }
 
-    /// Reads, changes and writes until nobody else was in between. `next` is called again with the new
-    /// value after a conflict; it may return the same object to leave the record as it is.
+    /// Reads, changes and writes until nobody else was in between. `next` is called again with the
+    /// new value after a conflict; it may return the same object to leave the record as it is.
     ///
     /// @return the record as it is now; empty if there is none
     /// @throws IOException also if it was never free within a bounded number of attempts
@@ -67,9 +68,7 @@ public final class FabricRecords {
             T now = found.get().noun();
             T wanted = next.apply(now);
             if (wanted == now
-                    || store.commit(
-                                    List.of(
-                                            replacement(path, wanted, found.get().version())))
+                    || store.commit(List.of(replacement(path, wanted, found.get().version())))
                             instanceof Outcome.Committed) {
                 return Optional.of(wanted);
             }
@@ -84,9 +83,7 @@ public final class FabricRecords {
             if (versioned.isEmpty()) {
                 return false;
             }
-            if (store.commit(
-                            List.of(
-                                    new Change.Delete(path, versioned.get().version())))
+            if (store.commit(List.of(new Change.Delete(path, versioned.get().version())))
                     instanceof Outcome.Committed) {
                 return true;
             }
@@ -103,18 +100,18 @@ public final class FabricRecords {
             Optional<Found<VolumeIds>> found = find(FabricPaths.VOLUME_IDS, VolumeIds.class);
             long id = found.map(ids -> ids.noun().next()).orElse(1L);
             Change change =
-                    found.<Change>map(
-                                    ids ->
-                                            replacement(
-                                                    FabricPaths.VOLUME_IDS,
-                                                    new VolumeIds(id + 1),
-                                                    ids.version()))
+                    found.<Change>map(ids ->
+                                    replacement(
+                                            FabricPaths.VOLUME_IDS,
+                                            new VolumeIds(id + 1),
+                                            ids.version()))
                             .orElseGet(
                                     () -> creation(FabricPaths.VOLUME_IDS, new VolumeIds(id + 1)));
             if (store.commit(List.of(change)) instanceof Outcome.Committed) {
                 return new VolumeId(id);
             }
         }
-        throw new IOException("no volume id could be taken: too many others do the same; try again");
+        throw new IOException(
+                "no volume id could be taken: too many others do the same; try again");
     }
 }

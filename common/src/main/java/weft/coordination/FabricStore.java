@@ -61,15 +61,16 @@ public interface FabricStore extends AutoCloseable {
     /// must not block.
     AutoCloseable watch(String root, Consumer<List<Entry>> listener) throws IOException;
 
-    /// Keeps a record in place for as long as this process is alive: it goes when the session does, and
-    /// is made again when the session comes back. A record left by an earlier process is replaced.
+    /// Keeps a record in place for as long as this process is alive: it goes when the session does,
+    /// and is made again when the session comes back. A record left by an earlier process is
+    /// replaced.
     AutoCloseable announce(String path, byte[] data) throws IOException;
 
     /// Takes part in the election for a seat of which one process at a time is the holder.
     Seat standForSeat(String path, String candidate) throws IOException;
 
-    /// A seat of one: holding it is a hint, never a fence (a paused process still believes it). What a
-    /// holder does must be safe when two believe it.
+    /// A seat of one: holding it is a hint, never a fence (a paused process still believes it).
+    /// What a holder does must be safe when two believe it.
     interface Seat extends AutoCloseable {
         /// Whether this process is believed to hold the seat now.
         boolean isHeld();

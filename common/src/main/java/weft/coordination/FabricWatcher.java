@@ -1,16 +1,8 @@
 package weft.coordination;
 
-import java.io.IOException;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.Optional;
-import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
-import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+
 import weft.fabric.Attachment;
 import weft.fabric.Cluster;
 import weft.fabric.Export;
@@ -26,11 +18,21 @@ import weft.fabric.VmSpec;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 
-/// Keeps a [FabricImage] up to date: one recursive watch per kind of record, so that placement groups,
-/// which change most, are not sent to those who do not need them.
+import java.io.IOException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+
+/// Keeps a [FabricImage] up to date: one recursive watch per kind of record, so that placement
+/// groups, which change most, are not sent to those who do not need them.
 ///
-/// Listeners are called with each new image on the store's threads, one at a time; they hand it to their
-/// own loop.
+/// Listeners are called with each new image on the store's threads, one at a time; they hand it to
+/// their own loop.
 public final class FabricWatcher implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(FabricWatcher.class);
 

@@ -3,8 +3,8 @@ package weft.fabric;
 import java.util.Map;
 import java.util.Optional;
 
-/// An immutable picture of the fabric's records, replaced as a whole; everyone reads it without a lock.
-/// Placement groups are not in it: clients learn configurations from refusals.
+/// An immutable picture of the fabric's records, replaced as a whole; everyone reads it without a
+/// lock. Placement groups are not in it: clients learn configurations from refusals.
 ///
 /// Keys are names, except attachments (volume id) and presences (`<role>/<node>`).
 public record FabricImage(

@@ -23,8 +23,8 @@ public record Migration(
         long downtimeMillis,
         long totalMillis,
         String detail) {
-    /// REQUESTED → PREPARED (by the destination) → COPYING → SWITCHING → DONE, or FAILED from any of
-    /// them; CANCELLED before SWITCHING.
+    /// REQUESTED → PREPARED (by the destination) → COPYING → SWITCHING → DONE, or FAILED from any
+    /// of them; CANCELLED before SWITCHING.
     public enum Phase {
         REQUESTED,
         PREPARED,

@@ -3,8 +3,8 @@ package weft.fabric;
 import java.util.List;
 import java.util.UUID;
 
-/// A process that is alive, as an ephemeral record. Addresses are `host:port`, as others reach them;
-/// empty where the role has none.
+/// A process that is alive, as an ephemeral record. Addresses are `host:port`, as others reach
+/// them; empty where the role has none.
 ///
 /// @param incarnation changes with every start of the process
 /// @param address where it takes Weft's own connections

@@ -6,6 +6,18 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import weft.coordination.FabricStore.Change;
+import weft.coordination.FabricStore.Outcome;
+import weft.coordination.zookeeper.EmbeddedZooKeeper;
+import weft.coordination.zookeeper.ZooKeeperFabricStore;
+import weft.fabric.FabricImage;
+import weft.fabric.Network;
+
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -13,16 +25,6 @@ import java.util.List;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import weft.coordination.FabricStore.Change;
-import weft.coordination.FabricStore.Outcome;
-import weft.coordination.zookeeper.EmbeddedZooKeeper;
-import weft.coordination.zookeeper.ZooKeeperFabricStore;
-import weft.fabric.FabricImage;
-import weft.fabric.Network;
 
 class ZooKeeperFabricStoreTest {
     private static final Duration TIMEOUT = Duration.ofSeconds(10);
@@ -83,8 +85,7 @@ class ZooKeeperFabricStoreTest {
             assertTrue(watcher.image().networks().containsKey("blue"));
             var images = new LinkedBlockingQueue<FabricImage>();
             watcher.onChange(images::add);
-            records.create(
-                    FabricPaths.network("red"), new Network("red", 20, 4116, "10.0.0.0/24"));
+            records.create(FabricPaths.network("red"), new Network("red", 20, 4116, "10.0.0.0/24"));
             awaitImage(images, image -> image.networks().containsKey("red"));
             records.delete(FabricPaths.network("red"));
             awaitImage(images, image -> !image.networks().containsKey("red"));
@@ -106,8 +107,7 @@ class ZooKeeperFabricStoreTest {
                             Integer.parseInt(address.substring(address.lastIndexOf(':') + 1)));
             var images = new LinkedBlockingQueue<FabricImage>();
             watcher.onChange(images::add);
-            records.create(
-                    FabricPaths.network("red"), new Network("red", 20, 4116, "10.0.0.0/24"));
+            records.create(FabricPaths.network("red"), new Network("red", 20, 4116, "10.0.0.0/24"));
             awaitImage(
                     images,
                     image ->
@@ -130,9 +130,7 @@ class ZooKeeperFabricStoreTest {
         var failure =
                 org.junit.jupiter.api.Assertions.assertThrows(
                         IOException.class,
-                        () ->
-                                ZooKeeperFabricStore.connect(
-                                        "127.0.0.1:1", Duration.ofMillis(300)));
+                        () -> ZooKeeperFabricStore.connect("127.0.0.1:1", Duration.ofMillis(300)));
         assertTrue(failure.toString().contains("127.0.0.1:1"));
     }
 

@@ -1,14 +1,15 @@
 package weft.coordination.zookeeper;
 
+import org.apache.zookeeper.server.embedded.ExitHandler;
+import org.apache.zookeeper.server.embedded.ZooKeeperServerEmbedded;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Properties;
-import org.apache.zookeeper.server.embedded.ExitHandler;
-import org.apache.zookeeper.server.embedded.ZooKeeperServerEmbedded;
 
-/// A ZooKeeper server in this process, for fabrics of one machine. Its folder survives restarts; every
-/// change is forced to disk before it is answered.
+/// A ZooKeeper server in this process, for fabrics of one machine. Its folder survives restarts;
+/// every change is forced to disk before it is answered.
 public final class EmbeddedZooKeeper implements AutoCloseable {
     private final ZooKeeperServerEmbedded server;
     private final String connectString;
@@ -23,7 +24,8 @@ public final class EmbeddedZooKeeper implements AutoCloseable {
     /// @param folder where its state is; made if missing
     /// @param address the address to listen on
     /// @param port the port, or 0 for a free one
-    public static EmbeddedZooKeeper start(Path folder, String address, int port) throws IOException {
+    public static EmbeddedZooKeeper start(Path folder, String address, int port)
+            throws IOException {
         Files.createDirectories(folder);
         var settings = new Properties();
         settings.setProperty("clientPortAddress", address);

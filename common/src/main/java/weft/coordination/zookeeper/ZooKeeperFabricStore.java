@@ -1,13 +1,5 @@
 package weft.coordination.zookeeper;
 
-import java.io.IOException;
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Optional;
-import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.TimeUnit;
-import java.util.function.Consumer;
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.curator.framework.CuratorFrameworkFactory;
 import org.apache.curator.framework.api.transaction.CuratorOp;
@@ -23,7 +15,17 @@ import org.apache.zookeeper.data.Stat;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+
 import weft.coordination.FabricStore;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 
 /// The store on a ZooKeeper ensemble. One session a process.
 public final class ZooKeeperFabricStore implements FabricStore {
@@ -52,7 +54,8 @@ public final class ZooKeeperFabricStore implements FabricStore {
                 CuratorFrameworkFactory.builder()
                         .connectString(connectString)
                         .sessionTimeoutMs((int) SESSION_TIMEOUT.toMillis())
-                        .connectionTimeoutMs((int) Math.min(timeout.toMillis(), SESSION_TIMEOUT.toMillis()))
+                        .connectionTimeoutMs(
+                                (int) Math.min(timeout.toMillis(), SESSION_TIMEOUT.toMillis()))
                         .retryPolicy(new BoundedExponentialBackoffRetry(50, 1000, RETRIES_MAX))
                         .build();
         curator.start();
@@ -155,8 +158,7 @@ public final class ZooKeeperFabricStore implements FabricStore {
             for (int i = 0; i < results.size() && i < changes.size(); i++) {
                 if (results.get(i) instanceof org.apache.zookeeper.OpResult.ErrorResult error
                         && error.getErr() != KeeperException.Code.OK.intValue()
-                        && error.getErr()
-                                != KeeperException.Code.RUNTIMEINCONSISTENCY.intValue()) {
+                        && error.getErr() != KeeperException.Code.RUNTIMEINCONSISTENCY.intValue()) {
                     return changes.get(i).path();
                 }
             }
@@ -181,8 +183,8 @@ public final class ZooKeeperFabricStore implements FabricStore {
                 });
     }
 
-    /// Collects the initial records into one call, then passes changes on one by one. Curator calls it
-    /// from one thread at a time.
+    /// Collects the initial records into one call, then passes changes on one by one. Curator calls
+    /// it from one thread at a time.
     private static final class CacheListener implements CuratorCacheListener {
         private final Consumer<List<Entry>> listener;
         private @Nullable List<Entry> initial = new ArrayList<>();
@@ -192,7 +194,8 @@ public final class ZooKeeperFabricStore implements FabricStore {
         }
 
         @Override
-        public synchronized void event(Type type, @Nullable ChildData before, @Nullable ChildData after) {
+        public synchronized void event(
+                Type type, @Nullable ChildData before, @Nullable ChildData after) {
             Entry entry;
             if (after != null) {
                 entry = new Entry(after.getPath(), after.getData(), after.getStat().getVersion());
