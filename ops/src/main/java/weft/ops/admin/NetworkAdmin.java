@@ -1,0 +1,89 @@
+package weft.ops.admin;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+import weft.coordination.FabricPaths;
+import weft.coordination.FabricRecords;
+import weft.coordination.FabricStore.Change;
+import weft.coordination.FabricStore.Outcome;
+import weft.fabric.FabricImage;
+import weft.fabric.Network;
+
+/// Virtual networks: create, delete.
+public final class NetworkAdmin {
+    /// VNIs of networks are this plus the VLAN id: one network a VLAN id for now.
+    private static final int VNI_BASE = 4096;
+
+    private static final String SUBNET_DEFAULT = "10.0.0.0/24";
+
+    private final FabricRecords records;
+
+    public NetworkAdmin(FabricRecords records) {
+        this.records = records;
+    }
+
+    /// Makes a network.
+    ///
+    /// @param subnet where NICs get addresses from; networks are isolated, so all may use the same
+    public Network create(FabricImage image, String name, int vlan, Optional<String> subnet)
+            throws IOException {
+        Names.check("network", name);
+        if (vlan < 1 || vlan > 4094) {
+            throw Refusal.badRequest("VLAN id %d is not in 1..4094", vlan);
+        }
+        if (image.networks().containsKey(name)) {
+            throw Refusal.state("network '%s' exists already: choose another name", name);
+        }
+        for (Network other : image.networks().values()) {
+            if (other.vlan() == vlan) {
+                throw Refusal.state(
+                        "VLAN %d is network '%s' already: choose another id", vlan, other.name());
+            }
+        }
+        var network =
+                new Network(
+                        name,
+                        vlan,
+                        VNI_BASE + vlan,
+                        Ipv4Subnet.parse(subnet.orElse(SUBNET_DEFAULT)).toString());
+        if (!records.create(FabricPaths.network(name), network)) {
+            throw Refusal.state("network '%s' exists already: choose another name", name);
+        }
+        return network;
+    }
+
+    /// Removes a network that no NIC is plugged into.
+    public void delete(FabricImage image, String name) throws IOException {
+        find(image, name);
+        for (var port : image.ports().values()) {
+            if (port.network().equals(name)) {
+                throw Refusal.state(
+                        "network '%s' is in use by port '%s': delete its VM first",
+                        name, port.port());
+            }
+        }
+        var found = records.store().read(FabricPaths.network(name));
+        if (found.isEmpty()
+                || records.store()
+                                .commit(
+                                        List.of(
+                                                new Change.Delete(
+                                                        FabricPaths.network(name),
+                                                        found.get().version())))
+                        instanceof Outcome.Conflict) {
+            throw Refusal.state("network '%s' was changed by someone else meanwhile: try again", name);
+        }
+    }
+
+    /// The network of that name.
+    public static Network find(FabricImage image, String name) {
+        Network network = image.networks().get(name);
+        if (network == null) {
+            throw Refusal.badRequest(
+                    "there is no network '%s'%s",
+                    name, Names.suggestion(name, image.networks().keySet()));
+        }
+        return network;
+    }
+}

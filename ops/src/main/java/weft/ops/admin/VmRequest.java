@@ -1,0 +1,27 @@
+package weft.ops.admin;
+
+import java.util.List;
+import java.util.Optional;
+import weft.fabric.MacAddress;
+import weft.fabric.NodeId;
+import weft.fabric.VmSpec;
+
+/// What a person asks for with `weft vm create`.
+///
+/// @param nics one per NIC, in order
+/// @param host where to run it; empty lets control choose
+public record VmRequest(
+        String name,
+        String image,
+        long memoryBytes,
+        long diskBytes,
+        List<Nic> nics,
+        Optional<NodeId> host,
+        VmSpec.Power power) {
+    /// A NIC and what of it is not left to us.
+    public record Nic(String network, Optional<MacAddress> mac, Optional<String> ipv4) {}
+
+    public VmRequest {
+        nics = List.copyOf(nics);
+    }
+}
