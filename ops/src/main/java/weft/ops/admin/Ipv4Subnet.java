@@ -72,7 +72,10 @@ record Ipv4Subnet(long address, int prefixLength) {
     private static String text(long address) {
         return "%d.%d.%d.%d"
                 .formatted(
-                        address >> 24 & 255, address >> 16 & 255, address >> 8 & 255, address & 255);
+                        address >> 24 & 255,
+                        address >> 16 & 255,
+                        address >> 8 & 255,
+                        address & 255);
     }
 
     @Override

@@ -1,10 +1,5 @@
 package weft.ops.admin;
 
-import java.io.IOException;
-import java.util.Comparator;
-import java.util.List;
-import java.util.Optional;
-import java.util.UUID;
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.coordination.FabricStore.Change;
@@ -14,6 +9,12 @@ import weft.fabric.Migration;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.fabric.VmPlacement;
+
+import java.io.IOException;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
 
 /// Live migrations: ask for one, call one off.
 public final class MigrationAdmin {
@@ -64,9 +65,8 @@ public final class MigrationAdmin {
             throw Refusal.state("VM '%s' is being moved already", vm);
         }
         Change change =
-                earlier.<Change>map(
-                                found ->
-                                        FabricRecords.replacement(path, migration, found.version()))
+                earlier.<Change>map(found ->
+                                FabricRecords.replacement(path, migration, found.version()))
                         .orElseGet(() -> FabricRecords.creation(path, migration));
         if (records.store().commit(List.of(change)) instanceof Outcome.Conflict) {
             throw Refusal.state("VM '%s' is being moved already", vm);

@@ -1,8 +1,9 @@
 package weft.ops.admin;
 
+import weft.fabric.FabricName;
+
 import java.util.Collection;
 import java.util.Comparator;
-import weft.fabric.FabricName;
 
 /// Names that people type: the rule for new ones, and what they may have meant by unknown ones.
 final class Names {

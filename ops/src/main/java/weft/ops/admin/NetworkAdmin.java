@@ -1,14 +1,15 @@
 package weft.ops.admin;
 
-import java.io.IOException;
-import java.util.List;
-import java.util.Optional;
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.coordination.FabricStore.Change;
 import weft.coordination.FabricStore.Outcome;
 import weft.fabric.FabricImage;
 import weft.fabric.Network;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
 
 /// Virtual networks: create, delete.
 public final class NetworkAdmin {
@@ -72,7 +73,8 @@ public final class NetworkAdmin {
                                                         FabricPaths.network(name),
                                                         found.get().version())))
                         instanceof Outcome.Conflict) {
-            throw Refusal.state("network '%s' was changed by someone else meanwhile: try again", name);
+            throw Refusal.state(
+                    "network '%s' was changed by someone else meanwhile: try again", name);
         }
     }
 

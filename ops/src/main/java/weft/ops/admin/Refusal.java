@@ -1,7 +1,7 @@
 package weft.ops.admin;
 
-/// A request that is not carried out, with the reason in one line fit for people: what was wrong, and
-/// what to do. Nothing was changed.
+/// A request that is not carried out, with the reason in one line fit for people: what was wrong,
+/// and what to do. Nothing was changed.
 public final class Refusal extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

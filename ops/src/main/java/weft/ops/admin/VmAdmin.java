@@ -1,14 +1,5 @@
 package weft.ops.admin;
 
-import java.io.IOException;
-import java.util.ArrayList;
-import java.util.HashSet;
-import java.util.List;
-import java.util.Optional;
-import java.util.Set;
-import java.util.UUID;
-import java.util.function.UnaryOperator;
-import java.util.stream.Collectors;
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.coordination.FabricStore.Change;
@@ -22,6 +13,16 @@ import weft.fabric.PortBinding;
 import weft.fabric.VmPlacement;
 import weft.fabric.VmSpec;
 import weft.fabric.Volume;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 
 /// VMs: create, start, stop, reset, delete. What is written here is wanted; hosts carry it out.
 public final class VmAdmin {
@@ -107,12 +108,11 @@ public final class VmAdmin {
                             .filter(port -> port.network().equals(network.name()))
                             .map(PortBinding::ipv4)
                             .collect(Collectors.toCollection(HashSet::new));
-            ports.forEach(
-                    port -> {
-                        if (port.network().equals(network.name())) {
-                            taken.add(port.ipv4());
-                        }
-                    });
+            ports.forEach(port -> {
+                if (port.network().equals(network.name())) {
+                    taken.add(port.ipv4());
+                }
+            });
             String address =
                     nic.ipv4().map(subnet::checked).orElseGet(() -> subnet.freeAddress(taken));
             if (taken.contains(address)) {
@@ -149,8 +149,7 @@ public final class VmAdmin {
         VmSpec spec = find(image, name);
         host.ifPresent(wanted -> findHost(image, wanted));
         VmPlacement placement = placementOf(image, name);
-        if (spec.power() == VmSpec.Power.RUNNING
-                && placement.state() != VmPlacement.State.FAILED) {
+        if (spec.power() == VmSpec.Power.RUNNING && placement.state() != VmPlacement.State.FAILED) {
             throw Refusal.state("VM '%s' is wanted running already", name);
         }
         var _ =
@@ -244,8 +243,7 @@ public final class VmAdmin {
         }
         for (String path : paths) {
             var found = records.store().read(path);
-            found.ifPresent(
-                    versioned -> changes.add(new Change.Delete(path, versioned.version())));
+            found.ifPresent(versioned -> changes.add(new Change.Delete(path, versioned.version())));
         }
         if (records.store().commit(changes) instanceof Outcome.Conflict) {
             throw Refusal.state("VM '%s' was changed by someone else meanwhile: try again", name);
@@ -282,20 +280,15 @@ public final class VmAdmin {
 
     static NodePresence findHost(FabricImage image, NodeId host) {
         return image.presence(NodePresence.Role.HOST, host)
-                .orElseThrow(
-                        () ->
-                                Refusal.badRequest(
-                                        "there is no live host '%s'%s",
-                                        host,
-                                        Names.suggestion(
-                                                host.name(),
-                                                image.presences().values().stream()
-                                                        .filter(
-                                                                p ->
-                                                                        p.role()
-                                                                                == NodePresence.Role
-                                                                                        .HOST)
-                                                        .map(p -> p.node().name())
-                                                        .toList())));
+                .orElseThrow(() ->
+                        Refusal.badRequest(
+                                "there is no live host '%s'%s",
+                                host,
+                                Names.suggestion(
+                                        host.name(),
+                                        image.presences().values().stream()
+                                                .filter(p -> p.role() == NodePresence.Role.HOST)
+                                                .map(p -> p.node().name())
+                                                .toList())));
     }
 }

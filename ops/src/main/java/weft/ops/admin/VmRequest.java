@@ -1,10 +1,11 @@
 package weft.ops.admin;
 
-import java.util.List;
-import java.util.Optional;
 import weft.fabric.MacAddress;
 import weft.fabric.NodeId;
 import weft.fabric.VmSpec;
+
+import java.util.List;
+import java.util.Optional;
 
 /// What a person asks for with `weft vm create`.
 ///

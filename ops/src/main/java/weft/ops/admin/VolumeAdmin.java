@@ -1,10 +1,5 @@
 package weft.ops.admin;
 
-import java.io.IOException;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Map;
-import java.util.Optional;
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.coordination.FabricStore.Change;
@@ -16,6 +11,12 @@ import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 
 /// Volumes: create, clone, export, delete.
 public final class VolumeAdmin {
@@ -90,11 +91,10 @@ public final class VolumeAdmin {
     public void delete(FabricImage image, String name) throws IOException {
         Volume volume = find(image, name);
         usersOf(image, volume)
-                .ifPresent(
-                        user -> {
-                            throw Refusal.state(
-                                    "volume '%s' is in use by %s: nothing was deleted", name, user);
-                        });
+                .ifPresent(user -> {
+                    throw Refusal.state(
+                            "volume '%s' is in use by %s: nothing was deleted", name, user);
+                });
         var found =
                 records.find(FabricPaths.volume(name), Volume.class)
                         .orElseThrow(() -> unknown(image, name));
@@ -107,7 +107,8 @@ public final class VolumeAdmin {
                             FabricPaths.attachment(volume.id()), attachment.get().version()));
         }
         if (records.store().commit(changes) instanceof Outcome.Conflict) {
-            throw Refusal.state("volume '%s' was changed by someone else meanwhile: try again", name);
+            throw Refusal.state(
+                    "volume '%s' was changed by someone else meanwhile: try again", name);
         }
     }
 
@@ -134,10 +135,12 @@ public final class VolumeAdmin {
         return Optional.empty();
     }
 
-    /// Offers a volume over NBD at a storage node, and answers the URI under which clients reach it.
+    /// Offers a volume over NBD at a storage node, and answers the URI under which clients reach
+    /// it.
     ///
     /// @param wanted the node to export at; empty takes the first that is alive
-    public String export(FabricImage image, String name, Optional<NodeId> wanted, Volume.Access access)
+    public String export(
+            FabricImage image, String name, Optional<NodeId> wanted, Volume.Access access)
             throws IOException {
         Volume volume = find(image, name);
         for (var vm : image.vms().values()) {
@@ -145,15 +148,15 @@ public final class VolumeAdmin {
                     && vm.disks().contains(name)
                     && VmAdmin.placementOf(image, vm.name()).owner() != null) {
                 throw Refusal.state(
-                        "volume '%s' is in use by VM '%s', which runs: stop it, or export with --read-only",
+                        "volume '%s' is in use by VM '%s', which runs: stop it, or export with"
+                            + " --read-only",
                         name, vm.name());
             }
         }
         NodePresence node = exporter(image, wanted);
         boolean readOnly =
                 access == Volume.Access.READ_ONLY || volume.access() == Volume.Access.READ_ONLY;
-        if (!records.create(
-                FabricPaths.export(name), new Export(name, node.node(), readOnly))) {
+        if (!records.create(FabricPaths.export(name), new Export(name, node.node(), readOnly))) {
             throw Refusal.state(
                     "volume '%s' is exported already: weft volume unexport %s", name, name);
         }
@@ -163,11 +166,10 @@ public final class VolumeAdmin {
     private static NodePresence exporter(FabricImage image, Optional<NodeId> wanted) {
         if (wanted.isPresent()) {
             return image.presence(NodePresence.Role.STORAGE, wanted.get())
-                    .orElseThrow(
-                            () ->
-                                    Refusal.badRequest(
-                                            "there is no live storage node '%s' (weft status shows them)",
-                                            wanted.get()));
+                    .orElseThrow(() ->
+                            Refusal.badRequest(
+                                    "there is no live storage node '%s' (weft status shows them)",
+                                    wanted.get()));
         }
         return image.presences().values().stream()
                 .filter(presence -> presence.role() == NodePresence.Role.STORAGE)
@@ -193,7 +195,8 @@ public final class VolumeAdmin {
 
     private static Refusal unknown(FabricImage image, String name) {
         return Refusal.badRequest(
-                "there is no volume '%s'%s", name, Names.suggestion(name, image.volumes().keySet()));
+                "there is no volume '%s'%s",
+                name, Names.suggestion(name, image.volumes().keySet()));
     }
 
     static Refusal exists(String name) {
@@ -210,7 +213,8 @@ public final class VolumeAdmin {
     static void checkSize(String name, long sizeBytes) {
         if (sizeBytes <= 0 || sizeBytes % 4096 != 0 || sizeBytes > SIZE_BYTES_MAX) {
             throw Refusal.badRequest(
-                    "size %d of volume '%s' is not usable: a multiple of 4096 bytes from 4096 to 64 TiB",
+                    "size %d of volume '%s' is not usable: a multiple of 4096 bytes from 4096 to 64"
+                        + " TiB",
                     sizeBytes, name);
         }
     }
@@ -224,7 +228,8 @@ public final class VolumeAdmin {
                         .count();
         if (alive < cluster.minReplicas()) {
             throw Refusal.state(
-                    "%d storage nodes are alive and writes need %d of the %d copies: start more (weft status)",
+                    "%d storage nodes are alive and writes need %d of the %d copies: start more"
+                        + " (weft status)",
                     alive, cluster.minReplicas(), cluster.replicas());
         }
     }
