@@ -1,0 +1,102 @@
+package weft.wire;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+import weft.wire.console.ConsoleFamily;
+import weft.wire.console.ConsoleMessage;
+import weft.wire.migration.MigrationFamily;
+import weft.wire.migration.MigrationMessage;
+
+/// The messages between hosts, and between a host and a console's client.
+class HostMessagesTest {
+    private static final UUID MIGRATION = new UUID(1, 2);
+    private static final List<WireMessage> MIGRATION_MESSAGES =
+            List.of(
+                    new MigrationMessage.Begin(MIGRATION, "web1", 7, 256 << 20),
+                    new MigrationMessage.ZeroPages(MIGRATION, new long[] {0x80000, 0x80001}),
+                    new MigrationMessage.Complete(MIGRATION, ByteBuffer.wrap(new byte[9]), 5),
+                    new MigrationMessage.Abort(MIGRATION, "cancelled"),
+                    new MigrationMessage.Taken(MIGRATION),
+                    new MigrationMessage.Committed(MIGRATION, 12_000_000),
+                    new MigrationMessage.NotCommitted(MIGRATION, "epoch 8 is host1's"));
+    private static final List<WireMessage> CONSOLE_MESSAGES =
+            List.of(
+                    new ConsoleMessage.Read("web1", -1),
+                    new ConsoleMessage.Write("web1", ByteBuffer.wrap(new byte[] {13})),
+                    new ConsoleMessage.Output(11, ByteBuffer.wrap(new byte[] {1, 2, 3})),
+                    new ConsoleMessage.Written(1),
+                    new ConsoleMessage.NotHere("VM 'web1' runs on host2"));
+
+    @Test
+    void everyMessageComesBackAsItWasSent() throws MalformedMessage {
+        for (WireMessage message : MIGRATION_MESSAGES) {
+            assertEquals(message.toString(), carry(new MigrationFamily(), message).toString());
+        }
+        for (WireMessage message : CONSOLE_MESSAGES) {
+            assertEquals(message, carry(new ConsoleFamily(), message));
+        }
+    }
+
+    @Test
+    void pagesComeBackWithTheirContent() throws MalformedMessage {
+        var content = new byte[2 * MigrationMessage.PAGE_BYTES];
+        content[5000] = 42;
+        var sent =
+                new MigrationMessage.Pages(
+                        MIGRATION, new long[] {0x80005, 0x80009}, ByteBuffer.wrap(content));
+        var came =
+                assertInstanceOf(
+                        MigrationMessage.Pages.class, carry(new MigrationFamily(), sent));
+        assertArrayEquals(sent.pages(), came.pages());
+        assertEquals(ByteBuffer.wrap(content), came.content());
+    }
+
+    @Test
+    void everyCutMessageIsMalformed() {
+        for (WireMessage message : MIGRATION_MESSAGES) {
+            assertEveryCutIsMalformed(new MigrationFamily(), message);
+        }
+        for (WireMessage message : CONSOLE_MESSAGES) {
+            assertEveryCutIsMalformed(new ConsoleFamily(), message);
+        }
+    }
+
+    @Test
+    void pagesAndContentMustAgree() {
+        var out = new WireWriter();
+        out.putLong(1);
+        out.putLong(2);
+        out.putInt(2);
+        out.putLong(0x80000);
+        out.putLong(0x80001);
+        out.putBytes(new byte[MigrationMessage.PAGE_BYTES]);
+        assertThrows(
+                MalformedMessage.class,
+                () -> new MigrationFamily().decode(0x0202, new WireReader(out.toBytes())));
+    }
+
+    private static WireMessage carry(MessageFamily family, WireMessage message)
+            throws MalformedMessage {
+        var out = new WireWriter();
+        family.encode(message, out);
+        return family.decode(family.typeIdOf(message), new WireReader(out.toBytes()));
+    }
+
+    private static void assertEveryCutIsMalformed(MessageFamily family, WireMessage message) {
+        var out = new WireWriter();
+        family.encode(message, out);
+        byte[] bytes = out.toBytes();
+        for (int length = 0; length < bytes.length; length++) {
+            var cut = new WireReader(ByteBuffer.wrap(bytes, 0, length));
+            assertThrows(
+                    MalformedMessage.class, () -> family.decode(family.typeIdOf(message), cut));
+        }
+    }
+}
