@@ -5,14 +5,16 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import java.nio.ByteBuffer;
-import java.util.List;
-import java.util.UUID;
 import org.junit.jupiter.api.Test;
+
 import weft.wire.console.ConsoleFamily;
 import weft.wire.console.ConsoleMessage;
 import weft.wire.migration.MigrationFamily;
 import weft.wire.migration.MigrationMessage;
+
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.UUID;
 
 /// The messages between hosts, and between a host and a console's client.
 class HostMessagesTest {
@@ -52,8 +54,7 @@ class HostMessagesTest {
                 new MigrationMessage.Pages(
                         MIGRATION, new long[] {0x80005, 0x80009}, ByteBuffer.wrap(content));
         var came =
-                assertInstanceOf(
-                        MigrationMessage.Pages.class, carry(new MigrationFamily(), sent));
+                assertInstanceOf(MigrationMessage.Pages.class, carry(new MigrationFamily(), sent));
         assertArrayEquals(sent.pages(), came.pages());
         assertEquals(ByteBuffer.wrap(content), came.content());
     }

@@ -1,10 +1,11 @@
 package weft.wire.console;
 
-import java.nio.ByteBuffer;
 import weft.wire.WireMessage;
 
-/// Console requests and their answers. The output of a VM's console is a stream of bytes counted from
-/// the VM's start on this host; the host keeps the last [#BACKLOG_BYTES].
+import java.nio.ByteBuffer;
+
+/// Console requests and their answers. The output of a VM's console is a stream of bytes counted
+/// from the VM's start on this host; the host keeps the last [#BACKLOG_BYTES].
 public sealed interface ConsoleMessage extends WireMessage {
     /// How far back a client can read.
     int BACKLOG_BYTES = 256 << 10;
@@ -12,7 +13,8 @@ public sealed interface ConsoleMessage extends WireMessage {
     /// The longest input of one request.
     int INPUT_BYTES_MAX = 4096;
 
-    /// Asks for output from `offsetBytes` on; answered when there is some, or after a while with none.
+    /// Asks for output from `offsetBytes` on; answered when there is some, or after a while with
+    /// none.
     ///
     /// @param offsetBytes [#FROM_START_OF_BACKLOG] or [#FROM_NOW] or what [Output] said
     record Read(String vm, long offsetBytes) implements ConsoleMessage {}

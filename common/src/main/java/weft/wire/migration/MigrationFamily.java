@@ -1,7 +1,5 @@
 package weft.wire.migration;
 
-import java.nio.ByteBuffer;
-import java.util.UUID;
 import weft.wire.MalformedMessage;
 import weft.wire.MessageFamily;
 import weft.wire.WireMessage;
@@ -15,6 +13,9 @@ import weft.wire.migration.MigrationMessage.NotCommitted;
 import weft.wire.migration.MigrationMessage.Pages;
 import weft.wire.migration.MigrationMessage.Taken;
 import weft.wire.migration.MigrationMessage.ZeroPages;
+
+import java.nio.ByteBuffer;
+import java.util.UUID;
 
 /// The bytes of [MigrationMessage]s. Each begins with the migration's id, 16 bytes; then:
 ///

@@ -1,12 +1,13 @@
 package weft.wire.migration;
 
-import java.nio.ByteBuffer;
-import java.util.UUID;
 import weft.wire.WireMessage;
 
+import java.nio.ByteBuffer;
+import java.util.UUID;
+
 /// What the source and the destination of a live migration say to each other. The source asks, the
-/// destination answers each message; every one names the migration's record, so that a late message of
-/// an earlier attempt is refused.
+/// destination answers each message; every one names the migration's record, so that a late message
+/// of an earlier attempt is refused.
 ///
 /// ```text
 ///   source                          destination
@@ -59,7 +60,8 @@ public sealed interface MigrationMessage extends WireMessage {
 
     /// All is sent: the state of vCPUs and devices, in the snapshot's form.
     ///
-    /// @param pausedNanos how long the guest had been paused when this was sent, by the source's clock
+    /// @param pausedNanos how long the guest had been paused when this was sent, by the source's
+    ///   clock
     record Complete(UUID migration, ByteBuffer state, long pausedNanos)
             implements MigrationMessage {}
 
