@@ -1,0 +1,361 @@
+package weft.transport;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import weft.wire.MalformedMessage;
+import weft.wire.MessageFamily;
+import weft.wire.WireMessage;
+import weft.wire.WireReader;
+import weft.wire.WireWriter;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+
+/// One connection after its handshake: envelopes both ways.
+///
+/// Any thread sends: messages are encoded by the caller, queued, and written by the event loop in
+/// batches with one flush. What is received is decoded and handed on by the event loop.
+///
+/// Limits. A caller's queue is at most [#QUEUED_BYTES_MAX]; beyond it messages are dropped
+/// (one-way) or fail (requests). The accepting side instead stops reading while the answers not yet
+/// sent or the requests not yet answered are above [#HELD_BYTES_MAX]: the peer's own queue then
+/// fills.
+final class MessageChannel extends ChannelInboundHandlerAdapter {
+    /// Sixteen of the longest messages.
+    static final int QUEUED_BYTES_MAX = 64 << 20;
+
+    /// Eight of the longest messages; a client with 32 chunk-sized reads in flight waits in line.
+    static final int HELD_BYTES_MAX = 32 << 20;
+
+    /// One write to the socket; loopback and 10 GbE gain nothing from longer ones.
+    private static final int BATCH_BYTES = 128 << 10;
+
+    private static final int REASON_BYTES_MAX = 1024;
+    private static final Logger log = LoggerFactory.getLogger(MessageChannel.class);
+
+    private final Channel channel;
+    private final Handshake peer;
+    private final boolean accepted;
+    private final Map<Integer, MessageFamily> families;
+    private final Map<Integer, Endpoint> endpoints;
+    private final TransportMeters meters;
+    private final Runnable onClosed;
+
+    private final ConcurrentLinkedQueue<Envelope.Outgoing> outbound = new ConcurrentLinkedQueue<>();
+    private final AtomicLong queuedBytes = new AtomicLong();
+    private final AtomicLong heldBytes = new AtomicLong();
+    private final AtomicBoolean drainScheduled = new AtomicBoolean();
+    private final Map<Long, CompletableFuture<WireMessage>> pending = new ConcurrentHashMap<>();
+    private final AtomicLong lastRequestId = new AtomicLong();
+    private volatile boolean closed;
+    private volatile boolean paused;
+
+    MessageChannel(
+            Channel channel,
+            Handshake peer,
+            boolean accepted,
+            Map<Integer, MessageFamily> families,
+            Map<Integer, Endpoint> endpoints,
+            TransportMeters meters,
+            Runnable onClosed) {
+        this.channel = channel;
+        this.peer = peer;
+        this.accepted = accepted;
+        this.families = families;
+        this.endpoints = endpoints;
+        this.meters = meters;
+        this.onClosed = onClosed;
+    }
+
+    Handshake peer() {
+        return peer;
+    }
+
+    boolean isOpen() {
+        return !closed;
+    }
+
+    void close() {
+        channel.close();
+    }
+
+    /// Sends a one-way message; false if it was dropped.
+    boolean send(WireMessage message) {
+        if (closed || queuedBytes.get() > QUEUED_BYTES_MAX) {
+            meters.dropped.increment();
+            return false;
+        }
+        enqueue(message, 0, 0);
+        return true;
+    }
+
+    /// Sends a request; the future completes on the event loop.
+    CompletableFuture<WireMessage> request(WireMessage message) {
+        if (queuedBytes.get() > QUEUED_BYTES_MAX) {
+            return CompletableFuture.failedFuture(
+                    new PeerUnreachable(peer.nodeId() + " takes no more: the queue is full"));
+        }
+        long id = lastRequestId.incrementAndGet();
+        var answer = new CompletableFuture<WireMessage>();
+        pending.put(id, answer);
+        // Also when the caller gives up: an answer that comes later finds nobody.
+        answer.whenComplete((_, _) -> pending.remove(id));
+        enqueue(message, 0, id);
+        if (closed) {
+            failPending();
+        }
+        return answer;
+    }
+
+    private void enqueue(WireMessage message, int flags, long requestId) {
+        MessageFamily family = familyOf(message);
+        var writer = new WireWriter();
+        family.encode(message, writer);
+        int lengthBytes = writer.lengthBytes();
+        enqueue(
+                Envelope.Outgoing.of(
+                        family.typeIdOf(message),
+                        flags,
+                        requestId,
+                        lengthBytes,
+                        writer.toBuffers()));
+    }
+
+    private void enqueue(Envelope.Outgoing outgoing) {
+        queuedBytes.addAndGet(outgoing.lengthBytes());
+        outbound.add(outgoing);
+        meters.messagesOut.increment();
+        if (drainScheduled.compareAndSet(false, true)) {
+            channel.eventLoop().execute(this::drain);
+        }
+    }
+
+    private MessageFamily familyOf(WireMessage message) {
+        for (MessageFamily family : families.values()) {
+            if (family.contains(message)) {
+                return family;
+            }
+        }
+        throw new IllegalArgumentException("no family for " + message.getClass());
+    }
+
+    private void drain() {
+        drainScheduled.set(false);
+        ByteBuf batch = null;
+        Envelope.Outgoing next;
+        while (channel.isWritable() && (next = outbound.poll()) != null) {
+            if (batch != null && batch.writableBytes() < next.lengthBytes()) {
+                write(batch);
+                batch = null;
+            }
+            if (batch == null) {
+                int waiting = (int) Math.min(BATCH_BYTES, queuedBytes.get());
+                batch = channel.alloc().directBuffer(Math.max(waiting, next.lengthBytes()));
+            }
+            batch.writeBytes(next.head());
+            for (ByteBuffer part : next.payload()) {
+                batch.writeBytes(part.duplicate());
+            }
+            queuedBytes.addAndGet(-next.lengthBytes());
+        }
+        if (batch != null) {
+            write(batch);
+            channel.flush();
+        }
+        updateReading();
+    }
+
+    private void write(ByteBuf batch) {
+        meters.bytesOut.increment(batch.readableBytes());
+        channel.write(batch, channel.voidPromise());
+    }
+
+    @Override
+    public void channelWritabilityChanged(ChannelHandlerContext ctx) {
+        if (channel.isWritable()) {
+            drain();
+        }
+        ctx.fireChannelWritabilityChanged();
+    }
+
+    /// Back-pressure of the accepting side. The calling side always reads: were both to stop, two
+    /// full queues would wait for each other.
+    private void updateReading() {
+        if (!accepted) {
+            return;
+        }
+        long most = Math.max(queuedBytes.get(), heldBytes.get());
+        boolean pause = paused ? most > HELD_BYTES_MAX / 2 : most > HELD_BYTES_MAX;
+        if (pause != paused) {
+            paused = pause;
+            if (pause) {
+                meters.readPauses.increment();
+            }
+            channel.config().setAutoRead(!pause);
+        }
+    }
+
+    private void release(int bytes) {
+        long left = heldBytes.addAndGet(-bytes);
+        if (paused && left <= HELD_BYTES_MAX / 2) {
+            channel.eventLoop().execute(this::updateReading);
+        }
+    }
+
+    @Override
+    public void channelRead(ChannelHandlerContext ctx, Object received) throws MalformedMessage {
+        Envelope envelope = (Envelope) received;
+        meters.messagesIn.increment();
+        meters.bytesIn.increment(Envelope.HEAD_BYTES + envelope.payload().length);
+        if ((envelope.flags() & Envelope.ANSWER) != 0) {
+            onAnswer(envelope);
+            return;
+        }
+        Endpoint endpoint = endpoints.get(envelope.typeId() >>> 8);
+        if (endpoint == null) {
+            throw new MalformedMessage("type %x is not served here".formatted(envelope.typeId()));
+        }
+        WireMessage message = decode(envelope);
+        var caller = new Waiting(envelope.requestId());
+        caller.charge(Envelope.HEAD_BYTES + envelope.payload().length);
+        try {
+            endpoint.onMessage(message, caller);
+        } catch (RuntimeException e) {
+            log.error("{}: {} was not served", peer.nodeId(), message.getClass(), e);
+            caller.fail(e.getClass().getSimpleName() + ": " + e.getMessage());
+        }
+        if (!caller.expectsReply()) {
+            caller.release();
+        }
+        updateReading();
+    }
+
+    private WireMessage decode(Envelope envelope) throws MalformedMessage {
+        MessageFamily family = families.get(envelope.typeId() >>> 8);
+        if (family == null) {
+            throw new MalformedMessage("type %x is not known".formatted(envelope.typeId()));
+        }
+        var in = new WireReader(envelope.payload());
+        WireMessage message;
+        try {
+            message = family.decode(envelope.typeId(), in);
+        } catch (IllegalArgumentException e) {
+            // A record's own constructor is the last check of what may be in it.
+            throw new MalformedMessage(String.valueOf(e.getMessage()));
+        }
+        in.end();
+        return message;
+    }
+
+    private void onAnswer(Envelope envelope) throws MalformedMessage {
+        CompletableFuture<WireMessage> answer = pending.get(envelope.requestId());
+        if (answer == null) {
+            return;
+        }
+        if ((envelope.flags() & Envelope.FAILURE) != 0) {
+            String reason = new WireReader(envelope.payload()).readString(REASON_BYTES_MAX);
+            answer.completeExceptionally(new PeerFailure(peer.nodeId() + ": " + reason));
+        } else {
+            answer.complete(decode(envelope));
+        }
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext ctx) {
+        closed = true;
+        outbound.clear();
+        failPending();
+        onClosed.run();
+        ctx.fireChannelInactive();
+    }
+
+    private void failPending() {
+        for (CompletableFuture<WireMessage> answer : List.copyOf(pending.values())) {
+            answer.completeExceptionally(
+                    new PeerUnreachable("the connection to " + peer.nodeId() + " broke"));
+        }
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+        if (cause instanceof MalformedMessage malformed) {
+            meters.garbage.increment();
+            log.warn("{}: closed after garbage: {}", peer.nodeId(), malformed.getMessage());
+        } else {
+            log.debug("{}: connection broke", peer.nodeId(), cause);
+        }
+        ctx.close();
+    }
+
+    /// The way back to the sender of one message.
+    private final class Waiting implements Caller {
+        private final long requestId;
+        private final AtomicBoolean answered;
+        private int chargedBytes;
+
+        Waiting(long requestId) {
+            this.requestId = requestId;
+            answered = new AtomicBoolean(requestId == 0);
+        }
+
+        @Override
+        public Handshake peer() {
+            return peer;
+        }
+
+        @Override
+        public boolean expectsReply() {
+            return requestId != 0;
+        }
+
+        @Override
+        public void charge(int bytes) {
+            if (answered.get() && requestId != 0) {
+                return;
+            }
+            chargedBytes += bytes;
+            heldBytes.addAndGet(bytes);
+        }
+
+        void release() {
+            MessageChannel.this.release(chargedBytes);
+        }
+
+        @Override
+        public void reply(WireMessage message) {
+            if (answered.compareAndSet(false, true)) {
+                if (!closed) {
+                    enqueue(message, Envelope.ANSWER, requestId);
+                }
+                release();
+            }
+        }
+
+        @Override
+        public void fail(String reason) {
+            if (answered.compareAndSet(false, true)) {
+                var writer = new WireWriter();
+                byte[] text = reason.getBytes(StandardCharsets.UTF_8);
+                writer.putBytes(ByteBuffer.wrap(text, 0, Math.min(text.length, 1000)));
+                int flags = Envelope.ANSWER | Envelope.FAILURE;
+                enqueue(
+                        Envelope.Outgoing.of(
+                                0, flags, requestId, writer.lengthBytes(), writer.toBuffers()));
+                release();
+            }
+        }
+    }
+}
