@@ -1,0 +1,94 @@
+package weft.vmhost.hart;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/// What other threads ask of a running hart, and how they get its attention.
+///
+/// A hart looks here at least once per quantum of instructions. A requester sets its bit, then
+/// ends the quantum by setting the budget's end to zero, then unparks. The hart sets a new end
+/// first and reads the bits afterwards, so that a request is either seen at once or ends the
+/// quantum that overlooked it.
+final class HartRequests {
+    static final int STOP = 1;
+    static final int DROP_WRITE_TAGS = 2;
+    static final int FLUSH_TRANSLATIONS = 4;
+    static final int FENCE_INSTRUCTIONS = 8;
+
+    private static final VarHandle BITS;
+    private static final VarHandle BUDGET_END;
+
+    static {
+        try {
+            MethodHandles.Lookup lookup = MethodHandles.lookup();
+            BITS = lookup.findVarHandle(HartRequests.class, "bits", int.class);
+            BUDGET_END = lookup.findVarHandle(HartRequests.class, "budgetEnd", long.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
+    private volatile int bits;
+    private volatile long budgetEnd;
+    private volatile boolean executing;
+    private volatile @Nullable Thread thread;
+
+    /// Opaque: the interpreter reads it at every backward jump.
+    long budgetEnd() {
+        return (long) BUDGET_END.getOpaque(this);
+    }
+
+    void setBudgetEnd(long end) {
+        budgetEnd = end;
+    }
+
+    void ask(int request) {
+        BITS.getAndBitwiseOr(this, request);
+        alert();
+    }
+
+    /// Ends the quantum and the sleep, without a request of its own (an interrupt is pending).
+    void alert() {
+        budgetEnd = 0;
+        Thread sleeper = thread;
+        if (sleeper != null) {
+            LockSupport.unpark(sleeper);
+        }
+    }
+
+    boolean isAsked(int request) {
+        return (bits & request) != 0;
+    }
+
+    /// Takes the requests of this mask; the hart answers them before its next instruction.
+    int take(int mask) {
+        if ((bits & mask) == 0) {
+            return 0;
+        }
+        return (int) BITS.getAndBitwiseAnd(this, ~mask) & mask;
+    }
+
+    void enter(Thread current) {
+        thread = current;
+    }
+
+    void leave() {
+        executing = false;
+        thread = null;
+    }
+
+    /// While false, the hart executes nothing, and looks at its requests before it does so again.
+    void setExecuting(boolean executing) {
+        this.executing = executing;
+    }
+
+    /// Waits until the hart has answered the request, or executes nothing and so cannot violate it.
+    void awaitAnswer(int request) {
+        while (executing && isAsked(request)) {
+            Thread.onSpinWait();
+            LockSupport.parkNanos(20_000);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+package weft.vmhost.hart;
+
+import java.util.List;
+import java.util.SortedMap;
+
+/// All state of a hart at an instruction boundary; what a snapshot or a migration carries.
+///
+/// @param integerRegisters x0 to x31
+/// @param floatRegisters f0 to f31, raw
+/// @param csrs what the CSRs hold, by name; names this version does not know are refused
+/// @param waiting whether the hart sleeps in `wfi`
+/// @param retiredInstructions the count behind `instret`
+public record HartState(
+        long pc,
+        Privilege privilege,
+        List<Long> integerRegisters,
+        List<Long> floatRegisters,
+        SortedMap<String, Long> csrs,
+        boolean waiting,
+        long retiredInstructions) {
+    public HartState {
+        integerRegisters = List.copyOf(integerRegisters);
+        floatRegisters = List.copyOf(floatRegisters);
+        csrs = java.util.Collections.unmodifiableSortedMap(new java.util.TreeMap<>(csrs));
+        if (integerRegisters.size() != 32 || floatRegisters.size() != 32) {
+            throw new IllegalArgumentException("a hart has 32 registers of each kind");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+package weft.vmhost.hart;
+
+/// Interrupt causes, as bits of `mip` and `mie`.
+public final class Interrupt {
+    public static final int SUPERVISOR_SOFTWARE = 1 << 1;
+    public static final int MACHINE_SOFTWARE = 1 << 3;
+    public static final int SUPERVISOR_TIMER = 1 << 5;
+    public static final int MACHINE_TIMER = 1 << 7;
+    public static final int SUPERVISOR_EXTERNAL = 1 << 9;
+    public static final int MACHINE_EXTERNAL = 1 << 11;
+
+    static final int SUPERVISOR = SUPERVISOR_SOFTWARE | SUPERVISOR_TIMER | SUPERVISOR_EXTERNAL;
+    static final int ALL = SUPERVISOR | MACHINE_SOFTWARE | MACHINE_TIMER | MACHINE_EXTERNAL;
+
+    private Interrupt() {}
+}

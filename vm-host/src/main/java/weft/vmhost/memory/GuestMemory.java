@@ -1,0 +1,252 @@
+package weft.vmhost.memory;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.ref.Cleaner;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/// A guest's RAM, outside the Java heap; pages the guest never touched cost the host nothing.
+///
+/// Devices use the checked accessors by guest-physical address: a wrong address is a [GuestFault],
+/// never a host crash. They are sequentially consistent when aligned, as the rings of virtio need.
+/// Harts go through their TLB, which asks [#hostPage] once per page and announces the first store
+/// to a page by [#noteWrite].
+///
+/// Three bits per page: *touched* (ever written; what migration and snapshots have to send at
+/// all), *dirty* (written since the last [#drainDirty], kept only while tracking) and *code* (a
+/// hart holds decoded instructions of it, see [#noteCode]).
+public final class GuestMemory implements AutoCloseable {
+    public static final int PAGE_SHIFT = 12;
+    public static final int PAGE_BYTES = 1 << PAGE_SHIFT;
+
+    /// 1 TiB: far above what a host gives one guest; bitmaps stay below 3 × 32 MiB.
+    public static final long SIZE_BYTES_MAX = 1L << 40;
+
+    private static final Cleaner CLEANER = Cleaner.create();
+
+    private final long baseAddress;
+    private final long sizeBytes;
+    private final long hostAddress;
+    private final MemorySegment segment;
+    private final PageBits touched;
+    private final PageBits dirty;
+    private final PageBits code;
+    private final List<WriteTagHolder> writeTagHolders = new CopyOnWriteArrayList<>();
+    private volatile boolean tracking;
+
+    /// @param baseAddress guest-physical address of the first byte, page-aligned
+    /// @param sizeBytes a positive multiple of the page size
+    public GuestMemory(long baseAddress, long sizeBytes) {
+        if (baseAddress < 0 || baseAddress % PAGE_BYTES != 0) {
+            throw new IllegalArgumentException("RAM base 0x%x".formatted(baseAddress));
+        }
+        if (sizeBytes <= 0 || sizeBytes % PAGE_BYTES != 0 || sizeBytes > SIZE_BYTES_MAX) {
+            throw new IllegalArgumentException("RAM size " + sizeBytes);
+        }
+        this.baseAddress = baseAddress;
+        this.sizeBytes = sizeBytes;
+        hostAddress = AnonymousMapping.map(sizeBytes);
+        segment = AnonymousMapping.segment(hostAddress, sizeBytes);
+        long pages = sizeBytes >>> PAGE_SHIFT;
+        touched = new PageBits(pages);
+        dirty = new PageBits(pages);
+        code = new PageBits(pages);
+        long mapped = hostAddress;
+        CLEANER.register(this, () -> AnonymousMapping.unmap(mapped, sizeBytes));
+    }
+
+    public long baseAddress() {
+        return baseAddress;
+    }
+
+    public long sizeBytes() {
+        return sizeBytes;
+    }
+
+    /// Whether the whole range lies in RAM.
+    public boolean contains(long address, long lengthBytes) {
+        long offset = address - baseAddress;
+        return offset >= 0
+                && lengthBytes >= 0
+                && lengthBytes <= sizeBytes
+                && offset <= sizeBytes - lengthBytes;
+    }
+
+    public int load8(long address) {
+        return (int) load(address, 1);
+    }
+
+    public int load16(long address) {
+        return (int) load(address, 2);
+    }
+
+    public int load32(long address) {
+        return (int) load(address, 4);
+    }
+
+    public long load64(long address) {
+        return load(address, 8);
+    }
+
+    /// Little-endian load of 1, 2, 4 or 8 bytes, zero-extended.
+    public long load(long address, int sizeBytes) {
+        long host = host(address, sizeBytes);
+        if ((address & sizeBytes - 1) == 0) {
+            return HostMemory.getVolatile(host, sizeBytes);
+        }
+        long value = 0;
+        for (int i = sizeBytes - 1; i >= 0; i--) {
+            value = value << 8 | HostMemory.getByte(host + i) & 0xFF;
+        }
+        return value;
+    }
+
+    public void store8(long address, int value) {
+        store(address, 1, value);
+    }
+
+    public void store16(long address, int value) {
+        store(address, 2, value);
+    }
+
+    public void store32(long address, int value) {
+        store(address, 4, value);
+    }
+
+    public void store64(long address, long value) {
+        store(address, 8, value);
+    }
+
+    /// Little-endian store of the low 1, 2, 4 or 8 bytes.
+    public void store(long address, int sizeBytes, long value) {
+        long host = host(address, sizeBytes);
+        if ((address & sizeBytes - 1) == 0) {
+            HostMemory.putVolatile(host, sizeBytes, value);
+        } else {
+            for (int i = 0; i < sizeBytes; i++) {
+                HostMemory.putByte(host + i, (byte) (value >>> 8 * i));
+            }
+        }
+        noteWrites(address, sizeBytes);
+    }
+
+    /// Copies guest memory to the buffer's remaining bytes.
+    public void read(long address, ByteBuffer to) {
+        int length = to.remaining();
+        host(address, length);
+        MemorySegment.ofBuffer(to).copyFrom(segment.asSlice(address - baseAddress, length));
+        to.position(to.limit());
+    }
+
+    /// Copies the buffer's remaining bytes to guest memory.
+    public void write(long address, ByteBuffer from) {
+        int length = from.remaining();
+        host(address, length);
+        segment.asSlice(address - baseAddress, length).copyFrom(MemorySegment.ofBuffer(from));
+        from.position(from.limit());
+        noteWrites(address, length);
+    }
+
+    /// Every page that was ever written. A page outside this set is zero.
+    public DirtyPages touchedPages() {
+        return new DirtyPages(baseAddress, touched.copy());
+    }
+
+    /// From now on writes are recorded. A store that is under way may be recorded or not, so read
+    /// pages after this call only.
+    public void startDirtyTracking() {
+        dirty.take();
+        tracking = true;
+        dropAllWriteTags();
+    }
+
+    /// The pages written since the last call (or since tracking started). Their content may be
+    /// read afterwards: a store that comes later is in the next answer.
+    public DirtyPages drainDirty() {
+        if (!tracking) {
+            throw new IllegalStateException("dirty tracking is off");
+        }
+        long[] taken = dirty.take();
+        dropAllWriteTags();
+        return new DirtyPages(baseAddress, taken);
+    }
+
+    public void stopDirtyTracking() {
+        tracking = false;
+    }
+
+    /// Joins a hart's TLB to this memory, for the memory's life.
+    public void addWriteTagHolder(WriteTagHolder holder) {
+        writeTagHolders.add(holder);
+    }
+
+    /// The host address of the page at this guest-physical address, or 0 if there is no RAM.
+    public long hostPage(long address) {
+        long page = address & -PAGE_BYTES;
+        return contains(page, PAGE_BYTES) ? hostAddress + (page - baseAddress) : 0;
+    }
+
+    /// A page of RAM is about to be written through a host address. To be called by a hart before
+    /// the store, within the same instruction; devices are noted by the accessors, afterwards.
+    /// Decoded instructions of the page are no longer good for the next instruction fence.
+    public void noteWrite(long address) {
+        long page = address - baseAddress >>> PAGE_SHIFT;
+        touched.set(page);
+        if (tracking) {
+            dirty.set(page);
+        }
+        if (code.isSet(page)) {
+            code.clear(page);
+        }
+    }
+
+    /// A hart is about to decode instructions of this page. Afterwards nobody holds a write tag
+    /// that was obtained earlier without telling: either the bit is cleared again, or the page is
+    /// unchanged. The caller drops its own tags itself.
+    public void noteCode(long address, WriteTagHolder caller) {
+        code.set(address - baseAddress >>> PAGE_SHIFT);
+        for (WriteTagHolder holder : writeTagHolders) {
+            if (holder != caller) {
+                holder.requestDropWriteTags();
+            }
+        }
+    }
+
+    /// Whether the page still is as it was when its instructions were first decoded.
+    public boolean isUnchangedCode(long address) {
+        return code.isSet(address - baseAddress >>> PAGE_SHIFT);
+    }
+
+    /// The page may have been written without notice since its instructions were decoded.
+    public void forgetCode(long address) {
+        code.clear(address - baseAddress >>> PAGE_SHIFT);
+    }
+
+    /// Gives the memory back to the host. The address range itself stays reserved until nobody
+    /// refers to this object, so that a straggling device reads zeros instead of ending the host.
+    @Override
+    public void close() {
+        AnonymousMapping.discard(hostAddress, sizeBytes);
+    }
+
+    private long host(long address, int lengthBytes) {
+        if (!contains(address, lengthBytes)) {
+            throw new GuestFault(address, lengthBytes);
+        }
+        return hostAddress + (address - baseAddress);
+    }
+
+    private void noteWrites(long address, long lengthBytes) {
+        long end = address + lengthBytes;
+        for (long page = address & -PAGE_BYTES; page < end; page += PAGE_BYTES) {
+            noteWrite(page);
+        }
+    }
+
+    private void dropAllWriteTags() {
+        for (WriteTagHolder holder : writeTagHolders) {
+            holder.dropWriteTags();
+        }
+    }
+}
