@@ -1,13 +1,15 @@
 package weft.vmhost.hart;
 
+import org.jspecify.annotations.Nullable;
+
+import weft.vmhost.memory.PhysicalBus;
+import weft.vmhost.memory.WriteTagHolder;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
-import org.jspecify.annotations.Nullable;
-import weft.vmhost.memory.PhysicalBus;
-import weft.vmhost.memory.WriteTagHolder;
 
 /// A RISC-V hardware thread. Its registers belong to the thread that is inside [#run]; when none
 /// is, to whoever holds the hart. Other threads may call what says so.
@@ -36,10 +38,7 @@ public final class Hart implements WriteTagHolder {
     private volatile long machineTimerTicks = -1;
 
     public Hart(
-            int id,
-            PhysicalBus bus,
-            TimeSource time,
-            @Nullable SupervisorCalls supervisorCalls) {
+            int id, PhysicalBus bus, TimeSource time, @Nullable SupervisorCalls supervisorCalls) {
         this.id = id;
         this.bus = bus;
         this.time = time;
@@ -56,8 +55,8 @@ public final class Hart implements WriteTagHolder {
     }
 
     /// The state after power-on, but for pc, privilege and the two arguments that boot protocols
-    /// pass (hart id and device tree). With machine-provided SBI and entry in S-mode, everything
-    /// is delegated to S-mode, as firmware would have done.
+    /// pass (hart id and device tree). With machine-provided SBI and entry in S-mode, everything is
+    /// delegated to S-mode, as firmware would have done.
     public void reset(long pc, Privilege privilege, long a0, long a1) {
         java.util.Arrays.fill(x, 0);
         java.util.Arrays.fill(f, 0);
@@ -108,8 +107,8 @@ public final class Hart implements WriteTagHolder {
         }
     }
 
-    /// `stimecmp`, or SBI's set_timer: the supervisor timer interrupt is pending from this tick
-    /// on; -1 (the largest) means never. From any thread.
+    /// `stimecmp`, or SBI's set_timer: the supervisor timer interrupt is pending from this tick on;
+    /// -1 (the largest) means never. From any thread.
     public void setSupervisorTimer(long ticks) {
         supervisorTimerTicks = ticks;
         requests.alert();

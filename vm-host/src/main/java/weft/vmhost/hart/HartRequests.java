@@ -1,16 +1,17 @@
 package weft.vmhost.hart;
 
+import org.jspecify.annotations.Nullable;
+
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.locks.LockSupport;
-import org.jspecify.annotations.Nullable;
 
 /// What other threads ask of a running hart, and how they get its attention.
 ///
-/// A hart looks here at least once per quantum of instructions. A requester sets its bit, then
-/// ends the quantum by setting the budget's end to zero, then unparks. The hart sets a new end
-/// first and reads the bits afterwards, so that a request is either seen at once or ends the
-/// quantum that overlooked it.
+/// A hart looks here at least once per quantum of instructions. A requester sets its bit, then ends
+/// the quantum by setting the budget's end to zero, then unparks. The hart sets a new end first and
+/// reads the bits afterwards, so that a request is either seen at once or ends the quantum that
+/// overlooked it.
 final class HartRequests {
     static final int STOP = 1;
     static final int DROP_WRITE_TAGS = 2;

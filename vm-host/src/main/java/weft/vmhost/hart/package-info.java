@@ -1,5 +1,5 @@
-/// The architectural state of a hardware thread: registers, CSRs, privilege, traps, interrupts,
-/// its thread and its sleep. Which engine executes its instructions it does not know.
+/// The architectural state of a hardware thread: registers, CSRs, privilege, traps, interrupts, its
+/// thread and its sleep. Which engine executes its instructions it does not know.
 @NullMarked
 package weft.vmhost.hart;
 

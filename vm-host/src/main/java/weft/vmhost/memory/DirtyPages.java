@@ -2,8 +2,8 @@ package weft.vmhost.memory;
 
 import java.util.function.LongConsumer;
 
-/// A set of 4 KiB pages of guest memory, taken at one moment. Pages are named by the
-/// guest-physical address of their first byte.
+/// A set of 4 KiB pages of guest memory, taken at one moment. Pages are named by the guest-physical
+/// address of their first byte.
 public final class DirtyPages {
     private final long baseAddress;
     private final long[] words;

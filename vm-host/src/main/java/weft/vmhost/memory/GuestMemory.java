@@ -13,9 +13,9 @@ import java.util.concurrent.CopyOnWriteArrayList;
 /// Harts go through their TLB, which asks [#hostPage] once per page and announces the first store
 /// to a page by [#noteWrite].
 ///
-/// Three bits per page: *touched* (ever written; what migration and snapshots have to send at
-/// all), *dirty* (written since the last [#drainDirty], kept only while tracking) and *code* (a
-/// hart holds decoded instructions of it, see [#noteCode]).
+/// Three bits per page: *touched* (ever written; what migration and snapshots have to send at all),
+/// *dirty* (written since the last [#drainDirty], kept only while tracking) and *code* (a hart
+/// holds decoded instructions of it, see [#noteCode]).
 public final class GuestMemory implements AutoCloseable {
     public static final int PAGE_SHIFT = 12;
     public static final int PAGE_BYTES = 1 << PAGE_SHIFT;
@@ -161,8 +161,8 @@ public final class GuestMemory implements AutoCloseable {
         dropAllWriteTags();
     }
 
-    /// The pages written since the last call (or since tracking started). Their content may be
-    /// read afterwards: a store that comes later is in the next answer.
+    /// The pages written since the last call (or since tracking started). Their content may be read
+    /// afterwards: a store that comes later is in the next answer.
     public DirtyPages drainDirty() {
         if (!tracking) {
             throw new IllegalStateException("dirty tracking is off");

@@ -126,8 +126,7 @@ public final class HostMemory {
             return switch (sizeBytes) {
                 case 1 -> (byte) GET_BYTE_VOLATILE.invokeExact((Object) null, address) & 0xFFL;
                 case 2 -> (short) GET_SHORT_VOLATILE.invokeExact((Object) null, address) & 0xFFFFL;
-                case 4 ->
-                        (int) GET_INT_VOLATILE.invokeExact((Object) null, address) & 0xFFFF_FFFFL;
+                case 4 -> (int) GET_INT_VOLATILE.invokeExact((Object) null, address) & 0xFFFF_FFFFL;
                 case 8 -> (long) GET_LONG_VOLATILE.invokeExact((Object) null, address);
                 default -> throw new IllegalArgumentException("access of " + sizeBytes + " bytes");
             };
@@ -207,15 +206,12 @@ public final class HostMemory {
 
     private static MethodHandle compareAndSet(String name, Class<?> type) {
         return bind(
-                name,
-                MethodType.methodType(boolean.class, Object.class, long.class, type, type));
+                name, MethodType.methodType(boolean.class, Object.class, long.class, type, type));
     }
 
     private static MethodHandle bind(String name, MethodType type) {
         try {
-            return MethodHandles.lookup()
-                    .findVirtual(UNSAFE.getClass(), name, type)
-                    .bindTo(UNSAFE);
+            return MethodHandles.lookup().findVirtual(UNSAFE.getClass(), name, type).bindTo(UNSAFE);
         } catch (ReflectiveOperationException e) {
             throw new UnsupportedOperationException("sun.misc.Unsafe lacks " + name, e);
         }

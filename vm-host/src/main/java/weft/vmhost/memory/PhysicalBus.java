@@ -1,9 +1,10 @@
 package weft.vmhost.memory;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
-import org.jspecify.annotations.Nullable;
 
 /// Guest-physical address space: RAM and the devices' registers. Harts come here only when their
 /// TLB does not lead to RAM. Devices are attached before the harts run.
@@ -33,8 +34,7 @@ public final class PhysicalBus {
         }
         long end = base + sizeBytes;
         Map.Entry<Long, Window> below = windows.lowerEntry(end);
-        boolean meetsDevice =
-                below != null && below.getKey() + below.getValue().sizeBytes() > base;
+        boolean meetsDevice = below != null && below.getKey() + below.getValue().sizeBytes() > base;
         boolean meetsRam =
                 base < memory.baseAddress() + memory.sizeBytes() && end > memory.baseAddress();
         if (meetsDevice || meetsRam) {
@@ -46,8 +46,8 @@ public final class PhysicalBus {
         windows = next;
     }
 
-    /// Loads from RAM or a device, zero-extended. A misaligned load or one from no device at all
-    /// is a [GuestFault].
+    /// Loads from RAM or a device, zero-extended. A misaligned load or one from no device at all is
+    /// a [GuestFault].
     public long load(long address, int sizeBytes) {
         if (memory.contains(address, sizeBytes)) {
             return memory.load(address, sizeBytes);
