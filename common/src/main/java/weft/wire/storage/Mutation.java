@@ -1,0 +1,115 @@
+package weft.wire.storage;
+
+import weft.fabric.ChunkKey;
+import weft.fabric.Volume;
+import weft.fabric.VolumeId;
+
+import java.nio.ByteBuffer;
+import java.util.List;
+
+/// A change of one placement group's state, with the exact bytes: the same at the entry, in every
+/// journal and when it is applied.
+///
+/// Buffers are immutable: whoever reads one duplicates it first. Blocks that a range covers in part
+/// are read-modify-written when the mutation is applied, in sequence order, at each replica alike;
+/// what is not in the top layer is read through `layers`.
+public sealed interface Mutation {
+    /// The volume that the request is for: its token guards it.
+    VolumeId volume();
+
+    /// A mutation of a range of one chunk of the top layer.
+    sealed interface OfChunk extends Mutation {
+        /// Layer ids, top (the written one) first.
+        List<VolumeId> layers();
+
+        /// Index of the chunk in the volume.
+        long chunkIndex();
+
+        /// First byte, from the chunk's start.
+        int offsetInChunk();
+
+        /// Bytes concerned, ≥ 1.
+        int lengthBytes();
+
+        @Override
+        default VolumeId volume() {
+            return layers().getFirst();
+        }
+
+        /// The chunk that changes.
+        default ChunkKey chunk() {
+            return new ChunkKey(layers().getFirst(), chunkIndex());
+        }
+    }
+
+    /// New bytes.
+    ///
+    /// @param checksums one CRC32C (4 bytes, big-endian) for each *whole* block in the range, in
+    ///     order; made where the write entered the fabric
+    record Write(
+            List<VolumeId> layers,
+            long chunkIndex,
+            int offsetInChunk,
+            ByteBuffer payload,
+            ByteBuffer checksums)
+            implements OfChunk {
+        public Write {
+            layers = checkRange(layers, chunkIndex, offsetInChunk, payload.remaining());
+            int whole = wholeBlocks(offsetInChunk, payload.remaining());
+            if (checksums.remaining() != 4 * whole) {
+                throw new IllegalArgumentException(
+                        "%d bytes of checksums for %d whole blocks"
+                                .formatted(checksums.remaining(), whole));
+            }
+        }
+
+        @Override
+        public int lengthBytes() {
+            return payload.remaining();
+        }
+    }
+
+    /// The range reads as zeroes afterwards.
+    record Zero(List<VolumeId> layers, long chunkIndex, int offsetInChunk, int lengthBytes)
+            implements OfChunk {
+        public Zero {
+            layers = checkRange(layers, chunkIndex, offsetInChunk, lengthBytes);
+        }
+    }
+
+    /// Whole blocks of the range read as zeroes and give their space back; the rest stays.
+    record Discard(List<VolumeId> layers, long chunkIndex, int offsetInChunk, int lengthBytes)
+            implements OfChunk {
+        public Discard {
+            layers = checkRange(layers, chunkIndex, offsetInChunk, lengthBytes);
+        }
+    }
+
+    /// From here on requests for the volume with a lower token are refused.
+    record RaiseToken(VolumeId volume, long token) implements Mutation {}
+
+    /// Deletes all chunks of a layer that no volume uses any more, and forgets its token.
+    record DropLayer(VolumeId volume) implements Mutation {}
+
+    /// Blocks that lie whole in the range.
+    static int wholeBlocks(int offset, int lengthBytes) {
+        int first = (offset + ChunkKey.BLOCK_BYTES - 1) / ChunkKey.BLOCK_BYTES;
+        int end = (offset + lengthBytes) / ChunkKey.BLOCK_BYTES;
+        return Math.max(0, end - first);
+    }
+
+    private static List<VolumeId> checkRange(
+            List<VolumeId> layers, long chunkIndex, int offset, int lengthBytes) {
+        if (layers.isEmpty() || layers.size() > Volume.LAYERS_MAX) {
+            throw new IllegalArgumentException(layers.size() + " layers");
+        }
+        if (chunkIndex < 0 || chunkIndex > ChunkKey.INDEX_MAX) {
+            throw new IllegalArgumentException("chunk index " + chunkIndex);
+        }
+        if (offset < 0 || lengthBytes < 1 || offset > ChunkKey.CHUNK_BYTES - lengthBytes) {
+            throw new IllegalArgumentException(
+                    "range %d+%d is not in a chunk".formatted(offset, lengthBytes));
+        }
+        return List.copyOf(layers);
+    }
+}

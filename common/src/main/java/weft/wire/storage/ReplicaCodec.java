@@ -1,0 +1,237 @@
+package weft.wire.storage;
+
+import weft.fabric.ChunkKey;
+import weft.fabric.PlacementGroupId;
+import weft.fabric.VolumeId;
+import weft.wire.MalformedMessage;
+import weft.wire.WireReader;
+import weft.wire.WireWriter;
+import weft.wire.storage.ReplicaMessage.CaughtUp;
+import weft.wire.storage.ReplicaMessage.ChunkList;
+import weft.wire.storage.ReplicaMessage.ChunkListRequest;
+import weft.wire.storage.ReplicaMessage.ChunkReply;
+import weft.wire.storage.ReplicaMessage.ChunkRequest;
+import weft.wire.storage.ReplicaMessage.CommitPoint;
+import weft.wire.storage.ReplicaMessage.JoinAccepted;
+import weft.wire.storage.ReplicaMessage.JoinRequest;
+import weft.wire.storage.ReplicaMessage.NewerVersion;
+import weft.wire.storage.ReplicaMessage.Prepare;
+import weft.wire.storage.ReplicaMessage.PrepareAck;
+import weft.wire.storage.ReplicaMessage.Reconcile;
+import weft.wire.storage.ReplicaMessage.ReconcileAck;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/// The bytes of a [ReplicaMessage]: kind 1, group 4, version 8, then what the kind has.
+final class ReplicaCodec {
+    private static final int PREPARE = 1;
+    private static final int PREPARE_ACK = 2;
+    private static final int COMMIT_POINT = 3;
+    private static final int RECONCILE = 4;
+    private static final int RECONCILE_ACK = 5;
+    private static final int NEWER_VERSION = 6;
+    private static final int JOIN_REQUEST = 7;
+    private static final int JOIN_ACCEPTED = 8;
+    private static final int CHUNK_LIST_REQUEST = 9;
+    private static final int CHUNK_LIST = 10;
+    private static final int CHUNK_REQUEST = 11;
+    private static final int CHUNK_REPLY = 12;
+    private static final int CAUGHT_UP = 13;
+
+    private static final int STAMP_BYTES = 32;
+    private static final int RUN_BYTES_MIN = 16;
+
+    private ReplicaCodec() {}
+
+    private static int kindOf(ReplicaMessage message) {
+        return switch (message) {
+            case Prepare _ -> PREPARE;
+            case PrepareAck _ -> PREPARE_ACK;
+            case CommitPoint _ -> COMMIT_POINT;
+            case Reconcile _ -> RECONCILE;
+            case ReconcileAck _ -> RECONCILE_ACK;
+            case NewerVersion _ -> NEWER_VERSION;
+            case JoinRequest _ -> JOIN_REQUEST;
+            case JoinAccepted _ -> JOIN_ACCEPTED;
+            case ChunkListRequest _ -> CHUNK_LIST_REQUEST;
+            case ChunkList _ -> CHUNK_LIST;
+            case ChunkRequest _ -> CHUNK_REQUEST;
+            case ChunkReply _ -> CHUNK_REPLY;
+            case CaughtUp _ -> CAUGHT_UP;
+        };
+    }
+
+    static void put(ReplicaMessage message, WireWriter out) {
+        out.putByte(kindOf(message));
+        out.putInt(message.pg().value());
+        out.putLong(message.version());
+        switch (message) {
+            case Prepare m -> {
+                out.putLong(m.committedSequence());
+                EntryCodec.put(m.entry(), out);
+            }
+            case PrepareAck m -> {
+                out.putLong(m.durableSequence());
+                out.putBoolean(m.lacking());
+            }
+            case CommitPoint m -> out.putLong(m.committedSequence());
+            case Reconcile m -> putPair(m.committedSequence(), m.tailSequence(), out);
+            case ReconcileAck m -> putPair(m.committedSequence(), m.durableSequence(), out);
+            case NewerVersion _ -> {}
+            case JoinRequest m -> out.putLong(m.attempt());
+            case JoinAccepted m -> {
+                out.putLong(m.attempt());
+                putPair(m.committedSequence(), m.tailSequence(), out);
+                out.putBytes(m.tables());
+            }
+            case ChunkListRequest m -> {
+                out.putLong(m.attempt());
+                putOptionalKey(m.after(), out);
+            }
+            case ChunkList m -> {
+                out.putLong(m.attempt());
+                putOptionalKey(m.after(), out);
+                out.putInt(m.stamps().size());
+                m.stamps().forEach(stamp -> putStamp(stamp, out));
+                out.putBoolean(m.last());
+            }
+            case ChunkRequest m -> {
+                out.putLong(m.attempt());
+                putKey(m.key(), out);
+            }
+            case ChunkReply m -> {
+                out.putLong(m.attempt());
+                putKey(m.key(), out);
+                out.putBoolean(m.content().isPresent());
+                m.content().ifPresent(content -> putContent(content, out));
+            }
+            case CaughtUp m -> putPair(m.attempt(), m.durableSequence(), out);
+        }
+    }
+
+    static ReplicaMessage get(WireReader in) throws MalformedMessage {
+        int kind = in.readByte();
+        PlacementGroupId pg = StorageCodec.pg(in);
+        long version = EntryCodec.count(in);
+        return switch (kind) {
+            case PREPARE -> new Prepare(pg, version, EntryCodec.count(in), EntryCodec.get(in));
+            case PREPARE_ACK ->
+                    new PrepareAck(pg, version, EntryCodec.count(in), in.readBoolean());
+            case COMMIT_POINT -> new CommitPoint(pg, version, EntryCodec.count(in));
+            case RECONCILE ->
+                    new Reconcile(pg, version, EntryCodec.count(in), EntryCodec.count(in));
+            case RECONCILE_ACK ->
+                    new ReconcileAck(pg, version, EntryCodec.count(in), EntryCodec.count(in));
+            case NEWER_VERSION -> new NewerVersion(pg, version);
+            case JOIN_REQUEST -> new JoinRequest(pg, version, in.readLong());
+            case JOIN_ACCEPTED ->
+                    new JoinAccepted(
+                            pg,
+                            version,
+                            in.readLong(),
+                            EntryCodec.count(in),
+                            EntryCodec.count(in),
+                            in.readBytes(ReplicaMessage.TABLES_BYTES_MAX));
+            case CHUNK_LIST_REQUEST ->
+                    new ChunkListRequest(pg, version, in.readLong(), optionalKey(in));
+            case CHUNK_LIST ->
+                    new ChunkList(
+                            pg,
+                            version,
+                            in.readLong(),
+                            optionalKey(in),
+                            stamps(in),
+                            in.readBoolean());
+            case CHUNK_REQUEST -> new ChunkRequest(pg, version, in.readLong(), key(in));
+            case CHUNK_REPLY ->
+                    new ChunkReply(
+                            pg,
+                            version,
+                            in.readLong(),
+                            key(in),
+                            in.readBoolean() ? Optional.of(content(in)) : Optional.empty());
+            case CAUGHT_UP -> new CaughtUp(pg, version, in.readLong(), EntryCodec.count(in));
+            default -> throw new MalformedMessage("replica message kind " + kind);
+        };
+    }
+
+    private static void putPair(long first, long second, WireWriter out) {
+        out.putLong(first);
+        out.putLong(second);
+    }
+
+    private static void putKey(ChunkKey key, WireWriter out) {
+        putPair(key.layer().value(), key.chunkIndex(), out);
+    }
+
+    private static ChunkKey key(WireReader in) throws MalformedMessage {
+        return new ChunkKey(new VolumeId(in.readLong()), in.readLong());
+    }
+
+    private static void putOptionalKey(Optional<ChunkKey> key, WireWriter out) {
+        out.putBoolean(key.isPresent());
+        key.ifPresent(present -> putKey(present, out));
+    }
+
+    private static Optional<ChunkKey> optionalKey(WireReader in) throws MalformedMessage {
+        return in.readBoolean() ? Optional.of(key(in)) : Optional.empty();
+    }
+
+    private static void putStamp(ChunkStamp stamp, WireWriter out) {
+        putKey(stamp.key(), out);
+        putPair(stamp.version(), stamp.sequence(), out);
+    }
+
+    private static ChunkStamp stamp(WireReader in) throws MalformedMessage {
+        return new ChunkStamp(key(in), EntryCodec.count(in), EntryCodec.count(in));
+    }
+
+    private static List<ChunkStamp> stamps(WireReader in) throws MalformedMessage {
+        int count = in.readCount(STAMP_BYTES);
+        if (count > ReplicaMessage.STAMPS_MAX) {
+            throw new MalformedMessage(count + " chunk stamps");
+        }
+        List<ChunkStamp> stamps = new ArrayList<>(count);
+        for (int i = 0; i < count; i++) {
+            stamps.add(stamp(in));
+        }
+        return stamps;
+    }
+
+    private static void putContent(ChunkContent content, WireWriter out) {
+        putStamp(content.stamp(), out);
+        out.putInt(content.runs().size());
+        for (ChunkContent.Run run : content.runs()) {
+            out.putInt(run.firstBlock());
+            out.putInt(run.blocks());
+            out.putBytes(run.payload());
+            out.putBytes(run.checksums());
+        }
+    }
+
+    private static ChunkContent content(WireReader in) throws MalformedMessage {
+        ChunkStamp stamp = stamp(in);
+        int count = in.readCount(RUN_BYTES_MIN);
+        if (count > ChunkContent.RUNS_MAX) {
+            throw new MalformedMessage(count + " runs in a chunk");
+        }
+        List<ChunkContent.Run> runs = new ArrayList<>(count);
+        int end = 0;
+        for (int i = 0; i < count; i++) {
+            ChunkContent.Run run =
+                    new ChunkContent.Run(
+                            in.readInt(),
+                            in.readInt(),
+                            in.readBytes(ChunkKey.CHUNK_BYTES),
+                            in.readBytes(4 * ChunkKey.CHUNK_BLOCKS));
+            if (run.firstBlock() < end) {
+                throw new MalformedMessage("runs of a chunk overlap");
+            }
+            end = run.firstBlock() + run.blocks();
+            runs.add(run);
+        }
+        return new ChunkContent(stamp, runs);
+    }
+}

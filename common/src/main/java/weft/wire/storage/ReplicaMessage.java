@@ -1,0 +1,115 @@
+package weft.wire.storage;
+
+import weft.fabric.ChunkKey;
+import weft.fabric.PlacementGroupId;
+
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Optional;
+
+/// What the replicas of one group say to each other. Each message names the configuration version its
+/// sender acts in; a receiver in a newer one answers [NewerVersion], a receiver in an older one
+/// stops until it has read the configuration.
+public sealed interface ReplicaMessage {
+    /// The group.
+    PlacementGroupId pg();
+
+    /// The version the sender acts in.
+    long version();
+
+    /// Primary → all: make this durable, in order.
+    ///
+    /// @param committedSequence everything up to it is committed
+    record Prepare(PlacementGroupId pg, long version, long committedSequence, Entry entry)
+            implements ReplicaMessage {}
+
+    /// Member → primary: everything up to `durableSequence` is in my journal.
+    ///
+    /// @param lacking some later entry came, but not the one after `durableSequence`: send again
+    record PrepareAck(PlacementGroupId pg, long version, long durableSequence, boolean lacking)
+            implements ReplicaMessage {}
+
+    /// Primary → all, when no Prepare is due to say it.
+    record CommitPoint(PlacementGroupId pg, long version, long committedSequence)
+            implements ReplicaMessage {}
+
+    /// Primary of a new configuration → its members: drop what you prepared beyond
+    /// `tailSequence`; Prepares of (committedSequence, tailSequence] follow.
+    record Reconcile(
+            PlacementGroupId pg, long version, long committedSequence, long tailSequence)
+            implements ReplicaMessage {}
+
+    /// Member → primary: done and durable, the version too.
+    ///
+    /// @param committedSequence the member's; above the primary's tail it makes the primary retire
+    record ReconcileAck(
+            PlacementGroupId pg, long version, long committedSequence, long durableSequence)
+            implements ReplicaMessage {}
+
+    /// To the sender of an older message: `version` exists; read the configuration.
+    record NewerVersion(PlacementGroupId pg, long version) implements ReplicaMessage {}
+
+    /// Store → primary: I should be a member and am not (or was in an earlier life).
+    ///
+    /// @param attempt the joiner's count, echoed in all that follows, so that replies of an earlier
+    ///     attempt are told apart
+    record JoinRequest(PlacementGroupId pg, long version, long attempt) implements ReplicaMessage {}
+
+    /// Primary → joiner: from `committedSequence` on you get every entry; here is the rest of the
+    /// replicated state at that point.
+    ///
+    /// @param tables as `ReplicatedTables` writes itself
+    record JoinAccepted(
+            PlacementGroupId pg,
+            long version,
+            long attempt,
+            long committedSequence,
+            long tailSequence,
+            ByteBuffer tables)
+            implements ReplicaMessage {}
+
+    /// Joiner → primary: which chunks have you after `after`?
+    record ChunkListRequest(
+            PlacementGroupId pg, long version, long attempt, Optional<ChunkKey> after)
+            implements ReplicaMessage {}
+
+    /// Primary → joiner: chunks in ascending order, at most [#STAMPS_MAX].
+    ///
+    /// @param after as asked
+    /// @param last nothing follows
+    record ChunkList(
+            PlacementGroupId pg,
+            long version,
+            long attempt,
+            Optional<ChunkKey> after,
+            List<ChunkStamp> stamps,
+            boolean last)
+            implements ReplicaMessage {
+        public ChunkList {
+            stamps = List.copyOf(stamps);
+        }
+    }
+
+    /// Joiner → primary: send me this chunk.
+    record ChunkRequest(PlacementGroupId pg, long version, long attempt, ChunkKey key)
+            implements ReplicaMessage {}
+
+    /// Primary → joiner: the chunk, or that there is none.
+    record ChunkReply(
+            PlacementGroupId pg,
+            long version,
+            long attempt,
+            ChunkKey key,
+            Optional<ChunkContent> content)
+            implements ReplicaMessage {}
+
+    /// Joiner → primary: all chunks compared and copied, everything to `durableSequence` durable.
+    record CaughtUp(PlacementGroupId pg, long version, long attempt, long durableSequence)
+            implements ReplicaMessage {}
+
+    /// The most stamps in one [ChunkList].
+    int STAMPS_MAX = 4096;
+
+    /// The most bytes of the replicated tables.
+    int TABLES_BYTES_MAX = 1 << 20;
+}

@@ -1,0 +1,154 @@
+package weft.wire.storage;
+
+import weft.fabric.ChunkKey;
+import weft.fabric.Configuration;
+import weft.fabric.Member;
+import weft.fabric.NodeId;
+import weft.fabric.PlacementGroupId;
+import weft.fabric.StoreId;
+import weft.fabric.Volume;
+import weft.fabric.VolumeId;
+import weft.wire.WireMessage;
+
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Optional;
+
+/// A message of the storage protocol. Buffers are immutable and may share the memory of the message
+/// they came in; whoever reads one duplicates it first.
+public sealed interface StorageMessage extends WireMessage {
+    /// The most bytes one write or read carries: a chunk.
+    int DATA_BYTES_MAX = ChunkKey.CHUNK_BYTES;
+
+    /// What a client asks of the primary of a group; answered by [Answer].
+    sealed interface Request extends StorageMessage {
+        /// The group that the client computed.
+        PlacementGroupId pg();
+
+        /// The newest configuration the client knows; 0 if none.
+        long knownVersion();
+    }
+
+    /// Answer to a [Request].
+    sealed interface Answer extends StorageMessage {}
+
+    /// Changes one chunk. Sent again with the same (session, requestSequence) until it is answered:
+    /// it takes effect once.
+    ///
+    /// @param session the attachment session, unique in the fabric, positive
+    /// @param requestSequence the session's count of its writes over all groups, from 1
+    /// @param lowestUnfinished the lowest requestSequence of the session not yet answered
+    record WriteBlocks(
+            PlacementGroupId pg,
+            long knownVersion,
+            long session,
+            long requestSequence,
+            long lowestUnfinished,
+            long token,
+            Mutation mutation)
+            implements Request {}
+
+    /// Reads whole blocks of one chunk through its layers.
+    ///
+    /// @param token the reader's fencing token; 0 reads without being fenced (images, snapshots)
+    /// @param offsetInChunk a multiple of 4096
+    /// @param lengthBytes a positive multiple of 4096
+    record ReadBlocks(
+            PlacementGroupId pg,
+            long knownVersion,
+            long token,
+            List<VolumeId> layers,
+            long chunkIndex,
+            int offsetInChunk,
+            int lengthBytes)
+            implements Request {
+        public ReadBlocks {
+            layers = List.copyOf(layers);
+            boolean aligned =
+                    offsetInChunk % ChunkKey.BLOCK_BYTES == 0
+                            && lengthBytes % ChunkKey.BLOCK_BYTES == 0;
+            if (layers.isEmpty() || layers.size() > Volume.LAYERS_MAX) {
+                throw new IllegalArgumentException(layers.size() + " layers");
+            }
+            if (!aligned
+                    || offsetInChunk < 0
+                    || lengthBytes < ChunkKey.BLOCK_BYTES
+                    || offsetInChunk > ChunkKey.CHUNK_BYTES - lengthBytes) {
+                throw new IllegalArgumentException(
+                        "range %d+%d".formatted(offsetInChunk, lengthBytes));
+            }
+            if (chunkIndex < 0 || chunkIndex > ChunkKey.INDEX_MAX) {
+                throw new IllegalArgumentException("chunk index " + chunkIndex);
+            }
+        }
+
+        /// The volume, which is the top layer.
+        public VolumeId volume() {
+            return layers.getFirst();
+        }
+    }
+
+    /// The write is durable on all members.
+    record WriteDone() implements Answer {}
+
+    /// The bytes asked for.
+    ///
+    /// @param checksums one CRC32C (4 bytes, big-endian) for each block
+    record ReadDone(ByteBuffer data, ByteBuffer checksums) implements Answer {}
+
+    /// The request was not done.
+    ///
+    /// @param current the configuration to try next, if this node knows one
+    record Refused(Reason reason, Optional<Configuration> current, String detail)
+            implements Answer {
+        /// What the client does about it. Codes are their order: append only.
+        public enum Reason {
+            /// Ask the primary of `current`.
+            NOT_PRIMARY,
+            /// Ask again soon: a start, a change of members, a lost lease.
+            NOT_SERVING,
+            /// A newer holder has the volume; never ask again.
+            FENCED,
+            /// The pool is full; nothing was written.
+            NO_SPACE,
+            /// No replica has the block intact.
+            CORRUPT,
+            /// Too much is waiting here; ask again after a pause.
+            OVERLOADED,
+            /// The request makes no sense here; never ask again.
+            BAD_REQUEST
+        }
+    }
+
+    /// Are you alive? Sent by each storage node to each other, every 250 ms, for all its replicas.
+    ///
+    /// @param stores the sender's stores, in their present lives
+    record Beat(NodeId from, long sentNanos, List<StoreBeat> stores) implements StorageMessage {
+        public Beat {
+            stores = List.copyOf(stores);
+        }
+    }
+
+    /// I am: and my replicas leave a primary on your stores alone for the grace period from now.
+    ///
+    /// @param sentNanos of the beat, on the clock of who sent it
+    /// @param stores the answering node's stores, in their present lives
+    record BeatAck(NodeId from, long sentNanos, List<StoreBeat> stores) implements StorageMessage {
+        public BeatAck {
+            stores = List.copyOf(stores);
+        }
+    }
+
+    /// A store as its node tells of it.
+    ///
+    /// @param freeBytes what writes may still use, less the reserve
+    record StoreBeat(Member member, long freeBytes) {}
+
+    /// A message between two replicas of one group.
+    ///
+    /// @param to the store addressed; nodes may have several
+    record ToReplica(Member from, StoreId to, ReplicaMessage message) implements StorageMessage {}
+
+    /// The most stores of a node.
+    int STORES_MAX = 64;
+}

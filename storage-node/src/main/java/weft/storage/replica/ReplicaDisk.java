@@ -1,0 +1,75 @@
+package weft.storage.replica;
+
+import weft.fabric.ChunkKey;
+import weft.storage.journal.JournalRecord;
+import weft.wire.storage.ChunkContent;
+import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.Entry;
+import weft.wire.storage.StorageMessage.ReadBlocks;
+
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Optional;
+
+/// One group's data on one store, as its replica sees them. All calls come from the replica's loop,
+/// do not block, and are done in the order of the calls: a read sees every entry applied and every
+/// chunk installed before it, durable or not. Results come as [Events] with the call's ticket.
+public interface ReplicaDisk {
+    /// Appends to the journal. Records of a group become durable in order.
+    void append(long ticket, JournalRecord record);
+
+    /// Applies a committed entry to chunks and tables. Calls come in ascending sequence. A chunk
+    /// whose stamp has the entry's sequence or a higher one is left alone. The entry's effect is
+    /// durable through its journal record until the store's checkpoint covers it.
+    void apply(Entry entry);
+
+    /// Reads committed blocks through the layers, checking checksums. Unmapped blocks are zeroes.
+    void read(long ticket, ReadBlocks request);
+
+    /// Lists chunks of the group in ascending order after `after`, at most
+    /// `ReplicaMessage.STAMPS_MAX`.
+    void listChunks(long ticket, Optional<ChunkKey> after);
+
+    /// Reads all that is mapped in a chunk, as of one moment, with its stamp.
+    void readChunk(long ticket, ChunkKey key);
+
+    /// Replaces a chunk, all at once, unless its stamp's sequence is higher; done when durable.
+    void installChunk(long ticket, ChunkContent content);
+
+    /// Removes a chunk; done when durable.
+    void deleteChunk(long ticket, ChunkKey key);
+
+    /// Removes all data of the group; done when durable. Later calls start from nothing.
+    void dropAll(long ticket);
+
+    /// How a read ended.
+    sealed interface ReadOutcome {
+        /// @param checksums one CRC32C (4 bytes, big-endian) per block
+        record Blocks(ByteBuffer blocks, ByteBuffer checksums) implements ReadOutcome {}
+
+        /// A block's bytes and its checksum do not agree, or the device failed.
+        record Corrupt(String detail) implements ReadOutcome {}
+    }
+
+    /// Results. The wiring calls them on the replica's loop.
+    interface Events {
+        /// Every record appended up to this ticket is durable.
+        void onDurable(long ticket);
+
+        /// [ReplicaDisk#read] ended.
+        void onRead(long ticket, ReadOutcome outcome);
+
+        /// [ReplicaDisk#listChunks] ended. `last`: nothing follows.
+        void onChunkList(long ticket, List<ChunkStamp> stamps, boolean last);
+
+        /// [ReplicaDisk#readChunk] ended; empty if there is no such chunk.
+        void onChunk(long ticket, Optional<ChunkContent> content);
+
+        /// An install, delete or drop is durable.
+        void onDone(long ticket);
+
+        /// The store cannot go on (device error, corrupt chunk in a catch-up read): the replica
+        /// stops and answers nothing more.
+        void onFailed(long ticket, String detail);
+    }
+}

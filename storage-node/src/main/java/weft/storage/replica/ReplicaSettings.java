@@ -1,0 +1,45 @@
+package weft.storage.replica;
+
+/// Times and limits of the replication protocol. The defaults trade the pause after a failure (grace
+/// + one compare-and-set) against false alarms on a machine that stalls.
+///
+/// @param beatMillis between beats of a pair of nodes
+/// @param leaseMillis a primary's lease from a secondary, from when the answered beat was *sent*
+/// @param graceMillis how long a secondary waits from when it *answered* before it takes over; above
+///     leaseMillis by more than the drift of two clocks over it (1 % of 2.5 s = 25 ms)
+/// @param lateMillis a node whose own loop was later than this accuses nobody in that round
+/// @param resendMillis an unanswered message between replicas is sent again
+/// @param windowEntriesMax entries prepared and not committed
+/// @param windowBytesMax their payloads together
+/// @param waitingMax requests held while no sequence may be given
+public record ReplicaSettings(
+        long beatMillis,
+        long leaseMillis,
+        long graceMillis,
+        long lateMillis,
+        long resendMillis,
+        int windowEntriesMax,
+        long windowBytesMax,
+        int waitingMax) {
+    /// What is used if nobody says otherwise. 1024 entries of 64 KiB fill the window's 64 MiB.
+    public static final ReplicaSettings DEFAULT =
+            new ReplicaSettings(250, 2_000, 2_500, 500, 500, 1024, 64L << 20, 1024);
+
+    public ReplicaSettings {
+        if (beatMillis < 1 || leaseMillis < 4 * beatMillis) {
+            throw new IllegalArgumentException(
+                    "lease %d ms is shorter than four beats of %d ms"
+                            .formatted(leaseMillis, beatMillis));
+        }
+        if (graceMillis * 98 < leaseMillis * 102) {
+            throw new IllegalArgumentException(
+                    "grace %d ms is not above the lease %d ms by 2 %% of drift on each side"
+                            .formatted(graceMillis, leaseMillis));
+        }
+    }
+
+    /// Milliseconds as nanoseconds.
+    static long nanos(long millis) {
+        return millis * 1_000_000;
+    }
+}
