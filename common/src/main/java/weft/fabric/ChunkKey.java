@@ -18,7 +18,8 @@ public record ChunkKey(VolumeId layer, long chunkIndex) implements Comparable<Ch
 
     public ChunkKey {
         if (chunkIndex < 0 || chunkIndex > INDEX_MAX) {
-            throw new IllegalArgumentException("chunk index " + chunkIndex + " is not in 0..2^40-1");
+            throw new IllegalArgumentException(
+                    "chunk index " + chunkIndex + " is not in 0..2^40-1");
         }
     }
 

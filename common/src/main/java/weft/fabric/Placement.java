@@ -67,7 +67,9 @@ public final class Placement {
     private static double score(PlacementGroupId pg, Candidate candidate) {
         var uuid = candidate.store().uuid();
         long bits =
-                mix(mix(uuid.getMostSignificantBits() ^ mix(uuid.getLeastSignificantBits())) + pg.value());
+                mix(
+                        mix(uuid.getMostSignificantBits() ^ mix(uuid.getLeastSignificantBits()))
+                                + pg.value());
         double u = ((bits >>> 11) + 0.5) / (1L << 53);
         return -candidate.weight() / Math.log(u);
     }

@@ -3,7 +3,7 @@ package weft.wire.storage;
 /// One write in the order of its placement group.
 ///
 /// @param version the configuration in which a primary first gave it the sequence; it keeps it when
-///     a later primary prepares it again, so (version, sequence) names its bytes for ever
+///   a later primary prepares it again, so (version, sequence) names its bytes for ever
 /// @param sequence 1 for the group's first; without gaps
 /// @param session the attachment session that asked, unique in the fabric; 0 for the primary's own
 /// @param requestSequence the session's number of the request, ≥ 1

@@ -45,7 +45,7 @@ public sealed interface Mutation {
     /// New bytes.
     ///
     /// @param checksums one CRC32C (4 bytes, big-endian) for each *whole* block in the range, in
-    ///     order; made where the write entered the fabric
+    ///   order; made where the write entered the fabric
     record Write(
             List<VolumeId> layers,
             long chunkIndex,

@@ -117,8 +117,7 @@ final class ReplicaCodec {
         long version = EntryCodec.count(in);
         return switch (kind) {
             case PREPARE -> new Prepare(pg, version, EntryCodec.count(in), EntryCodec.get(in));
-            case PREPARE_ACK ->
-                    new PrepareAck(pg, version, EntryCodec.count(in), in.readBoolean());
+            case PREPARE_ACK -> new PrepareAck(pg, version, EntryCodec.count(in), in.readBoolean());
             case COMMIT_POINT -> new CommitPoint(pg, version, EntryCodec.count(in));
             case RECONCILE ->
                     new Reconcile(pg, version, EntryCodec.count(in), EntryCodec.count(in));

@@ -7,8 +7,8 @@ import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
 
-/// What the replicas of one group say to each other. Each message names the configuration version its
-/// sender acts in; a receiver in a newer one answers [NewerVersion], a receiver in an older one
+/// What the replicas of one group say to each other. Each message names the configuration version
+/// its sender acts in; a receiver in a newer one answers [NewerVersion], a receiver in an older one
 /// stops until it has read the configuration.
 public sealed interface ReplicaMessage {
     /// The group.
@@ -33,10 +33,9 @@ public sealed interface ReplicaMessage {
     record CommitPoint(PlacementGroupId pg, long version, long committedSequence)
             implements ReplicaMessage {}
 
-    /// Primary of a new configuration → its members: drop what you prepared beyond
-    /// `tailSequence`; Prepares of (committedSequence, tailSequence] follow.
-    record Reconcile(
-            PlacementGroupId pg, long version, long committedSequence, long tailSequence)
+    /// Primary of a new configuration → its members: drop what you prepared beyond `tailSequence`;
+    /// Prepares of (committedSequence, tailSequence] follow.
+    record Reconcile(PlacementGroupId pg, long version, long committedSequence, long tailSequence)
             implements ReplicaMessage {}
 
     /// Member → primary: done and durable, the version too.
@@ -52,7 +51,7 @@ public sealed interface ReplicaMessage {
     /// Store → primary: I should be a member and am not (or was in an earlier life).
     ///
     /// @param attempt the joiner's count, echoed in all that follows, so that replies of an earlier
-    ///     attempt are told apart
+    ///   attempt are told apart
     record JoinRequest(PlacementGroupId pg, long version, long attempt) implements ReplicaMessage {}
 
     /// Primary → joiner: from `committedSequence` on you get every entry; here is the rest of the

@@ -161,7 +161,8 @@ public final class StorageCodec implements MessageFamily {
             }
             case BEAT -> new Beat(node(in), in.readLong(), stores(in));
             case BEAT_ACK -> new BeatAck(node(in), in.readLong(), stores(in));
-            case TO_REPLICA -> new ToReplica(member(in), EntryCodec.store(in), ReplicaCodec.get(in));
+            case TO_REPLICA ->
+                    new ToReplica(member(in), EntryCodec.store(in), ReplicaCodec.get(in));
             default -> throw new MalformedMessage("storage message type %#x".formatted(typeId));
         };
     }

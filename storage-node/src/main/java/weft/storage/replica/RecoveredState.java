@@ -9,9 +9,9 @@ import java.util.List;
 ///
 /// @param version the highest version taken; 0 if the group is new here
 /// @param appliedSequence everything up to it is in the chunks; at least what the last checkpoint
-///     covered
+///   covered
 /// @param prepared entries above `appliedSequence` from the journal, ascending, without gaps:
-///     committed or not, the replica finds out
+///   committed or not, the replica finds out
 /// @param tables at `appliedSequence`
 public record RecoveredState(
         PlacementGroupId pg,

@@ -8,7 +8,8 @@ import weft.wire.storage.StorageMessage;
 /// What a replica says to the world beside its disk. Calls never block and never call back into the
 /// replica; results come as later events on its loop.
 public interface ReplicaOutbox {
-    /// Sends to the replica of the same group on another store. May be lost, may come twice or late.
+    /// Sends to the replica of the same group on another store. May be lost, may come twice or
+    /// late.
     void send(StoreId to, ReplicaMessage message);
 
     /// Answers a client's request; `exchange` is what [Replica#onRequest] was given. An exchange is
@@ -20,8 +21,8 @@ public interface ReplicaOutbox {
     /// changed meanwhile is kept). One proposal is under way at a time.
     void propose(Configuration expected, Configuration next);
 
-    /// Asks for the configuration as it is after a `sync()`; it comes by
-    /// [Replica#onConfiguration]. Repeated calls may be merged, failures retried.
+    /// Asks for the configuration as it is after a `sync()`; it comes by [Replica#onConfiguration].
+    /// Repeated calls may be merged, failures retried.
     void readConfiguration();
 
     /// One line for the log: a transition, with ids and old → new.

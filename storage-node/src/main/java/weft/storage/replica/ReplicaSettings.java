@@ -1,12 +1,13 @@
 package weft.storage.replica;
 
-/// Times and limits of the replication protocol. The defaults trade the pause after a failure (grace
+/// Times and limits of the replication protocol. The defaults trade the pause after a failure
+/// (grace
 /// + one compare-and-set) against false alarms on a machine that stalls.
 ///
 /// @param beatMillis between beats of a pair of nodes
 /// @param leaseMillis a primary's lease from a secondary, from when the answered beat was *sent*
-/// @param graceMillis how long a secondary waits from when it *answered* before it takes over; above
-///     leaseMillis by more than the drift of two clocks over it (1 % of 2.5 s = 25 ms)
+/// @param graceMillis how long a secondary waits from when it *answered* before it takes over;
+///   above leaseMillis by more than the drift of two clocks over it (1 % of 2.5 s = 25 ms)
 /// @param lateMillis a node whose own loop was later than this accuses nobody in that round
 /// @param resendMillis an unanswered message between replicas is sent again
 /// @param windowEntriesMax entries prepared and not committed

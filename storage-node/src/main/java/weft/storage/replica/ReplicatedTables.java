@@ -17,11 +17,11 @@ import java.util.TreeSet;
 /// which requests of which session are finished. A pure function of the committed entries: all
 /// replicas have the same at the same sequence, and encode it to the same bytes.
 ///
-/// Not shared between threads: the replica has one (ahead), the store one of its own (saved with the
-/// applied sequence).
+/// Not shared between threads: the replica has one (ahead), the store one of its own (saved with
+/// the applied sequence).
 public final class ReplicatedTables {
-    /// The most sessions remembered; beyond it the one longest unused is forgotten. A session is 100
-    /// bytes and its finished set.
+    /// The most sessions remembered; beyond it the one longest unused is forgotten. A session is
+    /// 100 bytes and its finished set.
     public static final int SESSIONS_MAX = 1024;
 
     /// The most finished requests above a session's lowest unfinished one: the client's window.
@@ -94,8 +94,7 @@ public final class ReplicatedTables {
             tokens.put(volume, token);
             // Requests of lower tokens are refused, so nobody asks about them again.
             sessions.values()
-                    .removeIf(
-                            session -> session.volume.equals(volume) && session.token < token);
+                    .removeIf(session -> session.volume.equals(volume) && session.token < token);
         }
     }
 
@@ -126,14 +125,13 @@ public final class ReplicatedTables {
     public ReplicatedTables copy() {
         var copy = new ReplicatedTables();
         copy.tokens.putAll(tokens);
-        sessions.forEach(
-                (id, session) -> {
-                    var other = new Session(session.volume, session.token);
-                    other.lowestUnfinished = session.lowestUnfinished;
-                    other.lastSequence = session.lastSequence;
-                    other.finished.addAll(session.finished);
-                    copy.sessions.put(id, other);
-                });
+        sessions.forEach((id, session) -> {
+            var other = new Session(session.volume, session.token);
+            other.lowestUnfinished = session.lowestUnfinished;
+            other.lastSequence = session.lastSequence;
+            other.finished.addAll(session.finished);
+            copy.sessions.put(id, other);
+        });
         return copy;
     }
 
@@ -150,25 +148,23 @@ public final class ReplicatedTables {
         out.putInt(tokens.size());
         tokens.entrySet().stream()
                 .sorted(java.util.Comparator.comparingLong(e -> e.getKey().value()))
-                .forEach(
-                        e -> {
-                            out.putLong(e.getKey().value());
-                            out.putLong(e.getValue());
-                        });
+                .forEach(e -> {
+                    out.putLong(e.getKey().value());
+                    out.putLong(e.getValue());
+                });
         out.putInt(sessions.size());
         sessions.entrySet().stream()
                 .sorted(Map.Entry.comparingByKey())
-                .forEach(
-                        e -> {
-                            Session session = e.getValue();
-                            out.putLong(e.getKey());
-                            out.putLong(session.volume.value());
-                            out.putLong(session.token);
-                            out.putLong(session.lowestUnfinished);
-                            out.putLong(session.lastSequence);
-                            out.putInt(session.finished.size());
-                            session.finished.forEach(out::putLong);
-                        });
+                .forEach(e -> {
+                    Session session = e.getValue();
+                    out.putLong(e.getKey());
+                    out.putLong(session.volume.value());
+                    out.putLong(session.token);
+                    out.putLong(session.lowestUnfinished);
+                    out.putLong(session.lastSequence);
+                    out.putInt(session.finished.size());
+                    session.finished.forEach(out::putLong);
+                });
         return ByteBuffer.wrap(out.toBytes()).asReadOnlyBuffer();
     }
 
