@@ -130,7 +130,7 @@ record FloatFormat(int fractionBits, int exponentBits) {
         }
         // The implicit one and a carry out of the fraction both add to the exponent field.
         long magnitude = ((long) (biased - 1) << fractionBits) + kept;
-        if (biased >= 1 << exponentBits || magnitude >= infinityBits()) {
+        if (biased >= (1 << exponentBits) - 1 || magnitude >= infinityBits()) {
             flags.raise(OVERFLOW | INEXACT);
             return signed(negative, overflowed(negative, roundingMode));
         }
