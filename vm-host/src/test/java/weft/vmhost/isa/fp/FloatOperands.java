@@ -33,13 +33,35 @@ final class FloatOperands {
         long ones = (1L << fractionBits) - 1;
         long quiet = 1L << (fractionBits - 1);
         int[] fields = {
-            0, 0, 0, 0, 1, 1, 1, 2, one - 1, one - 1, one, one, one, one + 1, one + 1, one + 31,
-            one + 63, one + 63, one + fractionBits, exponentMask - 1, exponentMask - 1,
-            exponentMask, exponentMask, exponentMask, exponentMask
+            0,
+            0,
+            0,
+            0,
+            1,
+            1,
+            1,
+            2,
+            one - 1,
+            one - 1,
+            one,
+            one,
+            one,
+            one + 1,
+            one + 1,
+            one + 31,
+            one + 63,
+            one + 63,
+            one + fractionBits,
+            exponentMask - 1,
+            exponentMask - 1,
+            exponentMask,
+            exponentMask,
+            exponentMask,
+            exponentMask
         };
         long[] fractions = {
-            0, 1, quiet, ones, 0, 1, ones, 0, 0, ones, 0, 1, quiet, 0, quiet, 0,
-            0, ones, 1, 0, ones, 0, 1, quiet, ones
+            0, 1, quiet, ones, 0, 1, ones, 0, 0, ones, 0, 1, quiet, 0, quiet, 0, 0, ones, 1, 0,
+            ones, 0, 1, quiet, ones
         };
         long[] edges = new long[2 * fields.length];
         for (int i = 0; i < fields.length; i++) {

@@ -72,8 +72,7 @@ record ReferenceFloat(int precisionBits, int exponentMax) {
             if (inexact && leading < exponentMin) {
                 int unboundedPlace = leading - (format.precisionBits - 1);
                 BigInteger unbounded = roundAt(unboundedPlace, roundingMode);
-                boolean reachesNormal =
-                        unbounded.bitLength() - 1 + unboundedPlace >= exponentMin;
+                boolean reachesNormal = unbounded.bitLength() - 1 + unboundedPlace >= exponentMin;
                 flags |= reachesNormal ? 0 : UF;
             }
             return new Result(format.signed(negative, format.encode(kept, place)), flags);
@@ -210,8 +209,7 @@ record ReferenceFloat(int precisionBits, int exponentMax) {
     private Outcome sum(BigInteger x, int exponentX, BigInteger y, int exponentY) {
         int exponent = Math.min(exponentX, exponentY);
         return rounded(
-                x.shiftLeft(exponentX - exponent).add(y.shiftLeft(exponentY - exponent)),
-                exponent);
+                x.shiftLeft(exponentX - exponent).add(y.shiftLeft(exponentY - exponent)), exponent);
     }
 
     Outcome multiply(long a, long b) {
@@ -220,9 +218,7 @@ record ReferenceFloat(int precisionBits, int exponentMax) {
         }
         boolean negative = isNegative(a) ^ isNegative(b);
         if (isInfinite(a) || isInfinite(b)) {
-            return isZero(a) || isZero(b)
-                    ? nan(true)
-                    : new Fixed(signed(negative, infinity()), 0);
+            return isZero(a) || isZero(b) ? nan(true) : new Fixed(signed(negative, infinity()), 0);
         }
         if (isZero(a) || isZero(b)) {
             return new Fixed(signed(negative, 0), 0);
@@ -267,13 +263,11 @@ record ReferenceFloat(int precisionBits, int exponentMax) {
         int exponent = exponent(a);
         int shift = 2 * precisionBits + 4 + (exponent & 1);
         BigInteger[] parts = significand(a).shiftLeft(shift).sqrtAndRemainder();
-        return new Unrounded(
-                this, false, parts[0], (exponent - shift) / 2, parts[1].signum() != 0);
+        return new Unrounded(this, false, parts[0], (exponent - shift) / 2, parts[1].signum() != 0);
     }
 
     Outcome multiplyAdd(long a, long b, long c) {
-        boolean infinityTimesZero =
-                (isInfinite(a) && isZero(b)) || (isZero(a) && isInfinite(b));
+        boolean infinityTimesZero = (isInfinite(a) && isZero(b)) || (isZero(a) && isInfinite(b));
         if (isNan(a) || isNan(b) || isNan(c)) {
             boolean signalling = isSignalling(a) || isSignalling(b) || isSignalling(c);
             return nan(signalling || infinityTimesZero);
@@ -300,7 +294,8 @@ record ReferenceFloat(int precisionBits, int exponentMax) {
 
     /// To an integer of `widthBits`, as RISC-V saturates.
     Result toInteger(long a, int widthBits, boolean isSigned, int roundingMode) {
-        BigInteger max = BigInteger.TWO.pow(isSigned ? widthBits - 1 : widthBits).subtract(BigInteger.ONE);
+        BigInteger max =
+                BigInteger.TWO.pow(isSigned ? widthBits - 1 : widthBits).subtract(BigInteger.ONE);
         BigInteger min = isSigned ? BigInteger.TWO.pow(widthBits - 1).negate() : BigInteger.ZERO;
         if (isNan(a) || isInfinite(a)) {
             boolean down = !isNan(a) && isNegative(a);

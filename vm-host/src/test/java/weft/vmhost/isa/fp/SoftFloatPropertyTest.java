@@ -2,11 +2,13 @@ package weft.vmhost.isa.fp;
 
 import static org.junit.jupiter.api.Assertions.fail;
 
-import java.math.BigInteger;
-import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
+
 import weft.vmhost.isa.fp.ReferenceFloat.Outcome;
 import weft.vmhost.isa.fp.ReferenceFloat.Result;
+
+import java.math.BigInteger;
+import java.util.SplittableRandom;
 
 /// Every operation against exact arithmetic, in every rounding mode, bits and flags; with no flag
 /// accrued before and with inexact accrued, as the two take different paths.
@@ -320,12 +322,7 @@ class SoftFloatPropertyTest {
             if (bits != expected.bits()
                     || flags.accrued != (expected.flags() | FloatFlags.INEXACT)) {
                 Result actual = new Result(bits, flags.accrued);
-                report(
-                        tried.name + " (NX accrued)",
-                        new long[] {a, b, c},
-                        mode,
-                        expected,
-                        actual);
+                report(tried.name + " (NX accrued)", new long[] {a, b, c}, mode, expected, actual);
             }
         }
     }

@@ -3,6 +3,7 @@ package weft.vmhost.isa.fp;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+
 import static weft.vmhost.isa.fp.FloatFlags.DIVIDE_BY_ZERO;
 import static weft.vmhost.isa.fp.FloatFlags.INEXACT;
 import static weft.vmhost.isa.fp.FloatFlags.INVALID;
@@ -150,12 +151,10 @@ class SoftFloatTest {
         long x = ONE + 1; // (1 + e)^2 - (1 + 2e) = e^2, e = 2^-52
         assertEquals(0x3970_0000_0000_0000L, SoftFloat.f64MulSub(x, x, ONE + 2, RNE, flags));
         raised(0);
-        assertEquals(
-                0xb970_0000_0000_0000L, SoftFloat.f64NegMulSub(x, x, ONE + 2, RNE, flags));
+        assertEquals(0xb970_0000_0000_0000L, SoftFloat.f64NegMulSub(x, x, ONE + 2, RNE, flags));
         raised(0);
         assertEquals(
-                ONE | MINUS_ZERO,
-                SoftFloat.f64NegMulAdd(ONE, TWO, ONE | MINUS_ZERO, RNE, flags));
+                ONE | MINUS_ZERO, SoftFloat.f64NegMulAdd(ONE, TWO, ONE | MINUS_ZERO, RNE, flags));
         raised(0);
     }
 
@@ -199,15 +198,31 @@ class SoftFloatTest {
     @Test
     void eachClassHasItsBit() {
         long[] values = {
-            INFINITY | MINUS_ZERO, ONE | MINUS_ZERO, 1 | MINUS_ZERO, MINUS_ZERO, ZERO,
-            MIN_NORMAL - 1, MIN_NORMAL, INFINITY, SIGNALLING_NAN, NAN
+            INFINITY | MINUS_ZERO,
+            ONE | MINUS_ZERO,
+            1 | MINUS_ZERO,
+            MINUS_ZERO,
+            ZERO,
+            MIN_NORMAL - 1,
+            MIN_NORMAL,
+            INFINITY,
+            SIGNALLING_NAN,
+            NAN
         };
         for (int i = 0; i < values.length; i++) {
             assertEquals(1 << i, SoftFloat.f64Classify(values[i]));
         }
         int[] singles = {
-            0xff80_0000, 0x8080_0000, 0x807f_ffff, 0x8000_0000, 0, 1, 0x7f7f_ffff, 0x7f80_0000,
-            SIGNALLING_NAN_32, 0xffff_ffff
+            0xff80_0000,
+            0x8080_0000,
+            0x807f_ffff,
+            0x8000_0000,
+            0,
+            1,
+            0x7f7f_ffff,
+            0x7f80_0000,
+            SIGNALLING_NAN_32,
+            0xffff_ffff
         };
         for (int i = 0; i < singles.length; i++) {
             assertEquals(1 << i, SoftFloat.f32Classify(singles[i]));
@@ -232,8 +247,7 @@ class SoftFloatTest {
         long twoTo31 = 0x41e0_0000_0000_0000L;
         assertEquals(Integer.MAX_VALUE, SoftFloat.f64ToI32(twoTo31, RTZ, flags));
         raised(INVALID);
-        assertEquals(
-                Integer.MIN_VALUE, SoftFloat.f64ToI32(twoTo31 | MINUS_ZERO, RTZ, flags));
+        assertEquals(Integer.MIN_VALUE, SoftFloat.f64ToI32(twoTo31 | MINUS_ZERO, RTZ, flags));
         raised(0);
         assertEquals(0x8000_0000, SoftFloat.f64ToU32(twoTo31, RTZ, flags));
         raised(0);
