@@ -1,0 +1,83 @@
+package weft.ops.cli;
+
+import org.jspecify.annotations.Nullable;
+
+import picocli.CommandLine.Option;
+
+import java.io.IOException;
+import java.nio.file.Path;
+
+/// Which fabric a command talks to: `@Mixin private FabricOptions fabric = new FabricOptions();`.
+public final class FabricOptions {
+    @Option(
+            names = "--dir",
+            paramLabel = "FOLDER",
+            description = "State folder of the fabric (default: $$WEFT_HOME or ~/.weft).")
+    private @Nullable Path folder;
+
+    @Option(
+            names = "--zookeeper",
+            paramLabel = "HOST:PORT",
+            description = "The fabric's ZooKeeper, instead of the one 'weft up' started.")
+    private @Nullable String zookeeper;
+
+    /// The state folder; it may not exist yet.
+    public Path folder() {
+        if (folder != null) {
+            return folder.toAbsolutePath().normalize();
+        }
+        String home = Terminal.environment("WEFT_HOME");
+        return home == null || home.isBlank()
+                ? Path.of(System.getProperty("user.home"), ".weft")
+                : Path.of(home).toAbsolutePath().normalize();
+    }
+
+    /// The ZooKeeper connect string of the running fabric.
+    ///
+    /// @throws CliFailure `UNREACHABLE` if none was started, or it is gone
+    public String connectString() {
+        if (zookeeper != null) {
+            return checked(zookeeper);
+        }
+        FabricFile file;
+        try {
+            file =
+                    FabricFile.read(folder())
+                            .orElseThrow(() ->
+                                    unreachable(
+                                            "no fabric runs from %s: start one with 'weft up', or name one with --zookeeper"
+                                                    .formatted(folder())));
+        } catch (IOException e) {
+            throw new CliFailure(
+                    ExitCode.UNREACHABLE,
+                    "cannot read %s: %s; 'weft up' writes it anew"
+                            .formatted(folder().resolve("fabric.json"), e.getMessage()),
+                    e);
+        }
+        if (!file.isAlive()) {
+            throw unreachable(
+                    "the fabric in %s is not running (process %d is gone): start it with 'weft up'"
+                            .formatted(folder(), file.pid()));
+        }
+        return file.zookeeper();
+    }
+
+    private static CliFailure unreachable(String message) {
+        return new CliFailure(ExitCode.UNREACHABLE, message);
+    }
+
+    private static String checked(String connectString) {
+        for (String server : connectString.split(",", -1)) {
+            int colon = server.lastIndexOf(':');
+            String port = server.substring(colon + 1);
+            if (colon <= 0
+                    || !port.matches("[0-9]{1,5}")
+                    || Integer.parseInt(port) < 1
+                    || Integer.parseInt(port) > 65_535) {
+                throw CliFailure.usage(
+                        "--zookeeper '" + connectString + "' is not HOST:PORT[,HOST:PORT…]");
+            }
+        }
+        return connectString;
+    }
+}

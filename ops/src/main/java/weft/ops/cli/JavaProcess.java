@@ -1,0 +1,31 @@
+package weft.ops.cli;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/// The command line of another Weft process with the class path of this one: for what must outlive
+/// the command, or die alone. It gets the full compiler, not the quick start of commands.
+public final class JavaProcess {
+    private JavaProcess() {}
+
+    /// Java, its flags, and `weft` with the arguments; the process logs to the file.
+    ///
+    /// @param jvmOptions more of them, such as `-Xmx2g`
+    public static List<String> command(
+            Path logFile, List<String> jvmOptions, List<String> arguments) {
+        var command = new ArrayList<String>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.add("-ea");
+        command.add("--enable-native-access=ALL-UNNAMED");
+        command.add("--sun-misc-unsafe-memory-access=allow");
+        command.add("-Dweft.log.to=file");
+        command.add("-Dweft.log.file=" + logFile.toAbsolutePath());
+        command.addAll(jvmOptions);
+        command.add("-cp");
+        command.add(System.getProperty("java.class.path"));
+        command.add(Weft.class.getName());
+        command.addAll(arguments);
+        return List.copyOf(command);
+    }
+}
