@@ -1,0 +1,131 @@
+package weft.ops.controller;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import weft.fabric.Cluster;
+import weft.fabric.Configuration;
+import weft.fabric.FabricImage;
+import weft.fabric.Member;
+import weft.fabric.NodeId;
+import weft.fabric.NodePresence;
+import weft.fabric.Placement;
+import weft.fabric.PlacementGroupId;
+import weft.fabric.StoreId;
+import weft.fabric.VmPlacement;
+import weft.fabric.VmSpec;
+
+/// Where placement groups and VMs belong: pure functions of the fabric's image.
+final class Placements {
+    private Placements() {}
+
+    /// The first configurations of the placement groups that have none yet; empty until there are as
+    /// many live stores as a group has copies. After this only members propose configurations.
+    static List<Configuration> firstConfigurations(
+            Cluster cluster, FabricImage image, Set<Integer> existing) {
+        var members = new HashMap<StoreId, Member>();
+        var candidates = new ArrayList<Placement.Candidate>();
+        for (NodePresence presence : ofRole(image, NodePresence.Role.STORAGE)) {
+            presence.stores()
+                    .forEach(
+                            uuid -> {
+                                var store = new StoreId(uuid);
+                                members.put(store, new Member(store, presence.incarnation()));
+                                candidates.add(
+                                        new Placement.Candidate(
+                                                store, presence.node().name(), 1.0));
+                            });
+        }
+        if (candidates.size() < cluster.replicas()) {
+            return List.of();
+        }
+        var made = new ArrayList<Configuration>();
+        for (int i = 0; i < 1 << cluster.pgBits(); i++) {
+            if (existing.contains(i)) {
+                continue;
+            }
+            var pg = new PlacementGroupId(i);
+            List<StoreId> wanted = Placement.wanted(pg, candidates, cluster.replicas());
+            List<Member> chosen =
+                    wanted.stream().map(store -> Optional.ofNullable(members.get(store)))
+                            .flatMap(Optional::stream)
+                            .toList();
+            made.add(
+                    new Configuration(
+                            pg, 1, chosen.getFirst(), chosen, wanted, cluster.minReplicas()));
+        }
+        return made;
+    }
+
+    /// VM → host for VMs that should run and that nobody runs or will run.
+    static Map<String, NodeId> hostsForVms(FabricImage image) {
+        List<NodePresence> hosts = ofRole(image, NodePresence.Role.HOST);
+        var chosen = new HashMap<String, NodeId>();
+        var freeBytes = new HashMap<NodeId, Long>();
+        hosts.forEach(host -> freeBytes.put(host.node(), host.memoryBytes() - usedBytes(image, host.node())));
+        image.vms().values().stream()
+                .sorted(Comparator.comparing(VmSpec::name))
+                .filter(spec -> spec.power() == VmSpec.Power.RUNNING)
+                .filter(spec -> needsHost(image, spec))
+                .forEach(
+                        spec ->
+                                hosts.stream()
+                                        .map(NodePresence::node)
+                                        .filter(
+                                                node ->
+                                                        freeBytes.getOrDefault(node, 0L)
+                                                                >= spec.memoryBytes())
+                                        .max(
+                                                Comparator.comparingLong(
+                                                                (NodeId node) ->
+                                                                        freeBytes.getOrDefault(
+                                                                                node, 0L))
+                                                        .thenComparing(Comparator.reverseOrder()))
+                                        .ifPresent(
+                                                node -> {
+                                                    chosen.put(spec.name(), node);
+                                                    freeBytes.merge(
+                                                            node, -spec.memoryBytes(), Long::sum);
+                                                }));
+        return chosen;
+    }
+
+    private static boolean needsHost(FabricImage image, VmSpec spec) {
+        VmPlacement placement = image.placements().get(spec.name());
+        if (placement == null || placement.owner() != null) {
+            // An owner that is not alive keeps its VM: only `--ha`, which fences it first, may not.
+            return false;
+        }
+        if (placement.state() == VmPlacement.State.FAILED) {
+            return false;
+        }
+        NodeId host = placement.host();
+        return host == null || image.presence(NodePresence.Role.HOST, host).isEmpty();
+    }
+
+    private static long usedBytes(FabricImage image, NodeId node) {
+        return image.vms().values().stream()
+                .filter(
+                        spec -> {
+                            VmPlacement placement = image.placements().get(spec.name());
+                            return placement != null
+                                    && (node.equals(placement.owner())
+                                            || placement.owner() == null
+                                                    && node.equals(placement.host())
+                                                    && spec.power() == VmSpec.Power.RUNNING);
+                        })
+                .mapToLong(VmSpec::memoryBytes)
+                .sum();
+    }
+
+    private static List<NodePresence> ofRole(FabricImage image, NodePresence.Role role) {
+        return image.presences().values().stream()
+                .filter(presence -> presence.role() == role)
+                .sorted(Comparator.comparing(NodePresence::node))
+                .toList();
+    }
+}
