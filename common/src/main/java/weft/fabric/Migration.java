@@ -39,4 +39,55 @@ public record Migration(
             return this == DONE || this == FAILED || this == CANCELLED;
         }
     }
+
+    /// The same move in another phase.
+    public Migration inPhase(Phase next, String why) {
+        return new Migration(
+                id,
+                vm,
+                from,
+                to,
+                epoch,
+                next,
+                round,
+                transferredBytes,
+                remainingBytes,
+                downtimeMillis,
+                totalMillis,
+                why);
+    }
+
+    /// The same move with newer figures.
+    public Migration withProgress(int nowRound, long sentBytes, long leftBytes) {
+        return new Migration(
+                id,
+                vm,
+                from,
+                to,
+                epoch,
+                phase,
+                nowRound,
+                sentBytes,
+                leftBytes,
+                downtimeMillis,
+                totalMillis,
+                detail);
+    }
+
+    /// The move is done.
+    public Migration done(long pausedMillis, long tookMillis) {
+        return new Migration(
+                id,
+                vm,
+                from,
+                to,
+                epoch,
+                Phase.DONE,
+                round,
+                transferredBytes,
+                0,
+                pausedMillis,
+                tookMillis,
+                "");
+    }
 }

@@ -16,4 +16,9 @@ public record PortBinding(
         String ipv4,
         @Nullable NodeId host,
         @Nullable NodeId next,
-        long epoch) {}
+        long epoch) {
+    /// The same NIC, plugged in elsewhere.
+    public PortBinding boundTo(@Nullable NodeId newHost, @Nullable NodeId newNext, long newEpoch) {
+        return new PortBinding(port, network, mac, ipv4, newHost, newNext, newEpoch);
+    }
+}

@@ -32,4 +32,16 @@ public record VmSpec(
         disks = List.copyOf(disks);
         ports = List.copyOf(ports);
     }
+
+    /// The same VM, to be switched on or off.
+    public VmSpec withPower(Power wanted) {
+        return new VmSpec(
+                name, id, image, memoryBytes, disks, ports, wanted, resets, generation + 1);
+    }
+
+    /// The same VM with its reset button pressed once more.
+    public VmSpec withReset() {
+        return new VmSpec(
+                name, id, image, memoryBytes, disks, ports, power, resets + 1, generation + 1);
+    }
 }

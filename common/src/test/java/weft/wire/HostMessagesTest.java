@@ -88,8 +88,7 @@ class HostMessagesTest {
 
     private static WireMessage carry(MessageFamily family, WireMessage message)
             throws MalformedMessage {
-        return family.decode(
-                family.typeIdOf(message), new WireReader(bytesOf(family, message)));
+        return family.decode(family.typeIdOf(message), new WireReader(bytesOf(family, message)));
     }
 
     private static byte[] bytesOf(MessageFamily family, WireMessage message) {

@@ -84,26 +84,11 @@ public final class MigrationAdmin {
                                 migration.phase().isOver()
                                                 || migration.phase() == Migration.Phase.SWITCHING
                                         ? migration
-                                        : ended(migration, Migration.Phase.CANCELLED, "cancelled"));
+                                        : migration.inPhase(
+                                                Migration.Phase.CANCELLED, "cancelled"));
         if (now.isEmpty() || now.get().phase() != Migration.Phase.CANCELLED) {
             throw Refusal.state("VM '%s' is not being moved, or its switch has begun", vm);
         }
-    }
-
-    private static Migration ended(Migration now, Migration.Phase phase, String detail) {
-        return new Migration(
-                now.id(),
-                now.vm(),
-                now.from(),
-                now.to(),
-                now.epoch(),
-                phase,
-                now.round(),
-                now.transferredBytes(),
-                now.remainingBytes(),
-                now.downtimeMillis(),
-                now.totalMillis(),
-                detail);
     }
 
     private static NodeId emptiestHostBut(FabricImage image, NodeId from) {

@@ -165,7 +165,7 @@ public final class VmAdmin {
                                                 now.epoch(),
                                                 VmPlacement.State.STOPPED,
                                                 ""));
-        change(name, now -> withPower(now, VmSpec.Power.RUNNING));
+        change(name, now -> now.withPower(VmSpec.Power.RUNNING));
     }
 
     /// Asks for the VM to be switched off.
@@ -173,7 +173,7 @@ public final class VmAdmin {
         if (find(image, name).power() == VmSpec.Power.STOPPED) {
             throw Refusal.state("VM '%s' is stopped already", name);
         }
-        change(name, now -> withPower(now, VmSpec.Power.STOPPED));
+        change(name, now -> now.withPower(VmSpec.Power.STOPPED));
     }
 
     /// Asks for the VM's reset button to be pressed.
@@ -181,32 +181,7 @@ public final class VmAdmin {
         if (find(image, name).power() != VmSpec.Power.RUNNING) {
             throw Refusal.state("VM '%s' is stopped: weft vm start %s", name, name);
         }
-        change(
-                name,
-                now ->
-                        new VmSpec(
-                                now.name(),
-                                now.id(),
-                                now.image(),
-                                now.memoryBytes(),
-                                now.disks(),
-                                now.ports(),
-                                now.power(),
-                                now.resets() + 1,
-                                now.generation() + 1));
-    }
-
-    private static VmSpec withPower(VmSpec now, VmSpec.Power power) {
-        return new VmSpec(
-                now.name(),
-                now.id(),
-                now.image(),
-                now.memoryBytes(),
-                now.disks(),
-                now.ports(),
-                power,
-                now.resets(),
-                now.generation() + 1);
+        change(name, VmSpec::withReset);
     }
 
     private void change(String name, UnaryOperator<VmSpec> next) throws IOException {

@@ -1,15 +1,8 @@
 package weft.ops.controller;
 
-import java.io.IOException;
-import java.util.HashSet;
-import java.util.List;
-import java.util.Map;
-import java.util.Optional;
-import java.util.Set;
-import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.coordination.FabricStore;
@@ -20,6 +13,15 @@ import weft.fabric.Configuration;
 import weft.fabric.FabricImage;
 import weft.fabric.NodeId;
 import weft.fabric.VmPlacement;
+
+import java.io.IOException;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 
 /// The elected loop: looks at the fabric's image, asks [Placements] what is missing, and writes it.
 /// It keeps nothing in memory, so it may die at any instruction; two of them at once only lose

@@ -1,12 +1,5 @@
 package weft.ops.controller;
 
-import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.Optional;
-import java.util.Set;
 import weft.fabric.Cluster;
 import weft.fabric.Configuration;
 import weft.fabric.FabricImage;
@@ -19,26 +12,31 @@ import weft.fabric.StoreId;
 import weft.fabric.VmPlacement;
 import weft.fabric.VmSpec;
 
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
 /// Where placement groups and VMs belong: pure functions of the fabric's image.
 final class Placements {
     private Placements() {}
 
-    /// The first configurations of the placement groups that have none yet; empty until there are as
-    /// many live stores as a group has copies. After this only members propose configurations.
+    /// The first configurations of the placement groups that have none yet; empty until there are
+    /// as many live stores as a group has copies. After this only members propose configurations.
     static List<Configuration> firstConfigurations(
             Cluster cluster, FabricImage image, Set<Integer> existing) {
         var members = new HashMap<StoreId, Member>();
         var candidates = new ArrayList<Placement.Candidate>();
         for (NodePresence presence : ofRole(image, NodePresence.Role.STORAGE)) {
             presence.stores()
-                    .forEach(
-                            uuid -> {
-                                var store = new StoreId(uuid);
-                                members.put(store, new Member(store, presence.incarnation()));
-                                candidates.add(
-                                        new Placement.Candidate(
-                                                store, presence.node().name(), 1.0));
-                            });
+                    .forEach(uuid -> {
+                        var store = new StoreId(uuid);
+                        members.put(store, new Member(store, presence.incarnation()));
+                        candidates.add(new Placement.Candidate(store, presence.node().name(), 1.0));
+                    });
         }
         if (candidates.size() < cluster.replicas()) {
             return List.of();
@@ -51,7 +49,8 @@ final class Placements {
             var pg = new PlacementGroupId(i);
             List<StoreId> wanted = Placement.wanted(pg, candidates, cluster.replicas());
             List<Member> chosen =
-                    wanted.stream().map(store -> Optional.ofNullable(members.get(store)))
+                    wanted.stream()
+                            .map(store -> Optional.ofNullable(members.get(store)))
                             .flatMap(Optional::stream)
                             .toList();
             made.add(
@@ -66,31 +65,25 @@ final class Placements {
         List<NodePresence> hosts = ofRole(image, NodePresence.Role.HOST);
         var chosen = new HashMap<String, NodeId>();
         var freeBytes = new HashMap<NodeId, Long>();
-        hosts.forEach(host -> freeBytes.put(host.node(), host.memoryBytes() - usedBytes(image, host.node())));
+        hosts.forEach(host ->
+                freeBytes.put(host.node(), host.memoryBytes() - usedBytes(image, host.node())));
         image.vms().values().stream()
                 .sorted(Comparator.comparing(VmSpec::name))
                 .filter(spec -> spec.power() == VmSpec.Power.RUNNING)
                 .filter(spec -> needsHost(image, spec))
-                .forEach(
-                        spec ->
-                                hosts.stream()
-                                        .map(NodePresence::node)
-                                        .filter(
-                                                node ->
-                                                        freeBytes.getOrDefault(node, 0L)
-                                                                >= spec.memoryBytes())
-                                        .max(
-                                                Comparator.comparingLong(
-                                                                (NodeId node) ->
-                                                                        freeBytes.getOrDefault(
-                                                                                node, 0L))
-                                                        .thenComparing(Comparator.reverseOrder()))
-                                        .ifPresent(
-                                                node -> {
-                                                    chosen.put(spec.name(), node);
-                                                    freeBytes.merge(
-                                                            node, -spec.memoryBytes(), Long::sum);
-                                                }));
+                .forEach(spec ->
+                        hosts.stream()
+                                .map(NodePresence::node)
+                                .filter(node ->
+                                        freeBytes.getOrDefault(node, 0L) >= spec.memoryBytes())
+                                .max(
+                                        Comparator.comparingLong((NodeId node) ->
+                                                        freeBytes.getOrDefault(node, 0L))
+                                                .thenComparing(Comparator.reverseOrder()))
+                                .ifPresent(node -> {
+                                    chosen.put(spec.name(), node);
+                                    freeBytes.merge(node, -spec.memoryBytes(), Long::sum);
+                                }));
         return chosen;
     }
 
@@ -109,15 +102,14 @@ final class Placements {
 
     private static long usedBytes(FabricImage image, NodeId node) {
         return image.vms().values().stream()
-                .filter(
-                        spec -> {
-                            VmPlacement placement = image.placements().get(spec.name());
-                            return placement != null
-                                    && (node.equals(placement.owner())
-                                            || placement.owner() == null
-                                                    && node.equals(placement.host())
-                                                    && spec.power() == VmSpec.Power.RUNNING);
-                        })
+                .filter(spec -> {
+                    VmPlacement placement = image.placements().get(spec.name());
+                    return placement != null
+                            && (node.equals(placement.owner())
+                                    || placement.owner() == null
+                                            && node.equals(placement.host())
+                                            && spec.power() == VmSpec.Power.RUNNING);
+                })
                 .mapToLong(VmSpec::memoryBytes)
                 .sum();
     }

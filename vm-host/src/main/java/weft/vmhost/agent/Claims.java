@@ -1,10 +1,7 @@
 package weft.vmhost.agent;
 
-import java.io.IOException;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.coordination.FabricRecords.Found;
@@ -19,8 +16,13 @@ import weft.fabric.VmPlacement;
 import weft.fabric.VmSpec;
 import weft.fabric.Volume;
 
-/// Who runs a VM, decided by commits in which the VM's placement, the attachments of its disks and the
-/// bindings of its ports change together or not at all:
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/// Who runs a VM, decided by commits in which the VM's placement, the attachments of its disks and
+/// the bindings of its ports change together or not at all:
 ///
 /// ```text
 ///   nobody ──claim──► owner, epoch + 1, tokens + 1          (start; also after this host's own crash)
@@ -92,8 +94,7 @@ public final class Claims {
                         now.epoch() + 1,
                         VmPlacement.State.RUNNING,
                         "migrated from " + migration.from());
-        var check =
-                new Change.Check(FabricPaths.migration(spec.name()), task.get().version());
+        var check = new Change.Check(FabricPaths.migration(spec.name()), task.get().version());
         return commitOwnership(image, spec, found.get(), next, List.of(check));
     }
 
@@ -115,14 +116,11 @@ public final class Claims {
             Optional<Found<Attachment>> earlier = records.find(path, Attachment.class);
             long token = earlier.map(attachment -> attachment.noun().token()).orElse(0L) + 1;
             var attachment =
-                    new Attachment(
-                            volume.id(), "vm %s @ %s".formatted(spec.name(), self), token);
+                    new Attachment(volume.id(), "vm %s @ %s".formatted(spec.name(), self), token);
             attachments.add(attachment);
             changes.add(
-                    earlier.<Change>map(
-                                    old ->
-                                            FabricRecords.replacement(
-                                                    path, attachment, old.version()))
+                    earlier.<Change>map(old ->
+                                    FabricRecords.replacement(path, attachment, old.version()))
                             .orElseGet(() -> FabricRecords.creation(path, attachment)));
         }
         for (String port : spec.ports()) {
@@ -133,8 +131,8 @@ public final class Claims {
                 : Optional.empty();
     }
 
-    /// A migration failed before the destination committed: the source goes on, if it is faster than
-    /// a late commit of the destination.
+    /// A migration failed before the destination committed: the source goes on, if it is faster
+    /// than a late commit of the destination.
     ///
     /// @return false if the destination owns the VM: the source must stop for ever
     public boolean keep(VmSpec spec, long epoch, String why) throws IOException {
@@ -146,8 +144,7 @@ public final class Claims {
             }
             // An epoch above is this host's own earlier attempt whose answer was lost.
             long nextEpoch = Math.max(epoch, found.get().noun().epoch()) + 1;
-            var next =
-                    new VmPlacement(self, self, nextEpoch, VmPlacement.State.RUNNING, why);
+            var next = new VmPlacement(self, self, nextEpoch, VmPlacement.State.RUNNING, why);
             var changes = new ArrayList<Change>();
             changes.add(
                     FabricRecords.replacement(
@@ -162,22 +159,13 @@ public final class Claims {
     }
 
     /// Publishes that frames of the VM's ports may soon come from `next`, too; null takes it back.
-    public void announceNext(VmSpec spec, @Nullable NodeId next)
-            throws IOException {
+    public void announceNext(VmSpec spec, @Nullable NodeId next) throws IOException {
         for (String port : spec.ports()) {
             var _ =
                     records.update(
                             FabricPaths.port(port),
                             PortBinding.class,
-                            now ->
-                                    new PortBinding(
-                                            now.port(),
-                                            now.network(),
-                                            now.mac(),
-                                            now.ipv4(),
-                                            now.host(),
-                                            next,
-                                            now.epoch()));
+                            now -> now.boundTo(now.host(), next, now.epoch()));
         }
     }
 
@@ -218,21 +206,13 @@ public final class Claims {
         }
     }
 
-    private Change binding(
-            String port,
-            @Nullable NodeId host,
-            @Nullable NodeId next,
-            long epoch)
+    private Change binding(String port, @Nullable NodeId host, @Nullable NodeId next, long epoch)
             throws IOException {
         Found<PortBinding> found =
                 records.find(FabricPaths.port(port), PortBinding.class)
                         .orElseThrow(() -> new IOException("port " + port + " is gone"));
-        PortBinding now = found.noun();
         return FabricRecords.replacement(
-                FabricPaths.port(port),
-                new PortBinding(
-                        now.port(), now.network(), now.mac(), now.ipv4(), host, next, epoch),
-                found.version());
+                FabricPaths.port(port), found.noun().boundTo(host, next, epoch), found.version());
     }
 
     private static Volume volume(FabricImage image, VmSpec spec, String name) throws IOException {
