@@ -110,5 +110,5 @@ public sealed interface ReplicaMessage {
     int STAMPS_MAX = 4096;
 
     /// The most bytes of the replicated tables.
-    int TABLES_BYTES_MAX = 1 << 20;
+    int TABLES_BYTES_MAX = 4 << 20;
 }

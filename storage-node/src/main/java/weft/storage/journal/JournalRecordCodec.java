@@ -13,7 +13,7 @@ import weft.wire.storage.ReplicaMessage;
 ///   kind 1 | group 4 | version 8 | by kind:
 ///     1 prepared       entry, as EntryCodec draws it
 ///     2 truncated      after sequence 8
-///     3 version taken  nothing
+///     3 version taken  in sync 1
 ///     4 adopted        sequence 8 | tables length 4, bytes
 ///     5 dropped        nothing
 /// ```
@@ -42,7 +42,7 @@ public final class JournalRecordCodec {
         switch (record) {
             case JournalRecord.Prepared r -> EntryCodec.put(r.entry(), out);
             case JournalRecord.Truncated r -> out.putLong(r.afterSequence());
-            case JournalRecord.VersionTaken _ -> {}
+            case JournalRecord.VersionTaken r -> out.putBoolean(r.inSync());
             case JournalRecord.Adopted r -> {
                 out.putLong(r.sequence());
                 out.putBytes(r.tables());
@@ -69,7 +69,7 @@ public final class JournalRecordCodec {
         return switch (kind) {
             case PREPARED -> new JournalRecord.Prepared(pg, version, EntryCodec.get(in));
             case TRUNCATED -> new JournalRecord.Truncated(pg, version, in.readLong());
-            case VERSION_TAKEN -> new JournalRecord.VersionTaken(pg, version);
+            case VERSION_TAKEN -> new JournalRecord.VersionTaken(pg, version, in.readBoolean());
             case ADOPTED ->
                     new JournalRecord.Adopted(
                             pg,

@@ -8,6 +8,8 @@ import java.util.List;
 /// What a store found of one group when it started.
 ///
 /// @param version the highest version taken; 0 if the group is new here
+/// @param inSync what the last [weft.storage.journal.JournalRecord.VersionTaken] said; false if
+///     none, or after a drop
 /// @param appliedSequence everything up to it is in the chunks; at least what the last checkpoint
 ///   covered
 /// @param prepared entries above `appliedSequence` from the journal, ascending, without gaps:
@@ -16,6 +18,7 @@ import java.util.List;
 public record RecoveredState(
         PlacementGroupId pg,
         long version,
+        boolean inSync,
         long appliedSequence,
         List<Entry> prepared,
         ReplicatedTables tables) {
@@ -34,6 +37,6 @@ public record RecoveredState(
 
     /// A group this store has never seen.
     public static RecoveredState empty(PlacementGroupId pg) {
-        return new RecoveredState(pg, 0, 0, List.of(), new ReplicatedTables());
+        return new RecoveredState(pg, 0, false, 0, List.of(), new ReplicatedTables());
     }
 }

@@ -18,7 +18,9 @@ public interface ReplicaDisk {
     /// Appends to the journal. Records of a group become durable in order.
     void append(long ticket, JournalRecord record);
 
-    /// Applies a committed entry to chunks and tables. Calls come in ascending sequence. A chunk
+    /// Applies a committed entry to chunks and tables. Calls come in ascending sequence; during a
+    /// catch-up (from `Adopted` to `VersionTaken` in sync) some are left out and some come late,
+    /// but those of one chunk ascend. A chunk
     /// whose stamp has the entry's sequence or a higher one is left alone. The entry's effect is
     /// durable through its journal record until the store's checkpoint covers it.
     void apply(Entry entry);
