@@ -25,14 +25,14 @@ public sealed interface JournalRecord {
     /// The replica answers in this version, and in no older one any more.
     ///
     /// @param inSync it is a member in it, with everything that was committed before; else it is
-    ///     catching up and may not become primary by itself
+    ///   catching up and may not become primary by itself
     record VersionTaken(PlacementGroupId pg, long version, boolean inSync)
             implements JournalRecord {}
 
     /// Catch-up begins: all earlier prepared entries are void, `sequence` and `tables` are what a
     /// primary had; chunks are compared and installed from here on, entries above `sequence` follow
-    /// as [Prepared]. The state is whole only once a [VersionTaken] says `inSync`. A checkpoint with
-    /// a higher applied sequence wins over `sequence` and `tables`.
+    /// as [Prepared]. The state is whole only once a [VersionTaken] says `inSync`. A checkpoint
+    /// with a higher applied sequence wins over `sequence` and `tables`.
     ///
     /// @param tables as `ReplicatedTables` writes itself
     record Adopted(PlacementGroupId pg, long version, long sequence, ByteBuffer tables)

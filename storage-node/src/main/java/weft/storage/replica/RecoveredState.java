@@ -9,7 +9,7 @@ import java.util.List;
 ///
 /// @param version the highest version taken; 0 if the group is new here
 /// @param inSync what the last [weft.storage.journal.JournalRecord.VersionTaken] said; false if
-///     none, or after a drop
+///   none, or after a drop
 /// @param appliedSequence everything up to it is in the chunks; at least what the last checkpoint
 ///   covered
 /// @param prepared entries above `appliedSequence` from the journal, ascending, without gaps:
