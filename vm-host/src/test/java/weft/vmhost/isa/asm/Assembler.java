@@ -1,12 +1,13 @@
 package weft.vmhost.isa.asm;
 
+import weft.vmhost.isa.asm.InstructionTable.Encoding;
+
 import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import weft.vmhost.isa.asm.InstructionTable.Encoding;
 
 /// Assembles RISC-V text for tests.
 ///
@@ -22,8 +23,8 @@ import weft.vmhost.isa.asm.InstructionTable.Encoding;
 /// One instruction or directive per line, `#` starts a comment. Registers by number or ABI name,
 /// targets as a label or `.+n`, memory operands as `8(sp)`, CSRs by number or by the names in
 /// [#csr]. Directives: `.half`, `.word`, `.dword` (each one value or label), `.zero n`, `.align n`
-/// (to 2^n, with zeros). Pseudo-instructions: nop li la mv not neg j jr ret call beqz bnez csrr csrw
-/// fmv.d fmv.s. Not compressed unless written `c.…`.
+/// (to 2^n, with zeros). Pseudo-instructions: nop li la mv not neg j jr ret call beqz bnez csrr
+/// csrw fmv.d fmv.s. Not compressed unless written `c.…`.
 public final class Assembler {
     private static final List<String> X_NAMES =
             List.of(

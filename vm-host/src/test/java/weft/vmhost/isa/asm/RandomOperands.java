@@ -1,8 +1,9 @@
 package weft.vmhost.isa.asm;
 
-import java.util.SplittableRandom;
 import weft.vmhost.isa.asm.InstructionTable.Encoding;
 import weft.vmhost.isa.asm.OperandField.Kind;
+
+import java.util.SplittableRandom;
 
 /// Any legal text of an instruction.
 public final class RandomOperands {
