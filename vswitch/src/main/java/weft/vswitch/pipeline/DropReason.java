@@ -1,0 +1,44 @@
+package weft.vswitch.pipeline;
+
+/// Why a frame ended here. Every dropped frame is counted once, under one of these.
+public enum DropReason {
+    /// Shorter than an Ethernet header.
+    RUNT,
+    /// Longer than the largest frame of the switch.
+    OVERSIZE,
+    /// Sent to 01-80-C2-00-00-0X, which no bridge forwards.
+    RESERVED_ADDRESS,
+    /// With a VLAN tag: from an access port, or inside VXLAN (RFC 7348, section 6.1).
+    TAGGED,
+    /// A source that no station can have: a group address or zero.
+    BAD_SOURCE,
+    /// A source that is another's: not the port's MAC, or a tunnel from a host the MAC is not on.
+    SPOOFED_SOURCE,
+    /// A source that nobody knows, from a host whose MACs are all known.
+    UNBOUND_SOURCE,
+    /// The port is in standby: plugged for a migration, or left behind by one.
+    PORT_STANDBY,
+    /// The port's MAC is bound to another host now.
+    STALE_PORT,
+    /// The port's network does not exist (yet, or any more).
+    NO_NETWORK,
+    /// Not VXLAN: fewer than 8 bytes, or no VNI.
+    BAD_VXLAN,
+    /// The VNI of no network we know.
+    UNKNOWN_VNI,
+    /// From an address that is no VTEP of this network.
+    FOREIGN_VTEP,
+    /// Back to the port it came from.
+    HAIRPIN,
+    /// From a tunnel, and it could only go into a tunnel again.
+    SPLIT_HORIZON,
+    /// The destination's VM is stopped or its port is not open.
+    DESTINATION_DOWN,
+    /// The destination's host has no VTEP address that we know.
+    NO_VTEP,
+    /// A copy for a tunnel that is too big for the underlay (VTEPs do not fragment) or that the
+    /// socket refused. The only reason that counts copies, not frames: a flooded frame has several.
+    UNDERLAY_REFUSED,
+    /// The port's ring was full; the switch never saw the frame.
+    RING_FULL
+}

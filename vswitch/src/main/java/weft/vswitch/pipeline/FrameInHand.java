@@ -1,0 +1,37 @@
+package weft.vswitch.pipeline;
+
+import org.jspecify.annotations.Nullable;
+
+import weft.runtime.Owned;
+import weft.vswitch.packet.EthernetView;
+
+/// The frame being decided, and where it came from: one object, reused.
+@Owned("the switch's loop")
+final class FrameInHand {
+    final EthernetView ethernet = new EthernetView();
+
+    /// The port it came from, or null if it came from a tunnel.
+    @Nullable PluggedPort port;
+
+    /// The VTEP it came from, or null if it came from a port.
+    @Nullable Vtep vtep;
+
+    @Nullable Domain domain;
+    long nowNanos;
+
+    FrameInHand fromPort(PluggedPort newPort, long newNowNanos) {
+        port = newPort;
+        vtep = null;
+        domain = newPort.domain;
+        nowNanos = newNowNanos;
+        return this;
+    }
+
+    FrameInHand fromTunnel(Vtep newVtep, Domain newDomain, long newNowNanos) {
+        port = null;
+        vtep = newVtep;
+        domain = newDomain;
+        nowNanos = newNowNanos;
+        return this;
+    }
+}

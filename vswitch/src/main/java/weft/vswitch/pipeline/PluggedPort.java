@@ -1,0 +1,72 @@
+package weft.vswitch.pipeline;
+
+import org.jspecify.annotations.Nullable;
+
+import weft.fabric.MacAddress;
+import weft.runtime.Owned;
+import weft.vswitch.port.PortCounters;
+import weft.vswitch.port.SwitchPort.Receiver;
+
+/// A port as the switch holds it. What frames may do depends on two fields that nothing else
+/// stores: whether it is open (told by its owner) and whether it is current (told by the image).
+@Owned("the switch's loop")
+public final class PluggedPort {
+    final String id;
+    final String network;
+    final MacAddress mac;
+    final Receiver receiver;
+    final Verdict.Deliver deliver = new Verdict.Deliver(this);
+    final Tally framesFromDevice = new Tally();
+    final Tally bytesFromDevice = new Tally();
+    final Tally framesToDevice = new Tally();
+    final Tally bytesToDevice = new Tally();
+    final Tally drops = new Tally();
+
+    /// Written by the device's thread, which is why it is apart from `drops`.
+    final Tally ringFull = new Tally();
+
+    /// Sends and receives; a port in standby does neither.
+    boolean isOpen;
+
+    /// The image does not say that the MAC lives on another host.
+    boolean isCurrent = true;
+
+    /// The network, once the image has it.
+    @Nullable Domain domain;
+
+    /// Where the MAC lived before: until then that host may still pass frames on.
+    @Nullable Vtep former;
+
+    long formerUntilNanos;
+
+    PluggedPort(String id, String network, MacAddress mac, Receiver receiver) {
+        this.id = id;
+        this.network = network;
+        this.mac = mac;
+        this.receiver = receiver;
+    }
+
+    boolean isUsable() {
+        return isOpen && isCurrent;
+    }
+
+    /// Counts a frame that found the ring full; called by the device's thread.
+    public void countRingFull() {
+        ringFull.add(1);
+    }
+
+    /// Frames that found the ring full; any thread.
+    public long ringFullDrops() {
+        return ringFull.get();
+    }
+
+    /// The port's counters; any thread.
+    public PortCounters counters() {
+        return new PortCounters(
+                framesFromDevice.get(),
+                bytesFromDevice.get(),
+                framesToDevice.get(),
+                bytesToDevice.get(),
+                drops.get() + ringFull.get());
+    }
+}
