@@ -1,0 +1,200 @@
+package weft.volume;
+
+import io.micrometer.core.instrument.MeterRegistry;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import weft.coordination.FabricPaths;
+import weft.coordination.FabricRecords;
+import weft.coordination.FabricStore;
+import weft.fabric.Attachment;
+import weft.fabric.ChunkKey;
+import weft.fabric.FabricImage;
+import weft.fabric.Placement;
+import weft.fabric.PlacementGroupId;
+import weft.fabric.Volume;
+import weft.runtime.Clock;
+import weft.runtime.FreshIds;
+import weft.runtime.Loop;
+import weft.transport.Peers;
+import weft.transport.Transport;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
+
+/// The pool as its clients see it: opens volumes and claims them. One a process; all volumes share
+/// its connections.
+///
+/// Fencing: whoever wants to write claims first. [#claim] (or a commit of the caller's own, as
+/// migration does) raises the attachment's token in the coordination, then [#raise] tells the
+/// storage nodes. A group that does not answer is raised by the first request that reaches it.
+public final class PoolClient implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(PoolClient.class);
+    private static final int CLAIM_ATTEMPTS_MAX = 16;
+    private static final Duration TICK = Duration.ofMillis(100);
+
+    /// Longer than a reconfiguration takes; a group that is down longer is raised by its first
+    /// request.
+    private static final Duration RAISE_WAIT = Duration.ofSeconds(3);
+
+    private final FabricStore store;
+    private final Clock clock;
+    private final PoolMap map;
+    private final PoolMeters meters;
+    private final Peers peers;
+    private final Loop loop = new Loop("pool-client");
+    private final Map<RemoteVolume, Boolean> volumes = new ConcurrentHashMap<>();
+
+    /// @param image the newest picture of the fabric, as of a FabricWatcher
+    /// @param transport speaks the storage protocol; stays open when the client is closed
+    public PoolClient(
+            FabricStore store,
+            Supplier<FabricImage> image,
+            Transport transport,
+            Clock clock,
+            MeterRegistry registry) {
+        this.store = store;
+        this.clock = clock;
+        map = new PoolMap(store, image);
+        meters = new PoolMeters(registry);
+        peers = new Peers(transport, map::addressOf, List.of());
+        var _ = loop.every(TICK, this::onTick);
+    }
+
+    private void onTick() {
+        long now = clock.nowNanos();
+        volumes.keySet().forEach(volume -> volume.onTick(now));
+    }
+
+    /// Opens a volume for its holder. Operations wait for as long as the pool takes.
+    ///
+    /// @param attachment of this volume, claimed by the caller
+    public RemoteVolume open(Volume volume, Attachment attachment) {
+        return open(volume, attachment, Optional.empty());
+    }
+
+    /// Opens a volume for its holder.
+    ///
+    /// @param deadline after which an operation fails with TIMED_OUT, and may have been done
+    public RemoteVolume open(Volume volume, Attachment attachment, Optional<Duration> deadline) {
+        if (!attachment.volume().equals(volume.id())) {
+            throw new IllegalArgumentException(
+                    "attachment of %s for volume %s".formatted(attachment.volume(), volume.id()));
+        }
+        boolean readOnly = volume.access() == Volume.Access.READ_ONLY;
+        return opened(volume, attachment.token(), readOnly, deadline);
+    }
+
+    /// Opens a volume for reading, whoever holds it; nobody is fenced and the reader never is.
+    public RemoteVolume openReadOnly(Volume volume) {
+        return opened(volume, 0, true, Optional.empty());
+    }
+
+    private RemoteVolume opened(
+            Volume record, long token, boolean readOnly, Optional<Duration> deadline) {
+        var volume = new RemoteVolume(this, record, token, FreshIds.positive(), readOnly, deadline);
+        volumes.put(volume, true);
+        return volume;
+    }
+
+    /// Becomes the volume's holder: raises the attachment's token in the coordination and at the
+    /// storage nodes. From then on earlier holders are refused. Blocks.
+    ///
+    /// @param holder in words, for people: `nbd @ node2`
+    public Attachment claim(Volume volume, String holder) throws IOException {
+        var records = new FabricRecords(store);
+        String path = FabricPaths.attachment(volume.id());
+        for (int attempt = 0; attempt < CLAIM_ATTEMPTS_MAX; attempt++) {
+            var found = records.find(path, Attachment.class);
+            long token = found.map(f -> f.noun().token()).orElse(0L) + 1;
+            var mine = new Attachment(volume.id(), holder, token);
+            FabricStore.Change change =
+                    found.<FabricStore.Change>map(
+                                    f -> FabricRecords.replacement(path, mine, f.version()))
+                            .orElseGet(() -> FabricRecords.creation(path, mine));
+            if (store.commit(List.of(change)) instanceof FabricStore.Outcome.Committed) {
+                raise(volume, mine);
+                return mine;
+            }
+        }
+        throw new IOException(
+                "volume '%s' is claimed by others all the time: try again"
+                        .formatted(volume.name()));
+    }
+
+    /// Tells all storage nodes of the volume that the attachment's token is in force, and waits a
+    /// bounded time for those that answer. Blocks.
+    public void raise(Volume volume, Attachment attachment) {
+        var session = opened(volume, attachment.token(), false, Optional.of(RAISE_WAIT));
+        try {
+            List<CompletableFuture<Void>> raises = new ArrayList<>();
+            groupsOf(volume).forEach((_, chunkIndex) -> raises.add(session.raiseAt(chunkIndex)));
+            var all = CompletableFuture.allOf(raises.toArray(CompletableFuture[]::new));
+            all.get(2 * RAISE_WAIT.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (ExecutionException | TimeoutException e) {
+            log.warn(
+                    "{}: token {} is not known to all groups yet; their first request brings it",
+                    volume.name(),
+                    attachment.token());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } finally {
+            session.close();
+        }
+    }
+
+    /// Each group that holds chunks of the volume, with one of these chunks.
+    private Map<PlacementGroupId, Long> groupsOf(Volume volume) {
+        int pgBits = map.pgBits();
+        long chunkCount = (volume.sizeBytes() + ChunkKey.CHUNK_BYTES - 1) / ChunkKey.CHUNK_BYTES;
+        Map<PlacementGroupId, Long> groups = new java.util.HashMap<>();
+        for (long i = 0; i < chunkCount && groups.size() < 1 << pgBits; i++) {
+            groups.putIfAbsent(Placement.groupOf(volume.placementRoot(), i, pgBits), i);
+        }
+        return groups;
+    }
+
+    PoolMap map() {
+        return map;
+    }
+
+    PoolMeters meters() {
+        return meters;
+    }
+
+    Peers peers() {
+        return peers;
+    }
+
+    Loop loop() {
+        return loop;
+    }
+
+    long nowNanos() {
+        return clock.nowNanos();
+    }
+
+    void forget(RemoteVolume volume) {
+        volumes.remove(volume);
+    }
+
+    /// Closes all volumes and connections.
+    @Override
+    public void close() {
+        Set.copyOf(volumes.keySet()).forEach(RemoteVolume::close);
+        loop.close();
+        peers.close();
+    }
+}

@@ -1,0 +1,263 @@
+package weft.volume;
+
+import weft.fabric.ChunkKey;
+import weft.fabric.Placement;
+import weft.fabric.PlacementGroupId;
+import weft.fabric.Volume;
+import weft.runtime.Loop;
+import weft.transport.Peers;
+import weft.volume.VolumeException.Reason;
+import weft.volume.VolumeOperation.Kind;
+
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+
+/// A volume of the pool, seen from anywhere in the fabric. Made by [PoolClient].
+///
+/// Operations are cut at chunk borders into spans; each span is sent to the primary of its
+/// placement group until it is answered, through any number of reconfigurations. What a client sees
+/// of a failure is a pause, unless it set a deadline.
+///
+/// Invariant: a change is sent again only with the number it had, and its completion is told once.
+/// Any thread; state is in concurrent collections, because a hop to a loop would be the dearest
+/// part of a 4 KiB write.
+public final class RemoteVolume implements BlockVolume {
+    /// No operation is given up.
+    static final long NO_DEADLINE = Long.MAX_VALUE;
+
+    /// Bytes of operations that have begun: two of NBD's longest writes.
+    private static final long IN_FLIGHT_BYTES_MAX = 64L << 20;
+
+    /// What an operation without bytes of its own counts for.
+    private static final long OPERATION_BYTES_MIN = 4096;
+
+    private static final long CLOSE_WAIT_MILLIS = 2_000;
+
+    private final PoolClient client;
+    private final Volume record;
+    private final long token;
+    private final long session;
+    private final boolean readOnly;
+    private final Optional<Duration> deadline;
+    private final int pgBits;
+    private final InFlightWrites writes = new InFlightWrites();
+    private final InFlightBytes bytes = new InFlightBytes(IN_FLIGHT_BYTES_MAX);
+    private final Queue<VolumeOperation> stalled = new ConcurrentLinkedQueue<>();
+    private final Map<SpanRequest, Boolean> spans = new ConcurrentHashMap<>();
+    private volatile Optional<Reason> stopped = Optional.empty();
+    private volatile boolean closing;
+
+    RemoteVolume(
+            PoolClient client,
+            Volume record,
+            long token,
+            long session,
+            boolean readOnly,
+            Optional<Duration> deadline) {
+        this.client = client;
+        this.record = record;
+        this.token = token;
+        this.session = session;
+        this.readOnly = readOnly;
+        this.deadline = deadline;
+        pgBits = client.map().pgBits();
+    }
+
+    @Override
+    public long sizeBytes() {
+        return record.sizeBytes();
+    }
+
+    @Override
+    public boolean isReadOnly() {
+        return readOnly;
+    }
+
+    @Override
+    public CompletableFuture<Void> read(long offsetBytes, ByteBuffer destination) {
+        int length = destination.remaining();
+        client.meters().readBytes.increment(length);
+        return begin(
+                new Kind.Read(destination, destination.position()), offsetBytes, length, length);
+    }
+
+    @Override
+    public CompletableFuture<Void> write(long offsetBytes, ByteBuffer source) {
+        int length = source.remaining();
+        client.meters().writtenBytes.increment(length);
+        return begin(new Kind.Write(source, source.position()), offsetBytes, length, length);
+    }
+
+    @Override
+    public CompletableFuture<Void> writeZeroes(long offsetBytes, long lengthBytes) {
+        return begin(new Kind.Zero(), offsetBytes, lengthBytes, OPERATION_BYTES_MIN);
+    }
+
+    @Override
+    public CompletableFuture<Void> discard(long offsetBytes, long lengthBytes) {
+        return begin(new Kind.Discard(), offsetBytes, lengthBytes, OPERATION_BYTES_MIN);
+    }
+
+    /// A completed write is durable on all members already; what is left is to say whether this
+    /// holder may still speak for the volume.
+    @Override
+    public CompletableFuture<Void> flush() {
+        return stopped.map(this::failed).orElseGet(() -> CompletableFuture.completedFuture(null));
+    }
+
+    /// Brings the token to the group of the chunk.
+    CompletableFuture<Void> raiseAt(long chunkIndex) {
+        return begin(new Kind.RaiseToken(), chunkIndex * ChunkKey.CHUNK_BYTES, 1, 0);
+    }
+
+    private CompletableFuture<Void> begin(
+            Kind kind, long offsetBytes, long lengthBytes, long chargedBytes) {
+        if (stopped.isPresent() || closing) {
+            return failed(stopped.orElse(Reason.CLOSED));
+        }
+        if (readOnly && !(kind instanceof Kind.Read)) {
+            return failed(Reason.READ_ONLY);
+        }
+        if (offsetBytes < 0 || lengthBytes < 0 || offsetBytes > record.sizeBytes() - lengthBytes) {
+            return CompletableFuture.failedFuture(
+                    new VolumeException(
+                            Reason.OUT_OF_RANGE,
+                            "%s: %d bytes at %d are not within its %d"
+                                    .formatted(
+                                            this, lengthBytes, offsetBytes, record.sizeBytes())));
+        }
+        if (lengthBytes == 0) {
+            return CompletableFuture.completedFuture(null);
+        }
+        long deadlineNanos =
+                deadline.map(limit -> client.nowNanos() + limit.toNanos()).orElse(NO_DEADLINE);
+        var done = new CompletableFuture<Void>();
+        var operation =
+                new VolumeOperation(this, kind, offsetBytes, lengthBytes, deadlineNanos, done);
+        bytes.acquire(chargedBytes, operation::pump);
+        return done.whenComplete((_, _) -> bytes.release(chargedBytes));
+    }
+
+    private CompletableFuture<Void> failed(Reason reason) {
+        return CompletableFuture.failedFuture(
+                new VolumeException(reason, this + ": " + describe(reason)));
+    }
+
+    private static String describe(Reason reason) {
+        return switch (reason) {
+            case FENCED -> "a newer holder has the volume";
+            case READ_ONLY -> "open for reading only";
+            case CLOSED -> "closed";
+            case OUT_OF_RANGE, NO_SPACE, TIMED_OUT, CORRUPT -> reason.toString();
+        };
+    }
+
+    // What spans and operations need of their volume.
+
+    PlacementGroupId groupOf(long chunkIndex) {
+        return Placement.groupOf(record.placementRoot(), chunkIndex, pgBits);
+    }
+
+    Volume record() {
+        return record;
+    }
+
+    long token() {
+        return token;
+    }
+
+    long session() {
+        return session;
+    }
+
+    PoolMap map() {
+        return client.map();
+    }
+
+    Peers peers() {
+        return client.peers();
+    }
+
+    PoolMeters meters() {
+        return client.meters();
+    }
+
+    Loop loop() {
+        return client.loop();
+    }
+
+    long nowNanos() {
+        return client.nowNanos();
+    }
+
+    InFlightWrites writes() {
+        return writes;
+    }
+
+    /// Why nothing more is asked, if so.
+    Optional<Reason> stopped() {
+        return stopped;
+    }
+
+    void onSpanStarted(SpanRequest span) {
+        spans.put(span, true);
+    }
+
+    void onSpanEnded(SpanRequest span) {
+        spans.remove(span);
+        unstall();
+    }
+
+    /// The operation waits until the window of numbered changes has room.
+    void stall(VolumeOperation operation) {
+        stalled.add(operation);
+        if (writes.hasRoom()) {
+            unstall();
+        }
+    }
+
+    private void unstall() {
+        VolumeOperation waiting;
+        while (writes.hasRoom() && (waiting = stalled.poll()) != null) {
+            waiting.pump();
+        }
+    }
+
+    /// A newer holder has the volume: nothing that is asked from now on would be done.
+    void onFenced() {
+        stopped = Optional.of(Reason.FENCED);
+    }
+
+    void onTick(long nowNanos) {
+        spans.keySet().forEach(span -> span.onTick(nowNanos));
+    }
+
+    @Override
+    public void close() {
+        closing = true;
+        client.forget(this);
+        long giveUpNanos = client.nowNanos() + CLOSE_WAIT_MILLIS * 1_000_000;
+        try {
+            while (!spans.isEmpty() && stopped.isEmpty() && client.nowNanos() < giveUpNanos) {
+                Thread.sleep(5);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        if (stopped.isEmpty()) {
+            stopped = Optional.of(Reason.CLOSED);
+        }
+        spans.keySet().forEach(span -> span.fail(stopped.orElse(Reason.CLOSED), "closed"));
+    }
+
+    @Override
+    public String toString() {
+        return "volume '%s' (%s)".formatted(record.name(), record.id());
+    }
+}

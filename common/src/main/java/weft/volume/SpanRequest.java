@@ -1,0 +1,305 @@
+package weft.volume;
+
+import weft.fabric.ChunkKey;
+import weft.fabric.Configuration;
+import weft.fabric.Member;
+import weft.fabric.NodeId;
+import weft.fabric.PlacementGroupId;
+import weft.runtime.BrokenInvariant;
+import weft.volume.VolumeException.Reason;
+import weft.wire.WireMessage;
+import weft.wire.storage.Mutation;
+import weft.wire.storage.StorageMessage.ReadBlocks;
+import weft.wire.storage.StorageMessage.ReadDone;
+import weft.wire.storage.StorageMessage.Refused;
+import weft.wire.storage.StorageMessage.WriteBlocks;
+import weft.wire.storage.StorageMessage.WriteDone;
+
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/// One operation's part in one chunk: asked until it is answered.
+///
+/// ```text
+///   ask the primary ──done──► finished
+///     │ refused with a newer configuration: ask its primary at once
+///     │ unreachable, refused, silent: ask the next member, after a pause; any of them may be
+///     │ primary by now, and each knows the configuration it is in
+///     └ fenced, no space, corrupt: finished with that reason
+/// ```
+///
+/// A change carries the same (session, number) each time, so it takes effect once however often it
+/// is sent. Any thread; answers of several attempts may race, the first that decides wins.
+final class SpanRequest {
+    /// Silence for so long means asking another member too: long beside a disk's worst write, short
+    /// beside the 5 s that a pause may take.
+    private static final long PATIENCE_NANOS = 1_000_000_000L;
+
+    private static final long PATIENCE_NANOS_MAX = 8_000_000_000L;
+    private static final int PAUSE_MILLIS_MIN = 5;
+    private static final int PAUSE_MILLIS_MAX = 100;
+
+    /// After so many attempts in vain the coordination is asked, and again after as many.
+    private static final int ATTEMPTS_PER_REFRESH = 8;
+
+    private static final int CORRUPT_ATTEMPTS_MAX = 4;
+
+    /// What is asked for.
+    sealed interface Work {
+        /// @param number the session's number of the change
+        record Change(Mutation mutation, long number) implements Work {}
+
+        /// Whole blocks, of which `wanted` bytes after `skipBytes` go to the target.
+        ///
+        /// @param targetIndex where in the target
+        record Fetch(
+                int offsetInChunk,
+                int lengthBytes,
+                int skipBytes,
+                ByteBuffer target,
+                int targetIndex,
+                int wantedBytes)
+                implements Work {}
+    }
+
+    private final RemoteVolume volume;
+    private final VolumeOperation operation;
+    private final PlacementGroupId pg;
+    private final long chunkIndex;
+    private final Work work;
+    private final long deadlineNanos;
+    private final AtomicBoolean finished = new AtomicBoolean();
+    private final AtomicInteger attempts = new AtomicInteger();
+    private final AtomicInteger corruptReplies = new AtomicInteger();
+    private volatile int failuresSinceNews;
+    private volatile long patienceNanos = PATIENCE_NANOS;
+    private volatile long askedNanos;
+
+    SpanRequest(
+            RemoteVolume volume,
+            VolumeOperation operation,
+            long chunkIndex,
+            Work work,
+            long deadlineNanos) {
+        this.volume = volume;
+        this.operation = operation;
+        this.chunkIndex = chunkIndex;
+        this.work = work;
+        this.deadlineNanos = deadlineNanos;
+        pg = volume.groupOf(chunkIndex);
+    }
+
+    void attempt() {
+        if (finished.get()) {
+            return;
+        }
+        Optional<Reason> stopped = volume.stopped();
+        if (stopped.isPresent()) {
+            fail(stopped.get(), "the volume is no longer open");
+            return;
+        }
+        askedNanos = volume.nowNanos();
+        Optional<Configuration> known = volume.map().configurationOf(pg);
+        int attempt = attempts.getAndIncrement();
+        if (known.isEmpty() || attempt % ATTEMPTS_PER_REFRESH == ATTEMPTS_PER_REFRESH - 1) {
+            volume.map()
+                    .refresh(pg)
+                    .thenRun(() -> {
+                        if (volume.map().configurationOf(pg).isPresent()) {
+                            ask();
+                        } else {
+                            retryAfterPause();
+                        }
+                    });
+            return;
+        }
+        ask();
+    }
+
+    private void ask() {
+        Configuration configuration = volume.map().configurationOf(pg).orElseThrow();
+        int primary = configuration.members().indexOf(configuration.primary());
+        int index = (primary + failuresSinceNews) % configuration.members().size();
+        Member target = configuration.members().get(index);
+        Optional<NodeId> node = volume.map().nodeOf(target);
+        if (node.isEmpty()) {
+            retryElsewhere();
+            return;
+        }
+        volume.peers()
+                .request(node.get(), message(configuration.version()))
+                .whenComplete((answer, failure) -> {
+                    if (failure == null) {
+                        onAnswer(answer);
+                    } else {
+                        retryElsewhere();
+                    }
+                });
+    }
+
+    private WireMessage message(long knownVersion) {
+        return switch (work) {
+            case Work.Change(var mutation, var number) ->
+                    new WriteBlocks(
+                            pg,
+                            knownVersion,
+                            volume.session(),
+                            number,
+                            volume.writes().lowestUnfinished(),
+                            volume.token(),
+                            mutation);
+            case Work.Fetch fetch ->
+                    new ReadBlocks(
+                            pg,
+                            knownVersion,
+                            volume.token(),
+                            volume.record().layers(),
+                            chunkIndex,
+                            fetch.offsetInChunk(),
+                            fetch.lengthBytes());
+        };
+    }
+
+    private void onAnswer(WireMessage answer) {
+        switch (answer) {
+            case WriteDone _ when work instanceof Work.Change -> finish(Optional.empty());
+            case ReadDone done when work instanceof Work.Fetch fetch -> onRead(done, fetch);
+            case Refused refused -> onRefused(refused);
+            case WireMessage other -> retryElsewhere("an answer of type " + other.getClass());
+        }
+    }
+
+    private void retryElsewhere(String why) {
+        volume.meters().oddAnswers.increment();
+        assert !why.isEmpty();
+        retryElsewhere();
+    }
+
+    private void onRead(ReadDone done, Work.Fetch fetch) {
+        if (done.data().remaining() != fetch.lengthBytes()
+                || !BlockChecksums.match(done.data(), done.checksums())) {
+            volume.meters().checksumErrors.increment();
+            if (corruptReplies.incrementAndGet() >= CORRUPT_ATTEMPTS_MAX) {
+                fail(Reason.CORRUPT, "what arrived does not match its checksums");
+            } else {
+                retryAfterPause();
+            }
+            return;
+        }
+        if (finished.compareAndSet(false, true)) {
+            fetch.target()
+                    .put(
+                            fetch.targetIndex(),
+                            done.data(),
+                            done.data().position() + fetch.skipBytes(),
+                            fetch.wantedBytes());
+            end(Optional.empty());
+        }
+    }
+
+    private void onRefused(Refused refused) {
+        volume.meters().refused.increment();
+        boolean news = refused.current().map(volume.map()::learn).orElse(false);
+        if (news) {
+            failuresSinceNews = 0;
+        }
+        switch (refused.reason()) {
+            case NOT_PRIMARY -> {
+                if (news) {
+                    attempt();
+                } else {
+                    retryElsewhere();
+                }
+            }
+            case NOT_SERVING -> {
+                if (news) {
+                    retryAfterPause();
+                } else {
+                    retryElsewhere();
+                }
+            }
+            case OVERLOADED -> retryAfterPause();
+            case FENCED -> {
+                volume.onFenced();
+                fail(Reason.FENCED, refused.detail());
+            }
+            case NO_SPACE -> fail(Reason.NO_SPACE, refused.detail());
+            case CORRUPT -> fail(Reason.CORRUPT, refused.detail());
+            case BAD_REQUEST ->
+                    finish(
+                            Optional.of(
+                                    new BrokenInvariant(
+                                            "%s chunk %d: %s refused a request without sense: %s"
+                                                    .formatted(
+                                                            volume,
+                                                            chunkIndex,
+                                                            pg,
+                                                            refused.detail()))));
+        }
+    }
+
+    private void retryElsewhere() {
+        // A race of two attempts may lose one count: the next one goes elsewhere again.
+        failuresSinceNews = failuresSinceNews + 1;
+        retryAfterPause();
+    }
+
+    private void retryAfterPause() {
+        int attempt = attempts.get();
+        long millis = Math.min(PAUSE_MILLIS_MAX, (long) PAUSE_MILLIS_MIN << Math.min(attempt, 5));
+        volume.meters().retries.increment();
+        volume.loop().schedule(Duration.ofMillis(millis), this::attempt);
+    }
+
+    /// Time passes: another member is asked if this one is silent.
+    void onTick(long nowNanos) {
+        if (finished.get()) {
+            return;
+        }
+        if (deadlineNanos != RemoteVolume.NO_DEADLINE && nowNanos - deadlineNanos >= 0) {
+            fail(Reason.TIMED_OUT, "no answer in time");
+            return;
+        }
+        if (nowNanos - askedNanos >= patienceNanos) {
+            patienceNanos = Math.min(patienceNanos * 2, PATIENCE_NANOS_MAX);
+            failuresSinceNews = failuresSinceNews + 1;
+            volume.meters().silences.increment();
+            attempt();
+        }
+    }
+
+    void fail(Reason reason, String why) {
+        int offset =
+                switch (work) {
+                    case Work.Change(Mutation.OfChunk change, _) -> change.offsetInChunk();
+                    case Work.Change _ -> 0;
+                    case Work.Fetch fetch -> fetch.offsetInChunk();
+                };
+        finish(
+                Optional.of(
+                        new VolumeException(
+                                reason,
+                                "%s at %d: %s"
+                                        .formatted(
+                                                volume,
+                                                chunkIndex * ChunkKey.CHUNK_BYTES + offset,
+                                                why))));
+    }
+
+    private void finish(Optional<? extends Exception> failure) {
+        if (finished.compareAndSet(false, true)) {
+            end(failure);
+        }
+    }
+
+    private void end(Optional<? extends Exception> failure) {
+        if (work instanceof Work.Change(_, long number)) {
+            volume.writes().finish(number);
+        }
+        volume.onSpanEnded(this);
+        operation.onSpanEnded(failure);
+    }
+}

@@ -1,0 +1,176 @@
+package weft.volume;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+
+import org.jspecify.annotations.Nullable;
+
+import weft.fabric.ChunkKey;
+import weft.wire.storage.Mutation;
+
+import java.nio.ByteBuffer;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+
+/// One read, write, zero or discard of any length, cut at chunk borders. Spans are made as earlier
+/// ones end, so that zeroing a whole disk takes no memory.
+final class VolumeOperation {
+    /// Spans of one operation under way at once: a 32 MiB write has 9.
+    private static final int SPANS_MAX = 32;
+
+    /// What is done with the range.
+    sealed interface Kind {
+        /// @param target filled from `start`, its position when the operation began
+        record Read(ByteBuffer target, int start) implements Kind {}
+
+        /// @param source read from `start`, its position when the operation began
+        record Write(ByteBuffer source, int start) implements Kind {}
+
+        record Zero() implements Kind {}
+
+        record Discard() implements Kind {}
+
+        /// Of one chunk's group only.
+        record RaiseToken() implements Kind {}
+    }
+
+    private final RemoteVolume volume;
+    private final Kind kind;
+    private final long startBytes;
+    private final long endBytes;
+    private final long deadlineNanos;
+    private final CompletableFuture<Void> done;
+
+    @GuardedBy("this")
+    private long nextBytes;
+
+    @GuardedBy("this")
+    private int spansInFlight;
+
+    @GuardedBy("this")
+    private @Nullable Exception failure;
+
+    VolumeOperation(
+            RemoteVolume volume,
+            Kind kind,
+            long startBytes,
+            long lengthBytes,
+            long deadlineNanos,
+            CompletableFuture<Void> done) {
+        this.volume = volume;
+        this.kind = kind;
+        this.startBytes = startBytes;
+        this.endBytes = startBytes + lengthBytes;
+        this.deadlineNanos = deadlineNanos;
+        this.done = done;
+        nextBytes = startBytes;
+    }
+
+    /// Makes spans as long as there is room for them.
+    void pump() {
+        while (true) {
+            long offset;
+            int length;
+            long number = 0;
+            synchronized (this) {
+                if (failure != null || nextBytes == endBytes || spansInFlight == SPANS_MAX) {
+                    return;
+                }
+                if (!(kind instanceof Kind.Read)) {
+                    number = volume.writes().take();
+                    if (number == 0) {
+                        volume.stall(this);
+                        return;
+                    }
+                }
+                offset = nextBytes;
+                length =
+                        (int)
+                                Math.min(
+                                        endBytes - offset,
+                                        ChunkKey.CHUNK_BYTES - offset % ChunkKey.CHUNK_BYTES);
+                nextBytes += length;
+                spansInFlight++;
+            }
+            start(offset, length, number);
+        }
+    }
+
+    private void start(long offset, int length, long number) {
+        long chunkIndex = offset / ChunkKey.CHUNK_BYTES;
+        int inChunk = (int) (offset % ChunkKey.CHUNK_BYTES);
+        SpanRequest.Work work = workOf(offset, length, number, chunkIndex, inChunk);
+        var span = new SpanRequest(volume, this, chunkIndex, work, deadlineNanos);
+        volume.onSpanStarted(span);
+        span.attempt();
+    }
+
+    private SpanRequest.Work workOf(
+            long offset, int length, long number, long chunkIndex, int inChunk) {
+        var layers = volume.record().layers();
+        return switch (kind) {
+            case Kind.Read(var target, var start) -> {
+                int first = inChunk & -ChunkKey.BLOCK_BYTES;
+                int end = (inChunk + length + ChunkKey.BLOCK_BYTES - 1) & -ChunkKey.BLOCK_BYTES;
+                yield new SpanRequest.Work.Fetch(
+                        first,
+                        end - first,
+                        inChunk - first,
+                        target,
+                        start + (int) (offset - startBytes),
+                        length);
+            }
+            case Kind.Write(var source, var start) -> {
+                // A copy: a guest may change the bytes under way, and the checksum must hold.
+                byte[] bytes = new byte[length];
+                source.get(start + (int) (offset - startBytes), bytes);
+                ByteBuffer payload = ByteBuffer.wrap(bytes);
+                yield new SpanRequest.Work.Change(
+                        new Mutation.Write(
+                                layers,
+                                chunkIndex,
+                                inChunk,
+                                payload,
+                                BlockChecksums.of(inChunk, payload)),
+                        number);
+            }
+            case Kind.Zero _ ->
+                    new SpanRequest.Work.Change(
+                            new Mutation.Zero(layers, chunkIndex, inChunk, length), number);
+            case Kind.Discard _ ->
+                    new SpanRequest.Work.Change(
+                            new Mutation.Discard(layers, chunkIndex, inChunk, length), number);
+            case Kind.RaiseToken _ ->
+                    new SpanRequest.Work.Change(
+                            new Mutation.RaiseToken(volume.record().id(), volume.token()), number);
+        };
+    }
+
+    void onSpanEnded(Optional<? extends Exception> spanFailure) {
+        boolean over;
+        @Nullable Exception failed;
+        synchronized (this) {
+            spansInFlight--;
+            if (failure == null && spanFailure.isPresent()) {
+                failure = spanFailure.get();
+            }
+            failed = failure;
+            over = spansInFlight == 0 && (failed != null || nextBytes == endBytes);
+        }
+        if (!over) {
+            pump();
+        } else if (failed != null) {
+            done.completeExceptionally(failed);
+        } else {
+            succeed();
+        }
+    }
+
+    private void succeed() {
+        switch (kind) {
+            case Kind.Read(var target, _) -> target.position(target.limit());
+            case Kind.Write(var source, _) -> source.position(source.limit());
+            case Kind.Zero _, Kind.Discard _, Kind.RaiseToken _ -> {}
+        }
+        done.complete(null);
+    }
+}
