@@ -1,0 +1,320 @@
+package weft.transport;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+import weft.fabric.NodeId;
+import weft.wire.MalformedMessage;
+import weft.wire.MessageFamily;
+import weft.wire.WireMessage;
+import weft.wire.WireReader;
+import weft.wire.WireWriter;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+
+/// Real sockets on loopback; one side of some tests is a bare socket that misbehaves.
+@Timeout(60)
+class TransportTest {
+    private static final UUID CLUSTER = new UUID(1, 2);
+
+    /// A message for tests: bytes there, bytes back.
+    record Bytes(ByteBuffer content) implements WireMessage {}
+
+    private static final MessageFamily FAMILY =
+            new MessageFamily() {
+                @Override
+                public int rangeByte() {
+                    return 0x7F;
+                }
+
+                @Override
+                public boolean contains(WireMessage message) {
+                    return message instanceof Bytes;
+                }
+
+                @Override
+                public int typeIdOf(WireMessage message) {
+                    return 0x7F01;
+                }
+
+                @Override
+                public void encode(WireMessage message, WireWriter out) {
+                    out.putBytes(((Bytes) message).content());
+                }
+
+                @Override
+                public WireMessage decode(int typeId, WireReader in) throws MalformedMessage {
+                    return new Bytes(in.readBytes(4 << 20));
+                }
+            };
+
+    private final SimpleMeterRegistry registry = new SimpleMeterRegistry();
+    private final List<AutoCloseable> opened = new ArrayList<>();
+
+    @AfterEach
+    void close() throws Exception {
+        for (AutoCloseable each : opened.reversed()) {
+            each.close();
+        }
+    }
+
+    private Transport transport(UUID cluster, String node, Role role) {
+        var transport =
+                new Transport(
+                        Handshake.of(cluster, role, new NodeId(node), 1),
+                        List.of(FAMILY),
+                        1,
+                        registry);
+        opened.add(transport);
+        return transport;
+    }
+
+    private MessageServer serve(String node, Endpoint endpoint) throws IOException {
+        var server =
+                transport(CLUSTER, node, Role.STORAGE)
+                        .listen(loopback(0), List.of(new Service(FAMILY, endpoint)));
+        opened.add(server);
+        return server;
+    }
+
+    private static InetSocketAddress loopback(int port) {
+        return new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
+    }
+
+    private static Bytes message(int lengthBytes, int seed) {
+        byte[] content = new byte[lengthBytes];
+        new java.util.Random(seed).nextBytes(content);
+        return new Bytes(ByteBuffer.wrap(content));
+    }
+
+    private static void await(BooleanSupplier condition) throws InterruptedException {
+        while (!condition.getAsBoolean()) {
+            Thread.onSpinWait();
+            Thread.sleep(1);
+        }
+    }
+
+    @Test
+    void everyRequestGetsItsOwnAnswerWhateverItsLength() throws Exception {
+        MessageServer server = serve("node1", (message, caller) -> caller.reply(message));
+        var connection =
+                transport(CLUSTER, "client", Role.CLIENT)
+                        .connect(server.address(), new NodeId("node1"), List.of());
+        List<CompletableFuture<WireMessage>> answers = new ArrayList<>();
+        for (int i = 0; i < 200; i++) {
+            answers.add(connection.request(message(i * i * 26, i)));
+        }
+        answers.add(connection.request(message(4 << 20, 7)));
+        for (int i = 0; i < 200; i++) {
+            assertEquals(message(i * i * 26, i), answers.get(i).get());
+        }
+        assertEquals(message(4 << 20, 7), answers.get(200).get());
+    }
+
+    @Test
+    void aForeignClusterIsRefusedByName() throws Exception {
+        MessageServer server = serve("node1", (message, caller) -> caller.reply(message));
+        var foreign = new UUID(3, 4);
+        var connection =
+                transport(foreign, "client", Role.CLIENT)
+                        .connect(server.address(), null, List.of());
+        var failure =
+                assertThrows(
+                        ExecutionException.class, () -> connection.request(message(1, 1)).get());
+        assertInstanceOf(PeerFailure.class, failure.getCause());
+        assertTrue(failure.toString().contains(foreign.toString()), failure.toString());
+        assertTrue(failure.toString().contains(CLUSTER.toString()), failure.toString());
+    }
+
+    @Test
+    void anotherMajorIsRefusedByName() throws Exception {
+        MessageServer server = serve("node1", (message, caller) -> caller.reply(message));
+        byte[] hello = new Handshake(CLUSTER, Role.CLIENT, new NodeId("old"), 1, 2, 0, 0).toHello();
+        try (var socket = new Socket(server.address().getAddress(), server.address().getPort())) {
+            socket.getOutputStream().write(hello);
+            byte[] answer = socket.getInputStream().readAllBytes();
+            assertEquals(Handshake.KIND_REFUSAL, answer[Handshake.MAGIC.length]);
+            String text = new String(answer, java.nio.charset.StandardCharsets.UTF_8);
+            assertTrue(text.contains("protocol 2.0"), text);
+        }
+    }
+
+    @Test
+    void aNodeThatAnswersAtAnothersAddressIsRefused() throws Exception {
+        MessageServer server = serve("node1", (message, caller) -> caller.reply(message));
+        var connection =
+                transport(CLUSTER, "client", Role.CLIENT)
+                        .connect(server.address(), new NodeId("node2"), List.of());
+        var failure =
+                assertThrows(
+                        ExecutionException.class, () -> connection.request(message(1, 1)).get());
+        assertTrue(
+                failure.toString().contains("node1 answered at the address of node2"),
+                failure.toString());
+    }
+
+    @Test
+    void garbageClosesThatConnectionAndHurtsNoOther() throws Exception {
+        MessageServer server = serve("node1", (message, caller) -> caller.reply(message));
+        var good =
+                transport(CLUSTER, "client", Role.CLIENT)
+                        .connect(server.address(), new NodeId("node1"), List.of());
+        good.request(message(10, 1)).get();
+        byte[] hello = Handshake.of(CLUSTER, Role.CLIENT, new NodeId("evil"), 1).toHello();
+        byte[] hugeLength = new byte[Envelope.HEAD_BYTES];
+        ByteBuffer.wrap(hugeLength).putInt(Integer.MAX_VALUE);
+        byte[] unknownType = new byte[Envelope.HEAD_BYTES];
+        ByteBuffer.wrap(unknownType).putInt(0).putShort((short) 0x5501);
+        byte[] malformed = new byte[Envelope.HEAD_BYTES + 4];
+        ByteBuffer.wrap(malformed).putInt(4).putShort((short) 0x7F01);
+        ByteBuffer.wrap(malformed).putInt(Envelope.HEAD_BYTES, 99);
+        byte[] http = "GET / HTTP/1.1\r\n\r\n".getBytes(java.nio.charset.StandardCharsets.UTF_8);
+        List<byte[][]> attacks =
+                List.of(
+                        new byte[][] {http},
+                        new byte[][] {hello, hugeLength},
+                        new byte[][] {hello, unknownType},
+                        new byte[][] {hello, malformed});
+        for (byte[][] attack : attacks) {
+            double before = registry.counter("weft.transport.garbage").count();
+            try (var socket =
+                    new Socket(server.address().getAddress(), server.address().getPort())) {
+                for (byte[] part : attack) {
+                    socket.getOutputStream().write(part);
+                }
+                // Ends only when the server closes the connection.
+                socket.getInputStream().readAllBytes();
+            } catch (java.net.SocketException e) {
+                assertTrue(e.toString().contains("reset"), e.toString());
+            }
+            assertEquals(before + 1, registry.counter("weft.transport.garbage").count());
+            assertEquals(message(10, 2), good.request(message(10, 2)).get());
+        }
+    }
+
+    @Test
+    void outstandingRequestsFailAtOnceWhenTheConnectionBreaks() throws Exception {
+        var waiting = new ConcurrentLinkedQueue<Caller>();
+        MessageServer server = serve("node1", (_, caller) -> waiting.add(caller));
+        var connection =
+                transport(CLUSTER, "client", Role.CLIENT)
+                        .connect(server.address(), new NodeId("node1"), List.of());
+        var answer = connection.request(message(10, 1));
+        await(() -> !waiting.isEmpty());
+        server.close();
+        var failure = assertThrows(ExecutionException.class, answer::get);
+        assertInstanceOf(PeerUnreachable.class, failure.getCause());
+    }
+
+    @Test
+    void aBrokenConnectionIsMadeAnewAtItsNextUse() throws Exception {
+        MessageServer server = serve("node1", (message, caller) -> caller.reply(message));
+        var connection =
+                transport(CLUSTER, "client", Role.CLIENT)
+                        .connect(server.address(), new NodeId("node1"), List.of());
+        connection.request(message(10, 1)).get();
+        int port = server.address().getPort();
+        server.close();
+        await(() -> !connection.isOpen());
+        assertThrows(ExecutionException.class, () -> connection.request(message(1, 1)).get());
+        opened.add(
+                transport(CLUSTER, "node1", Role.STORAGE)
+                        .listen(
+                                loopback(port),
+                                List.of(
+                                        new Service(
+                                                FAMILY,
+                                                (message, caller) -> caller.reply(message)))));
+        while (true) {
+            try {
+                assertEquals(message(10, 3), connection.request(message(10, 3)).get());
+                return;
+            } catch (ExecutionException e) {
+                Thread.sleep(5);
+            }
+        }
+    }
+
+    @Test
+    void aServerReadsNoFurtherWhileItHoldsTooMuch() throws Exception {
+        var waiting = new ConcurrentLinkedQueue<Caller>();
+        MessageServer server = serve("node1", (_, caller) -> waiting.add(caller));
+        var connection =
+                transport(CLUSTER, "client", Role.CLIENT)
+                        .connect(server.address(), new NodeId("node1"), List.of());
+        List<CompletableFuture<WireMessage>> answers = new ArrayList<>();
+        int count = 2 * MessageChannel.HELD_BYTES_MAX / (1 << 20);
+        for (int i = 0; i < count; i++) {
+            answers.add(connection.request(message(1 << 20, 1)));
+            // The client's own queue is bounded too.
+            int sent = i;
+            await(() -> waiting.size() > sent - 32 || registryPaused());
+        }
+        await(this::registryPaused);
+        // One read of the socket may complete a few messages more.
+        assertTrue(waiting.size() <= MessageChannel.HELD_BYTES_MAX / (1 << 20) + 2);
+        Caller next;
+        int served = 0;
+        while (served < count) {
+            next = waiting.poll();
+            if (next != null) {
+                next.reply(message(1, 1));
+                served++;
+            }
+        }
+        for (var answer : answers) {
+            assertEquals(message(1, 1), answer.get(20, TimeUnit.SECONDS));
+        }
+    }
+
+    private boolean registryPaused() {
+        return registry.counter("weft.transport.read.pauses").count() > 0;
+    }
+
+    @Test
+    void anEndpointThatThrowsFailsTheRequestWithItsReason() throws Exception {
+        MessageServer server =
+                serve(
+                        "node1",
+                        (_, _) -> {
+                            throw new IllegalStateException("on purpose");
+                        });
+        var connection =
+                transport(CLUSTER, "client", Role.CLIENT)
+                        .connect(server.address(), new NodeId("node1"), List.of());
+        var failure =
+                assertThrows(
+                        ExecutionException.class, () -> connection.request(message(1, 1)).get());
+        assertTrue(failure.toString().contains("on purpose"), failure.toString());
+    }
+
+    @Test
+    void aSilentConnectionIsClosed() throws Exception {
+        MessageServer server = serve("node1", (message, caller) -> caller.reply(message));
+        try (var socket = new Socket(server.address().getAddress(), server.address().getPort())) {
+            socket.getOutputStream().write(Handshake.MAGIC);
+            assertArrayEquals(new byte[0], socket.getInputStream().readAllBytes());
+        }
+    }
+}
