@@ -1,8 +1,10 @@
 package weft.vswitch.port;
 
+import weft.fabric.FabricImage;
 import weft.fabric.MacAddress;
 import weft.fabric.Network;
 import weft.fabric.NodeId;
+import weft.fabric.NodePresence;
 import weft.fabric.PortBinding;
 
 import java.net.InetAddress;
@@ -12,6 +14,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 
 /// All a switch knows of the fabric, replaced as a whole: never changed.
 ///
@@ -41,6 +44,43 @@ public record ForwardingImage(
         checkNetworks(networks);
         checkBindings(bindings);
         checkVteps(vteps, externalVteps);
+    }
+
+    /// What switches need of the fabric. A host keeps the VTEP that `previous` has for it while its
+    /// presence is away: who has lost its coordination session still forwards.
+    ///
+    /// @throws IllegalArgumentException if the records contradict each other
+    public static ForwardingImage of(FabricImage fabric, ForwardingImage previous) {
+        Map<NodeId, InetSocketAddress> present = new TreeMap<>();
+        for (NodePresence presence : fabric.presences().values()) {
+            if (presence.role() == NodePresence.Role.HOST && !presence.vtep().isEmpty()) {
+                present.put(presence.node(), address(presence));
+            }
+        }
+        Map<NodeId, InetSocketAddress> vteps = new HashMap<>(present);
+        previous.vteps.forEach((host, address) -> {
+            if (!present.containsValue(address)) {
+                vteps.putIfAbsent(host, address);
+            }
+        });
+        return new ForwardingImage(
+                List.copyOf(fabric.networks().values()),
+                List.copyOf(fabric.ports().values()),
+                vteps,
+                previous.externalVteps);
+    }
+
+    private static InetSocketAddress address(NodePresence presence) {
+        String text = presence.vtep();
+        int colon = text.lastIndexOf(':');
+        try {
+            int port = Integer.parseInt(text.substring(colon + 1));
+            return new InetSocketAddress(text.substring(0, Math.max(0, colon)), port);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(
+                    "host %s: VTEP address '%s' is not host:port".formatted(presence.node(), text),
+                    e);
+        }
     }
 
     private static void checkNetworks(List<Network> networks) {
