@@ -1,0 +1,61 @@
+package weft.storage.chunk;
+
+import org.jspecify.annotations.Nullable;
+
+import weft.fabric.ChunkKey;
+import weft.wire.storage.ChunkStamp;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+
+/// One layer's part of one chunk, as [ChunkStore] keeps it: always its stamp, and its map while it
+/// is in use.
+final class Chunk {
+    /// As stored: generation (8), version (8), sequence (8), stored blocks (4).
+    private static final int RECORD_BYTES = 3 * Long.BYTES + Integer.BYTES;
+
+    final ChunkKey key;
+    final long generation;
+    long version;
+    long sequence;
+    int storedBlocks;
+
+    /// Changed since the last checkpoint took it; its map must then stay loaded.
+    boolean dirty;
+
+    /// Taken by a checkpoint that has not saved it yet: the metadata have an older map.
+    boolean saving;
+
+    /// Loaded by [ChunkCache]; never null while dirty or saving.
+    @Nullable BlockMap map;
+
+    Chunk(ChunkKey key, long generation) {
+        this.key = key;
+        this.generation = generation;
+    }
+
+    ChunkStamp stamp() {
+        return new ChunkStamp(key, version, sequence);
+    }
+
+    byte[] encodeStamp() {
+        return ByteBuffer.allocate(RECORD_BYTES)
+                .putLong(generation)
+                .putLong(version)
+                .putLong(sequence)
+                .putInt(storedBlocks)
+                .array();
+    }
+
+    static Chunk decode(ChunkKey key, byte[] stamp) throws IOException {
+        if (stamp.length != RECORD_BYTES) {
+            throw new IOException("chunk %s: a stamp of %d bytes".formatted(key, stamp.length));
+        }
+        ByteBuffer in = ByteBuffer.wrap(stamp);
+        var chunk = new Chunk(key, in.getLong());
+        chunk.version = in.getLong();
+        chunk.sequence = in.getLong();
+        chunk.storedBlocks = in.getInt();
+        return chunk;
+    }
+}

@@ -1,0 +1,132 @@
+package weft.storage.chunk;
+
+import weft.fabric.PlacementGroupId;
+import weft.storage.disk.Disk;
+import weft.storage.disk.StoreIdentity;
+import weft.storage.metadata.MetadataKeys;
+import weft.storage.metadata.MetadataStore;
+
+import java.io.IOException;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+
+/// The block maps and open files of one group's chunks that are in memory, least recently used
+/// first. Owned like its [ChunkStore].
+final class ChunkCache {
+    /// How many maps that cannot be dropped are passed over in search of one that can.
+    private static final int SEARCH_MAX = 64;
+
+    private final PlacementGroupId pg;
+    private final Disk disk;
+    private final StoreIdentity identity;
+    private final MetadataStore metadata;
+    private final ChunkLimits limits;
+    private final LinkedHashMap<Chunk, BlockMap> maps = new LinkedHashMap<>(16, 0.75f, true);
+    private final LinkedHashMap<Chunk, ChunkFile> files = new LinkedHashMap<>(16, 0.75f, true);
+
+    ChunkCache(
+            PlacementGroupId pg,
+            Disk disk,
+            StoreIdentity identity,
+            MetadataStore metadata,
+            ChunkLimits limits) {
+        this.pg = pg;
+        this.disk = disk;
+        this.identity = identity;
+        this.metadata = metadata;
+        this.limits = limits;
+    }
+
+    /// The chunk's map, from the metadata if it is not loaded.
+    BlockMap map(Chunk chunk) throws IOException {
+        BlockMap loaded = maps.get(chunk);
+        if (loaded == null) {
+            byte[] stored = metadata.get(MetadataKeys.map(pg, chunk.key));
+            if (stored == null) {
+                throw new IOException("chunk %s has a stamp but no map".formatted(chunk.key));
+            }
+            loaded = BlockMap.decode(stored);
+            keep(chunk, loaded);
+        }
+        return loaded;
+    }
+
+    /// Keeps the map of a chunk that has none loaded.
+    void keep(Chunk chunk, BlockMap map) {
+        assert chunk.map == null;
+        chunk.map = map;
+        maps.put(chunk, map);
+        limits.mapLoaded();
+        if (limits.isOverMaps()) {
+            dropOneMap(chunk);
+        }
+    }
+
+    private void dropOneMap(Chunk wanted) {
+        int passed = 0;
+        for (Iterator<Chunk> eldest = maps.keySet().iterator(); eldest.hasNext(); ) {
+            Chunk chunk = eldest.next();
+            if (chunk != wanted && !chunk.dirty && !chunk.saving) {
+                eldest.remove();
+                chunk.map = null;
+                limits.mapDropped();
+                return;
+            }
+            passed++;
+            if (passed == SEARCH_MAX) {
+                return;
+            }
+        }
+    }
+
+    /// Drops what a checkpoint has made droppable.
+    void trim() {
+        int before;
+        do {
+            before = maps.size();
+            if (limits.isOverMaps() && before > 1) {
+                dropOneMap(maps.lastEntry().getKey());
+            }
+        } while (maps.size() < before);
+    }
+
+    /// The chunk's file; made if there is none.
+    ChunkFile file(Chunk chunk) throws IOException {
+        ChunkFile open = files.get(chunk);
+        if (open == null) {
+            disk.createFolder(ChunkFile.folderOf(pg));
+            open =
+                    ChunkFile.open(
+                            disk, identity, new ChunkFile.Name(pg, chunk.key, chunk.generation));
+            files.put(chunk, open);
+            limits.fileOpened();
+            if (limits.isOverFiles() && files.size() > 1) {
+                close(files.firstEntry().getKey());
+            }
+        }
+        return open;
+    }
+
+    /// Whether the chunk's file is open.
+    boolean isOpen(Chunk chunk) {
+        return files.containsKey(chunk);
+    }
+
+    /// Closes the chunk's file if it is open.
+    void close(Chunk chunk) throws IOException {
+        ChunkFile open = files.remove(chunk);
+        if (open != null) {
+            limits.fileClosed();
+            open.close();
+        }
+    }
+
+    /// Forgets a chunk that is removed.
+    void forget(Chunk chunk) throws IOException {
+        close(chunk);
+        if (maps.remove(chunk) != null) {
+            chunk.map = null;
+            limits.mapDropped();
+        }
+    }
+}

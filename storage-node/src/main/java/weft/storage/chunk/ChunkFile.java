@@ -1,0 +1,83 @@
+package weft.storage.chunk;
+
+import weft.fabric.ChunkKey;
+import weft.fabric.PlacementGroupId;
+import weft.storage.disk.Disk;
+import weft.storage.disk.DiskFile;
+import weft.storage.disk.FileHeader;
+import weft.storage.disk.StoreIdentity;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+
+/// The sparse file with the stored blocks of one layer of one chunk: a [FileHeader] of kind CHNK,
+/// then block n at 4096 × (n + 1).
+///
+/// The header's own fields: group (4), layer (8), chunk index (8), generation (8). A chunk that is
+/// replaced as a whole (catch-up) gets a file of a new generation, and the old one is deleted when
+/// the maps say so durably: a crash in between leaves either chunk, never a mixture.
+final class ChunkFile implements Closeable {
+    private static final String FOLDER = "chunks";
+
+    private final DiskFile file;
+
+    private ChunkFile(DiskFile file) {
+        this.file = file;
+    }
+
+    /// What names a chunk file.
+    record Name(PlacementGroupId pg, ChunkKey key, long generation) {
+        String path() {
+            return "%s/%d-%d.%d"
+                    .formatted(folderOf(pg), key.layer().value(), key.chunkIndex(), generation);
+        }
+    }
+
+    static String folderOf(PlacementGroupId pg) {
+        return "%s/%d".formatted(FOLDER, pg.value());
+    }
+
+    /// Opens the file; makes it, header included, if absent.
+    static ChunkFile open(Disk disk, StoreIdentity identity, Name name) throws IOException {
+        DiskFile file = disk.open(name.path(), Disk.Use.BUFFERED);
+        if (file.sizeBytes() < FileHeader.SIZE_BYTES) {
+            ByteBuffer own = ByteBuffer.allocate(Integer.BYTES + 3 * Long.BYTES);
+            own.putInt(name.pg().value()).putLong(name.key().layer().value());
+            own.putLong(name.key().chunkIndex()).putLong(name.generation()).flip();
+            ByteBuffer block = ByteBuffer.allocate(FileHeader.SIZE_BYTES);
+            new FileHeader(FileHeader.Kind.CHNK, identity, own).emit(block);
+            file.write(block.flip(), 0);
+        }
+        return new ChunkFile(file);
+    }
+
+    /// Fills the buffer with the bytes of the blocks from `firstBlock` on; what the file has not is
+    /// zeroes.
+    void read(int firstBlock, ByteBuffer into) throws IOException {
+        file.read(into, positionOf(firstBlock));
+        while (into.hasRemaining()) {
+            into.put((byte) 0);
+        }
+    }
+
+    /// Writes whole blocks; the buffer's position does not move.
+    void write(int firstBlock, ByteBuffer blocks) throws IOException {
+        assert blocks.remaining() % ChunkKey.BLOCK_BYTES == 0;
+        file.write(blocks.duplicate(), positionOf(firstBlock));
+    }
+
+    /// Gives the space of blocks `[from, to)` back.
+    void punch(int from, int to) throws IOException {
+        file.punch(positionOf(from), (long) (to - from) * ChunkKey.BLOCK_BYTES);
+    }
+
+    private static long positionOf(int block) {
+        return (long) (block + 1) * ChunkKey.BLOCK_BYTES;
+    }
+
+    @Override
+    public void close() throws IOException {
+        file.close();
+    }
+}

@@ -1,0 +1,50 @@
+package weft.storage.disk;
+
+import java.io.IOException;
+import java.util.Collection;
+import java.util.List;
+
+/// The files of one store. Names are relative to the store's folder, with `/` between folders.
+///
+/// What is durable is said by each method; everything else may be lost or torn by a crash, sector
+/// by sector, in any order. A file's existence is durable only after [#forceFolder(String)].
+/// Thread-safe; one file's methods may be called by several threads, too.
+public interface Disk {
+    /// Opens a file in the way its use needs.
+    DiskFile open(String name, Use use) throws IOException;
+
+    /// How a file is used.
+    enum Use {
+        /// Read only, buffered; the file must exist.
+        READ,
+        /// Read and write, buffered; made if absent. Durable by [DiskFile#force()].
+        BUFFERED,
+        /// Read and write, aligned to [#ALIGNMENT_BYTES], past the page cache where the file system
+        /// can; made if absent. A write is durable when it returns.
+        DURABLE
+    }
+
+    /// Positions, lengths and buffer addresses of [Use#DURABLE] files are multiples of this.
+    int ALIGNMENT_BYTES = 4096;
+
+    /// Whether the file or folder exists.
+    boolean exists(String name);
+
+    /// The names in a folder, sorted, without the folder; empty if there is none.
+    List<String> list(String folder) throws IOException;
+
+    /// Makes a folder and those above it, if absent.
+    void createFolder(String folder) throws IOException;
+
+    /// Deletes a file or an empty folder; without effect if absent.
+    void delete(String name) throws IOException;
+
+    /// Makes what was created and deleted in the folder durable.
+    void forceFolder(String folder) throws IOException;
+
+    /// Makes the contents of all these files durable; those that are gone are skipped.
+    void forceFiles(Collection<String> names) throws IOException;
+
+    /// What new files may still take, in bytes, as the file system says.
+    long freeBytes() throws IOException;
+}

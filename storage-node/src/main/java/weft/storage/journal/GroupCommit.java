@@ -1,0 +1,331 @@
+package weft.storage.journal;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import weft.storage.disk.Disk;
+import weft.storage.disk.StoreIdentity;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+
+/// The durability point of a store: records go in from any thread, callbacks come out when they are
+/// durable, in the order of the appends.
+///
+/// One device write carries every record that waited when the device became free. At depth 1 that
+/// is the record alone, at once: nothing ever waits for company. A platform thread of its own
+/// writes; callbacks run on it and must only hand over to loops.
+///
+/// When a write fails nothing is acknowledged any more: the failure goes to the store once, records
+/// queued or appended later are dropped, for nobody may build on them.
+public final class GroupCommit implements Closeable {
+    private static final Logger log = LoggerFactory.getLogger(GroupCommit.class);
+
+    private final Journal journal;
+    private final JournalSettings settings;
+    private final Consumer<IOException> onFailure;
+    private final ByteBuffer group;
+    private final Thread thread;
+
+    // A lock and not a loop: producers of many loops meet one consumer here, and the consumer takes
+    // everything at once. Held for queue operations only.
+    private final Object lock = new Object();
+
+    // Guarded by lock.
+    private final ArrayDeque<Waiting> queue = new ArrayDeque<>();
+    private long queuedBytes;
+    private long appendedCount;
+    private long durableCount;
+    private int flushing;
+    private boolean closed;
+    private @Nullable IOException failure;
+
+    // Journal thread only.
+    private final List<Waiting> batch = new ArrayList<>();
+
+    private volatile long groupsWritten;
+    private volatile long recordsWritten;
+
+    private record Waiting(List<ByteBuffer> parts, int lengthBytes, Runnable durable) {}
+
+    private GroupCommit(
+            Journal journal,
+            JournalSettings settings,
+            String name,
+            Consumer<IOException> onFailure) {
+        this.journal = journal;
+        this.settings = settings;
+        this.onFailure = onFailure;
+        int capacity =
+                Math.max(
+                        RecordGroup.sizeBytes(settings.recordBytesMax()),
+                        RecordGroup.aligned(settings.groupBytesMax()));
+        group =
+                ByteBuffer.allocateDirect(capacity + RecordGroup.ALIGNMENT_BYTES)
+                        .alignedSlice(RecordGroup.ALIGNMENT_BYTES);
+        thread = Thread.ofPlatform().name("journal-" + name).daemon(true).unstarted(this::run);
+    }
+
+    /// Reads the journal from `startEpoch` on and makes it ready to go on. Nothing is written until
+    /// [#start()] or [#writeWaiting()].
+    ///
+    /// @param onFailure hears once of a failed write, on the journal thread
+    /// @throws JournalCorruptException if something durable is missing or damaged
+    public static GroupCommit open(
+            Disk disk,
+            StoreIdentity identity,
+            JournalSettings settings,
+            long startEpoch,
+            JournalVisitor visitor,
+            Consumer<IOException> onFailure)
+            throws IOException {
+        var found = JournalRecovery.scan(disk, identity, startEpoch, visitor);
+        var journal = new Journal(disk, identity, settings, found);
+        String name = identity.store().toString().substring(0, 8);
+        return new GroupCommit(journal, settings, name, onFailure);
+    }
+
+    /// Starts the journal thread.
+    public void start() {
+        thread.start();
+    }
+
+    /// Waits while the queue or the live journal is full. Never call it on the journal thread or
+    /// with a lock held.
+    public void awaitRoom() {
+        synchronized (lock) {
+            boolean interrupted = false;
+            while (isFull() && !closed && failure == null) {
+                try {
+                    lock.wait();
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private boolean isFull() {
+        assert Thread.holdsLock(lock);
+        return queuedBytes > settings.queueBytesMax() / 2
+                || journal.liveBytes() >= settings.liveBytesMax();
+    }
+
+    /// Whether appending would wait: the server then stops reading its connections.
+    public boolean isCongested() {
+        synchronized (lock) {
+            return isFull();
+        }
+    }
+
+    /// Queues a record. Does not wait; [#awaitRoom()] before it keeps the queue bounded: what loops
+    /// append without waiting is at most a record each.
+    ///
+    /// @param parts the record's bytes; immutable until it is durable
+    /// @param durable runs on the journal thread
+    /// @throws IllegalArgumentException if the record is larger than any may be
+    public void append(List<ByteBuffer> parts, Runnable durable) {
+        int lengthBytes = 0;
+        for (ByteBuffer part : parts) {
+            lengthBytes += part.remaining();
+        }
+        if (lengthBytes > settings.recordBytesMax()) {
+            throw new IllegalArgumentException(
+                    "a journal record of %d bytes, most is %d"
+                            .formatted(lengthBytes, settings.recordBytesMax()));
+        }
+        synchronized (lock) {
+            if (closed || failure != null) {
+                return;
+            }
+            queue.add(new Waiting(parts, lengthBytes, durable));
+            queuedBytes += lengthBytes;
+            appendedCount++;
+            if (queue.size() == 1) {
+                lock.notifyAll();
+            }
+        }
+    }
+
+    private void run() {
+        while (awaitWork()) {
+            writeWaiting();
+        }
+        synchronized (lock) {
+            lock.notifyAll();
+        }
+    }
+
+    private boolean awaitWork() {
+        synchronized (lock) {
+            while (queue.isEmpty() && !closed && failure == null) {
+                try {
+                    lock.wait();
+                } catch (InterruptedException e) {
+                    log.debug("journal thread interrupted; it ends by close only");
+                }
+            }
+            return !queue.isEmpty() && failure == null;
+        }
+    }
+
+    /// Writes one group of what waits and calls back. The journal thread's step; tests without that
+    /// thread call it themselves.
+    void writeWaiting() {
+        takeBatch();
+        if (batch.isEmpty()) {
+            return;
+        }
+        try {
+            RecordGroup.begin(group);
+            for (Waiting waiting : batch) {
+                RecordGroup.add(group, waiting.parts(), waiting.lengthBytes());
+            }
+            journal.write(group, batch.size());
+        } catch (IOException e) {
+            fail(e);
+            return;
+        }
+        groupsWritten++;
+        recordsWritten += batch.size();
+        for (Waiting waiting : batch) {
+            waiting.durable().run();
+        }
+        synchronized (lock) {
+            durableCount += batch.size();
+            if (flushing > 0) {
+                lock.notifyAll();
+            }
+        }
+    }
+
+    /// Waits until everything appended before the call is durable. Without the journal thread it
+    /// does the writing itself.
+    ///
+    /// @throws IOException if the journal has failed or is closed
+    public void flush() throws IOException {
+        long target;
+        synchronized (lock) {
+            target = appendedCount;
+        }
+        if (thread.getState() == Thread.State.NEW) {
+            boolean more = true;
+            while (more) {
+                writeWaiting();
+                synchronized (lock) {
+                    more = !queue.isEmpty();
+                }
+            }
+        }
+        synchronized (lock) {
+            flushing++;
+            boolean interrupted = false;
+            while (durableCount < target && failure == null && thread.isAlive()) {
+                try {
+                    lock.wait();
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+            flushing--;
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+            if (durableCount < target) {
+                throw new IOException("the journal has failed", failure);
+            }
+        }
+    }
+
+    private void takeBatch() {
+        batch.clear();
+        int bytes = RecordGroup.HEADER_BYTES;
+        synchronized (lock) {
+            Waiting next = queue.peek();
+            while (next != null) {
+                bytes += RecordGroup.RECORD_HEADER_BYTES + next.lengthBytes();
+                if (!batch.isEmpty() && bytes > settings.groupBytesMax()) {
+                    break;
+                }
+                batch.add(next);
+                queue.remove();
+                queuedBytes -= next.lengthBytes();
+                next = queue.peek();
+            }
+            lock.notifyAll();
+        }
+    }
+
+    private void fail(IOException e) {
+        synchronized (lock) {
+            failure = e;
+            queue.clear();
+            lock.notifyAll();
+        }
+        onFailure.accept(e);
+    }
+
+    /// The epoch of the segment being written: what is appended from now on lies in it or behind.
+    public long currentEpoch() {
+        return journal.currentEpoch();
+    }
+
+    /// Bytes of segments that no checkpoint has freed.
+    public long liveBytes() {
+        return journal.liveBytes();
+    }
+
+    /// Bytes of all segment files.
+    public long allBytes() {
+        return journal.allBytes();
+    }
+
+    /// Frees the segments before `startEpoch`; the checkpoint that says so must be durable.
+    public void recycleBefore(long startEpoch) throws IOException {
+        journal.recycleBefore(startEpoch);
+        synchronized (lock) {
+            lock.notifyAll();
+        }
+        journal.prepareSpare();
+    }
+
+    /// Device writes since the start.
+    public long groupsWritten() {
+        return groupsWritten;
+    }
+
+    /// Records made durable since the start.
+    public long recordsWritten() {
+        return recordsWritten;
+    }
+
+    /// Writes what is queued, then stops.
+    @Override
+    public void close() throws IOException {
+        synchronized (lock) {
+            closed = true;
+            lock.notifyAll();
+        }
+        boolean interrupted = false;
+        while (thread.isAlive()) {
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        journal.close();
+    }
+}

@@ -1,0 +1,95 @@
+package weft.storage.metadata;
+
+import weft.fabric.ChunkKey;
+import weft.fabric.PlacementGroupId;
+import weft.fabric.VolumeId;
+
+import java.nio.ByteBuffer;
+
+/// The keys of a store's metadata, big-endian so that they sort as their numbers do:
+///
+/// ```
+///  I                                   identity: magic "WFMD" (4), format (4), cluster (16), store (16)
+///  N                                   incarnation (8): raised at each start
+///  J                                   epoch (8) of the first journal segment that is needed
+///  C  group (4)                        the last configuration seen, as JSON
+///  G  group (4)                        the group's state, as GroupState draws it
+///  M  group (4) layer (8) index (8)    block map of a chunk, as BlockMap draws it
+///  S  group (4) layer (8) index (8)    generation (8), version (8), sequence (8), stored blocks (4)
+/// ```
+public final class MetadataKeys {
+    /// The store's identity.
+    public static final byte[] IDENTITY = {'I'};
+
+    /// The store's incarnation.
+    public static final byte[] INCARNATION = {'N'};
+
+    /// Where the journal begins.
+    public static final byte[] JOURNAL_START = {'J'};
+
+    /// Prefix of all configurations.
+    public static final byte[] CONFIGURATIONS = {'C'};
+
+    /// Prefix of all groups' states.
+    public static final byte[] GROUPS = {'G'};
+
+    /// Prefix of all chunks' stamps.
+    public static final byte[] STAMPS = {'S'};
+
+    private static final byte MAPS = 'M';
+    private static final int GROUP_BYTES = 1 + Integer.BYTES;
+    private static final int CHUNK_BYTES = GROUP_BYTES + 2 * Long.BYTES;
+
+    private MetadataKeys() {}
+
+    /// The last configuration seen of a group.
+    public static byte[] configuration(PlacementGroupId pg) {
+        return group(CONFIGURATIONS[0], pg.value());
+    }
+
+    /// A group's state.
+    public static byte[] group(PlacementGroupId pg) {
+        return group(GROUPS[0], pg.value());
+    }
+
+    /// A chunk's stamp.
+    public static byte[] stamp(PlacementGroupId pg, ChunkKey key) {
+        return chunk(STAMPS[0], pg, key);
+    }
+
+    /// A chunk's block map.
+    public static byte[] map(PlacementGroupId pg, ChunkKey key) {
+        return chunk(MAPS, pg, key);
+    }
+
+    /// Adds the removal of all chunks of a group.
+    public static void deleteChunks(MetadataStore.Batch batch, PlacementGroupId pg) {
+        batch.deleteRange(group(STAMPS[0], pg.value()), group(STAMPS[0], pg.value() + 1));
+        batch.deleteRange(group(MAPS, pg.value()), group(MAPS, pg.value() + 1));
+    }
+
+    /// The group of a key of one.
+    public static PlacementGroupId groupOf(byte[] key) {
+        return new PlacementGroupId(ByteBuffer.wrap(key).getInt(1));
+    }
+
+    /// The chunk of a stamp's or map's key.
+    public static ChunkKey chunkOf(byte[] key) {
+        ByteBuffer in = ByteBuffer.wrap(key);
+        return new ChunkKey(
+                new VolumeId(in.getLong(GROUP_BYTES)), in.getLong(GROUP_BYTES + Long.BYTES));
+    }
+
+    private static byte[] group(byte kind, int pg) {
+        return ByteBuffer.allocate(GROUP_BYTES).put(kind).putInt(pg).array();
+    }
+
+    private static byte[] chunk(byte kind, PlacementGroupId pg, ChunkKey key) {
+        return ByteBuffer.allocate(CHUNK_BYTES)
+                .put(kind)
+                .putInt(pg.value())
+                .putLong(key.layer().value())
+                .putLong(key.chunkIndex())
+                .array();
+    }
+}

@@ -1,0 +1,124 @@
+package weft.storage.metadata;
+
+import org.jspecify.annotations.Nullable;
+import org.rocksdb.BlockBasedTableConfig;
+import org.rocksdb.BloomFilter;
+import org.rocksdb.CompressionType;
+import org.rocksdb.LRUCache;
+import org.rocksdb.Options;
+import org.rocksdb.ReadOptions;
+import org.rocksdb.RocksDB;
+import org.rocksdb.RocksDBException;
+import org.rocksdb.RocksIterator;
+import org.rocksdb.WALRecoveryMode;
+import org.rocksdb.WriteBatch;
+import org.rocksdb.WriteOptions;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
+
+/// The maps in RocksDB: one column family and so one write-ahead log, synced with each batch.
+///
+/// Batches are checkpoints, one every few seconds, so nothing here is tuned for small writes. The
+/// log is replayed to the last intact batch (point-in-time): a batch that was synced is never lost.
+public final class RocksMetadataStore implements MetadataStore {
+    private static final long CACHE_BYTES = 16L << 20;
+    private static final long MEMTABLE_BYTES = 16L << 20;
+
+    static {
+        RocksDB.loadLibrary();
+    }
+
+    private final Options options;
+    private final LRUCache cache;
+    private final BloomFilter filter;
+    private final WriteOptions synced;
+    private final RocksDB database;
+
+    /// Opens the maps in this folder; makes it if absent.
+    public RocksMetadataStore(Path folder) throws IOException {
+        cache = new LRUCache(CACHE_BYTES);
+        filter = new BloomFilter(10);
+        var tables = new BlockBasedTableConfig().setBlockCache(cache).setFilterPolicy(filter);
+        options =
+                new Options()
+                        .setCreateIfMissing(true)
+                        .setTableFormatConfig(tables)
+                        .setWriteBufferSize(MEMTABLE_BYTES)
+                        .setMaxBackgroundJobs(2)
+                        .setKeepLogFileNum(2)
+                        .setMaxLogFileSize(1 << 20)
+                        .setMaxTotalWalSize(4 * MEMTABLE_BYTES)
+                        .setCompressionType(CompressionType.LZ4_COMPRESSION)
+                        .setWalRecoveryMode(WALRecoveryMode.PointInTimeRecovery);
+        synced = new WriteOptions().setSync(true);
+        try {
+            database = RocksDB.open(options, folder.toString());
+        } catch (RocksDBException e) {
+            closeOptions();
+            throw failed("open " + folder, e);
+        }
+    }
+
+    @Override
+    public byte @Nullable [] get(byte[] key) throws IOException {
+        try {
+            return database.get(key);
+        } catch (RocksDBException e) {
+            throw failed("get", e);
+        }
+    }
+
+    @Override
+    public void scan(byte[] prefix, Visitor visitor) throws IOException {
+        try (var read = new ReadOptions().setFillCache(false);
+                RocksIterator at = database.newIterator(read)) {
+            for (at.seek(prefix); at.isValid(); at.next()) {
+                byte[] key = at.key();
+                if (key.length < prefix.length
+                        || !Arrays.equals(key, 0, prefix.length, prefix, 0, prefix.length)) {
+                    break;
+                }
+                visitor.entry(key, at.value());
+            }
+            at.status();
+        } catch (RocksDBException e) {
+            throw failed("scan", e);
+        }
+    }
+
+    @Override
+    public void write(Batch batch) throws IOException {
+        try (var changes = new WriteBatch()) {
+            for (Change change : batch.changes()) {
+                switch (change) {
+                    case Change.Put(byte[] key, byte[] value) -> changes.put(key, value);
+                    case Change.Delete(byte[] key) -> changes.delete(key);
+                    case Change.DeleteRange(byte[] from, byte[] to) ->
+                            changes.deleteRange(from, to);
+                }
+            }
+            database.write(synced, changes);
+        } catch (RocksDBException e) {
+            throw failed("write", e);
+        }
+    }
+
+    private static IOException failed(String operation, RocksDBException e) {
+        return new IOException("metadata: %s: %s".formatted(operation, e.getMessage()), e);
+    }
+
+    @Override
+    public void close() {
+        database.close();
+        closeOptions();
+    }
+
+    private void closeOptions() {
+        synced.close();
+        options.close();
+        filter.close();
+        cache.close();
+    }
+}

@@ -1,0 +1,427 @@
+package weft.storage.store;
+
+import org.jspecify.annotations.Nullable;
+
+import weft.fabric.ChunkKey;
+import weft.fabric.PlacementGroupId;
+import weft.storage.chunk.BlocksRead;
+import weft.storage.chunk.ChunkChanges;
+import weft.storage.chunk.ChunkStore;
+import weft.storage.chunk.CorruptChunkException;
+import weft.storage.journal.GroupCommit;
+import weft.storage.journal.JournalRecord;
+import weft.storage.journal.JournalRecordCodec;
+import weft.storage.replica.RecoveredState;
+import weft.storage.replica.ReplicaDisk;
+import weft.storage.replica.ReplicatedTables;
+import weft.wire.MalformedMessage;
+import weft.wire.WireWriter;
+import weft.wire.storage.ChunkContent;
+import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.Entry;
+import weft.wire.storage.Mutation;
+import weft.wire.storage.ReplicaMessage;
+import weft.wire.storage.StorageMessage.ReadBlocks;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.concurrent.Executor;
+import java.util.function.Consumer;
+
+/// One placement group on one store.
+///
+/// A record goes to the journal with an ordinal in front, so that a recovery can tell which records
+/// the saved state already includes. What is prepared and not applied is kept here by sequence: a
+/// checkpoint copies the old ones forward, and nothing else holds a journal segment.
+///
+/// Calls come from the replica's loop. The checkpoint thread comes in only to copy what changed;
+/// the lock between the two is held for memory and page-cache work, never for a force. (A lock and
+/// not a task on the loop: a checkpoint must get through when a loop is busy or gone.)
+final class GroupStore implements ReplicaDisk {
+    private final PlacementGroupId pg;
+    private final ChunkStore chunks;
+    private final GroupCommit journal;
+    private final SpaceBudget space;
+    private final StoreEvents store;
+    private final Object lock = new Object();
+
+    // Guarded by lock.
+    private final TreeMap<Long, OpenEntry> open = new TreeMap<>();
+    private ReplicatedTables tables;
+    private long version;
+    private boolean inSync;
+    private boolean catchingUp;
+    private long catchUpTail;
+    private long appliedSequence;
+    private long ordinal;
+    private long voidedOrdinal;
+    private long recoveredTail;
+    private long usedBytes;
+    private boolean changed;
+    private List<Long> settling = new ArrayList<>();
+
+    // Set once by attach, before any other call.
+    private @Nullable Executor loop;
+    private @Nullable Events events;
+
+    /// A prepared entry and the journal segment that holds it (or an earlier one).
+    private record OpenEntry(JournalRecord.Prepared record, long segmentEpoch) {}
+
+    /// What a group asks of its store.
+    interface StoreEvents {
+        /// Installs and deletes wait to be durable.
+        void settleSoon(GroupStore group);
+
+        /// The disk failed.
+        void failed(IOException e);
+    }
+
+    GroupStore(
+            PlacementGroupId pg,
+            GroupState saved,
+            ChunkStore chunks,
+            GroupCommit journal,
+            SpaceBudget space,
+            StoreEvents store)
+            throws IOException {
+        this.pg = pg;
+        this.chunks = chunks;
+        this.journal = journal;
+        this.space = space;
+        this.store = store;
+        tables = saved.decodeTables();
+        version = saved.version();
+        inSync = saved.inSync();
+        appliedSequence = saved.appliedSequence();
+        ordinal = saved.ordinal();
+        voidedOrdinal = saved.voidedOrdinal();
+    }
+
+    PlacementGroupId pg() {
+        return pg;
+    }
+
+    /// Takes what a recovery found in the journal beyond the saved state.
+    void recover(GroupRecovery found) {
+        synchronized (lock) {
+            tables = found.tables();
+            version = found.version();
+            inSync = found.isInSync();
+            appliedSequence = found.appliedSequence();
+            ordinal = found.ordinal();
+            voidedOrdinal = found.voidedOrdinal();
+            for (GroupRecovery.Found entry : found.prepared()) {
+                hold(entry.record(), entry.segmentEpoch());
+                chunks.recoverUnsettled(entry.record().entry());
+                recoveredTail = entry.record().entry().sequence();
+            }
+            changed = true;
+            accountChunks();
+        }
+    }
+
+    RecoveredState state() {
+        synchronized (lock) {
+            List<Entry> prepared = new ArrayList<>(open.size());
+            for (OpenEntry entry : open.values()) {
+                prepared.add(entry.record().entry());
+            }
+            return new RecoveredState(
+                    pg, version, inSync, appliedSequence, prepared, tables.copy());
+        }
+    }
+
+    void attach(Executor newLoop, Events newEvents) {
+        loop = newLoop;
+        events = newEvents;
+    }
+
+    private void tell(Consumer<Events> what) {
+        Executor executor = loop;
+        Events listener = events;
+        if (executor != null && listener != null) {
+            executor.execute(() -> what.accept(listener));
+        }
+    }
+
+    @Override
+    public void append(long ticket, JournalRecord record) {
+        journal.awaitRoom();
+        synchronized (lock) {
+            try {
+                take(record);
+            } catch (MalformedMessage e) {
+                throw new IllegalArgumentException(pg + ": " + e.getMessage(), e);
+            }
+            write(record, () -> tell(e -> e.onDurable(ticket)));
+        }
+    }
+
+    /// The record's effect in memory, before it is queued: what a checkpoint sees is never less
+    /// than the journal's records up to `ordinal`.
+    private void take(JournalRecord record) throws MalformedMessage {
+        changed = true;
+        switch (record) {
+            case JournalRecord.Prepared prepared -> hold(prepared, journal.currentEpoch());
+            case JournalRecord.Truncated truncated -> voidAfter(truncated.afterSequence());
+            case JournalRecord.VersionTaken taken -> {
+                version = Math.max(version, taken.version());
+                inSync = taken.inSync();
+                if (inSync) {
+                    endCatchUp();
+                }
+            }
+            case JournalRecord.Adopted adopted -> {
+                tables = ReplicatedTables.decode(adopted.tables());
+                voidAfter(0);
+                appliedSequence = adopted.sequence();
+                voidedOrdinal = ordinal + 1;
+                catchingUp = true;
+                catchUpTail = appliedSequence;
+                chunks.settle();
+            }
+            case JournalRecord.Dropped _ -> {
+                tables = new ReplicatedTables();
+                voidAfter(0);
+                appliedSequence = 0;
+                voidedOrdinal = ordinal + 1;
+                inSync = false;
+                catchingUp = false;
+            }
+        }
+    }
+
+    /// While chunks are being copied, entries reach them out of order or inside a copy. Now all up
+    /// to the tail have: the tables take them, in order.
+    private void endCatchUp() {
+        if (catchingUp) {
+            catchingUp = false;
+            var done = open.headMap(catchUpTail, true);
+            for (OpenEntry entry : done.values()) {
+                tables.apply(entry.record().entry());
+            }
+            appliedSequence = catchUpTail;
+            release(done);
+        }
+    }
+
+    private void write(JournalRecord record, Runnable durable) {
+        var out = new WireWriter();
+        out.putLong(++ordinal);
+        JournalRecordCodec.put(record, out);
+        journal.append(out.toBuffers(), durable);
+    }
+
+    private void hold(JournalRecord.Prepared prepared, long segmentEpoch) {
+        OpenEntry before =
+                open.put(prepared.entry().sequence(), new OpenEntry(prepared, segmentEpoch));
+        space.preparedChanged(sizeOf(prepared) - (before == null ? 0 : sizeOf(before.record())));
+    }
+
+    private void voidAfter(long sequence) {
+        release(open.tailMap(sequence, false));
+    }
+
+    private void release(SortedMap<Long, OpenEntry> entries) {
+        for (OpenEntry entry : entries.values()) {
+            space.preparedChanged(-sizeOf(entry.record()));
+        }
+        entries.clear();
+    }
+
+    /// What applying the entry may take of the disk: its blocks, the two at its edges, a new chunk.
+    private static long sizeOf(JournalRecord.Prepared prepared) {
+        return prepared.entry().mutation() instanceof Mutation.Write write
+                ? write.lengthBytes() + 3L * ChunkKey.BLOCK_BYTES
+                : ChunkKey.BLOCK_BYTES;
+    }
+
+    @Override
+    public void apply(Entry entry) {
+        try {
+            synchronized (lock) {
+                changed = true;
+                if (catchingUp) {
+                    chunks.apply(entry);
+                    catchUpTail = Math.max(catchUpTail, entry.sequence());
+                } else if (entry.sequence() > appliedSequence) {
+                    chunks.apply(entry);
+                    tables.apply(entry);
+                    advance(entry.sequence());
+                }
+                accountChunks();
+            }
+        } catch (IOException e) {
+            store.failed(e);
+        }
+    }
+
+    private void advance(long sequence) {
+        appliedSequence = sequence;
+        release(open.headMap(sequence, true));
+        if (recoveredTail != 0 && appliedSequence >= recoveredTail) {
+            chunks.settle();
+            recoveredTail = 0;
+        }
+    }
+
+    private void accountChunks() {
+        long used = chunks.usedBytes();
+        space.chunksChanged(used - usedBytes);
+        usedBytes = used;
+    }
+
+    @Override
+    public void read(long ticket, ReadBlocks request) {
+        ReplicaDisk.ReadOutcome outcome;
+        try {
+            BlocksRead found;
+            synchronized (lock) {
+                found =
+                        chunks.read(
+                                request.layers(),
+                                request.chunkIndex(),
+                                request.offsetInChunk(),
+                                request.lengthBytes());
+            }
+            outcome =
+                    switch (found) {
+                        case BlocksRead.Intact(var blocks, var checksums) ->
+                                new ReplicaDisk.ReadOutcome.Blocks(blocks, checksums);
+                        case BlocksRead.Corrupt(var key, var block) ->
+                                new ReplicaDisk.ReadOutcome.Corrupt(
+                                        "%s: chunk %s, block %d does not have its checksum"
+                                                .formatted(pg, key, block));
+                    };
+        } catch (IOException e) {
+            outcome = new ReplicaDisk.ReadOutcome.Corrupt(pg + ": " + e.getMessage());
+        }
+        ReplicaDisk.ReadOutcome result = outcome;
+        tell(e -> e.onRead(ticket, result));
+    }
+
+    @Override
+    public void listChunks(long ticket, Optional<ChunkKey> after) {
+        List<ChunkStamp> stamps;
+        synchronized (lock) {
+            stamps = chunks.list(after, ReplicaMessage.STAMPS_MAX);
+        }
+        tell(e -> e.onChunkList(ticket, stamps, stamps.size() < ReplicaMessage.STAMPS_MAX));
+    }
+
+    @Override
+    public void readChunk(long ticket, ChunkKey key) {
+        try {
+            Optional<ChunkContent> content;
+            synchronized (lock) {
+                content = chunks.export(key);
+            }
+            tell(e -> e.onChunk(ticket, content));
+        } catch (CorruptChunkException e) {
+            tell(to -> to.onFailed(ticket, pg + ": " + e.getMessage()));
+        } catch (IOException e) {
+            store.failed(e);
+        }
+    }
+
+    @Override
+    public void installChunk(long ticket, ChunkContent content) {
+        change(ticket, () -> chunks.install(content));
+    }
+
+    @Override
+    public void deleteChunk(long ticket, ChunkKey key) {
+        change(ticket, () -> chunks.delete(key));
+    }
+
+    @Override
+    public void dropAll(long ticket) {
+        journal.awaitRoom();
+        change(
+                ticket,
+                () -> {
+                    var dropped = new JournalRecord.Dropped(pg, version);
+                    take(dropped);
+                    write(dropped, () -> {});
+                    chunks.deleteAll();
+                });
+    }
+
+    /// A change that is durable by a checkpoint and not by the journal.
+    @FunctionalInterface
+    private interface Change {
+        void make() throws IOException;
+    }
+
+    private void change(long ticket, Change change) {
+        try {
+            synchronized (lock) {
+                change.make();
+                changed = true;
+                settling.add(ticket);
+                accountChunks();
+            }
+            store.settleSoon(this);
+        } catch (IOException e) {
+            store.failed(e);
+        }
+    }
+
+    /// What a checkpoint saves of this group.
+    ///
+    /// @param tickets calls that are done when it is saved
+    record Taken(GroupStore group, GroupState state, ChunkChanges chunks, List<Long> tickets) {}
+
+    /// Copies what changed since the last call; empty if nothing did. Prepared entries in segments
+    /// before `firstEpoch` are appended anew.
+    Optional<Taken> takeChanges(long firstEpoch) {
+        synchronized (lock) {
+            for (var slot : open.entrySet()) {
+                OpenEntry entry = slot.getValue();
+                if (entry.segmentEpoch() < firstEpoch) {
+                    write(entry.record(), () -> {});
+                    slot.setValue(new OpenEntry(entry.record(), firstEpoch));
+                }
+            }
+            if (!changed) {
+                return Optional.empty();
+            }
+            changed = false;
+            var state =
+                    new GroupState(
+                            version,
+                            inSync,
+                            appliedSequence,
+                            ordinal,
+                            voidedOrdinal,
+                            tables.encode());
+            List<Long> tickets = settling;
+            settling = new ArrayList<>();
+            return Optional.of(new Taken(this, state, chunks.takeChanges(), tickets));
+        }
+    }
+
+    /// What was taken is durable.
+    void saved(Taken taken) throws IOException {
+        synchronized (lock) {
+            chunks.saved(taken.chunks());
+        }
+        for (long ticket : taken.tickets()) {
+            tell(e -> e.onDone(ticket));
+        }
+    }
+
+    void tellFailed(String detail) {
+        tell(e -> e.onFailed(0, detail));
+    }
+
+    void close() throws IOException {
+        synchronized (lock) {
+            chunks.close();
+        }
+    }
+}

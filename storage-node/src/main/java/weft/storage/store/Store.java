@@ -1,0 +1,351 @@
+package weft.storage.store;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import weft.fabric.Configuration;
+import weft.fabric.FabricJson;
+import weft.fabric.Member;
+import weft.fabric.PlacementGroupId;
+import weft.fabric.StoreId;
+import weft.runtime.Loop;
+import weft.storage.chunk.ChunkLimits;
+import weft.storage.chunk.ChunkStore;
+import weft.storage.disk.Disk;
+import weft.storage.disk.IdentityFile;
+import weft.storage.disk.StoreIdentity;
+import weft.storage.journal.GroupCommit;
+import weft.storage.metadata.MetadataKeys;
+import weft.storage.metadata.MetadataStore;
+import weft.storage.replica.RecoveredState;
+import weft.storage.replica.ReplicaDisk;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+
+/// One disk of a storage node: the journal, chunks and maps of its placement groups.
+///
+/// ```text
+///   open ──► recovered states are there ──start──► serving ──► failed (a device error: nothing is
+///                                                     │         acknowledged any more) ──► closed
+///                                                     └──────────────────────────────────► closed
+/// ```
+///
+/// Thread-safe. [StoreFolder#open] opens a real folder; tests open one over a simulated disk.
+public final class Store implements Closeable {
+    static final String CHUNKS_FOLDER = "chunks";
+
+    private static final Logger log = LoggerFactory.getLogger(Store.class);
+    private static final Duration CHECKPOINT_TICK = Duration.ofMillis(500);
+    private static final int METADATA_MAGIC = 0x57464D44;
+    private static final int METADATA_FORMAT = 1;
+
+    private final Disk disk;
+    private final StoreIdentity identity;
+    private final long incarnation;
+    private final MetadataStore metadata;
+    private final StoreSettings settings;
+    private final ChunkLimits limits;
+    private final SpaceBudget space;
+    private final GroupCommit journal;
+    private final Checkpoint checkpoint;
+    private final Loop checkpointLoop;
+    private final Map<PlacementGroupId, GroupStore> groups = new ConcurrentHashMap<>();
+
+    // Guarded by itself: filled by replicas' loops, emptied by the checkpoint loop.
+    private final Set<GroupStore> settling = new LinkedHashSet<>();
+
+    // Checkpoint loop only.
+    private long ticksSinceCheckpoint;
+
+    private volatile @Nullable IOException failure;
+
+    private final GroupStore.StoreEvents groupEvents =
+            new GroupStore.StoreEvents() {
+                @Override
+                public void settleSoon(GroupStore group) {
+                    boolean first;
+                    synchronized (settling) {
+                        first = settling.isEmpty();
+                        settling.add(group);
+                    }
+                    if (first) {
+                        checkpointLoop.execute(Store.this::settle);
+                    }
+                }
+
+                @Override
+                public void failed(IOException e) {
+                    fail(e);
+                }
+            };
+
+    /// Opens the store in this disk, or makes one if there is none. [#start()] makes it serve.
+    ///
+    /// @param cluster the cluster this node belongs to
+    /// @throws IOException if the store belongs to another cluster, is damaged, or the disk fails
+    Store(Disk disk, MetadataStore metadata, UUID cluster, StoreSettings settings)
+            throws IOException {
+        this.disk = disk;
+        this.metadata = metadata;
+        this.settings = settings;
+        identity = identify(disk, metadata, cluster);
+        incarnation = raiseIncarnation(metadata);
+        limits = new ChunkLimits(settings.mapBytesMax(), settings.filesMax());
+        var recovery = new StoreRecovery(disk, identity, metadata, limits);
+        recovery.readMetadata();
+        space = new SpaceBudget(disk, settings);
+        journal =
+                GroupCommit.open(
+                        disk,
+                        identity,
+                        settings.journal(),
+                        recovery.journalStart(),
+                        recovery::record,
+                        this::fail);
+        checkpoint = new Checkpoint(disk, metadata, journal);
+        checkpointLoop = new Loop("checkpoint-" + id());
+        for (var found : recovery.finish().entrySet()) {
+            recoverGroup(found.getKey(), found.getValue());
+        }
+        space.ask(journal.allBytes());
+    }
+
+    private static StoreIdentity identify(Disk disk, MetadataStore metadata, UUID cluster)
+            throws IOException {
+        Optional<StoreIdentity> known = IdentityFile.read(disk, cluster);
+        byte[] saved = metadata.get(MetadataKeys.IDENTITY);
+        if (known.isEmpty() && saved != null) {
+            throw new IOException("the store's metadata are there, but its identity file is gone");
+        }
+        var identity = known.orElseGet(() -> new StoreIdentity(cluster, UUID.randomUUID()));
+        byte[] expected = encode(identity);
+        if (saved == null) {
+            // The file first: metadata without a file are refused, a file without metadata is a
+            // store
+            // that was never used. Journal segments and metadata that are missing betray
+            // themselves.
+            if (known.isPresent() && !disk.list("journal").isEmpty()) {
+                throw new IOException("the store's metadata are gone; it must be emptied");
+            }
+            IdentityFile.write(disk, identity);
+            metadata.write(new MetadataStore.Batch().put(MetadataKeys.IDENTITY, expected));
+        } else if (!java.util.Arrays.equals(saved, expected)) {
+            throw new IOException(
+                    "refused: the metadata in this folder are not those of store " + identity);
+        }
+        return identity;
+    }
+
+    private static byte[] encode(StoreIdentity identity) {
+        return ByteBuffer.allocate(2 * Integer.BYTES + 4 * Long.BYTES)
+                .putInt(METADATA_MAGIC)
+                .putInt(METADATA_FORMAT)
+                .putLong(identity.cluster().getMostSignificantBits())
+                .putLong(identity.cluster().getLeastSignificantBits())
+                .putLong(identity.store().getMostSignificantBits())
+                .putLong(identity.store().getLeastSignificantBits())
+                .array();
+    }
+
+    private static long raiseIncarnation(MetadataStore metadata) throws IOException {
+        byte[] saved = metadata.get(MetadataKeys.INCARNATION);
+        long next = saved == null ? 1 : ByteBuffer.wrap(saved).getLong() + 1;
+        byte[] value = ByteBuffer.allocate(Long.BYTES).putLong(next).array();
+        metadata.write(new MetadataStore.Batch().put(MetadataKeys.INCARNATION, value));
+        return next;
+    }
+
+    private void recoverGroup(PlacementGroupId pg, StoreRecovery.FoundGroup found)
+            throws IOException {
+        int dropped = found.recovery().close();
+        if (dropped > 0) {
+            log.info("{} {}: {} entries behind a gap are void", id(), pg, dropped);
+        }
+        var group = new GroupStore(pg, found.saved(), found.chunks(), journal, space, groupEvents);
+        group.recover(found.recovery());
+        groups.put(pg, group);
+    }
+
+    /// Starts the journal's and the checkpoint's threads.
+    public void start() {
+        journal.start();
+        checkpointLoop.every(CHECKPOINT_TICK, this::tick);
+    }
+
+    /// The store, for ever.
+    public StoreId id() {
+        return new StoreId(identity.store());
+    }
+
+    /// The store in its present life.
+    public Member member() {
+        return new Member(id(), incarnation);
+    }
+
+    /// The groups that have something here.
+    public List<PlacementGroupId> groups() {
+        return groups.keySet().stream().sorted().toList();
+    }
+
+    /// What is here of a group; a new group if there is nothing. Meant for the start, before
+    /// [#attach].
+    public RecoveredState recovered(PlacementGroupId pg) {
+        GroupStore group = groups.get(pg);
+        return group == null ? RecoveredState.empty(pg) : group.state();
+    }
+
+    /// The group's disk, for its replica.
+    ///
+    /// @param loop the replica's; every event runs on it, and every call of the answered disk must
+    ///   come from it
+    public ReplicaDisk attach(PlacementGroupId pg, Executor loop, ReplicaDisk.Events events) {
+        GroupStore group = groups.computeIfAbsent(pg, this::newGroup);
+        group.attach(loop, events);
+        return group;
+    }
+
+    private GroupStore newGroup(PlacementGroupId pg) {
+        try {
+            var chunks = new ChunkStore(pg, disk, identity, metadata, limits);
+            return new GroupStore(pg, GroupState.empty(), chunks, journal, space, groupEvents);
+        } catch (IOException e) {
+            throw new IllegalStateException("an empty state cannot be read back", e);
+        }
+    }
+
+    /// What new writes may still take, in bytes; at 0 they must be refused. Committed entries and
+    /// deletes are always applied: the reserve is theirs.
+    public long freeBytes() {
+        if (space.isStale()) {
+            checkpointLoop.execute(this::askSpace);
+        }
+        return space.freeBytes();
+    }
+
+    /// What chunks and journal take, in bytes.
+    public long usedBytes() {
+        return space.usedBytes();
+    }
+
+    /// Whether appending would wait for the disk: the server then stops reading its connections.
+    public boolean isCongested() {
+        return journal.isCongested();
+    }
+
+    /// Why the store serves no more; empty while it does.
+    public Optional<IOException> failure() {
+        return Optional.ofNullable(failure);
+    }
+
+    /// Device writes of the journal since the start, and the records they carried.
+    public long[] journalGroupsAndRecords() {
+        return new long[] {journal.groupsWritten(), journal.recordsWritten()};
+    }
+
+    /// Keeps the newest configuration seen of a group, durably; for a rebuild of the coordination
+    /// store. Blocks for a device write: not for data paths.
+    public void rememberConfiguration(Configuration configuration) throws IOException {
+        metadata.write(
+                new MetadataStore.Batch()
+                        .put(
+                                MetadataKeys.configuration(configuration.pg()),
+                                FabricJson.write(configuration)));
+    }
+
+    /// The configurations that were remembered.
+    public Map<PlacementGroupId, Configuration> lastConfigurations() throws IOException {
+        Map<PlacementGroupId, Configuration> found = new TreeMap<>();
+        metadata.scan(
+                MetadataKeys.CONFIGURATIONS,
+                (key, value) ->
+                        found.put(
+                                MetadataKeys.groupOf(key),
+                                FabricJson.read(value, Configuration.class)));
+        return found;
+    }
+
+    /// Makes everything durable and frees the journal; waits for it. Not for loops.
+    public void checkpoint() throws IOException {
+        checkpoint.runFull(groups.values());
+    }
+
+    private void tick() {
+        ticksSinceCheckpoint++;
+        boolean due =
+                journal.liveBytes() > settings.checkpointJournalBytes()
+                        || limits.wantsCheckpoint()
+                        || ticksSinceCheckpoint * CHECKPOINT_TICK.toMillis()
+                                >= settings.checkpointMillis();
+        try {
+            if (due && failure == null) {
+                checkpoint.runFull(groups.values());
+                ticksSinceCheckpoint = 0;
+            }
+        } catch (IOException e) {
+            fail(e);
+        }
+        askSpace();
+    }
+
+    private void askSpace() {
+        try {
+            space.ask(journal.allBytes());
+        } catch (IOException e) {
+            fail(e);
+        }
+    }
+
+    private void settle() {
+        List<GroupStore> waiting;
+        synchronized (settling) {
+            waiting = new ArrayList<>(settling);
+            settling.clear();
+        }
+        try {
+            if (failure == null) {
+                checkpoint.runPartial(waiting);
+            }
+        } catch (IOException e) {
+            fail(e);
+        }
+    }
+
+    private void fail(IOException e) {
+        if (failure != null) {
+            return;
+        }
+        failure = e;
+        log.error("store {} failed: it acknowledges nothing any more", id(), e);
+        for (GroupStore group : groups.values()) {
+            group.tellFailed("store " + id() + " failed: " + e.getMessage());
+        }
+    }
+
+    /// Stops; what was acknowledged is durable without a checkpoint, one is made to start faster.
+    @Override
+    public void close() throws IOException {
+        checkpointLoop.close();
+        if (failure == null) {
+            checkpoint.runFull(groups.values());
+        }
+        journal.close();
+        for (GroupStore group : groups.values()) {
+            group.close();
+        }
+        metadata.close();
+    }
+}

@@ -1,0 +1,20 @@
+/// A store: one disk of a node, as a folder.
+///
+/// ```text
+///   <folder>/lock  identity            who it is, one process at a time
+///            journal/00000000.seg …    durability           weft.storage.journal
+///            chunks/<group>/…          blocks, in place     weft.storage.chunk
+///            metadata/                 maps (RocksDB)       weft.storage.metadata
+///
+///   replica's loop ── append ──► GroupCommit ── durable ──► replica's loop
+///                  ── apply, read ──► ChunkStore (page cache)
+///   checkpoint thread: copy maps → force files → save maps → recycle the journal
+/// ```
+///
+/// Threads: a replica's loop calls its [weft.storage.store.GroupStore]; the journal thread writes;
+/// the checkpoint thread copies what changed under a group's lock and does the slow part without
+/// it. Reading order: Store, GroupStore, Checkpoint, StoreRecovery, SpaceBudget.
+@NullMarked
+package weft.storage.store;
+
+import org.jspecify.annotations.NullMarked;
