@@ -1,0 +1,25 @@
+package weft.vmhost.device;
+
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
+
+/// A device whose state can be taken out of one machine and put into another.
+///
+/// Both calls come while the harts stand still. What is written is the device's own format; the
+/// snapshot around it carries name, version, length and checksum.
+public interface DeviceState {
+    /// The section's name: unique in a machine, the same in every machine of the same specification.
+    String stateName();
+
+    /// The version of what [#capture] writes. [#restore] is only called with this one.
+    int stateVersion();
+
+    /// Writes the state.
+    void capture(DataOutput out) throws IOException;
+
+    /// Takes over a state that [#capture] wrote, with interrupt lines driven accordingly.
+    ///
+    /// @throws IOException if the bytes are no such state; the device is then to be thrown away
+    void restore(DataInput in) throws IOException;
+}

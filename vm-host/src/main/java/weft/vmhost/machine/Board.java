@@ -1,0 +1,165 @@
+package weft.vmhost.machine;
+
+import weft.runtime.Loop;
+import weft.runtime.WallClock;
+import weft.vmhost.device.Aclint;
+import weft.vmhost.device.DeviceState;
+import weft.vmhost.device.DeviceTimers;
+import weft.vmhost.device.GoldfishRtc;
+import weft.vmhost.device.InterruptLine;
+import weft.vmhost.device.Plic;
+import weft.vmhost.device.SerialConsole;
+import weft.vmhost.device.TestDevice;
+import weft.vmhost.device.Uart16550;
+import weft.vmhost.hart.Hart;
+import weft.vmhost.hart.Interrupt;
+import weft.vmhost.memory.PhysicalBus;
+import weft.vmhost.virtio.VirtioDevice;
+import weft.vmhost.virtio.VirtioMmio;
+import weft.vmhost.virtio.block.VirtioBlock;
+import weft.vmhost.virtio.net.VirtioNet;
+import weft.vmhost.virtio.rng.VirtioEntropy;
+
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.LongConsumer;
+
+/// The devices of a machine and how they are wired: to the bus, to the interrupt controller, to the
+/// harts. Slots in the order of the device tree: disks, NICs, entropy.
+final class Board {
+    private final Plic plic;
+    private final Aclint aclint;
+    private final Uart16550 uart;
+    private final GoldfishRtc rtc;
+    private final List<VirtioMmio> slots = new ArrayList<>();
+    private final List<VirtioNet> nics = new ArrayList<>();
+
+    Board(
+            MachineSpec spec,
+            PhysicalBus bus,
+            Loop loop,
+            GuestTime time,
+            SerialConsole console,
+            List<Hart> harts,
+            TestDevice.Finisher finisher,
+            Machine.Listener listener) {
+        plic = new Plic(externalInterrupts(harts));
+        aclint = new Aclint(time::ticks, softwareInterrupts(harts), machineTimers(harts));
+        DeviceTimers timers =
+                (nanos, task) -> loop.schedule(Duration.ofNanos(nanos), task)::cancel;
+        uart = new Uart16550(plic.source(MemoryLayout.UART_SOURCE), console);
+        rtc = new GoldfishRtc(plic.source(MemoryLayout.RTC_SOURCE), timers, time::nanos);
+        bus.attach(MemoryLayout.TEST, TestDevice.SIZE_BYTES, new TestDevice(finisher));
+        bus.attach(MemoryLayout.RTC, GoldfishRtc.SIZE_BYTES, rtc);
+        bus.attach(MemoryLayout.ACLINT, Aclint.SIZE_BYTES, aclint);
+        bus.attach(MemoryLayout.PLIC, Plic.SIZE_BYTES, plic);
+        bus.attach(MemoryLayout.UART, Uart16550.SIZE_BYTES, uart);
+        for (VirtioDevice device : virtioDevices(spec, timers, listener)) {
+            int slot = slots.size();
+            InterruptLine line = plic.source(MemoryLayout.virtioSource(slot));
+            var transport = new VirtioMmio("virtio" + slot, bus.memory(), line, loop, device);
+            bus.attach(MemoryLayout.virtioSlot(slot), VirtioMmio.SIZE_BYTES, transport);
+            slots.add(transport);
+        }
+    }
+
+    private List<VirtioDevice> virtioDevices(
+            MachineSpec spec, DeviceTimers timers, Machine.Listener listener) {
+        List<VirtioDevice> devices = new ArrayList<>();
+        for (int i = 0; i < spec.disks().size(); i++) {
+            int index = i;
+            MachineSpec.Disk disk = spec.disks().get(i);
+            devices.add(
+                    new VirtioBlock(
+                            disk.volume(),
+                            disk.serial(),
+                            (_, trouble) -> listener.diskTrouble(index, trouble),
+                            timers));
+        }
+        for (MachineSpec.Nic nic : spec.nics()) {
+            var device = new VirtioNet(nic.mac(), nic.mtuBytes());
+            nics.add(device);
+            devices.add(device);
+        }
+        devices.add(new VirtioEntropy(new SecureRandom()::nextBytes, timers));
+        return devices;
+    }
+
+    private static List<InterruptLine> externalInterrupts(List<Hart> harts) {
+        List<InterruptLine> lines = new ArrayList<>();
+        for (Hart hart : harts) {
+            lines.add(high -> hart.setInterrupt(Interrupt.MACHINE_EXTERNAL, high));
+            lines.add(high -> hart.setInterrupt(Interrupt.SUPERVISOR_EXTERNAL, high));
+        }
+        return lines;
+    }
+
+    private static List<InterruptLine> softwareInterrupts(List<Hart> harts) {
+        List<InterruptLine> lines = new ArrayList<>();
+        for (Hart hart : harts) {
+            lines.add(high -> hart.setInterrupt(Interrupt.MACHINE_SOFTWARE, high));
+        }
+        return lines;
+    }
+
+    private static List<LongConsumer> machineTimers(List<Hart> harts) {
+        List<LongConsumer> timers = new ArrayList<>();
+        for (Hart hart : harts) {
+            timers.add(hart::setMachineTimer);
+        }
+        return timers;
+    }
+
+    List<VirtioNet> nics() {
+        return List.copyOf(nics);
+    }
+
+    List<VirtioMmio> slots() {
+        return List.copyOf(slots);
+    }
+
+    int slotsInUse() {
+        return slots.size();
+    }
+
+    /// In the order in which they are to be restored: lines first go high when the controller knows.
+    List<DeviceState> states() {
+        List<DeviceState> states = new ArrayList<>(List.of(plic, aclint, uart, rtc));
+        states.addAll(slots);
+        return states;
+    }
+
+    /// As after power-on.
+    void reset() {
+        slots.forEach(VirtioMmio::reset);
+        uart.reset();
+        rtc.reset();
+        aclint.reset();
+        plic.reset();
+    }
+
+    /// The RTC shows the host's wall clock.
+    void setClock() {
+        rtc.setTime(WallClock.epochNanos());
+    }
+
+    /// `time` stands still.
+    void stopTimers() {
+        rtc.disarm();
+    }
+
+    boolean isIdle() {
+        return slots.stream().allMatch(VirtioMmio::isIdle);
+    }
+
+    void pause() {
+        slots.forEach(VirtioMmio::pause);
+    }
+
+    void resume() {
+        rtc.rearm();
+        slots.forEach(VirtioMmio::resume);
+    }
+}

@@ -1,0 +1,141 @@
+package weft.vmhost.machine;
+
+import org.jspecify.annotations.Nullable;
+
+import weft.runtime.Niceness;
+import weft.vmhost.hart.Engine;
+import weft.vmhost.hart.Hart;
+import weft.vmhost.hart.Privilege;
+
+import java.util.concurrent.locks.LockSupport;
+
+/// A hart, the thread that executes it, and its HSM state (SBI 2.0, chapter 9).
+///
+/// ```
+/// STOPPED ──hart_start──► START_PENDING ──own thread──► STARTED ──hart_stop──► STOPPED
+/// ```
+/// The thread exists only while the machine runs. Registers are touched by it alone; when it has been
+/// stopped, by whoever stopped it.
+final class HartThread {
+    /// In the encoding of hart_get_status.
+    enum Status {
+        STARTED,
+        STOPPED,
+        START_PENDING
+    }
+
+    private record StartRequest(long address, long opaque) {}
+
+    private final Hart hart;
+    private final Engine engine;
+    private final String name;
+    private volatile boolean stopWanted;
+    private volatile Status status = Status.STOPPED;
+    private @Nullable StartRequest startRequest;
+    private @Nullable Thread thread;
+
+    HartThread(Hart hart, Engine engine, String name) {
+        this.hart = hart;
+        this.engine = engine;
+        this.name = name;
+    }
+
+    Hart hart() {
+        return hart;
+    }
+
+    Status status() {
+        return status;
+    }
+
+    /// As after a reset: the boot hart stands at the kernel's entry, the others are stopped.
+    void reset(boolean boot, long entry, long treeAddress) {
+        assert thread == null;
+        hart.reset(entry, Privilege.SUPERVISOR, hart.id(), treeAddress);
+        status = boot ? Status.STARTED : Status.STOPPED;
+    }
+
+    /// Takes over a status from a snapshot.
+    void restoreStatus(Status restored) {
+        assert thread == null;
+        status = restored;
+    }
+
+    /// hart_start, from another hart's thread.
+    ///
+    /// @return false if the hart is not stopped
+    synchronized boolean requestStart(long address, long opaque) {
+        if (status != Status.STOPPED) {
+            return false;
+        }
+        startRequest = new StartRequest(address, opaque);
+        status = Status.START_PENDING;
+        LockSupport.unpark(thread);
+        return true;
+    }
+
+    /// hart_stop, on its own thread: takes effect when the engine returns.
+    void stopSelf() {
+        status = Status.STOPPED;
+        hart.requestStop();
+    }
+
+    void launch() {
+        assert thread == null;
+        stopWanted = false;
+        Thread launched = Thread.ofPlatform().name(name).daemon(true).unstarted(this::live);
+        thread = launched;
+        launched.start();
+    }
+
+    private void live() {
+        Niceness.set(Niceness.GUEST);
+        while (!stopWanted) {
+            switch (status) {
+                case STARTED -> hart.run(engine);
+                case START_PENDING -> takeStart();
+                case STOPPED -> LockSupport.park(this);
+            }
+        }
+    }
+
+    private synchronized void takeStart() {
+        StartRequest request = startRequest;
+        if (request != null) {
+            hart.reset(request.address(), Privilege.SUPERVISOR, hart.id(), request.opaque());
+            startRequest = null;
+        }
+        status = Status.STARTED;
+    }
+
+    /// Asks the thread to come to an end at the next instruction boundary.
+    void requestStop() {
+        stopWanted = true;
+        hart.requestStop();
+        LockSupport.unpark(thread);
+    }
+
+    /// Waits for the end; afterwards a start that was asked for has taken place.
+    void join() {
+        Thread ending = thread;
+        if (ending == null) {
+            return;
+        }
+        boolean interrupted = false;
+        while (ending.isAlive()) {
+            try {
+                ending.join();
+            } catch (InterruptedException e) {
+                // The registers may not be touched before it has ended.
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        thread = null;
+        if (status == Status.START_PENDING) {
+            takeStart();
+        }
+    }
+}

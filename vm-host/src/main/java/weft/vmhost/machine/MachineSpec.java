@@ -1,0 +1,78 @@
+package weft.vmhost.machine;
+
+import weft.fabric.MacAddress;
+import weft.vmhost.memory.GuestMemory;
+import weft.volume.BlockVolume;
+
+import java.util.List;
+
+/// What a machine is made of. Two machines of equal specification can hand their state to each other.
+///
+/// @param name for logs and thread names
+/// @param memoryBytes RAM; a multiple of 4 KiB
+/// @param harts hardware threads, 1 to [#HARTS_MAX]
+/// @param boot what is put into RAM at each start and reset
+/// @param disks in slot order; the first is `vda`
+/// @param nics in slot order, behind the disks; the first is `eth0`
+public record MachineSpec(
+        String name,
+        long memoryBytes,
+        int harts,
+        BootImage boot,
+        List<Disk> disks,
+        List<Nic> nics) {
+    /// As many as a PLIC context pair each and a hart mask of one word carry.
+    public static final int HARTS_MAX = 32;
+
+    /// The smallest RAM worth trying; what a kernel needs is checked when it is loaded.
+    public static final long MEMORY_BYTES_MIN = 16L << 20;
+
+    /// A kernel and what it is told. The arrays are shared and not to be changed.
+    ///
+    /// @param kernel a RISC-V `Image`
+    /// @param initrd an initramfs, or empty
+    /// @param arguments the kernel's command line
+    public record BootImage(byte[] kernel, byte[] initrd, String arguments) {}
+
+    /// A disk.
+    ///
+    /// @param serial what the guest sees as serial number, 20 bytes of it
+    /// @param volume closed by whoever opened it
+    public record Disk(String serial, BlockVolume volume) {}
+
+    /// A NIC; its cable is plugged in later.
+    public record Nic(MacAddress mac, int mtuBytes) {
+        public Nic {
+            if (mtuBytes < 68 || mtuBytes > 65_535) {
+                throw new IllegalArgumentException("MTU " + mtuBytes + " is not in 68..65535");
+            }
+        }
+    }
+
+    public MachineSpec {
+        disks = List.copyOf(disks);
+        nics = List.copyOf(nics);
+        if (harts < 1 || harts > HARTS_MAX) {
+            throw new IllegalArgumentException(
+                    "a machine has 1 to " + HARTS_MAX + " harts, not " + harts);
+        }
+        if (memoryBytes < MEMORY_BYTES_MIN || memoryBytes > GuestMemory.SIZE_BYTES_MAX) {
+            throw new IllegalArgumentException(
+                    "memory of %d MiB: a machine has at least %d MiB and at most 1 TiB"
+                            .formatted(memoryBytes >> 20, MEMORY_BYTES_MIN >> 20));
+        }
+        if (memoryBytes % GuestMemory.PAGE_BYTES != 0) {
+            throw new IllegalArgumentException(
+                    "memory of " + memoryBytes + " bytes is not a multiple of 4 KiB");
+        }
+        int devices = disks.size() + nics.size() + 1;
+        if (devices > MemoryLayout.VIRTIO_SLOTS) {
+            throw new IllegalArgumentException(
+                    "%d disks and %d NICs: there are slots for %d devices"
+                            .formatted(
+                                    disks.size(),
+                                    nics.size(),
+                                    MemoryLayout.VIRTIO_SLOTS - 1));
+        }
+    }
+}

@@ -1,0 +1,259 @@
+package weft.vmhost.machine;
+
+import weft.vmhost.device.SerialConsole;
+import weft.vmhost.hart.Hart;
+import weft.vmhost.hart.Interrupt;
+import weft.vmhost.hart.SupervisorCalls;
+import weft.vmhost.memory.GuestMemory;
+
+import java.nio.ByteBuffer;
+import java.util.List;
+
+/// The supervisor binary interface, version 2.0, as the machine itself offers it to a kernel that was
+/// booted without firmware: base, timer, inter-processor interrupts, remote fences, hart states, system
+/// reset, debug console.
+///
+/// a7 is the extension, a6 the function; a0 returns an error, a1 a value (chapter 3). Runs on the
+/// calling hart's thread.
+final class Sbi implements SupervisorCalls {
+    private static final int BASE = 0x10;
+    private static final int TIME = 0x5449_4d45;
+    private static final int IPI = 0x73_5049;
+    private static final int RFENCE = 0x5246_4e43;
+    private static final int HSM = 0x48_534d;
+    private static final int SRST = 0x5352_5354;
+    private static final int DBCN = 0x4442_434e;
+
+    private static final long SPECIFICATION_VERSION = 2L << 24;
+
+    /// Not registered with RISC-V International; far from the registered ones.
+    private static final long IMPLEMENTATION_ID = 0x5745_4654;
+
+    private static final long IMPLEMENTATION_VERSION = 1;
+
+    static final long SUCCESS = 0;
+    static final long NOT_SUPPORTED = -2;
+    static final long INVALID_PARAMETER = -3;
+    static final long INVALID_ADDRESS = -5;
+    static final long ALREADY_AVAILABLE = -6;
+
+    /// The longest string written by one call; the kernel goes on with the rest.
+    private static final int CONSOLE_BYTES_MAX = 4096;
+
+    private static final int A0 = 10;
+
+    /// What a call asks of the machine around the harts.
+    interface Board {
+        /// All harts, by id.
+        List<Hart> harts();
+
+        /// Starts a stopped hart in S-mode.
+        long startHart(int id, long address, long opaque);
+
+        /// Stops the calling hart.
+        void stopHart(int id);
+
+        /// 0 started, 1 stopped, 2 start pending.
+        long hartStatus(int id);
+
+        /// The guest switches itself off; `failure` if it says so itself.
+        void powerOff(boolean failure);
+
+        /// The guest starts anew.
+        void reboot();
+    }
+
+    private final Board board;
+    private final SerialConsole console;
+    private final GuestMemory memory;
+
+    Sbi(Board board, SerialConsole console, GuestMemory memory) {
+        this.board = board;
+        this.console = console;
+        this.memory = memory;
+    }
+
+    private record Result(long error, long value) {
+        static Result of(long value) {
+            return new Result(SUCCESS, value);
+        }
+
+        static Result error(long error) {
+            return new Result(error, 0);
+        }
+    }
+
+    @Override
+    public void call(Hart hart) {
+        long extension = hart.x(17);
+        int function = (int) hart.x(16);
+        Result result =
+                switch ((int) extension) {
+                    case BASE -> base(function, hart.x(A0));
+                    case TIME -> time(function, hart);
+                    case IPI -> sendIpi(function, hart);
+                    case RFENCE -> remoteFence(function, hart);
+                    case HSM -> hartState(function, hart);
+                    case SRST -> systemReset(function, hart.x(A0), hart.x(A0 + 1));
+                    case DBCN -> debugConsole(function, hart);
+                    default -> Result.error(NOT_SUPPORTED);
+                };
+        hart.setX(A0, result.error());
+        hart.setX(A0 + 1, result.value());
+    }
+
+    private static Result base(int function, long argument) {
+        return switch (function) {
+            case 0 -> Result.of(SPECIFICATION_VERSION);
+            case 1 -> Result.of(IMPLEMENTATION_ID);
+            case 2 -> Result.of(IMPLEMENTATION_VERSION);
+            case 3 ->
+                    Result.of(
+                            switch ((int) argument) {
+                                case BASE, TIME, IPI, RFENCE, HSM, SRST, DBCN -> 1;
+                                default -> 0;
+                            });
+            // mvendorid, marchid, mimpid: zero means "not implemented", which is always legal.
+            case 4, 5, 6 -> Result.of(0);
+            default -> Result.error(NOT_SUPPORTED);
+        };
+    }
+
+    private static Result time(int function, Hart hart) {
+        if (function != 0) {
+            return Result.error(NOT_SUPPORTED);
+        }
+        hart.setSupervisorTimer(hart.x(A0));
+        return Result.of(0);
+    }
+
+    private Result sendIpi(int function, Hart hart) {
+        if (function != 0) {
+            return Result.error(NOT_SUPPORTED);
+        }
+        return each(
+                hart.x(A0),
+                hart.x(A0 + 1),
+                target -> target.setInterrupt(Interrupt.SUPERVISOR_SOFTWARE, true));
+    }
+
+    /// Address ranges and ASIDs are not looked at: flushing more than asked is always right.
+    private Result remoteFence(int function, Hart hart) {
+        return switch (function) {
+            case 0 -> each(hart.x(A0), hart.x(A0 + 1), Hart::fenceInstructions);
+            case 1, 2 -> each(hart.x(A0), hart.x(A0 + 1), Hart::flushTranslations);
+            default -> Result.error(NOT_SUPPORTED);
+        };
+    }
+
+    @FunctionalInterface
+    private interface Deed {
+        void to(Hart target);
+    }
+
+    private Result each(long mask, long base, Deed deed) {
+        List<Hart> harts = board.harts();
+        if (base == -1) {
+            harts.forEach(deed::to);
+            return Result.of(0);
+        }
+        for (long rest = mask; rest != 0; rest &= rest - 1) {
+            long id = base + Long.numberOfTrailingZeros(rest);
+            if (id < 0 || id >= harts.size()) {
+                return Result.error(INVALID_PARAMETER);
+            }
+        }
+        for (long rest = mask; rest != 0; rest &= rest - 1) {
+            deed.to(harts.get((int) base + Long.numberOfTrailingZeros(rest)));
+        }
+        return Result.of(0);
+    }
+
+    private Result hartState(int function, Hart hart) {
+        long id = hart.x(A0);
+        return switch (function) {
+            case 0 -> {
+                if (id < 0 || id >= board.harts().size()) {
+                    yield Result.error(INVALID_PARAMETER);
+                }
+                long address = hart.x(A0 + 1);
+                yield !memory.contains(address, 4)
+                        ? Result.error(INVALID_ADDRESS)
+                        : Result.error(board.startHart((int) id, address, hart.x(A0 + 2)));
+            }
+            case 1 -> {
+                board.stopHart(hart.id());
+                yield Result.of(0);
+            }
+            case 2 ->
+                    id < 0 || id >= board.harts().size()
+                            ? Result.error(INVALID_PARAMETER)
+                            : Result.of(board.hartStatus((int) id));
+            case 3 -> {
+                // Type 0 is the default retentive suspend: a wfi that returns here.
+                if ((int) id != 0) {
+                    yield Result.error((int) id < 0 ? NOT_SUPPORTED : INVALID_PARAMETER);
+                }
+                hart.waitForInterrupt();
+                yield Result.of(0);
+            }
+            default -> Result.error(NOT_SUPPORTED);
+        };
+    }
+
+    private Result systemReset(int function, long type, long reason) {
+        if (function != 0) {
+            return Result.error(NOT_SUPPORTED);
+        }
+        return switch ((int) type) {
+            case 0 -> {
+                board.powerOff((int) reason == 1);
+                yield Result.of(0);
+            }
+            case 1, 2 -> {
+                board.reboot();
+                yield Result.of(0);
+            }
+            default -> Result.error(INVALID_PARAMETER);
+        };
+    }
+
+    private Result debugConsole(int function, Hart hart) {
+        if (function == 2) {
+            console.print((int) hart.x(A0) & 0xff);
+            return Result.of(0);
+        }
+        if (function != 0 && function != 1) {
+            return Result.error(NOT_SUPPORTED);
+        }
+        int length = (int) Math.min(hart.x(A0) & Long.MAX_VALUE, CONSOLE_BYTES_MAX);
+        long address = hart.x(A0 + 1);
+        if (hart.x(A0 + 2) != 0 || !memory.contains(address, length)) {
+            return Result.error(INVALID_PARAMETER);
+        }
+        return Result.of(
+                function == 0 ? printString(address, length) : readString(address, length));
+    }
+
+    private long printString(long address, int length) {
+        ByteBuffer text = ByteBuffer.allocate(length);
+        memory.read(address, text);
+        for (byte octet : text.array()) {
+            console.print(octet & 0xff);
+        }
+        return length;
+    }
+
+    private long readString(long address, int length) {
+        int count = 0;
+        while (count < length) {
+            int octet = console.takeInput();
+            if (octet < 0) {
+                break;
+            }
+            memory.store8(address + count, octet);
+            count++;
+        }
+        return count;
+    }
+}

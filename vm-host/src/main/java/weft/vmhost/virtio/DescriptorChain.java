@@ -1,0 +1,151 @@
+package weft.vmhost.virtio;
+
+import weft.vmhost.memory.GuestMemory;
+
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+
+/// One request: ranges of guest memory that the driver chained, first those to be read, then those to be
+/// written. Every range lies in RAM (checked when it was added); reading and writing go on where the
+/// last call ended, across ranges.
+///
+/// Reused for one request after the other by one thread.
+public final class DescriptorChain {
+    /// The longest chain; the largest queue there is (virtio 1.2, 2.7.5.3.1: never longer than the
+    /// queue).
+    public static final int RANGES_MAX = 1024;
+
+    private final GuestMemory memory;
+    private long[] addresses = new long[32];
+    private int[] lengths = new int[32];
+    private int count;
+    private int readableRanges;
+    private long readableBytes;
+    private long writableBytes;
+    private int head;
+
+    private int readRange;
+    private int readOffset;
+    private int writeRange;
+    private int writeOffset;
+    private long writtenBytes;
+
+    DescriptorChain(GuestMemory memory) {
+        this.memory = memory;
+    }
+
+    void begin(int head) {
+        this.head = head;
+        count = 0;
+        readableRanges = 0;
+        readableBytes = 0;
+        writableBytes = 0;
+        readRange = 0;
+        readOffset = 0;
+        writeRange = 0;
+        writeOffset = 0;
+        writtenBytes = 0;
+    }
+
+    void add(long address, long lengthBytes, boolean writable) {
+        if (count == RANGES_MAX) {
+            throw new VirtioBreach("descriptor chain of more than " + RANGES_MAX);
+        }
+        if (lengthBytes > Integer.MAX_VALUE || !memory.contains(address, lengthBytes)) {
+            throw new VirtioBreach(
+                    "descriptor outside of RAM: 0x%x, %d bytes".formatted(address, lengthBytes));
+        }
+        if (!writable && readableRanges != count) {
+            throw new VirtioBreach("readable descriptor behind a writable one");
+        }
+        if (count == addresses.length) {
+            addresses = Arrays.copyOf(addresses, 2 * count);
+            lengths = Arrays.copyOf(lengths, 2 * count);
+        }
+        addresses[count] = address;
+        lengths[count] = (int) lengthBytes;
+        count++;
+        if (writable) {
+            writableBytes += lengthBytes;
+        } else {
+            readableRanges = count;
+            readableBytes += lengthBytes;
+        }
+        writeRange = readableRanges;
+    }
+
+    /// The index of the first descriptor, by which the driver knows the request.
+    public int head() {
+        return head;
+    }
+
+    /// Bytes in the readable ranges.
+    public long readableBytes() {
+        return readableBytes;
+    }
+
+    /// Bytes in the writable ranges.
+    public long writableBytes() {
+        return writableBytes;
+    }
+
+    /// Bytes that were written so far, for the used ring.
+    public long writtenBytes() {
+        return writtenBytes;
+    }
+
+    /// Fills the buffer from its position to its limit with the next readable bytes.
+    ///
+    /// @return false if there are not as many: nothing is then promised about the buffer
+    public boolean read(ByteBuffer into) {
+        while (into.hasRemaining()) {
+            if (readRange == readableRanges) {
+                return false;
+            }
+            int length = Math.min(into.remaining(), lengths[readRange] - readOffset);
+            int limit = into.limit();
+            into.limit(into.position() + length);
+            memory.read(addresses[readRange] + readOffset, into);
+            into.limit(limit);
+            readOffset += length;
+            if (readOffset == lengths[readRange]) {
+                readRange++;
+                readOffset = 0;
+            }
+        }
+        return true;
+    }
+
+    /// Writes the buffer from its position to its limit to the next writable bytes, as far as there are
+    /// any.
+    public void write(ByteBuffer from) {
+        while (from.hasRemaining() && writeRange < count) {
+            int length = Math.min(from.remaining(), lengths[writeRange] - writeOffset);
+            int limit = from.limit();
+            from.limit(from.position() + length);
+            memory.write(addresses[writeRange] + writeOffset, from);
+            from.limit(limit);
+            advanceWrite(length);
+        }
+    }
+
+    /// Leaves writable bytes as they are, so that the next write goes behind them. They count as
+    /// written.
+    public void skipWritable(long lengthBytes) {
+        long left = lengthBytes;
+        while (left > 0 && writeRange < count) {
+            int length = (int) Math.min(left, lengths[writeRange] - writeOffset);
+            left -= length;
+            advanceWrite(length);
+        }
+    }
+
+    private void advanceWrite(int length) {
+        writtenBytes += length;
+        writeOffset += length;
+        if (writeOffset == lengths[writeRange]) {
+            writeRange++;
+            writeOffset = 0;
+        }
+    }
+}

@@ -1,0 +1,51 @@
+package weft.vmhost.virtio;
+
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
+
+/// What one kind of device adds to the transport. All calls come with the transport's monitor held:
+/// from harts (configuration space, reset) and from the device loop (everything else). None may block.
+public interface VirtioDevice {
+    /// The device's number in the specification, section 5: 1 network, 2 block, 4 entropy.
+    int deviceId();
+
+    /// The features it offers beside those of the transport.
+    long features();
+
+    /// How many virtqueues it has.
+    int queueCount();
+
+    /// The largest size of each queue; a power of two.
+    int queueSizeMax();
+
+    /// Hands the device its transport, once, before anything else.
+    void connect(VirtioMmio transport);
+
+    /// Reads one byte of the configuration space; 0 beyond its end.
+    int configByte(int offset);
+
+    /// The driver is ready (DRIVER_OK), or a restored one goes on.
+    void start(long features);
+
+    /// Works on a queue that has news, on the device loop.
+    void serve(int queueIndex);
+
+    /// The driver has reset the device: forgets everything. Later completions of what was in flight
+    /// must have no effect.
+    void reset();
+
+    /// Whether nothing is in flight: a pause waits a moment for it.
+    boolean isIdle();
+
+    /// Writes the state, with what is in flight.
+    void capture(DataOutput out) throws IOException;
+
+    /// Takes over a state; what was in flight is done again when the device is resumed.
+    ///
+    /// @throws IOException if the bytes are no such state
+    void restore(DataInput in) throws IOException;
+
+    /// Goes on after a restore or a pause, on the device loop.
+    void resume();
+}

@@ -1,0 +1,462 @@
+package weft.vmhost.virtio;
+
+import weft.vmhost.device.DeviceState;
+import weft.vmhost.device.InterruptLine;
+import weft.vmhost.memory.GuestFault;
+import weft.vmhost.memory.GuestMemory;
+import weft.vmhost.memory.MmioDevice;
+
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/// The MMIO transport (virtio 1.2, 4.2), version 2: registers, feature negotiation, status, queues.
+///
+/// Harts call [#load] and [#store]; a notification only sets a bit and wakes the device loop, where
+/// [VirtioDevice#serve] runs. The monitor guards everything else; nothing blocks inside it. Life of a
+/// request: QUEUE_NOTIFY → loop → `serve` → `Virtqueue.next` → … → `Virtqueue.complete` →
+/// [#signal].
+///
+/// Pausing: while [#pause]d nothing is served and nothing completed, so that guest memory stands still;
+/// what comes in is kept and done at [#resume].
+public final class VirtioMmio implements MmioDevice, DeviceState {
+    /// Bytes of address space.
+    public static final long SIZE_BYTES = 0x1000;
+
+    /// VIRTIO_F_VERSION_1: always negotiated, there is no legacy interface here.
+    public static final long FEATURE_VERSION_1 = 1L << 32;
+
+    static final long FEATURE_INDIRECT = 1L << 28;
+    static final long FEATURE_EVENT_INDEX = 1L << 29;
+    static final int STATUS_FEATURES_OK = 8;
+    static final int STATUS_DRIVER_OK = 4;
+    static final int STATUS_NEEDS_RESET = 64;
+
+    private static final int STATUS_DRIVER_MASK = 0xff & ~STATUS_NEEDS_RESET;
+    private static final int MAGIC = 0x7472_6976;
+    private static final int VERSION = 2;
+    private static final int VENDOR = 0x5446_4557;
+    private static final int INTERRUPT_USED = 1;
+    private static final int INTERRUPT_CONFIGURATION = 2;
+    private static final int CONFIGURATION = 0x100;
+
+    private final String name;
+    private final InterruptLine line;
+    private final Executor loop;
+    private final VirtioDevice device;
+    private final List<Virtqueue> queues;
+    private final AtomicInteger notified = new AtomicInteger();
+    private final Queue<Runnable> held = new ArrayDeque<>();
+    private volatile int status;
+    private int deviceFeatureWord;
+    private int driverFeatureWord;
+    private long driverFeatures;
+    private int selectedQueue;
+    private int interruptStatus;
+    private int generation;
+    private int resets;
+    private boolean paused;
+    private long breaches;
+
+    /// @param name the slot's name in snapshots: `virtio0`
+    /// @param loop where queues are worked on
+    public VirtioMmio(
+            String name,
+            GuestMemory memory,
+            InterruptLine line,
+            Executor loop,
+            VirtioDevice device) {
+        this.name = name;
+        this.line = line;
+        this.loop = loop;
+        this.device = device;
+        List<Virtqueue> made = new ArrayList<>();
+        for (int i = 0; i < device.queueCount(); i++) {
+            made.add(new Virtqueue(memory, device.queueSizeMax()));
+        }
+        queues = List.copyOf(made);
+        device.connect(this);
+    }
+
+    /// The device's queue, by its number in the specification.
+    public Virtqueue queue(int index) {
+        return queues.get(index);
+    }
+
+    @Override
+    public long load(int offset, int sizeBytes) {
+        synchronized (this) {
+            if (offset >= CONFIGURATION) {
+                long value = 0;
+                for (int i = sizeBytes - 1; i >= 0; i--) {
+                    value = value << 8 | device.configByte(offset - CONFIGURATION + i) & 0xff;
+                }
+                return value;
+            }
+            return sizeBytes == 4 ? loadRegister(offset) & 0xffff_ffffL : 0;
+        }
+    }
+
+    private int loadRegister(int offset) {
+        return switch (offset) {
+            case 0x000 -> MAGIC;
+            case 0x004 -> VERSION;
+            case 0x008 -> device.deviceId();
+            case 0x00c -> VENDOR;
+            case 0x010 -> featureWord(offeredFeatures(), deviceFeatureWord);
+            case 0x034 -> selectedQueue < queues.size() ? queues.get(selectedQueue).sizeMax() : 0;
+            case 0x044 ->
+                    selectedQueue < queues.size() && queues.get(selectedQueue).isReady() ? 1 : 0;
+            case 0x060 -> interruptStatus;
+            case 0x070 -> status;
+            case 0x0fc -> generation;
+            // No shared memory regions: the length reads as -1 (virtio 1.2, 4.2.2.1).
+            case 0x0b0, 0x0b4, 0x0b8, 0x0bc -> -1;
+            default -> 0;
+        };
+    }
+
+    private long offeredFeatures() {
+        return device.features() | FEATURE_VERSION_1 | FEATURE_INDIRECT | FEATURE_EVENT_INDEX;
+    }
+
+    private static int featureWord(long features, int word) {
+        return switch (word) {
+            case 0 -> (int) features;
+            case 1 -> (int) (features >>> 32);
+            default -> 0;
+        };
+    }
+
+    @Override
+    public void store(int offset, int sizeBytes, long value) {
+        if (sizeBytes != 4 || offset >= CONFIGURATION) {
+            return;
+        }
+        if (offset == 0x050) {
+            notifyQueue(value & 0xffff_ffffL);
+            return;
+        }
+        synchronized (this) {
+            try {
+                storeRegister(offset, (int) value);
+            } catch (VirtioBreach e) {
+                breach();
+            }
+        }
+    }
+
+    private void notifyQueue(long index) {
+        if (index < queues.size() && (status & STATUS_DRIVER_OK) != 0) {
+            post(1 << index);
+        }
+    }
+
+    private void post(int queueBits) {
+        if (notified.getAndUpdate(bits -> bits | queueBits) == 0) {
+            loop.execute(this::serveNotified);
+        }
+    }
+
+    private void storeRegister(int offset, int value) {
+        switch (offset) {
+            case 0x014 -> deviceFeatureWord = value;
+            case 0x020 -> storeDriverFeatures(value);
+            case 0x024 -> driverFeatureWord = value;
+            case 0x030 -> selectedQueue = value & 0xffff;
+            case 0x064 -> {
+                interruptStatus &= ~value;
+                line.drive(interruptStatus != 0);
+            }
+            case 0x070 -> storeStatus(value & 0xff);
+            default -> {
+                if (selectedQueue < queues.size()) {
+                    storeQueueRegister(queues.get(selectedQueue), offset, value);
+                }
+            }
+        }
+    }
+
+    private void storeDriverFeatures(int value) {
+        if ((status & STATUS_FEATURES_OK) != 0) {
+            return;
+        }
+        long word = value & 0xffff_ffffL;
+        switch (driverFeatureWord) {
+            case 0 -> driverFeatures = driverFeatures & ~0xffff_ffffL | word;
+            case 1 -> driverFeatures = driverFeatures & 0xffff_ffffL | word << 32;
+            default -> {}
+        }
+    }
+
+    private void storeQueueRegister(Virtqueue queue, int offset, int value) {
+        switch (offset) {
+            case 0x038 -> queue.setSize(value);
+            case 0x044 -> {
+                if ((value & 1) != 0) {
+                    queue.enable();
+                } else {
+                    queue.disable();
+                }
+            }
+            case 0x080 -> queue.setAddressHalf(0, false, value);
+            case 0x084 -> queue.setAddressHalf(0, true, value);
+            case 0x090 -> queue.setAddressHalf(1, false, value);
+            case 0x094 -> queue.setAddressHalf(1, true, value);
+            case 0x0a0 -> queue.setAddressHalf(2, false, value);
+            case 0x0a4 -> queue.setAddressHalf(2, true, value);
+            default -> {}
+        }
+    }
+
+    private void storeStatus(int value) {
+        if (value == 0) {
+            reset();
+            return;
+        }
+        int added = value & ~status;
+        int next = status & STATUS_NEEDS_RESET | value & STATUS_DRIVER_MASK;
+        if ((added & STATUS_FEATURES_OK) != 0 && !featuresAcceptable()) {
+            next &= ~STATUS_FEATURES_OK;
+        }
+        boolean starting =
+                (added & STATUS_DRIVER_OK) != 0 && (next & STATUS_FEATURES_OK) != 0;
+        if ((added & STATUS_DRIVER_OK) != 0 && !starting) {
+            next &= ~STATUS_DRIVER_OK;
+        }
+        status = next;
+        if (starting) {
+            start();
+            post((1 << queues.size()) - 1);
+        }
+    }
+
+    private boolean featuresAcceptable() {
+        return (driverFeatures & FEATURE_VERSION_1) != 0
+                && (driverFeatures & ~offeredFeatures()) == 0;
+    }
+
+    private void start() {
+        boolean eventIndex = (driverFeatures & FEATURE_EVENT_INDEX) != 0;
+        for (Virtqueue queue : queues) {
+            queue.useEventIndex(eventIndex);
+        }
+        device.start(driverFeatures);
+    }
+
+    /// The driver's reset, or the machine's.
+    public synchronized void reset() {
+        resets++;
+        status = 0;
+        notified.set(0);
+        held.clear();
+        deviceFeatureWord = 0;
+        driverFeatureWord = 0;
+        driverFeatures = 0;
+        selectedQueue = 0;
+        interruptStatus = 0;
+        device.reset();
+        for (Virtqueue queue : queues) {
+            queue.reset();
+        }
+        line.drive(false);
+    }
+
+    private void breach() {
+        breaches++;
+        if ((status & STATUS_NEEDS_RESET) == 0) {
+            status |= STATUS_NEEDS_RESET;
+            if ((status & STATUS_DRIVER_OK) != 0) {
+                interruptStatus |= INTERRUPT_CONFIGURATION;
+                line.drive(true);
+            }
+        }
+    }
+
+    /// How often a driver broke the rules, for metrics.
+    public synchronized long breaches() {
+        return breaches;
+    }
+
+    private boolean isRunning() {
+        return (status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) == STATUS_DRIVER_OK;
+    }
+
+    private synchronized void serveNotified() {
+        if (paused) {
+            return;
+        }
+        int bits = notified.getAndSet(0);
+        for (int index = 0; index < queues.size() && isRunning(); index++) {
+            if ((bits >>> index & 1) != 0) {
+                int queue = index;
+                guarded(() -> device.serve(queue));
+            }
+        }
+    }
+
+    /// Has the queue served on the loop, as if the driver had notified.
+    public void serveLater(int queueIndex) {
+        post(1 << queueIndex);
+    }
+
+    /// Runs a completion or an arrival on the device loop; dropped if the driver resets the device
+    /// before, kept while the device is paused. Callable from any thread.
+    public void later(Runnable task) {
+        int before;
+        synchronized (this) {
+            before = resets;
+        }
+        laterUnlessReset(before, task);
+    }
+
+    /// As [#later], for a request that was accepted when [#resets] had the given value.
+    public void laterUnlessReset(int resetsBefore, Runnable task) {
+        loop.execute(
+                () -> {
+                    synchronized (this) {
+                        if (resets != resetsBefore) {
+                            return;
+                        }
+                        if (paused) {
+                            held.add(task);
+                        } else if (isRunning()) {
+                            guarded(task);
+                        }
+                    }
+                });
+    }
+
+    /// Counts the resets; for [#laterUnlessReset]. Call with the monitor held.
+    public int resets() {
+        assert Thread.holdsLock(this);
+        return resets;
+    }
+
+    private void guarded(Runnable task) {
+        try {
+            task.run();
+        } catch (VirtioBreach | GuestFault e) {
+            breach();
+        }
+    }
+
+    /// Interrupts the driver for what was completed on the queue, if it wants to know.
+    public void signal(Virtqueue queue) {
+        assert Thread.holdsLock(this);
+        if (queue.takeInterrupt()) {
+            interruptStatus |= INTERRUPT_USED;
+            line.drive(true);
+        }
+    }
+
+    /// Tells the driver that the configuration space has changed.
+    public void signalConfiguration() {
+        assert Thread.holdsLock(this);
+        generation++;
+        if ((status & STATUS_DRIVER_OK) != 0) {
+            interruptStatus |= INTERRUPT_CONFIGURATION;
+            line.drive(true);
+        }
+    }
+
+    /// Nothing is served or completed from now on; until then everything that has been completed may
+    /// still be written.
+    public synchronized void pause() {
+        paused = true;
+    }
+
+    /// Whether nothing is in flight.
+    public synchronized boolean isIdle() {
+        return device.isIdle();
+    }
+
+    /// Goes on: does what was kept, then looks at every queue.
+    public void resume() {
+        loop.execute(this::resumeOnLoop);
+    }
+
+    private synchronized void resumeOnLoop() {
+        paused = false;
+        Runnable task = held.poll();
+        while (task != null) {
+            if (isRunning()) {
+                guarded(task);
+            }
+            task = held.poll();
+        }
+        if (isRunning()) {
+            guarded(device::resume);
+            for (Virtqueue queue : queues) {
+                guarded(() -> signal(queue));
+            }
+            notified.set(0);
+            post((1 << queues.size()) - 1);
+        }
+    }
+
+    @Override
+    public String stateName() {
+        return name;
+    }
+
+    @Override
+    public int stateVersion() {
+        return 1;
+    }
+
+    @Override
+    public synchronized void capture(DataOutput out) throws IOException {
+        assert paused;
+        out.writeInt(device.deviceId());
+        out.writeByte(status);
+        out.writeInt(deviceFeatureWord);
+        out.writeInt(driverFeatureWord);
+        out.writeLong(driverFeatures);
+        out.writeInt(selectedQueue);
+        out.writeInt(interruptStatus);
+        out.writeInt(generation);
+        for (Virtqueue queue : queues) {
+            queue.capture(out);
+        }
+        device.capture(out);
+    }
+
+    /// The machine is paused, and stays so until [#resume].
+    @Override
+    public synchronized void restore(DataInput in) throws IOException {
+        reset();
+        paused = true;
+        int id = in.readInt();
+        if (id != device.deviceId()) {
+            throw new IOException(
+                    name + " is virtio device " + device.deviceId() + ", in the state " + id);
+        }
+        status = in.readUnsignedByte();
+        deviceFeatureWord = in.readInt();
+        driverFeatureWord = in.readInt();
+        driverFeatures = in.readLong();
+        if ((driverFeatures & ~offeredFeatures()) != 0 && (status & STATUS_FEATURES_OK) != 0) {
+            throw new IOException(
+                    name + ": negotiated features 0x%x".formatted(driverFeatures)
+                            + " are not offered here");
+        }
+        selectedQueue = in.readInt() & 0xffff;
+        interruptStatus = in.readInt();
+        generation = in.readInt();
+        for (Virtqueue queue : queues) {
+            queue.restore(in, (driverFeatures & FEATURE_EVENT_INDEX) != 0);
+        }
+        if ((status & STATUS_DRIVER_OK) != 0) {
+            start();
+        }
+        device.restore(in);
+        line.drive(interruptStatus != 0);
+    }
+}

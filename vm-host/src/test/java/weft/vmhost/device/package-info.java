@@ -1,0 +1,5 @@
+/// Tests of this package.
+@NullMarked
+package weft.vmhost.device;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,160 @@
+package weft.vmhost.virtio;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+import weft.fabric.MacAddress;
+import weft.vmhost.device.TestLine;
+import weft.vmhost.memory.GuestMemory;
+import weft.vmhost.virtio.net.VirtioNet;
+import weft.vswitch.port.SwitchPort;
+
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+class VirtioNetTest {
+    private static final long RAM = DriverSide.RAM;
+    private static final long CONTROL_FEATURES = 1L << 17 | 1L << 21;
+
+    private final GuestMemory memory = new GuestMemory(RAM, 4 << 20);
+    private final DriverSide.HandLoop loop = new DriverSide.HandLoop();
+    private final VirtioNet nic = new VirtioNet(MacAddress.parse("52:54:00:12:34:56"), 1500);
+    private final VirtioMmio transport =
+            new VirtioMmio("virtio0", memory, new TestLine(), loop, nic);
+    private final DriverSide driver = new DriverSide(memory, transport, 8);
+    private final List<byte[]> sent = new ArrayList<>();
+
+    private final SwitchPort port =
+            new SwitchPort() {
+                @Override
+                public void transmit(byte[] frame, int offset, int lengthBytes) {
+                    sent.add(Arrays.copyOfRange(frame, offset, offset + lengthBytes));
+                }
+
+                @Override
+                public void close() {}
+            };
+
+    @AfterEach
+    void free() {
+        memory.close();
+    }
+
+    private static byte[] frame(int length) {
+        var frame = new byte[length];
+        for (int i = 0; i < length; i++) {
+            frame[i] = (byte) i;
+        }
+        return frame;
+    }
+
+    @Test
+    void aTransmittedFrameReachesTheSwitchWithoutItsHeader() {
+        nic.plug(port);
+        driver.begin(0, 3);
+        memory.write(RAM + 12, ByteBuffer.wrap(frame(60)));
+        driver.descriptor(1, 0, RAM, 12 + 60, 0, 0);
+        driver.offer(1, 0);
+        loop.runAll();
+
+        assertEquals(1, sent.size());
+        assertArrayEquals(frame(60), sent.getFirst());
+        assertEquals(1, driver.usedIndex(1));
+    }
+
+    @Test
+    void framesWithoutACableAreAnsweredAndCounted() {
+        driver.begin(0, 3);
+        driver.descriptor(1, 0, RAM, 72, 0, 0);
+        driver.offer(1, 0);
+        loop.runAll();
+
+        assertEquals(1, driver.usedIndex(1));
+        assertEquals(1, nic.droppedFrames());
+    }
+
+    @Test
+    void aFrameFromTheSwitchIsDeliveredBehindAHeader() {
+        driver.begin(0, 3);
+        driver.descriptor(0, 0, RAM, 1526, DriverSide.WRITE, 0);
+        driver.offer(0, 0);
+        nic.receive(frame(80), 0, 80);
+        loop.runAll();
+
+        assertEquals(92, driver.usedLength(0, 0));
+        assertEquals(1, memory.load16(RAM + 10));
+        var delivered = ByteBuffer.allocate(80);
+        memory.read(RAM + 12, delivered);
+        assertArrayEquals(frame(80), delivered.array());
+    }
+
+    @Test
+    void framesWaitForRoomAndTooManyAreDroppedAndCounted() {
+        driver.begin(0, 3);
+        for (int i = 0; i < 300; i++) {
+            nic.receive(frame(60), 0, 60);
+        }
+        loop.runAll();
+        assertEquals(44, nic.droppedFrames());
+
+        driver.descriptor(0, 0, RAM, 1526, DriverSide.WRITE, 0);
+        driver.offer(0, 0);
+        loop.runAll();
+        assertEquals(1, driver.usedIndex(0));
+    }
+
+    @Test
+    void framesThatAreTooLongOrTooShortAreDropped() {
+        nic.plug(port);
+        driver.begin(0, 3);
+        nic.receive(frame(1519), 0, 1519);
+        nic.receive(frame(13), 0, 13);
+        driver.descriptor(1, 0, RAM, 12 + 1519, 0, 0);
+        driver.offer(1, 0);
+        driver.descriptor(1, 1, RAM, 12 + 13, 0, 0);
+        driver.offer(1, 1);
+        loop.runAll();
+
+        assertEquals(4, nic.droppedFrames());
+        assertEquals(0, sent.size());
+        assertEquals(2, driver.usedIndex(1));
+        assertFalse(driver.needsReset());
+    }
+
+    @Test
+    void theConfigurationTellsAddressLinkAndMtu() {
+        assertEquals(0x5452, transport.load(0x100, 2));
+        assertEquals(0x56, transport.load(0x105, 1));
+        assertEquals(0, transport.load(0x106, 2));
+        assertEquals(1500, transport.load(0x10a, 2));
+        nic.plug(port);
+        assertEquals(1, transport.load(0x106, 2));
+        nic.plug(null);
+        assertEquals(0, transport.load(0x106, 2));
+    }
+
+    @Test
+    void anAnnouncementIsAskedForUntilTheDriverAcknowledges() {
+        driver.begin(CONTROL_FEATURES, 3);
+        nic.plug(port);
+        nic.announce();
+        assertEquals(3, transport.load(0x106, 2));
+
+        memory.store8(RAM, 3);
+        memory.store8(RAM + 1, 0);
+        driver.descriptor(2, 0, RAM, 2, DriverSide.NEXT, 1);
+        driver.descriptor(2, 1, RAM + 8, 1, DriverSide.WRITE, 0);
+        memory.store8(RAM + 8, 0xff);
+        driver.offer(2, 0);
+        loop.runAll();
+
+        assertEquals(0, memory.load8(RAM + 8));
+        assertEquals(1, transport.load(0x106, 2));
+    }
+}
