@@ -5,8 +5,8 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
-/// Lets a thread stand back: guests compute behind beats, journals and coordination. (Java's own thread
-/// priorities have no effect on Linux.)
+/// Lets a thread stand back: guests compute behind beats, journals and coordination. (Java's own
+/// thread priorities have no effect on Linux.)
 public final class Niceness {
     /// What guests run with.
     public static final int GUEST = 10;
@@ -16,8 +16,8 @@ public final class Niceness {
 
     private Niceness() {}
 
-    /// Sets the calling platform thread's nice value, 0 to 19. Raising it needs no privilege and cannot
-    /// be undone without one. Where the system does not know how, nothing happens.
+    /// Sets the calling platform thread's nice value, 0 to 19. Raising it needs no privilege and
+    /// cannot be undone without one. Where the system does not know how, nothing happens.
     @SuppressWarnings("restricted")
     public static void set(int nice) {
         Linker linker = Linker.nativeLinker();

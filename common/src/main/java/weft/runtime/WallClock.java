@@ -2,8 +2,8 @@ package weft.runtime;
 
 import java.time.Instant;
 
-/// The time of day, for people and for guests' clocks. It may jump; nothing that must be right depends on
-/// it.
+/// The time of day, for people and for guests' clocks. It may jump; nothing that must be right
+/// depends on it.
 public final class WallClock {
     private WallClock() {}
 

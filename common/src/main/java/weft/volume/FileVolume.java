@@ -16,8 +16,8 @@ import java.util.concurrent.TimeUnit;
 
 /// A virtual disk in one raw file of this machine, for a guest that runs outside of any fabric.
 ///
-/// Weaker than the pool in one point: a write is durable when a later [#flush()] completes, not before,
-/// as with any disk that has a cache. Guests know such disks.
+/// Weaker than the pool in one point: a write is durable when a later [#flush()] completes, not
+/// before, as with any disk that has a cache. Guests know such disks.
 public final class FileVolume implements BlockVolume {
     private static final int THREADS = 4;
     private static final int ZEROES_BYTES = 1 << 20;
@@ -51,8 +51,7 @@ public final class FileVolume implements BlockVolume {
         FileChannel channel =
                 readOnly
                         ? FileChannel.open(file, StandardOpenOption.READ)
-                        : FileChannel.open(
-                                file, StandardOpenOption.READ, StandardOpenOption.WRITE);
+                        : FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
         try {
             if (!readOnly) {
                 lock(file, channel);
@@ -104,15 +103,14 @@ public final class FileVolume implements BlockVolume {
             return refused(VolumeException.Reason.CLOSED, "closed");
         }
         var done = new CompletableFuture<Void>();
-        workers.execute(
-                () -> {
-                    try {
-                        operation.run();
-                        done.complete(null);
-                    } catch (IOException | RuntimeException e) {
-                        done.completeExceptionally(e);
-                    }
-                });
+        workers.execute(() -> {
+            try {
+                operation.run();
+                done.complete(null);
+            } catch (IOException | RuntimeException e) {
+                done.completeExceptionally(e);
+            }
+        });
         return done;
     }
 

@@ -10,10 +10,11 @@ import java.util.List;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
 
-/// Software interrupts and timers of the harts (RISC-V ACLINT 1.0, in the layout of `sifive,clint0`).
+/// Software interrupts and timers of the harts (RISC-V ACLINT 1.0, in the layout of
+/// `sifive,clint0`).
 ///
-/// 0x0 + 4·hart `msip` · 0x4000 + 8·hart `mtimecmp` · 0xbff8 `mtime` (read-only here: it is the guest's
-/// `time`). A hart compares and sleeps by itself, so a timer is only told to it.
+/// 0x0 + 4·hart `msip` · 0x4000 + 8·hart `mtimecmp` · 0xbff8 `mtime` (read-only here: it is the
+/// guest's `time`). A hart compares and sleeps by itself, so a timer is only told to it.
 public final class Aclint implements MmioDevice, DeviceState {
     /// Bytes of address space.
     public static final long SIZE_BYTES = 0x1_0000;

@@ -9,7 +9,8 @@ import java.io.IOException;
 /// Both calls come while the harts stand still. What is written is the device's own format; the
 /// snapshot around it carries name, version, length and checksum.
 public interface DeviceState {
-    /// The section's name: unique in a machine, the same in every machine of the same specification.
+    /// The section's name: unique in a machine, the same in every machine of the same
+    /// specification.
     String stateName();
 
     /// The version of what [#capture] writes. [#restore] is only called with this one.

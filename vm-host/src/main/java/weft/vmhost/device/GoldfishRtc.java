@@ -9,8 +9,8 @@ import java.util.function.LongSupplier;
 
 /// The battery clock: Google's Goldfish RTC, nanoseconds since 1970 in two 32-bit halves.
 ///
-/// It has no time of its own: it is the guest's monotonic time plus an offset, so that a moved VM takes
-/// its wall clock along. Reading TIME_LOW latches TIME_HIGH.
+/// It has no time of its own: it is the guest's monotonic time plus an offset, so that a moved VM
+/// takes its wall clock along. Reading TIME_LOW latches TIME_HIGH.
 public final class GoldfishRtc implements MmioDevice, DeviceState {
     /// Bytes of address space.
     public static final long SIZE_BYTES = 0x1000;

@@ -8,14 +8,16 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 
-/// The platform-level interrupt controller (RISC-V PLIC specification 1.0.0, as `sifive,plic-1.0.0`).
+/// The platform-level interrupt controller (RISC-V PLIC specification 1.0.0, as
+/// `sifive,plic-1.0.0`).
 ///
 /// A source's gateway turns a high level into one pending bit and holds back the next until the
-/// interrupt is completed; a context takes the pending source of highest priority above its threshold
-/// (lowest number first). Invariant: a context's output is high exactly when such a source exists.
+/// interrupt is completed; a context takes the pending source of highest priority above its
+/// threshold (lowest number first). Invariant: a context's output is high exactly when such a
+/// source exists.
 ///
-/// Layout: 0x0 priorities · 0x1000 pending bits · 0x2000 + 0x80·context enable bits ·
-/// 0x200000 + 0x1000·context threshold, claim/complete.
+/// Layout: 0x0 priorities · 0x1000 pending bits · 0x2000 + 0x80·context enable bits · 0x200000 +
+/// 0x1000·context threshold, claim/complete.
 public final class Plic implements MmioDevice, DeviceState {
     /// Bytes of address space.
     public static final long SIZE_BYTES = 0x60_0000;
@@ -41,7 +43,7 @@ public final class Plic implements MmioDevice, DeviceState {
     private final List<InterruptLine> contexts;
 
     /// @param contexts where the outputs go: of each hart its machine, then its supervisor external
-    ///     interrupt
+    ///   interrupt
     public Plic(List<InterruptLine> contexts) {
         this.contexts = List.copyOf(contexts);
         enable = new int[contexts.size()][WORDS];

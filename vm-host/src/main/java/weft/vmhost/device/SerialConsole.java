@@ -4,12 +4,12 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
 
 import java.time.Duration;
 
-/// The far end of the serial line: what the guest has printed (the last part of it, for terminals that
-/// attach later) and what was typed and not yet read.
+/// The far end of the serial line: what the guest has printed (the last part of it, for terminals
+/// that attach later) and what was typed and not yet read.
 ///
-/// Any number of terminals may read; each keeps its own position. The guest never waits for them: the
-/// oldest output is overwritten, and a terminal that lags sees how much it has lost. Input is bounded
-/// and refused when full, so that a paste cannot grow without end. Safe for all threads.
+/// Any number of terminals may read; each keeps its own position. The guest never waits for them:
+/// the oldest output is overwritten, and a terminal that lags sees how much it has lost. Input is
+/// bounded and refused when full, so that a paste cannot grow without end. Safe for all threads.
 public final class SerialConsole {
     /// Output that is kept: a full boot log of a Debian kernel is about 20 KiB.
     public static final int OUTPUT_BYTES_MAX = 256 * 1024;

@@ -18,7 +18,8 @@ public final class TestDevice implements MmioDevice {
 
     private final Finisher finisher;
 
-    /// Whoever ends the machine. Called on the hart's thread, which goes on until it is told to stop.
+    /// Whoever ends the machine. Called on the hart's thread, which goes on until it is told to
+    /// stop.
     public interface Finisher {
         /// The guest has switched itself off.
         void powerOff();

@@ -9,9 +9,9 @@ import java.io.IOException;
 /// A 16550A serial port with 16-byte FIFOs, as Linux' 8250 driver probes and drives it.
 ///
 /// The transmitter is infinitely fast: what is stored is printed, and the holding register is empty
-/// again at once. So the "transmitter empty" interrupt is raised by enabling it and by each store, and
-/// withdrawn by reading it (data sheet, table 5: reading IIR resets it). Invariant: the line is high
-/// exactly when IIR names an interrupt.
+/// again at once. So the "transmitter empty" interrupt is raised by enabling it and by each store,
+/// and withdrawn by reading it (data sheet, table 5: reading IIR resets it). Invariant: the line is
+/// high exactly when IIR names an interrupt.
 public final class Uart16550 implements MmioDevice, DeviceState {
     /// Bytes of address space.
     public static final long SIZE_BYTES = 0x100;
@@ -149,14 +149,13 @@ public final class Uart16550 implements MmioDevice, DeviceState {
         return status;
     }
 
-    /// In loopback the outputs DTR, RTS, OUT1, OUT2 come back as DSR, CTS, RI, DCD (drivers probe it).
+    /// In loopback the outputs DTR, RTS, OUT1, OUT2 come back as DSR, CTS, RI, DCD (drivers probe
+    /// it).
     private int modemStatus() {
         if ((modemControl & MCR_LOOPBACK) == 0) {
             return MSR_CONNECTED;
         }
-        return (modemControl & 0x0c) << 4
-                | (modemControl & 0x02) << 3
-                | (modemControl & 0x01) << 5;
+        return (modemControl & 0x0c) << 4 | (modemControl & 0x02) << 3 | (modemControl & 0x01) << 5;
     }
 
     @Override

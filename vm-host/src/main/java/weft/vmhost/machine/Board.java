@@ -47,8 +47,7 @@ final class Board {
             Machine.Listener listener) {
         plic = new Plic(externalInterrupts(harts));
         aclint = new Aclint(time::ticks, softwareInterrupts(harts), machineTimers(harts));
-        DeviceTimers timers =
-                (nanos, task) -> loop.schedule(Duration.ofNanos(nanos), task)::cancel;
+        DeviceTimers timers = (nanos, task) -> loop.schedule(Duration.ofNanos(nanos), task)::cancel;
         uart = new Uart16550(plic.source(MemoryLayout.UART_SOURCE), console);
         rtc = new GoldfishRtc(plic.source(MemoryLayout.RTC_SOURCE), timers, time::nanos);
         bus.attach(MemoryLayout.TEST, TestDevice.SIZE_BYTES, new TestDevice(finisher));
@@ -124,7 +123,8 @@ final class Board {
         return slots.size();
     }
 
-    /// In the order in which they are to be restored: lines first go high when the controller knows.
+    /// In the order in which they are to be restored: lines first go high when the controller
+    /// knows.
     List<DeviceState> states() {
         List<DeviceState> states = new ArrayList<>(List.of(plic, aclint, uart, rtc));
         states.addAll(slots);

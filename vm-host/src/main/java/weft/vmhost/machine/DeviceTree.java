@@ -10,8 +10,8 @@ import weft.vmhost.virtio.VirtioMmio;
 
 /// Describes the machine to a kernel, with the nodes and names of QEMU's `virt`.
 ///
-/// The 32-byte `rng-seed` is not a luxury: without it a kernel that randomises its stack offset draws
-/// entropy the slow way in every system call until its pool is full.
+/// The 32-byte `rng-seed` is not a luxury: without it a kernel that randomises its stack offset
+/// draws entropy the slow way in every system call until its pool is full.
 final class DeviceTree {
     /// Bytes of `rng-seed`.
     static final int SEED_BYTES = 32;

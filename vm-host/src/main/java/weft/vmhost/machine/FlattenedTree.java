@@ -11,6 +11,7 @@ import java.util.Map;
 /// ```
 /// header 40 B | memory reservations (one empty entry) | structure block | strings block
 /// ```
+///
 /// All numbers are big-endian; tokens and property values start at multiples of 4.
 final class FlattenedTree {
     private static final int MAGIC = 0xd00dfeed;

@@ -3,8 +3,8 @@ package weft.vmhost.machine;
 import weft.runtime.Clock;
 import weft.vmhost.hart.TimeSource;
 
-/// The guest's `time`: the host's monotonic clock plus an offset, at 10 MHz. It never goes backwards and
-/// stands still while the machine is paused; a move can add what the blackout lasted.
+/// The guest's `time`: the host's monotonic clock plus an offset, at 10 MHz. It never goes
+/// backwards and stands still while the machine is paused; a move can add what the blackout lasted.
 public final class GuestTime implements TimeSource {
     private static final long NANOS_PER_TICK = 1_000_000_000 / TICKS_PER_SECOND;
 

@@ -14,8 +14,9 @@ import java.util.concurrent.locks.LockSupport;
 /// ```
 /// STOPPED ──hart_start──► START_PENDING ──own thread──► STARTED ──hart_stop──► STOPPED
 /// ```
-/// The thread exists only while the machine runs. Registers are touched by it alone; when it has been
-/// stopped, by whoever stopped it.
+///
+/// The thread exists only while the machine runs. Registers are touched by it alone; when it has
+/// been stopped, by whoever stopped it.
 final class HartThread {
     /// In the encoding of hart_get_status.
     enum Status {

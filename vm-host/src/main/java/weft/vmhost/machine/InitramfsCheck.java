@@ -8,8 +8,9 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.zip.GZIPInputStream;
 
-/// Whether a file can be an initramfs, found out before a guest panics over it: a cpio archive (newc),
-/// plain or compressed in a way Debian's kernel knows; a plain or gzipped one also for being whole.
+/// Whether a file can be an initramfs, found out before a guest panics over it: a cpio archive
+/// (newc), plain or compressed in a way Debian's kernel knows; a plain or gzipped one also for
+/// being whole.
 final class InitramfsCheck {
     /// Unpacked bytes that are looked at; more cannot be unpacked into a sensible guest either.
     private static final long UNPACKED_BYTES_MAX = 4L << 30;
@@ -35,7 +36,8 @@ final class InitramfsCheck {
             checkCpio(initrd);
         } else if (OTHER_COMPRESSIONS.stream().noneMatch(start::startsWith)) {
             throw new BootRefused(
-                    "initrd is no initramfs: neither a cpio archive (newc) nor gzip, xz, zstd or lz4");
+                    "initrd is no initramfs: neither a cpio archive (newc) nor gzip, xz, zstd or"
+                        + " lz4");
         }
     }
 

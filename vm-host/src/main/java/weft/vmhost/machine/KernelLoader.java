@@ -14,8 +14,9 @@ import java.util.Map;
 /// below the tree      initramfs, page-aligned
 /// end - 2 MiB         device tree
 /// ```
-/// The kernel is a RISC-V `Image` (Linux, Documentation/arch/riscv/boot-image-header.rst): text_offset
-/// at 8, image_size at 16, flags at 24, "RISCV" at 48, "RSC\x05" at 56; little-endian.
+///
+/// The kernel is a RISC-V `Image` (Linux, Documentation/arch/riscv/boot-image-header.rst):
+/// text_offset at 8, image_size at 16, flags at 24, "RISCV" at 48, "RSC\x05" at 56; little-endian.
 final class KernelLoader {
     /// The largest device tree: one page-table leaf of the kernel's early map.
     static final int TREE_BYTES_MAX = 2 << 20;
@@ -28,7 +29,17 @@ final class KernelLoader {
     private static final long WORKING_BYTES = 16 << 20;
 
     private static final Map<Integer, String> ELF_MACHINES =
-            Map.of(3, "x86 (32 bit)", 62, "x86-64", 40, "ARM (32 bit)", 183, "AArch64", 243, "RISC-V");
+            Map.of(
+                    3,
+                    "x86 (32 bit)",
+                    62,
+                    "x86-64",
+                    40,
+                    "ARM (32 bit)",
+                    183,
+                    "AArch64",
+                    243,
+                    "RISC-V");
 
     private KernelLoader() {}
 
@@ -99,7 +110,7 @@ final class KernelLoader {
                     arm
                             ? "kernel is an Image of another machine: AArch64, not RISC-V"
                             : "kernel is no kernel: no RISC-V Image header found (expected the file"
-                                    + " arch/riscv/boot/Image, or Debian's /boot/vmlinux-*-riscv64)");
+                                  + " arch/riscv/boot/Image, or Debian's /boot/vmlinux-*-riscv64)");
         }
         if ((header.getLong(24) & 1) != 0) {
             throw new BootRefused("kernel is big-endian; this machine is little-endian");

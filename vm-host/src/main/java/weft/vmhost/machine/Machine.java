@@ -28,18 +28,18 @@ import java.util.function.Function;
 
 /// A RISC-V computer: harts on threads of their own, devices on one loop, RAM outside the heap.
 ///
-/// Changes of power state are serialised by one lock and may come from any thread but the device loop's
-/// and the harts'; what the guest itself asks for (poweroff, reboot) is carried out on a thread made
-/// for it. Invariant: while the state is not Running, no hart thread exists, `time` stands still and
-/// no device touches guest memory.
+/// Changes of power state are serialised by one lock and may come from any thread but the device
+/// loop's and the harts'; what the guest itself asks for (poweroff, reboot) is carried out on a
+/// thread made for it. Invariant: while the state is not Running, no hart thread exists, `time`
+/// stands still and no device touches guest memory.
 public final class Machine implements AutoCloseable {
     /// How long a pause waits for disk requests under way before it lets them travel as requests.
     public static final Duration DRAIN_PATIENCE = Duration.ofMillis(10);
 
     private static final Logger log = LoggerFactory.getLogger(Machine.class);
 
-    /// Hears what happens in the machine; called on threads of the machine's, must not block and must
-    /// not change the power state itself.
+    /// Hears what happens in the machine; called on threads of the machine's, must not block and
+    /// must not change the power state itself.
     public interface Listener {
         /// The guest switched off, rebooted, or a test program ended it.
         default void powerChanged(PowerState state) {}
@@ -75,7 +75,8 @@ public final class Machine implements AutoCloseable {
     /// Makes the machine; nothing runs yet.
     ///
     /// @param engines makes what executes a hart's instructions, one for each
-    public Machine(MachineSpec spec, Clock clock, Function<Hart, Engine> engines, Listener listener) {
+    public Machine(
+            MachineSpec spec, Clock clock, Function<Hart, Engine> engines, Listener listener) {
         this.spec = spec;
         this.listener = listener;
         memory = new GuestMemory(MemoryLayout.RAM, spec.memoryBytes());
@@ -190,8 +191,8 @@ public final class Machine implements AutoCloseable {
         }
     }
 
-    /// Goes on after a move: `time` is further by the blackout that the source has measured, and the RTC
-    /// keeps its distance to it.
+    /// Goes on after a move: `time` is further by the blackout that the source has measured, and
+    /// the RTC keeps its distance to it.
     public void resumeAfterBlackout(Duration blackout) {
         power.lock();
         try {
@@ -263,7 +264,8 @@ public final class Machine implements AutoCloseable {
         }
     }
 
-    /// Ends the machine for good and gives its memory back. Volumes and switch ports stay the caller's.
+    /// Ends the machine for good and gives its memory back. Volumes and switch ports stay the
+    /// caller's.
     @Override
     public void close() {
         power.lock();
@@ -354,17 +356,16 @@ public final class Machine implements AutoCloseable {
     private void carryOutWishLater() {
         Thread.ofVirtual()
                 .name(spec.name() + "-power")
-                .start(
-                        () -> {
-                            power.lock();
-                            try {
-                                if (!closed && state instanceof PowerState.Running) {
-                                    carryOutWish();
-                                }
-                            } finally {
-                                power.unlock();
-                            }
-                        });
+                .start(() -> {
+                    power.lock();
+                    try {
+                        if (!closed && state instanceof PowerState.Running) {
+                            carryOutWish();
+                        }
+                    } finally {
+                        power.unlock();
+                    }
+                });
     }
 
     private void carryOutWish() {

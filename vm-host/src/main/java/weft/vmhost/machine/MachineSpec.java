@@ -6,7 +6,8 @@ import weft.volume.BlockVolume;
 
 import java.util.List;
 
-/// What a machine is made of. Two machines of equal specification can hand their state to each other.
+/// What a machine is made of. Two machines of equal specification can hand their state to each
+/// other.
 ///
 /// @param name for logs and thread names
 /// @param memoryBytes RAM; a multiple of 4 KiB
@@ -69,10 +70,7 @@ public record MachineSpec(
         if (devices > MemoryLayout.VIRTIO_SLOTS) {
             throw new IllegalArgumentException(
                     "%d disks and %d NICs: there are slots for %d devices"
-                            .formatted(
-                                    disks.size(),
-                                    nics.size(),
-                                    MemoryLayout.VIRTIO_SLOTS - 1));
+                            .formatted(disks.size(), nics.size(), MemoryLayout.VIRTIO_SLOTS - 1));
         }
     }
 }

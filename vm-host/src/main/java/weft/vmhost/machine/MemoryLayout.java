@@ -1,7 +1,7 @@
 package weft.vmhost.machine;
 
-/// Where things are in guest-physical address space: as in QEMU's `virt` machine, so that one device
-/// tree, one kernel and one firmware fit both.
+/// Where things are in guest-physical address space: as in QEMU's `virt` machine, so that one
+/// device tree, one kernel and one firmware fit both.
 public final class MemoryLayout {
     /// SiFive's test finisher: poweroff and reboot.
     public static final long TEST = 0x10_0000;

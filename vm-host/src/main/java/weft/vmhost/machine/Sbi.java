@@ -9,9 +9,9 @@ import weft.vmhost.memory.GuestMemory;
 import java.nio.ByteBuffer;
 import java.util.List;
 
-/// The supervisor binary interface, version 2.0, as the machine itself offers it to a kernel that was
-/// booted without firmware: base, timer, inter-processor interrupts, remote fences, hart states, system
-/// reset, debug console.
+/// The supervisor binary interface, version 2.0, as the machine itself offers it to a kernel that
+/// was booted without firmware: base, timer, inter-processor interrupts, remote fences, hart
+/// states, system reset, debug console.
 ///
 /// a7 is the extension, a6 the function; a0 returns an error, a1 a value (chapter 3). Runs on the
 /// calling hart's thread.

@@ -36,12 +36,10 @@ public final class MachineSnapshot {
         try {
             var writer = new SnapshotWriter();
             writer.add(section("machine", MACHINE_VERSION, out -> writeIdentity(machine, out)));
-            writer.add(
-                    section("time", TIME_VERSION, out -> out.writeLong(machine.time().ticks())));
+            writer.add(section("time", TIME_VERSION, out -> out.writeLong(machine.time().ticks())));
             for (Hart hart : machine.harts()) {
                 HartState state = hart.capture();
-                writer.add(
-                        section("hart" + hart.id(), HART_VERSION, out -> writeHart(state, out)));
+                writer.add(section("hart" + hart.id(), HART_VERSION, out -> writeHart(state, out)));
             }
             for (DeviceState device : machine.deviceStates()) {
                 writer.add(section(device.stateName(), device.stateVersion(), device::capture));
@@ -52,11 +50,11 @@ public final class MachineSnapshot {
         }
     }
 
-    /// Puts a state into a machine that is off; it is paused then. RAM is to be filled by the caller,
-    /// before the machine is resumed.
+    /// Puts a state into a machine that is off; it is paused then. RAM is to be filled by the
+    /// caller, before the machine is resumed.
     ///
     /// @throws IOException if the bytes are no state of such a machine; the machine is then to be
-    ///     thrown away
+    ///   thrown away
     public static void restore(Machine machine, byte[] snapshot) throws IOException {
         Map<String, Section> sections = SnapshotReader.read(snapshot);
         checkIdentity(machine, take(sections, "machine", MACHINE_VERSION));
@@ -66,8 +64,7 @@ public final class MachineSnapshot {
             restoreHart(hart, take(sections, "hart" + hart.id(), HART_VERSION));
         }
         for (DeviceState device : machine.deviceStates()) {
-            DataInputStream in =
-                    input(take(sections, device.stateName(), device.stateVersion()));
+            DataInputStream in = input(take(sections, device.stateName(), device.stateVersion()));
             device.restore(in);
             if (in.read() >= 0) {
                 throw new IOException(
@@ -141,7 +138,8 @@ public final class MachineSnapshot {
         }
     }
 
-    /// pc 8 · privilege 1 · waiting 1 · retired 8 · x0..x31 · f0..f31 · CSRs: count 4, (name, value 8)*.
+    /// pc 8 · privilege 1 · waiting 1 · retired 8 · x0..x31 · f0..f31 · CSRs: count 4, (name, value
+    /// 8)*.
     private static void writeHart(HartState state, DataOutputStream out) throws IOException {
         out.writeLong(state.pc());
         out.writeByte(state.privilege().level());
@@ -177,12 +175,10 @@ public final class MachineSnapshot {
             for (int i = 0; i < count; i++) {
                 csrs.put(in.readUTF(), in.readLong());
             }
-            hart.restore(
-                    new HartState(pc, privilege, integers, floats, csrs, waiting, retired));
+            hart.restore(new HartState(pc, privilege, integers, floats, csrs, waiting, retired));
         } catch (IllegalArgumentException e) {
             throw new IOException(
-                    "machine snapshot: section '%s': %s"
-                            .formatted(section.name(), e.getMessage()),
+                    "machine snapshot: section '%s': %s".formatted(section.name(), e.getMessage()),
                     e);
         }
     }

@@ -9,7 +9,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.zip.CRC32C;
 
-/// Reads what [SnapshotWriter] wrote, or says what is wrong with it; the bytes may come from anywhere.
+/// Reads what [SnapshotWriter] wrote, or says what is wrong with it; the bytes may come from
+/// anywhere.
 final class SnapshotReader {
     private static final int HEADER_BYTES = 20;
     private static final int SECTIONS_MAX = 1024;

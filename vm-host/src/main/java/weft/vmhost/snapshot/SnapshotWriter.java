@@ -12,6 +12,7 @@ import java.util.zip.CRC32C;
 /// header   magic "WEFTMACH" 8 · major 2 · minor 2 · sections 4 · CRC-32C of these 16 B: 4
 /// section  name length 2 · name (UTF-8) · version 4 · content length 4 · content · CRC-32C of all before: 4
 /// ```
+///
 /// The major grows when an old reader must refuse; the minor when it need not notice.
 final class SnapshotWriter {
     static final byte[] MAGIC = "WEFTMACH".getBytes(StandardCharsets.US_ASCII);

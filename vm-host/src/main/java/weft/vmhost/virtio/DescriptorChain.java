@@ -5,9 +5,9 @@ import weft.vmhost.memory.GuestMemory;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 
-/// One request: ranges of guest memory that the driver chained, first those to be read, then those to be
-/// written. Every range lies in RAM (checked when it was added); reading and writing go on where the
-/// last call ended, across ranges.
+/// One request: ranges of guest memory that the driver chained, first those to be read, then those
+/// to be written. Every range lies in RAM (checked when it was added); reading and writing go on
+/// where the last call ended, across ranges.
 ///
 /// Reused for one request after the other by one thread.
 public final class DescriptorChain {
@@ -116,8 +116,8 @@ public final class DescriptorChain {
         return true;
     }
 
-    /// Writes the buffer from its position to its limit to the next writable bytes, as far as there are
-    /// any.
+    /// Writes the buffer from its position to its limit to the next writable bytes, as far as there
+    /// are any.
     public void write(ByteBuffer from) {
         while (from.hasRemaining() && writeRange < count) {
             int length = Math.min(from.remaining(), lengths[writeRange] - writeOffset);

@@ -5,7 +5,8 @@ import java.io.DataOutput;
 import java.io.IOException;
 
 /// What one kind of device adds to the transport. All calls come with the transport's monitor held:
-/// from harts (configuration space, reset) and from the device loop (everything else). None may block.
+/// from harts (configuration space, reset) and from the device loop (everything else). None may
+/// block.
 public interface VirtioDevice {
     /// The device's number in the specification, section 5: 1 network, 2 block, 4 entropy.
     int deviceId();

@@ -19,12 +19,12 @@ import java.util.concurrent.atomic.AtomicInteger;
 /// The MMIO transport (virtio 1.2, 4.2), version 2: registers, feature negotiation, status, queues.
 ///
 /// Harts call [#load] and [#store]; a notification only sets a bit and wakes the device loop, where
-/// [VirtioDevice#serve] runs. The monitor guards everything else; nothing blocks inside it. Life of a
-/// request: QUEUE_NOTIFY → loop → `serve` → `Virtqueue.next` → … → `Virtqueue.complete` →
+/// [VirtioDevice#serve] runs. The monitor guards everything else; nothing blocks inside it. Life of
+/// a request: QUEUE_NOTIFY → loop → `serve` → `Virtqueue.next` → … → `Virtqueue.complete` →
 /// [#signal].
 ///
-/// Pausing: while [#pause]d nothing is served and nothing completed, so that guest memory stands still;
-/// what comes in is kept and done at [#resume].
+/// Pausing: while [#pause]d nothing is served and nothing completed, so that guest memory stands
+/// still; what comes in is kept and done at [#resume].
 public final class VirtioMmio implements MmioDevice, DeviceState {
     /// Bytes of address space.
     public static final long SIZE_BYTES = 0x1000;
@@ -225,8 +225,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         if ((added & STATUS_FEATURES_OK) != 0 && !featuresAcceptable()) {
             next &= ~STATUS_FEATURES_OK;
         }
-        boolean starting =
-                (added & STATUS_DRIVER_OK) != 0 && (next & STATUS_FEATURES_OK) != 0;
+        boolean starting = (added & STATUS_DRIVER_OK) != 0 && (next & STATUS_FEATURES_OK) != 0;
         if ((added & STATUS_DRIVER_OK) != 0 && !starting) {
             next &= ~STATUS_DRIVER_OK;
         }
@@ -318,19 +317,18 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
 
     /// As [#later], for a request that was accepted when [#resets] had the given value.
     public void laterUnlessReset(int resetsBefore, Runnable task) {
-        loop.execute(
-                () -> {
-                    synchronized (this) {
-                        if (resets != resetsBefore) {
-                            return;
-                        }
-                        if (paused) {
-                            held.add(task);
-                        } else if (isRunning()) {
-                            guarded(task);
-                        }
-                    }
-                });
+        loop.execute(() -> {
+            synchronized (this) {
+                if (resets != resetsBefore) {
+                    return;
+                }
+                if (paused) {
+                    held.add(task);
+                } else if (isRunning()) {
+                    guarded(task);
+                }
+            }
+        });
     }
 
     /// Counts the resets; for [#laterUnlessReset]. Call with the monitor held.
@@ -366,8 +364,8 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         }
     }
 
-    /// Nothing is served or completed from now on; until then everything that has been completed may
-    /// still be written.
+    /// Nothing is served or completed from now on; until then everything that has been completed
+    /// may still be written.
     public synchronized void pause() {
         paused = true;
     }
@@ -444,7 +442,8 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         driverFeatures = in.readLong();
         if ((driverFeatures & ~offeredFeatures()) != 0 && (status & STATUS_FEATURES_OK) != 0) {
             throw new IOException(
-                    name + ": negotiated features 0x%x".formatted(driverFeatures)
+                    name
+                            + ": negotiated features 0x%x".formatted(driverFeatures)
                             + " are not offered here");
         }
         selectedQueue = in.readInt() & 0xffff;

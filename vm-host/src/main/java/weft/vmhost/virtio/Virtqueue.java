@@ -14,9 +14,10 @@ import java.lang.invoke.VarHandle;
 /// available: flags 2 · index 2 · ring 2×size · used_event 2
 /// used:      flags 2 · index 2 · ring (id 4, length 4)×size · avail_event 2
 /// ```
-/// All three areas lie in RAM while the queue is ready: checked when it becomes so. Everything inside
-/// is read anew and checked at each use, since the driver may change it at any time. Guarded by the
-/// transport's monitor.
+///
+/// All three areas lie in RAM while the queue is ready: checked when it becomes so. Everything
+/// inside is read anew and checked at each use, since the driver may change it at any time. Guarded
+/// by the transport's monitor.
 public final class Virtqueue {
     private static final int DESCRIPTOR_BYTES = 16;
     private static final int FLAG_NEXT = 1;
@@ -152,8 +153,7 @@ public final class Virtqueue {
     private boolean isEmpty() {
         int waiting = memory.load16(available + 2) - nextAvailable & 0xffff;
         if (waiting > size) {
-            throw new VirtioBreach(
-                    "available index " + waiting + " ahead in a queue of " + size);
+            throw new VirtioBreach("available index " + waiting + " ahead in a queue of " + size);
         }
         return waiting == 0;
     }
@@ -228,8 +228,8 @@ public final class Virtqueue {
         memory.store16(used + 2, nextUsed);
     }
 
-    /// Whether the driver wants to be interrupted for what was completed since the last call (virtio
-    /// 1.2, 2.7.7.2).
+    /// Whether the driver wants to be interrupted for what was completed since the last call
+    /// (virtio 1.2, 2.7.7.2).
     boolean takeInterrupt() {
         if (!ready) {
             return false;
@@ -259,7 +259,8 @@ public final class Virtqueue {
         out.writeShort(nextUsed);
     }
 
-    /// The areas are checked as when a driver enables them: a snapshot is no more trusted than a guest.
+    /// The areas are checked as when a driver enables them: a snapshot is no more trusted than a
+    /// guest.
     void restore(DataInput in, boolean eventIndex) throws IOException {
         size = in.readInt();
         ready = in.readBoolean();

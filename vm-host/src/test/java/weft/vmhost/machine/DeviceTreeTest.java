@@ -14,7 +14,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/// The blob is read back by the device tree compiler, which knows the format and the rules of references.
+/// The blob is read back by the device tree compiler, which knows the format and the rules of
+/// references.
 class DeviceTreeTest {
     @TempDir private Path folder = Path.of("");
 

@@ -13,8 +13,8 @@ import weft.vmhost.virtio.block.VirtioBlock;
 
 import java.util.Random;
 
-/// Whatever a driver writes, the device asks for a reset or answers with an error, and works again after
-/// the reset.
+/// Whatever a driver writes, the device asks for a reset or answers with an error, and works again
+/// after the reset.
 class HostileDriverTest {
     private static final long RAM = DriverSide.RAM;
     private static final long RAM_BYTES = 4 << 20;

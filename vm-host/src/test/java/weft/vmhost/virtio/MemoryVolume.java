@@ -91,13 +91,9 @@ public final class MemoryVolume implements BlockVolume {
 
     @Override
     public CompletableFuture<Void> writeZeroes(long offsetBytes, long lengthBytes) {
-        return perform(
-                () ->
-                        java.util.Arrays.fill(
-                                bytes,
-                                (int) offsetBytes,
-                                (int) (offsetBytes + lengthBytes),
-                                (byte) 0));
+        return perform(() ->
+                java.util.Arrays.fill(
+                        bytes, (int) offsetBytes, (int) (offsetBytes + lengthBytes), (byte) 0));
     }
 
     @Override

@@ -66,7 +66,8 @@ class VirtioBlockTest {
         memory.store64(header + 8, sector);
         memory.store8(STATUS + slot, UNANSWERED);
         int first = 3 * slot;
-        driver.descriptor(0, first, header, 16, DriverSide.NEXT, length == 0 ? first + 2 : first + 1);
+        driver.descriptor(
+                0, first, header, 16, DriverSide.NEXT, length == 0 ? first + 2 : first + 1);
         driver.descriptor(
                 0,
                 first + 1,

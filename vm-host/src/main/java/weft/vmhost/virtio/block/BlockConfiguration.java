@@ -12,8 +12,9 @@ import java.nio.ByteOrder;
 /// 36 max_discard_sectors 4 · 40 max_discard_seg 4 · 44 discard_sector_alignment 4
 /// 48 max_write_zeroes_sectors 4 · 52 max_write_zeroes_seg 4 · 56 write_zeroes_may_unmap 1
 /// ```
-/// Sectors are 512 bytes, so that any disk image works; the physical block says 4 KiB, which is what the
-/// pool maps by, so that file systems align to it.
+///
+/// Sectors are 512 bytes, so that any disk image works; the physical block says 4 KiB, which is
+/// what the pool maps by, so that file systems align to it.
 final class BlockConfiguration {
     private static final int SIZE_BYTES = 60;
     private static final int SEGMENT_BYTES_MAX = 64 << 10;

@@ -13,6 +13,7 @@ import java.nio.ByteOrder;
 /// writable: [bytes read | id 20] · status 1
 /// segment:  sector 8 · sectors 4 · flags 4
 /// ```
+///
 /// All numbers little-endian, sectors of 512 bytes.
 sealed interface BlockRequest {
     int SECTOR_BYTES = 512;

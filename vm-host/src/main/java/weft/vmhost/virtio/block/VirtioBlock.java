@@ -20,16 +20,16 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
-/// The virtio disk: takes requests from its queue, gives them to a volume, and answers in whatever order
-/// the volume does.
+/// The virtio disk: takes requests from its queue, gives them to a volume, and answers in whatever
+/// order the volume does.
 ///
-/// A request that the volume could neither do nor refuse for good (fenced, unreachable, full) stays in
-/// flight (*parked*): the guest sees a slow disk, never an I/O error. It is done again later, here or
-/// elsewhere, from its descriptors, which the driver leaves alone until the answer. So the state of a
-/// disk is the list of the requests in flight, by their head.
+/// A request that the volume could neither do nor refuse for good (fenced, unreachable, full) stays
+/// in flight (*parked*): the guest sees a slow disk, never an I/O error. It is done again later,
+/// here or elsewhere, from its descriptors, which the driver leaves alone until the answer. So the
+/// state of a disk is the list of the requests in flight, by their head.
 public final class VirtioBlock implements VirtioDevice {
-    /// Bytes of writes and reads in flight; more wait in the queue. Bounds what a hostile driver makes
-    /// the host allocate.
+    /// Bytes of writes and reads in flight; more wait in the queue. Bounds what a hostile driver
+    /// makes the host allocate.
     public static final long IN_FLIGHT_BYTES_MAX = 32L << 20;
 
     private static final int QUEUE_SIZE = 128;
@@ -72,10 +72,7 @@ public final class VirtioBlock implements VirtioDevice {
     /// @param serial what the guest shows as the disk's serial number; cut to 20 bytes
     /// @param timers call back on the device loop, for requests that are tried again
     public VirtioBlock(
-            BlockVolume volume,
-            String serial,
-            TroubleListener listener,
-            DeviceTimers timers) {
+            BlockVolume volume, String serial, TroubleListener listener, DeviceTimers timers) {
         this.volume = volume;
         this.serial = serial.getBytes(StandardCharsets.UTF_8);
         this.listener = listener;
@@ -152,11 +149,7 @@ public final class VirtioBlock implements VirtioDevice {
             }
             case BlockRequest.Flush _ -> begin(head, 0, null, volume.flush());
             case BlockRequest.Discard range ->
-                    begin(
-                            head,
-                            0,
-                            null,
-                            volume.discard(range.offsetBytes(), range.lengthBytes()));
+                    begin(head, 0, null, volume.discard(range.offsetBytes(), range.lengthBytes()));
             case BlockRequest.WriteZeroes range ->
                     begin(
                             head,
@@ -182,10 +175,8 @@ public final class VirtioBlock implements VirtioDevice {
         VirtioMmio transport = transport();
         int resets = transport.resets();
         var _ =
-                done.whenComplete(
-                        (_, failure) ->
-                                transport.laterUnlessReset(
-                                        resets, () -> finish(head, request, failure)));
+                done.whenComplete((_, failure) ->
+                        transport.laterUnlessReset(resets, () -> finish(head, request, failure)));
     }
 
     /// On the device loop: the volume has answered.
@@ -249,8 +240,8 @@ public final class VirtioBlock implements VirtioDevice {
         queue().complete(answered.head(), answered.writtenBytes());
     }
 
-    /// Gives the parked requests to the volume again. Only those: a write that is still on its way could
-    /// otherwise land a second time, over a later one.
+    /// Gives the parked requests to the volume again. Only those: a write that is still on its way
+    /// could otherwise land a second time, over a later one.
     private void submitAgain() {
         Integer[] heads =
                 inFlight.entrySet().stream()

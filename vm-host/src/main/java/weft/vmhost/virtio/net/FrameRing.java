@@ -1,7 +1,7 @@
 package weft.vmhost.virtio.net;
 
-/// A bounded queue of frames between the switch's loop and the device loop. Memory is made once a slot
-/// is first used, for the frame that it held longest.
+/// A bounded queue of frames between the switch's loop and the device loop. Memory is made once a
+/// slot is first used, for the frame that it held longest.
 final class FrameRing {
     private final byte[][] frames;
     private final int[] lengths;

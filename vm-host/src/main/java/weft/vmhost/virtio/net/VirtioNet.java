@@ -17,12 +17,12 @@ import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 
-/// The virtio NIC: queue 0 receives, 1 transmits, 2 is control. Each frame is preceded by a header of 12
-/// bytes, all zero here (no offloads; `num_buffers` is 1 on receive).
+/// The virtio NIC: queue 0 receives, 1 transmits, 2 is control. Each frame is preceded by a header
+/// of 12 bytes, all zero here (no offloads; `num_buffers` is 1 on receive).
 ///
-/// Frames from the switch come on its loop and are copied into a bounded ring; the device loop carries
-/// them into guest memory. A full ring drops and counts, as a real NIC does. Frames in the ring do not
-/// travel with a snapshot: networks lose frames.
+/// Frames from the switch come on its loop and are copied into a bounded ring; the device loop
+/// carries them into guest memory. A full ring drops and counts, as a real NIC does. Frames in the
+/// ring do not travel with a snapshot: networks lose frames.
 public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
     private static final int RECEIVE = 0;
     private static final int TRANSMIT = 1;
@@ -57,7 +57,8 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
     private boolean announceWanted;
     private boolean announceUnderstood;
 
-    /// @param mtuBytes what the guest is told; the largest frame is 18 bytes longer (header and tag)
+    /// @param mtuBytes what the guest is told; the largest frame is 18 bytes longer (header and
+    ///   tag)
     public VirtioNet(MacAddress mac, int mtuBytes) {
         this.mac = mac;
         this.mtuBytes = mtuBytes;
@@ -87,8 +88,8 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
         return dropped.get();
     }
 
-    /// Plugs the cable in, or (null) pulls it. The guest sees the link come and go. The port pulled is
-    /// the caller's to close.
+    /// Plugs the cable in, or (null) pulls it. The guest sees the link come and go. The port pulled
+    /// is the caller's to close.
     public void plug(@Nullable SwitchPort port) {
         VirtioMmio transport = transport();
         synchronized (transport) {
@@ -139,8 +140,7 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
     public int configByte(int offset) {
         return switch (offset) {
             case 0, 1, 2, 3, 4, 5 -> macBytes[offset];
-            case 6 ->
-                    (port != null ? STATUS_LINK_UP : 0) | (announceWanted ? STATUS_ANNOUNCE : 0);
+            case 6 -> (port != null ? STATUS_LINK_UP : 0) | (announceWanted ? STATUS_ANNOUNCE : 0);
             case 8 -> 1;
             case 10 -> mtuBytes;
             case 11 -> mtuBytes >>> 8;

@@ -13,8 +13,8 @@ import java.io.DataOutput;
 import java.nio.ByteBuffer;
 import java.util.function.Consumer;
 
-/// Random bytes for the guest, at a bounded rate, so that a greedy guest does not keep the device loop
-/// from its neighbours' disks.
+/// Random bytes for the guest, at a bounded rate, so that a greedy guest does not keep the device
+/// loop from its neighbours' disks.
 public final class VirtioEntropy implements VirtioDevice {
     /// Bytes per period: 160 KiB/s, a hundred times what a kernel asks for.
     public static final int BYTES_PER_PERIOD = 16 << 10;
