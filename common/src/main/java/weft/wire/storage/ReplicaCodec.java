@@ -13,6 +13,7 @@ import weft.wire.storage.ReplicaMessage.ChunkReply;
 import weft.wire.storage.ReplicaMessage.ChunkRequest;
 import weft.wire.storage.ReplicaMessage.CommitPoint;
 import weft.wire.storage.ReplicaMessage.JoinAccepted;
+import weft.wire.storage.ReplicaMessage.JoinRefused;
 import weft.wire.storage.ReplicaMessage.JoinRequest;
 import weft.wire.storage.ReplicaMessage.NewerVersion;
 import weft.wire.storage.ReplicaMessage.Prepare;
@@ -39,6 +40,7 @@ final class ReplicaCodec {
     private static final int CHUNK_REQUEST = 11;
     private static final int CHUNK_REPLY = 12;
     private static final int CAUGHT_UP = 13;
+    private static final int JOIN_REFUSED = 14;
 
     private static final int STAMP_BYTES = 32;
     private static final int RUN_BYTES_MIN = 16;
@@ -60,6 +62,7 @@ final class ReplicaCodec {
             case ChunkRequest _ -> CHUNK_REQUEST;
             case ChunkReply _ -> CHUNK_REPLY;
             case CaughtUp _ -> CAUGHT_UP;
+            case JoinRefused _ -> JOIN_REFUSED;
         };
     }
 
@@ -108,6 +111,7 @@ final class ReplicaCodec {
                 m.content().ifPresent(content -> putContent(content, out));
             }
             case CaughtUp m -> putPair(m.attempt(), m.durableSequence(), out);
+            case JoinRefused m -> out.putLong(m.attempt());
         }
     }
 
@@ -152,6 +156,7 @@ final class ReplicaCodec {
                             key(in),
                             in.readBoolean() ? Optional.of(content(in)) : Optional.empty());
             case CAUGHT_UP -> new CaughtUp(pg, version, in.readLong(), EntryCodec.count(in));
+            case JOIN_REFUSED -> new JoinRefused(pg, version, in.readLong());
             default -> throw new MalformedMessage("replica message kind " + kind);
         };
     }

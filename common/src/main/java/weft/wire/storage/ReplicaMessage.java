@@ -106,6 +106,10 @@ public sealed interface ReplicaMessage {
     record CaughtUp(PlacementGroupId pg, long version, long attempt, long durableSequence)
             implements ReplicaMessage {}
 
+    /// Primary → joiner: this attempt is not (or no longer) known and never will be; start over.
+    record JoinRefused(PlacementGroupId pg, long version, long attempt)
+            implements ReplicaMessage {}
+
     /// The most stamps in one [ChunkList].
     int STAMPS_MAX = 4096;
 

@@ -1,0 +1,155 @@
+package weft.storage.catchup;
+
+import weft.fabric.ChunkKey;
+import weft.fabric.VolumeId;
+import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.Entry;
+import weft.wire.storage.Mutation;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/// What a joining store still has to copy, and what to do with entries that commit meanwhile. Pure.
+///
+/// A chunk is *stale* (differs from the primary's), *under way* (asked for, or being installed) or
+/// clean. An entry for a clean chunk is applied. For a stale one it is left out: the copy, taken
+/// later than the entry's commit, holds it. For one under way it is held and applied on top of the
+/// copy, which says by its stamp whether it has it already. So a copied chunk never goes back.
+public final class CatchUpPlan {
+    /// Chunks under way at once: one travels while one is written.
+    public static final int UNDER_WAY_MAX = 2;
+
+    /// What to do with a committed entry.
+    public enum Decision {
+        /// Apply it now.
+        APPLY,
+        /// Apply it when its chunk is installed: [#installed] returns it.
+        HOLD,
+        /// The copy will hold it.
+        SKIP
+    }
+
+    private final SortedMap<ChunkKey, ChunkStamp> own = new TreeMap<>();
+    private final TreeSet<ChunkKey> stale = new TreeSet<>();
+    private final Map<ChunkKey, List<Entry>> underWay = new HashMap<>();
+    private final TreeSet<ChunkKey> again = new TreeSet<>();
+    private boolean compared;
+
+    /// A chunk this store has.
+    public void addOwn(ChunkStamp stamp) {
+        own.put(stamp.key(), stamp);
+    }
+
+    /// A page of the primary's chunks: ascending, after `after`, complete up to its last stamp, or
+    /// to the end if `last`.
+    public void compare(Optional<ChunkKey> after, List<ChunkStamp> page, boolean last) {
+        SortedMap<ChunkKey, ChunkStamp> range = own;
+        if (!last && page.isEmpty()) {
+            return;
+        }
+        if (!last) {
+            range = new TreeMap<>(own.headMap(page.getLast().key()));
+            ChunkStamp end = own.get(page.getLast().key());
+            if (end != null) {
+                range.put(end.key(), end);
+            }
+        }
+        // What the primary lacks is stale here, too: the copy of nothing deletes it.
+        stale.addAll(after.isPresent() ? above(range, after.get()) : range.keySet());
+        for (ChunkStamp theirs : page) {
+            if (theirs.equals(own.get(theirs.key()))) {
+                stale.remove(theirs.key());
+            } else {
+                stale.add(theirs.key());
+            }
+        }
+        compared |= last;
+    }
+
+    private static List<ChunkKey> above(SortedMap<ChunkKey, ChunkStamp> range, ChunkKey after) {
+        return range.keySet().stream().filter(key -> key.compareTo(after) > 0).toList();
+    }
+
+    /// Whether all pages were compared.
+    public boolean isCompared() {
+        return compared;
+    }
+
+    /// Whether nothing is stale any more.
+    public boolean isComplete() {
+        return compared && stale.isEmpty() && underWay.isEmpty();
+    }
+
+    /// Chunks still to copy.
+    public int remainingCount() {
+        return stale.size() + underWay.size();
+    }
+
+    /// The next chunk to ask for, now under way; empty if enough are.
+    public Optional<ChunkKey> next() {
+        if (underWay.size() >= UNDER_WAY_MAX || stale.isEmpty()) {
+            return Optional.empty();
+        }
+        ChunkKey key = stale.pollFirst();
+        underWay.put(key, new ArrayList<>());
+        return Optional.of(key);
+    }
+
+    /// Chunks asked for and not yet installed.
+    public List<ChunkKey> underWay() {
+        return List.copyOf(underWay.keySet());
+    }
+
+    /// The chunk is as the primary had it. Returns the entries to apply on top, in order.
+    public List<Entry> installed(ChunkKey key) {
+        List<Entry> held = underWay.remove(key);
+        if (again.remove(key)) {
+            stale.add(key);
+            return List.of();
+        }
+        return held == null ? List.of() : held;
+    }
+
+    /// What to do with the next committed entry.
+    public Decision decide(Entry entry) {
+        return switch (entry.mutation()) {
+            case Mutation.RaiseToken _ -> Decision.APPLY;
+            case Mutation.DropLayer drop -> {
+                stale.removeIf(key -> key.layer().equals(drop.volume()));
+                // A copy on its way may be from before the drop: ask once more after it.
+                underWay.keySet().stream()
+                        .filter(key -> key.layer().equals(drop.volume()))
+                        .forEach(again::add);
+                yield Decision.APPLY;
+            }
+            case Mutation.OfChunk change -> decideChunk(entry, change);
+        };
+    }
+
+    private Decision decideChunk(Entry entry, Mutation.OfChunk change) {
+        ChunkKey key = change.chunk();
+        List<Entry> held = underWay.get(key);
+        if (held != null && !again.contains(key)) {
+            held.add(entry);
+            return Decision.HOLD;
+        }
+        if (held != null || stale.contains(key)) {
+            return Decision.SKIP;
+        }
+        // A partial block is completed from the layers below; while one is stale, copy the result.
+        for (VolumeId layer : change.layers()) {
+            var lower = new ChunkKey(layer, change.chunkIndex());
+            if (stale.contains(lower) || underWay.containsKey(lower)) {
+                stale.add(key);
+                return Decision.SKIP;
+            }
+        }
+        return Decision.APPLY;
+    }
+}

@@ -1,0 +1,180 @@
+package weft.storage.replica;
+
+import org.jspecify.annotations.Nullable;
+
+import weft.fabric.ChunkKey;
+import weft.fabric.Configuration;
+import weft.fabric.Member;
+import weft.fabric.StoreId;
+import weft.wire.storage.ChunkContent;
+import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.ReplicaMessage.CaughtUp;
+import weft.wire.storage.ReplicaMessage.ChunkList;
+import weft.wire.storage.ReplicaMessage.ChunkListRequest;
+import weft.wire.storage.ReplicaMessage.ChunkReply;
+import weft.wire.storage.ReplicaMessage.ChunkRequest;
+import weft.wire.storage.ReplicaMessage.JoinAccepted;
+import weft.wire.storage.ReplicaMessage.JoinRefused;
+import weft.wire.storage.ReplicaMessage.JoinRequest;
+
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/// A primary's side of catch-up, for one configuration: who is joining, and the chunks they ask for.
+final class CatchUpSource {
+    /// A store that catches up.
+    static final class Learner {
+        final Follower follower;
+        final long attempt;
+        boolean caughtUp;
+        int reads;
+
+        Learner(Follower follower, long attempt) {
+            this.follower = follower;
+            this.attempt = attempt;
+        }
+    }
+
+    private record ListRead(Learner learner, Optional<ChunkKey> after) {}
+
+    private record ChunkRead(Learner learner, ChunkKey key) {}
+
+    /// Reads under way for one learner; more requests are dropped, it asks again.
+    private static final int READS_MAX = 4;
+
+    private final ReplicaState state;
+    private final Configuration configuration;
+    private final Map<StoreId, Learner> learners = new HashMap<>();
+    private final Map<StoreId, Long> attemptsOver = new HashMap<>();
+    private final Map<Long, ListRead> listReads = new HashMap<>();
+    private final Map<Long, ChunkRead> chunkReads = new HashMap<>();
+
+    CatchUpSource(ReplicaState state, Configuration configuration) {
+        this.state = state;
+        this.configuration = configuration;
+    }
+
+    Collection<Learner> learners() {
+        return learners.values();
+    }
+
+    @Nullable Learner learner(Member member) {
+        Learner learner = learners.get(member.store());
+        return learner != null && learner.follower.member.equals(member) ? learner : null;
+    }
+
+    private @Nullable Learner learner(Member member, long attempt) {
+        Learner learner = learner(member);
+        return learner != null && learner.attempt == attempt ? learner : null;
+    }
+
+    /// Accepts a joiner that is wanted and no member: from now on it gets every entry. Returns it, or
+    /// null.
+    @Nullable Learner onJoinRequest(Member from, JoinRequest request, long nowNanos) {
+        long over = attemptsOver.getOrDefault(from.store(), Long.MIN_VALUE);
+        Learner known = learners.get(from.store());
+        boolean stale =
+                request.attempt() <= over
+                        || (known != null && known.attempt > request.attempt())
+                        || (known != null && known.caughtUp && known.attempt == request.attempt());
+        if (stale || configuration.hasStore(from.store())) {
+            return null;
+        }
+        PreparedList list = state.list;
+        var learner =
+                new Learner(new Follower(from, list.committed(), nowNanos), request.attempt());
+        learners.put(from.store(), learner);
+        state.outbox.send(
+                from.store(),
+                new JoinAccepted(
+                        state.pg,
+                        configuration.version(),
+                        request.attempt(),
+                        list.committed(),
+                        list.tail(),
+                        state.tables.encode()));
+        return learner;
+    }
+
+    /// The learner lacks an entry that is no longer here.
+    void forget(Learner learner) {
+        StoreId store = learner.follower.member.store();
+        learners.remove(store);
+        attemptsOver.put(store, learner.attempt);
+        refuse(store, learner.attempt);
+    }
+
+    private void refuse(StoreId store, long attempt) {
+        state.outbox.send(store, new JoinRefused(state.pg, configuration.version(), attempt));
+    }
+
+    void onListRequest(Member from, ChunkListRequest request) {
+        Learner learner = learner(from, request.attempt());
+        if (learner == null) {
+            refuse(from.store(), request.attempt());
+        } else if (learner.reads < READS_MAX) {
+            learner.reads++;
+            long ticket = state.nextTicket();
+            listReads.put(ticket, new ListRead(learner, request.after()));
+            state.disk.listChunks(ticket, request.after());
+        }
+    }
+
+    void onChunkRequest(Member from, ChunkRequest request) {
+        Learner learner = learner(from, request.attempt());
+        if (learner == null) {
+            refuse(from.store(), request.attempt());
+        } else if (learner.reads < READS_MAX) {
+            learner.reads++;
+            long ticket = state.nextTicket();
+            chunkReads.put(ticket, new ChunkRead(learner, request.key()));
+            state.disk.readChunk(ticket, request.key());
+        }
+    }
+
+    void onChunkList(long ticket, List<ChunkStamp> stamps, boolean last) {
+        ListRead read = listReads.remove(ticket);
+        if (read != null) {
+            read.learner().reads--;
+            state.outbox.send(
+                    read.learner().follower.member.store(),
+                    new ChunkList(
+                            state.pg,
+                            configuration.version(),
+                            read.learner().attempt,
+                            read.after(),
+                            stamps,
+                            last));
+        }
+    }
+
+    void onChunk(long ticket, Optional<ChunkContent> content) {
+        ChunkRead read = chunkReads.remove(ticket);
+        if (read != null) {
+            read.learner().reads--;
+            state.outbox.send(
+                    read.learner().follower.member.store(),
+                    new ChunkReply(
+                            state.pg,
+                            configuration.version(),
+                            read.learner().attempt,
+                            read.key(),
+                            content));
+        }
+    }
+
+    void onCaughtUp(Member from, CaughtUp message, long nowNanos) {
+        Learner learner = learner(from, message.attempt());
+        if (learner != null) {
+            learner.caughtUp = true;
+            learner.follower.acknowledged(message.durableSequence(), nowNanos);
+        } else if (state.pending == null) {
+            // Only now: a proposal under way may name it.
+            attemptsOver.merge(from.store(), message.attempt(), Math::max);
+            refuse(from.store(), message.attempt());
+        }
+    }
+}

@@ -1,0 +1,358 @@
+package weft.storage.replica;
+
+import weft.fabric.ChunkKey;
+import weft.fabric.Configuration;
+import weft.fabric.Member;
+import weft.storage.catchup.CatchUpPlan;
+import weft.storage.journal.JournalRecord;
+import weft.storage.reconfigure.Reconfiguration;
+import weft.wire.MalformedMessage;
+import weft.wire.storage.ChunkContent;
+import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.Entry;
+import weft.wire.storage.ReplicaMessage;
+import weft.wire.storage.ReplicaMessage.CaughtUp;
+import weft.wire.storage.ReplicaMessage.ChunkList;
+import weft.wire.storage.ReplicaMessage.ChunkListRequest;
+import weft.wire.storage.ReplicaMessage.ChunkReply;
+import weft.wire.storage.ReplicaMessage.ChunkRequest;
+import weft.wire.storage.ReplicaMessage.CommitPoint;
+import weft.wire.storage.ReplicaMessage.JoinAccepted;
+import weft.wire.storage.ReplicaMessage.JoinRefused;
+import weft.wire.storage.ReplicaMessage.JoinRequest;
+import weft.wire.storage.ReplicaMessage.Prepare;
+import weft.wire.storage.StorageMessage;
+import weft.wire.storage.StorageMessage.Refused.Reason;
+
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/// A store that should be a member of the present configuration and is not, or was in an earlier life.
+/// It asks the primary until it is accepted, then compares and copies chunks while it takes new
+/// entries like a member. What it had before stays whole until it is accepted: a store that restarted
+/// in sync may also take over, if the primary is gone.
+///
+/// ```text
+///   ASKING ──JoinAccepted──► STARTING ──journal──► COPYING ──nothing stale──► CAUGHT_UP ──► Backup
+///     ▲  no progress, gap too large                   │                          (by the primary)
+///     └───────────────────────────────────────────────┘
+/// ```
+final class Joining implements Role {
+    private enum Phase {
+        ASKING,
+        STARTING,
+        COPYING,
+        CAUGHT_UP
+    }
+
+    /// Without a reply for so long, an attempt is given up.
+    private static final long PATIENCE_MILLIS = 3_000;
+
+    private final ReplicaState state;
+    private final Configuration configuration;
+    private final PrimaryGrace grace;
+    private final Map<Long, ChunkKey> installs = new HashMap<>();
+    private Phase phase = Phase.ASKING;
+    private long attempt;
+    private CatchUpPlan plan = new CatchUpPlan();
+    private long listTicket;
+    private boolean ownListed;
+    private long commitKnown;
+    private Optional<ChunkKey> comparedTo = Optional.empty();
+    private long lastSentNanos = Long.MIN_VALUE / 2;
+    private long lastProgressNanos;
+
+    Joining(ReplicaState state, Configuration configuration, long nowNanos) {
+        this.state = state;
+        this.configuration = configuration;
+        grace = new PrimaryGrace(state, configuration.primary(), nowNanos);
+        // Unique over lives: a reply to an earlier life's attempt must not be taken.
+        attempt = nowNanos;
+    }
+
+    /// Whether all chunks are as the primary's, so that the primary may name it a member.
+    boolean isCaughtUp() {
+        return phase == Phase.CAUGHT_UP;
+    }
+
+    @Override
+    public void onMessage(Member from, ReplicaMessage message, long nowNanos) {
+        if (!from.equals(configuration.primary())) {
+            return;
+        }
+        switch (message) {
+            case JoinAccepted m -> onAccepted(m, nowNanos);
+            case Prepare m -> onPrepare(m, nowNanos);
+            case CommitPoint m -> onCommitPoint(m.committedSequence(), nowNanos);
+            case ChunkList m -> onTheirList(m, nowNanos);
+            case ChunkReply m -> onTheirChunk(m, nowNanos);
+            case JoinRefused m -> onRefused(m, nowNanos);
+            default -> {}
+        }
+    }
+
+    private void onAccepted(JoinAccepted accepted, long nowNanos) {
+        if (phase != Phase.ASKING || accepted.attempt() != attempt || state.pending != null) {
+            return;
+        }
+        try {
+            state.tables = ReplicatedTables.decode(accepted.tables());
+        } catch (MalformedMessage e) {
+            state.outbox.tell(state.pg + ": primary sent bad tables: " + e.getMessage());
+            return;
+        }
+        phase = Phase.STARTING;
+        lastProgressNanos = nowNanos;
+        plan = new CatchUpPlan();
+        ownListed = false;
+        comparedTo = Optional.empty();
+        commitKnown = accepted.committedSequence();
+        state.list.restart(accepted.committedSequence());
+        long own = attempt;
+        // From here on this store is no longer what it was; the journal says so first.
+        state.takeVersion(configuration.version(), false, _ -> {});
+        state.append(
+                new JournalRecord.Adopted(
+                        state.pg,
+                        configuration.version(),
+                        accepted.committedSequence(),
+                        accepted.tables()),
+                durableNanos -> onStarted(own, durableNanos));
+        state.outbox.tell(
+                "%s: catching up from %s at %d"
+                        .formatted(
+                                state.pg, configuration.primary(), accepted.committedSequence()));
+    }
+
+    private void onStarted(long ofAttempt, long nowNanos) {
+        if (phase == Phase.STARTING && attempt == ofAttempt) {
+            phase = Phase.COPYING;
+            listOwn(Optional.empty());
+            lastProgressNanos = nowNanos;
+        }
+    }
+
+    private void listOwn(Optional<ChunkKey> after) {
+        listTicket = state.nextTicket();
+        state.disk.listChunks(listTicket, after);
+    }
+
+    @Override
+    public void onChunkList(long ticket, List<ChunkStamp> stamps, boolean last, long nowNanos) {
+        if (ticket != listTicket || phase != Phase.COPYING || ownListed) {
+            return;
+        }
+        stamps.forEach(plan::addOwn);
+        lastProgressNanos = nowNanos;
+        if (last) {
+            ownListed = true;
+            askNext(nowNanos);
+        } else {
+            listOwn(Optional.of(stamps.getLast().key()));
+        }
+    }
+
+    private void onTheirList(ChunkList list, long nowNanos) {
+        boolean expected =
+                phase == Phase.COPYING
+                        && ownListed
+                        && list.attempt() == attempt
+                        && !plan.isCompared()
+                        && list.after().equals(comparedTo);
+        if (!expected || (!list.last() && list.stamps().isEmpty())) {
+            return;
+        }
+        plan.compare(list.after(), list.stamps(), list.last());
+        if (!list.stamps().isEmpty()) {
+            comparedTo = Optional.of(list.stamps().getLast().key());
+        }
+        lastProgressNanos = nowNanos;
+        commitMore();
+        askNext(nowNanos);
+    }
+
+    /// Asks for what is due: the next page, or chunks.
+    private void askNext(long nowNanos) {
+        lastSentNanos = nowNanos;
+        long version = configuration.version();
+        if (!plan.isCompared()) {
+            send(new ChunkListRequest(state.pg, version, attempt, comparedTo));
+            return;
+        }
+        Optional<ChunkKey> key = plan.next();
+        while (key.isPresent()) {
+            send(new ChunkRequest(state.pg, version, attempt, key.get()));
+            key = plan.next();
+        }
+        finishIfComplete(nowNanos);
+    }
+
+    private void finishIfComplete(long nowNanos) {
+        if (phase == Phase.COPYING && plan.isComplete()) {
+            phase = Phase.CAUGHT_UP;
+            lastSentNanos = nowNanos;
+            sendCaughtUp();
+        }
+    }
+
+    private void sendCaughtUp() {
+        send(new CaughtUp(state.pg, configuration.version(), attempt, state.list.durable()));
+    }
+
+    private void onTheirChunk(ChunkReply reply, long nowNanos) {
+        boolean expected =
+                phase == Phase.COPYING
+                        && reply.attempt() == attempt
+                        && plan.underWay().contains(reply.key())
+                        && !installs.containsValue(reply.key());
+        if (!expected) {
+            return;
+        }
+        lastProgressNanos = nowNanos;
+        long ticket = state.nextTicket();
+        installs.put(ticket, reply.key());
+        if (reply.content().isPresent()) {
+            state.disk.installChunk(ticket, reply.content().get());
+        } else {
+            state.disk.deleteChunk(ticket, reply.key());
+        }
+    }
+
+    @Override
+    public void onDone(long ticket, long nowNanos) {
+        ChunkKey key = installs.remove(ticket);
+        if (key == null || phase != Phase.COPYING) {
+            return;
+        }
+        lastProgressNanos = nowNanos;
+        for (Entry held : plan.installed(key)) {
+            state.disk.apply(held);
+        }
+        askNext(nowNanos);
+    }
+
+    private void onPrepare(Prepare prepare, long nowNanos) {
+        if (phase == Phase.ASKING) {
+            return;
+        }
+        long tail = state.list.tail();
+        Prepares.take(state, prepare, configuration.primary());
+        if (state.list.tail() > tail) {
+            lastProgressNanos = nowNanos;
+        }
+        onCommitPoint(prepare.committedSequence(), nowNanos);
+    }
+
+    private void onCommitPoint(long sequence, long nowNanos) {
+        if (phase != Phase.ASKING) {
+            commitKnown = Math.max(commitKnown, sequence);
+            commitMore();
+            finishIfComplete(nowNanos);
+        }
+    }
+
+    /// Takes committed entries; before the comparison it is not known what to do with them.
+    private void commitMore() {
+        PreparedList list = state.list;
+        while (plan.isCompared() && list.committed() < Math.min(commitKnown, list.durable())) {
+            Entry entry = state.commitNext();
+            if (plan.decide(entry) == CatchUpPlan.Decision.APPLY) {
+                state.disk.apply(entry);
+            }
+        }
+        list.release(list.committed(), 0);
+    }
+
+    @Override
+    public void onPreparedDurable(long nowNanos) {
+        if (phase != Phase.ASKING) {
+            Prepares.acknowledge(state, configuration.primary(), false);
+            commitMore();
+        }
+    }
+
+    @Override
+    public void onRequest(long exchange, StorageMessage.Request request, long nowNanos) {
+        Role.refuse(state, exchange, Reason.NOT_PRIMARY, "primary is " + configuration.primary());
+    }
+
+    private void send(ReplicaMessage message) {
+        state.outbox.send(configuration.primary().store(), message);
+    }
+
+    @Override
+    public void onTick(long nowNanos) {
+        if (state.pending != null) {
+            return;
+        }
+        boolean due =
+                nowNanos - lastSentNanos >= ReplicaSettings.nanos(state.settings.resendMillis());
+        switch (phase) {
+            case ASKING -> onTickAsking(due, nowNanos);
+            case STARTING, COPYING -> {
+                if (nowNanos - lastProgressNanos > ReplicaSettings.nanos(PATIENCE_MILLIS)) {
+                    giveUp(nowNanos);
+                } else if (due && ownListed) {
+                    sendAgain(nowNanos);
+                }
+            }
+            case CAUGHT_UP -> {
+                // It stays what it is: the primary may be about to name it.
+                if (due) {
+                    lastSentNanos = nowNanos;
+                    sendCaughtUp();
+                }
+            }
+        }
+    }
+
+    private void onTickAsking(boolean due, long nowNanos) {
+        boolean own = configuration.primary().store().equals(state.self.store());
+        if (state.mayTakeOver()) {
+            if (own) {
+                Configuration next = Reconfiguration.restart(state.current(), state.self);
+                state.propose(next, state.heldLeases(next.members(), nowNanos));
+                return;
+            }
+            if (grace.isOver(nowNanos)) {
+                grace.takeOver(nowNanos);
+                return;
+            }
+        }
+        if (due && !own) {
+            lastSentNanos = nowNanos;
+            send(new JoinRequest(state.pg, configuration.version(), attempt));
+        }
+    }
+
+    private void sendAgain(long nowNanos) {
+        lastSentNanos = nowNanos;
+        if (!plan.isCompared()) {
+            askNext(nowNanos);
+            return;
+        }
+        for (ChunkKey key : plan.underWay()) {
+            if (!installs.containsValue(key)) {
+                send(new ChunkRequest(state.pg, configuration.version(), attempt, key));
+            }
+        }
+    }
+
+    private void onRefused(JoinRefused refused, long nowNanos) {
+        if (refused.attempt() == attempt && phase != Phase.ASKING) {
+            giveUp(nowNanos);
+        }
+    }
+
+    private void giveUp(long nowNanos) {
+        state.outbox.tell(
+                "%s: catch-up without progress, %d chunks left; starting over"
+                        .formatted(state.pg, plan.remainingCount()));
+        phase = Phase.ASKING;
+        attempt = Math.max(attempt + 1, nowNanos);
+        installs.clear();
+        lastSentNanos = nowNanos;
+    }
+}

@@ -1,0 +1,182 @@
+package weft.storage.replica;
+
+import weft.fabric.Member;
+import weft.fabric.NodeId;
+import weft.fabric.StoreId;
+import weft.runtime.Owned;
+import weft.wire.storage.StorageMessage;
+import weft.wire.storage.StorageMessage.Beat;
+import weft.wire.storage.StorageMessage.BeatAck;
+import weft.wire.storage.StorageMessage.StoreBeat;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/// The beats of one node, for all its replicas, and what follows from them: [LeaseView].
+///
+/// Two promises hold the protocol together. Who answers a beat will not let its replicas take over
+/// from a primary on the sender's stores for the grace period, counted from the answer. Who sent the
+/// beat relies on that only for the (shorter) lease period, counted from the sending. Neither clock
+/// is compared with the other; only their rates must agree to 1 %.
+///
+/// Methods that change it are called on one loop; the view is read from any.
+@Owned("the beat loop")
+public final class NodeLeases implements LeaseView {
+    /// Where beats go.
+    @FunctionalInterface
+    public interface Outbox {
+        /// Sends one way; may be lost.
+        void send(NodeId to, StorageMessage message);
+    }
+
+    /// What is known of another node's store.
+    ///
+    /// @param heldUntilNanos the lease from `incarnation`
+    /// @param generation grows with each lease gained after none was held
+    private record Peer(
+            long incarnation, long heldUntilNanos, long generation, long newest, long freeBytes) {
+        static final Peer UNKNOWN = new Peer(0, Long.MIN_VALUE, 0, 0, Long.MAX_VALUE);
+    }
+
+    private final ReplicaSettings settings;
+    private final NodeId self;
+    private final Outbox outbox;
+    private final long startedNanos;
+    private final Map<StoreId, Peer> peers = new ConcurrentHashMap<>();
+    private final Map<StoreId, Long> answered = new ConcurrentHashMap<>();
+    private volatile List<StoreBeat> stores;
+    private volatile long lateUntilNanos;
+    private volatile long lastTickNanos;
+
+    /// @param stores this node's stores that work
+    public NodeLeases(
+            ReplicaSettings settings,
+            NodeId self,
+            List<StoreBeat> stores,
+            Outbox outbox,
+            long nowNanos) {
+        this.settings = settings;
+        this.self = self;
+        this.stores = List.copyOf(stores);
+        this.outbox = outbox;
+        startedNanos = nowNanos;
+        lastTickNanos = nowNanos;
+        lateUntilNanos = nowNanos;
+    }
+
+    /// This node's stores as they are now. A store that failed is left out: others then take over
+    /// from it as from a dead node.
+    public void setStores(List<StoreBeat> now) {
+        stores = List.copyOf(now);
+    }
+
+    /// Beats once; call it every [ReplicaSettings#beatMillis].
+    ///
+    /// @param others the storage nodes that are, or were, in the pool
+    public void onTick(Set<NodeId> others, long nowNanos) {
+        noteLateness(nowNanos);
+        for (NodeId other : others) {
+            outbox.send(other, new Beat(self, nowNanos, stores));
+        }
+    }
+
+    private void noteLateness(long nowNanos) {
+        long period = ReplicaSettings.nanos(settings.beatMillis());
+        long late = ReplicaSettings.nanos(settings.lateMillis());
+        if (nowNanos - lastTickNanos > period + late) {
+            // What arrived while this node stood still is read first; then it may judge again.
+            lateUntilNanos = nowNanos + late;
+        }
+        lastTickNanos = nowNanos;
+    }
+
+    /// A beat of another node: remembers the promise, then answers.
+    public void onBeat(Beat beat, long nowNanos) {
+        for (StoreBeat store : beat.stores()) {
+            answered.put(store.member().store(), nowNanos);
+            noteLife(store);
+        }
+        outbox.send(beat.from(), new BeatAck(self, beat.sentNanos(), stores));
+    }
+
+    private void noteLife(StoreBeat store) {
+        peers.merge(
+                store.member().store(),
+                new Peer(0, Long.MIN_VALUE, 0, store.member().incarnation(), store.freeBytes()),
+                (known, heard) ->
+                        new Peer(
+                                known.incarnation(),
+                                known.heldUntilNanos(),
+                                known.generation(),
+                                Math.max(known.newest(), heard.newest()),
+                                heard.freeBytes()));
+    }
+
+    /// The answer to a beat of this node.
+    public void onBeatAck(BeatAck ack, long nowNanos) {
+        if (ack.sentNanos() > nowNanos) {
+            return; // Not a time of this node's clock.
+        }
+        long until = ack.sentNanos() + ReplicaSettings.nanos(settings.leaseMillis());
+        for (StoreBeat store : ack.stores()) {
+            noteLife(store);
+            peers.computeIfPresent(
+                    store.member().store(), (id, known) -> extended(known, store, until, nowNanos));
+        }
+    }
+
+    private static Peer extended(Peer known, StoreBeat store, long until, long nowNanos) {
+        long incarnation = store.member().incarnation();
+        if (incarnation < known.incarnation() || until <= nowNanos) {
+            return known;
+        }
+        boolean unbroken =
+                incarnation == known.incarnation() && known.heldUntilNanos() > nowNanos;
+        return new Peer(
+                incarnation,
+                unbroken ? Math.max(known.heldUntilNanos(), until) : until,
+                unbroken ? known.generation() : known.generation() + 1,
+                known.newest(),
+                store.freeBytes());
+    }
+
+    private Peer peer(StoreId store) {
+        return peers.getOrDefault(store, Peer.UNKNOWN);
+    }
+
+    @Override
+    public boolean isHeld(Member from, long nowNanos) {
+        Peer peer = peer(from.store());
+        return peer.incarnation() == from.incarnation() && peer.heldUntilNanos() > nowNanos;
+    }
+
+    @Override
+    public long generation(Member from) {
+        Peer peer = peer(from.store());
+        return peer.incarnation() == from.incarnation() ? peer.generation() : 0;
+    }
+
+    @Override
+    public long lastAnsweredNanos(StoreId primary) {
+        return answered.getOrDefault(primary, startedNanos);
+    }
+
+    @Override
+    public long newestIncarnation(StoreId store) {
+        return peer(store).newest();
+    }
+
+    @Override
+    public long freeBytes(StoreId store) {
+        return peer(store).freeBytes();
+    }
+
+    @Override
+    public boolean isSelfLate(long nowNanos) {
+        long period = ReplicaSettings.nanos(settings.beatMillis());
+        long late = ReplicaSettings.nanos(settings.lateMillis());
+        return nowNanos < lateUntilNanos || nowNanos - lastTickNanos > period + late;
+    }
+}

@@ -1,0 +1,504 @@
+package weft.storage.replica;
+
+import weft.fabric.Configuration;
+import weft.fabric.Member;
+import weft.fabric.StoreId;
+import weft.storage.reconfigure.Reconfiguration;
+import weft.wire.storage.ChunkContent;
+import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.Entry;
+import weft.wire.storage.Mutation;
+import weft.wire.storage.ReplicaMessage;
+import weft.wire.storage.ReplicaMessage.CaughtUp;
+import weft.wire.storage.ReplicaMessage.ChunkListRequest;
+import weft.wire.storage.ReplicaMessage.ChunkRequest;
+import weft.wire.storage.ReplicaMessage.CommitPoint;
+import weft.wire.storage.ReplicaMessage.JoinRequest;
+import weft.wire.storage.ReplicaMessage.Prepare;
+import weft.wire.storage.ReplicaMessage.PrepareAck;
+import weft.wire.storage.ReplicaMessage.Reconcile;
+import weft.wire.storage.ReplicaMessage.ReconcileAck;
+import weft.wire.storage.StorageMessage;
+import weft.wire.storage.StorageMessage.ReadBlocks;
+import weft.wire.storage.StorageMessage.ReadDone;
+import weft.wire.storage.StorageMessage.Refused.Reason;
+import weft.wire.storage.StorageMessage.WriteBlocks;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/// The primary of one configuration: orders writes, commits what all members have in their journals,
+/// reads under its leases, and proposes the next configuration when a member fails or has caught up.
+///
+/// It begins every version alike, its first and those it proposed itself:
+///
+/// ```text
+///   journal the version ─► Reconcile + Prepare of the open list to all ─► all answered, list
+///   committed = established ─► new sequences; reads while every secondary's lease is held
+/// ```
+///
+/// A lease counts only if it was held when the version was proposed and never lapsed since: a
+/// secondary that proposed itself did so in a lapse, and its proposal fails once this version exists.
+final class Primary implements Role, ClientRequests.Sequencer {
+    /// Reads at the disk or waiting for a token.
+    private static final int READS_MAX = 4096;
+
+    private record Read(long exchange, ReadBlocks request) {}
+
+    private final ReplicaState state;
+    private final Configuration configuration;
+    private final Map<StoreId, Long> captured;
+    private final Map<StoreId, Follower> followers = new HashMap<>();
+    private final Set<StoreId> disowned = new HashSet<>();
+    private final CatchUpSource source;
+    private final ClientRequests requests;
+    private final Map<Long, Read> reads = new HashMap<>();
+    private final Map<Long, List<Read>> readsAfter = new HashMap<>();
+    private final long startedNanos;
+    private final long openAtStart;
+    private boolean versionDurable;
+    private boolean established;
+    private long commitTold;
+    private long lastTickNanos;
+
+    /// @param captured generations of the leases held when the configuration was proposed
+    Primary(
+            ReplicaState state,
+            Configuration configuration,
+            Map<StoreId, Long> captured,
+            long nowNanos) {
+        this.state = state;
+        this.configuration = configuration;
+        this.captured = Map.copyOf(captured);
+        source = new CatchUpSource(state, configuration);
+        requests = new ClientRequests(state, this);
+        startedNanos = nowNanos;
+        lastTickNanos = nowNanos;
+        openAtStart = state.list.tail();
+        for (Member member : configuration.members()) {
+            if (!member.equals(state.self)) {
+                followers.put(member.store(), new Follower(member, 0, nowNanos));
+            }
+        }
+    }
+
+    void start() {
+        state.takeVersion(configuration.version(), true, this::onVersionDurable);
+    }
+
+    private void onVersionDurable(long nowNanos) {
+        versionDurable = true;
+        followers.values().forEach(follower -> reconcile(follower, nowNanos));
+        advance();
+    }
+
+    private void reconcile(Follower follower, long nowNanos) {
+        follower.quietSinceNanos = nowNanos;
+        state.outbox.send(
+                follower.member.store(),
+                new Reconcile(
+                        state.pg, configuration.version(), state.list.committed(), openAtStart));
+        sendOpen(follower, state.list.committed());
+    }
+
+    private void sendOpen(Follower follower, long after) {
+        for (long sequence = after + 1; sequence <= state.list.tail(); sequence++) {
+            sendPrepare(follower, state.list.get(sequence));
+        }
+    }
+
+    private void sendPrepare(Follower follower, Entry entry) {
+        state.outbox.send(
+                follower.member.store(),
+                new Prepare(
+                        state.pg, configuration.version(), state.list.committed(), entry));
+    }
+
+    @Override
+    public void onMessage(Member from, ReplicaMessage message, long nowNanos) {
+        switch (message) {
+            case PrepareAck m -> onPrepareAck(from, m, nowNanos);
+            case ReconcileAck m -> onReconcileAck(from, m, nowNanos);
+            case JoinRequest m -> onJoinRequest(from, m, nowNanos);
+            case ChunkListRequest m -> source.onListRequest(from, m);
+            case ChunkRequest m -> source.onChunkRequest(from, m);
+            case CaughtUp m -> source.onCaughtUp(from, m, nowNanos);
+            default -> {}
+        }
+    }
+
+    private void onReconcileAck(Member from, ReconcileAck ack, long nowNanos) {
+        Follower follower = followers.get(from.store());
+        if (follower == null || !follower.member.equals(from)) {
+            return;
+        }
+        if (ack.committedSequence() > state.list.tail()) {
+            // It knows of a commit that this primary has never seen: that one must lead.
+            state.outbox.tell(
+                    "%s: %s committed %d, above this primary's %d: handing over"
+                            .formatted(state.pg, from, ack.committedSequence(), state.list.tail()));
+            if (state.pending == null) {
+                propose(Reconfiguration.handOver(state.current(), from), nowNanos);
+            }
+            return;
+        }
+        follower.reconciled = true;
+        follower.acknowledged(ack.durableSequence(), nowNanos);
+        advance();
+    }
+
+    private void onPrepareAck(Member from, PrepareAck ack, long nowNanos) {
+        Follower follower = followers.get(from.store());
+        if (follower != null && follower.member.equals(from)) {
+            follower.acknowledged(ack.durableSequence(), nowNanos);
+            if (ack.lacking() && follower.reconciled) {
+                resend(follower, nowNanos);
+            }
+            advance();
+            return;
+        }
+        CatchUpSource.Learner learner = source.learner(from);
+        if (learner != null) {
+            learner.follower.acknowledged(ack.durableSequence(), nowNanos);
+            if (ack.lacking()) {
+                learner.follower.durable = ack.durableSequence();
+                resendToLearner(learner, nowNanos);
+            }
+            release();
+        }
+    }
+
+    private void onJoinRequest(Member from, JoinRequest request, long nowNanos) {
+        if (!state.current().wanted().contains(from.store()) || from.store().equals(state.self.store())) {
+            return;
+        }
+        if (configuration.hasStore(from.store())) {
+            // It runs, and says that it is not what this configuration takes it for.
+            disowned.add(from.store());
+            return;
+        }
+        if (!established) {
+            return;
+        }
+        CatchUpSource.Learner learner = source.onJoinRequest(from, request, nowNanos);
+        if (learner != null) {
+            state.outbox.tell(state.pg + ": " + from + " catches up");
+            sendOpen(learner.follower, state.list.committed());
+        }
+    }
+
+    /// Commits what all members have durable; establishes the version once all that was open is.
+    private void advance() {
+        if (!versionDurable) {
+            return;
+        }
+        long all = state.list.durable();
+        for (Follower follower : followers.values()) {
+            all = Math.min(all, follower.reconciled ? follower.durable : 0);
+        }
+        while (state.list.committed() < all) {
+            Entry entry = state.commitNext();
+            state.disk.apply(entry);
+            requests.onCommitted(entry);
+            List<Read> waiting = readsAfter.remove(entry.sequence());
+            if (waiting != null) {
+                waiting.forEach(this::startRead);
+            }
+        }
+        release();
+        boolean reconciled = followers.values().stream().allMatch(f -> f.reconciled);
+        if (!established && reconciled && state.list.committed() >= openAtStart) {
+            established = true;
+            state.outbox.tell("%s: primary of v%d".formatted(state.pg, configuration.version()));
+            requests.answerDone();
+        }
+        requests.pump();
+    }
+
+    private void release() {
+        long needed = state.list.committed();
+        for (CatchUpSource.Learner learner : source.learners()) {
+            needed = Math.min(needed, learner.follower.durable);
+        }
+        state.list.release(needed, state.settings.windowBytesMax());
+    }
+
+    @Override
+    public void onPreparedDurable(long nowNanos) {
+        advance();
+    }
+
+    // ---- Writes.
+
+    @Override
+    public boolean maySequence() {
+        return established
+                && !isStopped()
+                && mayAnswer()
+                && state.list.openCount() < state.settings.windowEntriesMax()
+                && state.list.openBytes() < state.settings.windowBytesMax();
+    }
+
+    /// Whether someone else may already lead: a higher version was met, or this primary proposed
+    /// another one.
+    private boolean isStopped() {
+        ReplicaState.Pending pending = state.pending;
+        return state.newerVersionSeen > configuration.version()
+                || (pending != null && !pending.next().primary().equals(state.self));
+    }
+
+    @Override
+    public boolean mayAnswer() {
+        return configuration.members().size() >= configuration.minReplicas();
+    }
+
+    @Override
+    public long freeBytesMin() {
+        long least = state.leases.freeBytes(state.self.store());
+        for (StoreId store : followers.keySet()) {
+            least = Math.min(least, state.leases.freeBytes(store));
+        }
+        return least;
+    }
+
+    @Override
+    public Entry sequence(WriteBlocks request, Mutation mutation, boolean own) {
+        var entry =
+                new Entry(
+                        configuration.version(),
+                        state.list.tail() + 1,
+                        own ? 0 : request.session(),
+                        own ? 0 : request.requestSequence(),
+                        own ? 0 : request.lowestUnfinished(),
+                        request.token(),
+                        mutation);
+        // The members' journals and this one work at the same time.
+        followers.values().forEach(follower -> sendPrepare(follower, entry));
+        source.learners().forEach(learner -> sendPrepare(learner.follower, entry));
+        commitTold = state.list.committed();
+        state.prepare(entry);
+        return entry;
+    }
+
+    @Override
+    public void onRequest(long exchange, StorageMessage.Request request, long nowNanos) {
+        switch (request) {
+            case WriteBlocks write -> requests.admit(exchange, write);
+            case ReadBlocks read -> onRead(new Read(exchange, read), nowNanos);
+        }
+    }
+
+    // ---- Reads.
+
+    private void onRead(Read read, long nowNanos) {
+        long token = read.request().token();
+        long known = requests.tokenAhead(read.request().volume());
+        if (!mayRead(nowNanos)) {
+            Role.refuse(state, read.exchange(), Reason.NOT_SERVING, "no lease");
+        } else if (token != 0 && token < known) {
+            Role.refuse(state, read.exchange(), Reason.FENCED, "token " + known);
+        } else if (reads.size() + readsAfter.size() >= READS_MAX) {
+            Role.refuse(state, read.exchange(), Reason.OVERLOADED, "too many reads");
+        } else if (token <= state.tables.token(read.request().volume())) {
+            startRead(read);
+        } else if (token == known || maySequence()) {
+            long after = requests.raise(read.request().volume(), token);
+            readsAfter.computeIfAbsent(after, _ -> new ArrayList<>()).add(read);
+            advance();
+        } else {
+            Role.refuse(state, read.exchange(), Reason.NOT_SERVING, "token cannot be raised now");
+        }
+    }
+
+    private void startRead(Read read) {
+        long ticket = state.nextTicket();
+        reads.put(ticket, read);
+        state.disk.read(ticket, read.request());
+    }
+
+    /// Whether committed state may be shown: no other primary can have committed anything since.
+    private boolean mayRead(long nowNanos) {
+        if (!established || isStopped()) {
+            return false;
+        }
+        for (Follower follower : followers.values()) {
+            if (!isLeaseUnbroken(follower.member, nowNanos)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private boolean isLeaseUnbroken(Member member, long nowNanos) {
+        Long generation = captured.get(member.store());
+        return generation != null
+                && generation == state.leases.generation(member)
+                && state.leases.isHeld(member, nowNanos);
+    }
+
+    @Override
+    public void onRead(long ticket, ReplicaDisk.ReadOutcome outcome, long nowNanos) {
+        Read read = reads.remove(ticket);
+        if (read == null) {
+            return;
+        }
+        // After the data were collected: what was read was the committed state while it was read.
+        if (!mayRead(nowNanos)) {
+            Role.refuse(state, read.exchange(), Reason.NOT_SERVING, "the lease ran out");
+            return;
+        }
+        switch (outcome) {
+            case ReplicaDisk.ReadOutcome.Blocks blocks ->
+                    state.outbox.reply(
+                            read.exchange(), new ReadDone(blocks.blocks(), blocks.checksums()));
+            case ReplicaDisk.ReadOutcome.Corrupt corrupt ->
+                    Role.refuse(state, read.exchange(), Reason.CORRUPT, corrupt.detail());
+        }
+    }
+
+    // ---- Catch-up.
+
+    @Override
+    public void onChunkList(long ticket, List<ChunkStamp> stamps, boolean last, long nowNanos) {
+        source.onChunkList(ticket, stamps, last);
+    }
+
+    @Override
+    public void onChunk(long ticket, Optional<ChunkContent> content, long nowNanos) {
+        source.onChunk(ticket, content);
+    }
+
+    // ---- Time.
+
+    @Override
+    public void onTick(long nowNanos) {
+        boolean late =
+                nowNanos - lastTickNanos > ReplicaSettings.nanos(state.settings.lateMillis());
+        lastTickNanos = nowNanos;
+        if (!versionDurable) {
+            return;
+        }
+        resendToQuiet(nowNanos);
+        tellCommit();
+        boolean judges = !late && !state.leases.isSelfLate(nowNanos);
+        if (judges && state.pending == null && state.newerVersionSeen <= configuration.version()) {
+            nextConfiguration(nowNanos).ifPresent(next -> propose(next, nowNanos));
+        }
+    }
+
+    private void tellCommit() {
+        long committed = state.list.committed();
+        if (commitTold < committed) {
+            commitTold = committed;
+            var point = new CommitPoint(state.pg, configuration.version(), committed);
+            followers.values().forEach(f -> state.outbox.send(f.member.store(), point));
+            source.learners().forEach(l -> state.outbox.send(l.follower.member.store(), point));
+        }
+    }
+
+    private void resendToQuiet(long nowNanos) {
+        long quiet = ReplicaSettings.nanos(state.settings.resendMillis());
+        for (Follower follower : followers.values()) {
+            if (nowNanos - follower.quietSinceNanos < quiet) {
+                continue;
+            }
+            if (!follower.reconciled) {
+                reconcile(follower, nowNanos);
+            } else if (follower.durable < state.list.tail()) {
+                resend(follower, nowNanos);
+            }
+        }
+        for (CatchUpSource.Learner learner : List.copyOf(source.learners())) {
+            if (nowNanos - learner.follower.quietSinceNanos >= quiet
+                    && learner.follower.durable < state.list.tail()) {
+                resendToLearner(learner, nowNanos);
+            }
+        }
+    }
+
+    private void resend(Follower follower, long nowNanos) {
+        if (mayResend(follower, nowNanos)) {
+            sendOpen(follower, Math.max(follower.durable, state.list.committed()));
+        }
+    }
+
+    private void resendToLearner(CatchUpSource.Learner learner, long nowNanos) {
+        Follower follower = learner.follower;
+        if (!state.list.has(follower.durable + 1)) {
+            if (state.pending == null && follower.durable < state.list.tail()) {
+                source.forget(learner);
+            }
+        } else if (mayResend(follower, nowNanos)) {
+            sendOpen(follower, follower.durable);
+        }
+    }
+
+    /// A burst is sent again at most every 20 ms, however many acknowledgements say "lacking".
+    private static boolean mayResend(Follower follower, long nowNanos) {
+        if (nowNanos - follower.quietSinceNanos < ReplicaSettings.nanos(20)) {
+            return false;
+        }
+        follower.quietSinceNanos = nowNanos;
+        return true;
+    }
+
+    /// What should change, if anything: failed members first, then lapsed leases, then growth.
+    private Optional<Configuration> nextConfiguration(long nowNanos) {
+        Set<StoreId> failed = new HashSet<>(disowned);
+        boolean lapsed = false;
+        for (Follower follower : followers.values()) {
+            Member member = follower.member;
+            boolean held = state.leases.isHeld(member, nowNanos);
+            boolean hadTime =
+                    captured.containsKey(member.store())
+                            || nowNanos - startedNanos
+                                    > ReplicaSettings.nanos(state.settings.leaseMillis());
+            boolean otherLife =
+                    state.leases.newestIncarnation(member.store()) > member.incarnation();
+            if (otherLife || (!held && hadTime)) {
+                failed.add(member.store());
+            }
+            lapsed |= held && !isLeaseUnbroken(member, nowNanos);
+        }
+        failed.retainAll(followers.keySet());
+        if (!failed.isEmpty()) {
+            return Optional.of(Reconfiguration.remove(state.current(), failed));
+        }
+        if (!established) {
+            return Optional.empty();
+        }
+        if (lapsed) {
+            return Optional.of(Reconfiguration.renew(state.current()));
+        }
+        for (CatchUpSource.Learner learner : source.learners()) {
+            Member member = learner.follower.member;
+            boolean fits = configuration.members().size() < Configuration.MEMBERS_MAX;
+            if (learner.caughtUp && fits && state.leases.isHeld(member, nowNanos)) {
+                return Optional.of(Reconfiguration.add(state.current(), member));
+            }
+        }
+        return Reconfiguration.dismissUnwanted(state.current());
+    }
+
+    private void propose(Configuration next, long nowNanos) {
+        state.outbox.tell(
+                "%s: proposing v%d with %s".formatted(state.pg, next.version(), next.members()));
+        state.propose(next, state.heldLeases(next.members(), nowNanos));
+    }
+
+    @Override
+    public void end() {
+        requests.end();
+        reads.values().forEach(this::refuseEnded);
+        readsAfter.values().stream().flatMap(List::stream).forEach(this::refuseEnded);
+    }
+
+    private void refuseEnded(Read read) {
+        Role.refuse(state, read.exchange(), Reason.NOT_PRIMARY, "no longer primary");
+    }
+}

@@ -1,0 +1,53 @@
+package weft.storage.replica;
+
+import weft.fabric.Configuration;
+import weft.fabric.Member;
+import weft.storage.reconfigure.Reconfiguration;
+
+/// A member's patience with its primary. It promised with each answered beat to leave the primary
+/// alone for the grace; when that is over it proposes itself, and whoever wins the compare-and-set
+/// stays.
+final class PrimaryGrace {
+    private static final long NEVER = Long.MIN_VALUE;
+
+    private final ReplicaState state;
+    private final Member primary;
+    private long lastLookNanos;
+    private long otherLifeSinceNanos = NEVER;
+
+    PrimaryGrace(ReplicaState state, Member primary, long nowNanos) {
+        this.state = state;
+        this.primary = primary;
+        lastLookNanos = nowNanos;
+    }
+
+    /// Whether the primary may be replaced. A node that was late itself accuses nobody.
+    boolean isOver(long nowNanos) {
+        boolean late =
+                nowNanos - lastLookNanos > ReplicaSettings.nanos(state.settings.lateMillis());
+        lastLookNanos = nowNanos;
+        long graceNanos = ReplicaSettings.nanos(state.settings.graceMillis());
+        if (state.leases.newestIncarnation(primary.store()) <= primary.incarnation()) {
+            otherLifeSinceNanos = NEVER;
+        } else if (otherLifeSinceNanos == NEVER) {
+            otherLifeSinceNanos = nowNanos;
+        }
+        if (late || state.leases.isSelfLate(nowNanos)) {
+            return false;
+        }
+        // Its process runs again, but that life has not claimed the group: its data are not whole.
+        boolean diedForGood =
+                otherLifeSinceNanos != NEVER && nowNanos - otherLifeSinceNanos > graceNanos;
+        long answered = state.leases.lastAnsweredNanos(primary.store());
+        return diedForGood || nowNanos - answered > graceNanos;
+    }
+
+    /// Proposes this replica as primary.
+    void takeOver(long nowNanos) {
+        Configuration next = Reconfiguration.takeOver(state.current(), state.self);
+        state.outbox.tell(
+                "%s: primary %s is silent, proposing v%d with %s"
+                        .formatted(state.pg, primary, next.version(), next.members()));
+        state.propose(next, state.heldLeases(next.members(), nowNanos));
+    }
+}
