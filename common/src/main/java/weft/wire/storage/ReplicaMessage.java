@@ -107,8 +107,7 @@ public sealed interface ReplicaMessage {
             implements ReplicaMessage {}
 
     /// Primary → joiner: this attempt is not (or no longer) known and never will be; start over.
-    record JoinRefused(PlacementGroupId pg, long version, long attempt)
-            implements ReplicaMessage {}
+    record JoinRefused(PlacementGroupId pg, long version, long attempt) implements ReplicaMessage {}
 
     /// The most stamps in one [ChunkList].
     int STAMPS_MAX = 4096;

@@ -1,4 +1,5 @@
-/// Bringing a store up to date by comparing chunks: only what changed travels, while new writes flow.
+/// Bringing a store up to date by comparing chunks: only what changed travels, while new writes
+/// flow.
 @NullMarked
 package weft.storage.catchup;
 

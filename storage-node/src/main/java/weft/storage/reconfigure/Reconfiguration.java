@@ -62,8 +62,8 @@ public final class Reconfiguration {
         return current.next(successor, members);
     }
 
-    /// The last step of a move: once all wanted stores are members, the others go; a primary that is
-    /// not wanted hands over to the first wanted member.
+    /// The last step of a move: once all wanted stores are members, the others go; a primary that
+    /// is not wanted hands over to the first wanted member.
     public static Optional<Configuration> dismissUnwanted(Configuration current) {
         if (current.wanted().isEmpty()
                 || !current.wanted().stream().allMatch(current::hasStore)

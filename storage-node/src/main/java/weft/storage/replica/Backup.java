@@ -82,7 +82,8 @@ final class Backup implements Role {
     }
 
     private void answerReconcile() {
-        // The truncation need not be durable: until a later entry is, what it would drop is harmless,
+        // The truncation need not be durable: until a later entry is, what it would drop is
+        // harmless,
         // and journal records become durable in order.
         state.outbox.send(
                 configuration.primary().store(),

@@ -23,7 +23,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/// A primary's side of catch-up, for one configuration: who is joining, and the chunks they ask for.
+/// A primary's side of catch-up, for one configuration: who is joining, and the chunks they ask
+/// for.
 final class CatchUpSource {
     /// A store that catches up.
     static final class Learner {
@@ -71,8 +72,8 @@ final class CatchUpSource {
         return learner != null && learner.attempt == attempt ? learner : null;
     }
 
-    /// Accepts a joiner that is wanted and no member: from now on it gets every entry. Returns it, or
-    /// null.
+    /// Accepts a joiner that is wanted and no member: from now on it gets every entry. Returns it,
+    /// or null.
     @Nullable Learner onJoinRequest(Member from, JoinRequest request, long nowNanos) {
         long over = attemptsOver.getOrDefault(from.store(), Long.MIN_VALUE);
         Learner known = learners.get(from.store());

@@ -7,8 +7,8 @@ import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.StorageMessage;
 import weft.wire.storage.StorageMessage.Refused.Reason;
 
-/// Not a member and not wanted, or nothing known yet. Old data are kept until all wanted stores are in
-/// sync elsewhere, as a configuration read after a `sync()` says; then they go.
+/// Not a member and not wanted, or nothing known yet. Old data are kept until all wanted stores are
+/// in sync elsewhere, as a configuration read after a `sync()` says; then they go.
 final class Idle implements Role {
     /// An operator who took a store out by mistake has so long to put it back without a full copy.
     private static final long KEEP_MILLIS = 60_000;

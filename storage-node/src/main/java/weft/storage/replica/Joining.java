@@ -7,7 +7,6 @@ import weft.storage.catchup.CatchUpPlan;
 import weft.storage.journal.JournalRecord;
 import weft.storage.reconfigure.Reconfiguration;
 import weft.wire.MalformedMessage;
-import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.Entry;
 import weft.wire.storage.ReplicaMessage;
@@ -29,10 +28,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/// A store that should be a member of the present configuration and is not, or was in an earlier life.
-/// It asks the primary until it is accepted, then compares and copies chunks while it takes new
-/// entries like a member. What it had before stays whole until it is accepted: a store that restarted
-/// in sync may also take over, if the primary is gone.
+/// A store that should be a member of the present configuration and is not, or was in an earlier
+/// life. It asks the primary until it is accepted, then compares and copies chunks while it takes
+/// new entries like a member. What it had before stays whole until it is accepted: a store that
+/// restarted in sync may also take over, if the primary is gone.
 ///
 /// ```text
 ///   ASKING ──JoinAccepted──► STARTING ──journal──► COPYING ──nothing stale──► CAUGHT_UP ──► Backup

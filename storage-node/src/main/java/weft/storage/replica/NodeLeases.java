@@ -17,9 +17,9 @@ import java.util.concurrent.ConcurrentHashMap;
 /// The beats of one node, for all its replicas, and what follows from them: [LeaseView].
 ///
 /// Two promises hold the protocol together. Who answers a beat will not let its replicas take over
-/// from a primary on the sender's stores for the grace period, counted from the answer. Who sent the
-/// beat relies on that only for the (shorter) lease period, counted from the sending. Neither clock
-/// is compared with the other; only their rates must agree to 1 %.
+/// from a primary on the sender's stores for the grace period, counted from the answer. Who sent
+/// the beat relies on that only for the (shorter) lease period, counted from the sending. Neither
+/// clock is compared with the other; only their rates must agree to 1 %.
 ///
 /// Methods that change it are called on one loop; the view is read from any.
 @Owned("the beat loop")
@@ -132,8 +132,7 @@ public final class NodeLeases implements LeaseView {
         if (incarnation < known.incarnation() || until <= nowNanos) {
             return known;
         }
-        boolean unbroken =
-                incarnation == known.incarnation() && known.heldUntilNanos() > nowNanos;
+        boolean unbroken = incarnation == known.incarnation() && known.heldUntilNanos() > nowNanos;
         return new Peer(
                 incarnation,
                 unbroken ? Math.max(known.heldUntilNanos(), until) : until,

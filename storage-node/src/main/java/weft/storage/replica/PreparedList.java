@@ -6,14 +6,16 @@ import weft.runtime.BrokenInvariant;
 import weft.wire.storage.Entry;
 import weft.wire.storage.Mutation;
 
-/// The entries a replica has prepared, in sequence order, and how far they are committed and durable.
+/// The entries a replica has prepared, in sequence order, and how far they are committed and
+/// durable.
 ///
 /// ```text
 ///      kept for learners │ committed ≤ base │ open: may be committed elsewhere
 ///   ──(first)────────────────────(base)──────────────(durable)──────(tail)──►
 /// ```
 ///
-/// Invariant: first ≤ base ≤ durable ≤ tail, except that what was recovered is durable from the start.
+/// Invariant: first ≤ base ≤ durable ≤ tail, except that what was recovered is durable from the
+/// start.
 final class PreparedList {
     /// An entry and the ticket of its journal record.
     private record Slot(Entry entry, long ticket) {}

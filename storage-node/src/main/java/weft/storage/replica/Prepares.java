@@ -48,10 +48,6 @@ final class Prepares {
     static void acknowledge(ReplicaState state, Member primary, boolean lacking) {
         state.outbox.send(
                 primary.store(),
-                new PrepareAck(
-                        state.pg,
-                        state.current().version(),
-                        state.list.durable(),
-                        lacking));
+                new PrepareAck(state.pg, state.current().version(), state.list.durable(), lacking));
     }
 }

@@ -32,8 +32,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
-/// The primary of one configuration: orders writes, commits what all members have in their journals,
-/// reads under its leases, and proposes the next configuration when a member fails or has caught up.
+/// The primary of one configuration: orders writes, commits what all members have in their
+/// journals, reads under its leases, and proposes the next configuration when a member fails or has
+/// caught up.
 ///
 /// It begins every version alike, its first and those it proposed itself:
 ///
@@ -43,7 +44,8 @@ import java.util.Set;
 /// ```
 ///
 /// A lease counts only if it was held when the version was proposed and never lapsed since: a
-/// secondary that proposed itself did so in a lapse, and its proposal fails once this version exists.
+/// secondary that proposed itself did so in a lapse, and its proposal fails once this version
+/// exists.
 final class Primary implements Role, ClientRequests.Sequencer {
     /// Reads at the disk or waiting for a token.
     private static final int READS_MAX = 4096;
@@ -115,8 +117,7 @@ final class Primary implements Role, ClientRequests.Sequencer {
     private void sendPrepare(Follower follower, Entry entry) {
         state.outbox.send(
                 follower.member.store(),
-                new Prepare(
-                        state.pg, configuration.version(), state.list.committed(), entry));
+                new Prepare(state.pg, configuration.version(), state.list.committed(), entry));
     }
 
     @Override
@@ -174,7 +175,8 @@ final class Primary implements Role, ClientRequests.Sequencer {
     }
 
     private void onJoinRequest(Member from, JoinRequest request, long nowNanos) {
-        if (!state.current().wanted().contains(from.store()) || from.store().equals(state.self.store())) {
+        if (!state.current().wanted().contains(from.store())
+                || from.store().equals(state.self.store())) {
             return;
         }
         if (configuration.hasStore(from.store())) {

@@ -56,7 +56,7 @@ public final class Replica {
     /// The group's configuration, from a watch or after [ReplicaOutbox#readConfiguration].
     ///
     /// @param synced read after a `sync()` that began after it was asked for, and after the last
-    ///     proposal ended
+    ///   proposal ended
     public void onConfiguration(Configuration read, boolean synced, long nowNanos) {
         guarded(() -> takeConfiguration(read, synced, nowNanos));
     }
@@ -83,23 +83,22 @@ public final class Replica {
 
     /// How [ReplicaOutbox#propose] ended.
     public void onProposal(Proposal proposal, long nowNanos) {
-        guarded(
-                () -> {
-                    switch (proposal) {
-                        case Proposal.Won won -> {
-                            adopt(won.now(), nowNanos);
-                            state.pending = null;
-                        }
-                        case Proposal.Lost lost -> {
-                            adopt(lost.now(), nowNanos);
-                            state.pending = null;
-                        }
-                        case Proposal.Unknown _ -> {
-                            state.proposalInDoubt = true;
-                            state.outbox.readConfiguration();
-                        }
-                    }
-                });
+        guarded(() -> {
+            switch (proposal) {
+                case Proposal.Won won -> {
+                    adopt(won.now(), nowNanos);
+                    state.pending = null;
+                }
+                case Proposal.Lost lost -> {
+                    adopt(lost.now(), nowNanos);
+                    state.pending = null;
+                }
+                case Proposal.Unknown _ -> {
+                    state.proposalInDoubt = true;
+                    state.outbox.readConfiguration();
+                }
+            }
+        });
     }
 
     /// Takes a configuration, if it is newer than the present one.
@@ -195,35 +194,32 @@ public final class Replica {
             Role.refuse(state, exchange, Reason.NOT_SERVING, "the replica has stopped");
             return;
         }
-        guarded(
-                () -> {
-                    Configuration known = state.configuration;
-                    if (known == null || request.knownVersion() > known.version()) {
-                        state.askConfiguration(nowNanos);
-                    }
-                    role.onRequest(exchange, request, nowNanos);
-                });
+        guarded(() -> {
+            Configuration known = state.configuration;
+            if (known == null || request.knownVersion() > known.version()) {
+                state.askConfiguration(nowNanos);
+            }
+            role.onRequest(exchange, request, nowNanos);
+        });
     }
 
     /// Time passes: call it every 50 ms or so.
     public void onTick(long nowNanos) {
-        guarded(
-                () -> {
-                    if (state.newerVersionSeen > 0 || state.proposalInDoubt) {
-                        state.askConfiguration(nowNanos);
-                    }
-                    role.onTick(nowNanos);
-                });
+        guarded(() -> {
+            if (state.newerVersionSeen > 0 || state.proposalInDoubt) {
+                state.askConfiguration(nowNanos);
+            }
+            role.onTick(nowNanos);
+        });
     }
 
     /// See [ReplicaDisk.Events#onDurable].
     public void onDurable(long ticket, long nowNanos) {
-        guarded(
-                () -> {
-                    if (state.onDurable(ticket, nowNanos)) {
-                        role.onPreparedDurable(nowNanos);
-                    }
-                });
+        guarded(() -> {
+            if (state.onDurable(ticket, nowNanos)) {
+                role.onPreparedDurable(nowNanos);
+            }
+        });
     }
 
     /// See [ReplicaDisk.Events#onRead].

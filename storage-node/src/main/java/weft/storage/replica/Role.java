@@ -10,8 +10,8 @@ import weft.wire.storage.StorageMessage.Refused.Reason;
 import java.util.List;
 import java.util.Optional;
 
-/// What a replica is in the present configuration. A role lives for one configuration (a primary also
-/// goes on into those it proposed); events for an earlier role's tickets find nothing.
+/// What a replica is in the present configuration. A role lives for one configuration (a primary
+/// also goes on into those it proposed); events for an earlier role's tickets find nothing.
 ///
 /// ```text
 ///            named by nobody          wanted, or was a member in an earlier life
