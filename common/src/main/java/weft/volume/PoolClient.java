@@ -8,6 +8,7 @@ import org.slf4j.LoggerFactory;
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.coordination.FabricStore;
+import weft.coordination.StorageNodes;
 import weft.fabric.Attachment;
 import weft.fabric.ChunkKey;
 import weft.fabric.FabricImage;
@@ -51,6 +52,7 @@ public final class PoolClient implements AutoCloseable {
 
     private final FabricStore store;
     private final Clock clock;
+    private final StorageNodes nodes;
     private final PoolMap map;
     private final PoolMeters meters;
     private final Peers peers;
@@ -67,9 +69,10 @@ public final class PoolClient implements AutoCloseable {
             MeterRegistry registry) {
         this.store = store;
         this.clock = clock;
-        map = new PoolMap(store, image);
+        nodes = new StorageNodes(image);
+        map = new PoolMap(store, image, nodes);
         meters = new PoolMeters(registry);
-        peers = new Peers(transport, map::addressOf, List.of());
+        peers = new Peers(transport, nodes::addressOf, List.of());
         var _ = loop.every(TICK, this::onTick);
     }
 
@@ -164,6 +167,11 @@ public final class PoolClient implements AutoCloseable {
             groups.putIfAbsent(Placement.groupOf(volume.placementRoot(), i, pgBits), i);
         }
         return groups;
+    }
+
+    /// For comparing the replicas of all groups.
+    public ReplicaComparison replicaComparison() {
+        return new ReplicaComparison(store, nodes, peers);
     }
 
     PoolMap map() {

@@ -5,30 +5,26 @@ import org.slf4j.LoggerFactory;
 
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricStore;
+import weft.coordination.StorageNodes;
 import weft.fabric.Configuration;
 import weft.fabric.FabricImage;
 import weft.fabric.FabricJson;
 import weft.fabric.Member;
 import weft.fabric.NodeId;
-import weft.fabric.NodePresence;
 import weft.fabric.PlacementGroupId;
-import weft.fabric.StoreId;
 import weft.runtime.VirtualThreads;
 
 import java.io.IOException;
-import java.net.InetSocketAddress;
 import java.util.Map;
 import java.util.Optional;
-import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
 
-/// What a client of the pool knows of it: group → configuration, store → node → address.
+/// What a client of the pool knows of it: group → configuration, member → node.
 ///
 /// Groups are not watched: a configuration is read from the coordination once, and newer ones come
-/// with refusals. Stores and addresses are remembered beyond the node's presence record, because a
-/// node that lost its session may still serve.
+/// with refusals.
 final class PoolMap {
     private static final Logger log = LoggerFactory.getLogger(PoolMap.class);
 
@@ -37,12 +33,12 @@ final class PoolMap {
     private final VirtualThreads blocking = new VirtualThreads("pool-map");
     private final Map<PlacementGroupId, Configuration> configurations = new ConcurrentHashMap<>();
     private final Map<PlacementGroupId, CompletableFuture<Void>> reads = new ConcurrentHashMap<>();
-    private final Map<StoreId, NodeId> nodes = new ConcurrentHashMap<>();
-    private final Map<NodeId, InetSocketAddress> addresses = new ConcurrentHashMap<>();
+    private final StorageNodes nodes;
 
-    PoolMap(FabricStore store, Supplier<FabricImage> image) {
+    PoolMap(FabricStore store, Supplier<FabricImage> image, StorageNodes nodes) {
         this.store = store;
         this.image = image;
+        this.nodes = nodes;
     }
 
     /// The number of bits of the hash that name a group.
@@ -100,35 +96,6 @@ final class PoolMap {
 
     /// The node of a member.
     Optional<NodeId> nodeOf(Member member) {
-        StoreId wanted = member.store();
-        for (NodePresence presence : image.get().presences().values()) {
-            for (UUID held : presence.stores()) {
-                if (held.equals(wanted.uuid())) {
-                    nodes.put(wanted, presence.node());
-                    return Optional.of(presence.node());
-                }
-            }
-        }
-        return Optional.ofNullable(nodes.get(wanted));
-    }
-
-    /// Where a storage node is.
-    Optional<InetSocketAddress> addressOf(NodeId node) {
-        Optional<NodePresence> presence = image.get().presence(NodePresence.Role.STORAGE, node);
-        presence.flatMap(p -> parse(p.address())).ifPresent(at -> addresses.put(node, at));
-        return Optional.ofNullable(addresses.get(node));
-    }
-
-    private static Optional<InetSocketAddress> parse(String address) {
-        int colon = address.lastIndexOf(':');
-        if (colon < 1) {
-            return Optional.empty();
-        }
-        try {
-            int port = Integer.parseInt(address.substring(colon + 1));
-            return Optional.of(new InetSocketAddress(address.substring(0, colon), port));
-        } catch (IllegalArgumentException e) {
-            return Optional.empty();
-        }
+        return nodes.nodeOf(member.store());
     }
 }

@@ -14,6 +14,9 @@ public interface MessageFamily {
     /// Range of console streams.
     int CONSOLE = 0x03;
 
+    /// Range of questions about replicas: are they equal?
+    int AUDIT = 0x04;
+
     /// The high byte of all type ids of this family.
     int rangeByte();
 

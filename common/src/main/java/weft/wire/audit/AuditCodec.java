@@ -1,0 +1,120 @@
+package weft.wire.audit;
+
+import weft.fabric.ChunkKey;
+import weft.fabric.PlacementGroupId;
+import weft.fabric.VolumeId;
+import weft.wire.MalformedMessage;
+import weft.wire.MessageFamily;
+import weft.wire.WireMessage;
+import weft.wire.WireReader;
+import weft.wire.WireWriter;
+import weft.wire.audit.AuditMessage.ChunkDigest;
+import weft.wire.audit.AuditMessage.DigestRequest;
+import weft.wire.audit.AuditMessage.GroupDigest;
+import weft.wire.storage.ChunkStamp;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/// The bytes of the audit protocol, big-endian:
+///
+/// ```text
+///   0x0401 digest request  group 4 | after: 0, or 1 and layer 8, chunk index 8
+///   0x0402 group digest    group 4 | held 1 | count 4, each: layer 8, chunk index 8, version 8,
+///                          sequence 8, crc 4 | last 1
+/// ```
+public final class AuditCodec implements MessageFamily {
+    private static final int DIGEST_REQUEST = 0x0401;
+    private static final int GROUP_DIGEST = 0x0402;
+    private static final int CHUNK_DIGEST_BYTES = 36;
+
+    @Override
+    public int rangeByte() {
+        return AUDIT;
+    }
+
+    @Override
+    public boolean contains(WireMessage message) {
+        return message instanceof AuditMessage;
+    }
+
+    @Override
+    public int typeIdOf(WireMessage message) {
+        return switch (audit(message)) {
+            case DigestRequest _ -> DIGEST_REQUEST;
+            case GroupDigest _ -> GROUP_DIGEST;
+        };
+    }
+
+    private static AuditMessage audit(WireMessage message) {
+        if (message instanceof AuditMessage audit) {
+            return audit;
+        }
+        throw new IllegalArgumentException("no audit message: " + message.getClass());
+    }
+
+    @Override
+    public void encode(WireMessage message, WireWriter out) {
+        switch (audit(message)) {
+            case DigestRequest m -> {
+                out.putInt(m.pg().value());
+                out.putBoolean(m.after().isPresent());
+                m.after().ifPresent(key -> putKey(key, out));
+            }
+            case GroupDigest m -> {
+                out.putInt(m.pg().value());
+                out.putBoolean(m.held());
+                out.putInt(m.chunks().size());
+                for (ChunkDigest chunk : m.chunks()) {
+                    putKey(chunk.stamp().key(), out);
+                    out.putLong(chunk.stamp().version());
+                    out.putLong(chunk.stamp().sequence());
+                    out.putInt(chunk.crc());
+                }
+                out.putBoolean(m.last());
+            }
+        }
+    }
+
+    private static void putKey(ChunkKey key, WireWriter out) {
+        out.putLong(key.layer().value());
+        out.putLong(key.chunkIndex());
+    }
+
+    @Override
+    public AuditMessage decode(int typeId, WireReader in) throws MalformedMessage {
+        try {
+            return switch (typeId) {
+                case DIGEST_REQUEST ->
+                        new DigestRequest(
+                                new PlacementGroupId(in.readInt()),
+                                in.readBoolean() ? Optional.of(key(in)) : Optional.empty());
+                case GROUP_DIGEST ->
+                        new GroupDigest(
+                                new PlacementGroupId(in.readInt()),
+                                in.readBoolean(),
+                                chunks(in),
+                                in.readBoolean());
+                default -> throw new MalformedMessage("audit message type %#x".formatted(typeId));
+            };
+        } catch (IllegalArgumentException e) {
+            throw new MalformedMessage("audit message %#x: %s".formatted(typeId, e.getMessage()));
+        }
+    }
+
+    private static List<ChunkDigest> chunks(WireReader in) throws MalformedMessage {
+        int count = in.readCount(CHUNK_DIGEST_BYTES);
+        List<ChunkDigest> chunks = new ArrayList<>(count);
+        for (int i = 0; i < count; i++) {
+            chunks.add(
+                    new ChunkDigest(
+                            new ChunkStamp(key(in), in.readLong(), in.readLong()), in.readInt()));
+        }
+        return chunks;
+    }
+
+    private static ChunkKey key(WireReader in) throws MalformedMessage {
+        return new ChunkKey(new VolumeId(in.readLong()), in.readLong());
+    }
+}
