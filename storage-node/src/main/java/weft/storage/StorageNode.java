@@ -1,0 +1,182 @@
+package weft.storage;
+
+import io.micrometer.core.instrument.MeterRegistry;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import weft.coordination.FabricPaths;
+import weft.coordination.FabricStore;
+import weft.coordination.FabricWatcher;
+import weft.coordination.StorageNodes;
+import weft.fabric.FabricJson;
+import weft.fabric.Member;
+import weft.fabric.NodePresence;
+import weft.runtime.BootClock;
+import weft.storage.server.ReplicationService;
+import weft.storage.store.StoreFolder;
+import weft.transport.Handshake;
+import weft.transport.MessageServer;
+import weft.transport.Peers;
+import weft.transport.Role;
+import weft.transport.Transport;
+import weft.wire.audit.AuditCodec;
+import weft.wire.storage.StorageCodec;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+
+/// A storage node: one store, its replicas, and their ties to peers, clients and the coordination.
+/// [#start] reads as a table of contents; [#close] undoes it backwards.
+public final class StorageNode implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(StorageNode.class);
+    private static final int EVENT_LOOPS = 2;
+
+    private final Deque<AutoCloseable> opened;
+    private final Member member;
+    private final InetSocketAddress address;
+    private final Transport transport;
+    private final FabricWatcher watcher;
+    private final ReplicationService replication;
+
+    private StorageNode(
+            Deque<AutoCloseable> opened,
+            Member member,
+            InetSocketAddress address,
+            Transport transport,
+            FabricWatcher watcher,
+            ReplicationService replication) {
+        this.opened = opened;
+        this.member = member;
+        this.address = address;
+        this.transport = transport;
+        this.watcher = watcher;
+        this.replication = replication;
+    }
+
+    /// Starts a node; it serves and has announced itself when this returns. Blocks.
+    ///
+    /// @param coordination stays open when the node is closed
+    /// @throws IOException naming what could not be had: the folder, the address, the coordination
+    public static StorageNode start(
+            StorageNodeSettings settings, FabricStore coordination, MeterRegistry registry)
+            throws IOException {
+        var opened = new ArrayDeque<AutoCloseable>();
+        try {
+            return open(settings, coordination, registry, opened);
+        } catch (IOException | RuntimeException e) {
+            closeAll(opened);
+            throw e;
+        }
+    }
+
+    private static StorageNode open(
+            StorageNodeSettings settings,
+            FabricStore coordination,
+            MeterRegistry registry,
+            Deque<AutoCloseable> opened)
+            throws IOException {
+        var folder = StoreFolder.open(settings.folder(), settings.clusterId(), settings.store());
+        opened.push(folder);
+        Member member = folder.store().member();
+
+        FabricWatcher watcher = FabricWatcher.start(coordination);
+        opened.push(watcher);
+        var nodes = new StorageNodes(watcher::image);
+
+        Handshake self =
+                Handshake.of(
+                        settings.clusterId(), Role.STORAGE, settings.node(), member.incarnation());
+        var transport =
+                new Transport(
+                        self, List.of(new StorageCodec(), new AuditCodec()), EVENT_LOOPS, registry);
+        opened.push(transport);
+        var peers = new Peers(transport, nodes::addressOf, List.of());
+        opened.push(peers);
+
+        var replication =
+                new ReplicationService(
+                        settings.replica(),
+                        self,
+                        folder.store(),
+                        coordination,
+                        nodes,
+                        peers,
+                        BootClock.SYSTEM,
+                        registry,
+                        settings.garbagePeriod(),
+                        settings.loopCount());
+        opened.push(replication);
+        MessageServer server = transport.listen(settings.listen(), replication.services());
+        opened.push(server);
+
+        folder.store().start();
+        replication.start();
+        NodePresence presence = presenceOf(settings, member, server.address());
+        opened.push(
+                coordination.announce(
+                        FabricPaths.presence(NodePresence.Role.STORAGE, settings.node().name()),
+                        FabricJson.write(presence)));
+        log.info("{} serves {} at {}", settings.node(), member, presence.address());
+        return new StorageNode(opened, member, server.address(), transport, watcher, replication);
+    }
+
+    private static NodePresence presenceOf(
+            StorageNodeSettings settings, Member member, InetSocketAddress listening) {
+        return new NodePresence(
+                settings.node(),
+                NodePresence.Role.STORAGE,
+                member.incarnation(),
+                settings.advertiseHost() + ":" + listening.getPort(),
+                settings.nbd(),
+                "",
+                settings.metrics(),
+                List.of(member.store().uuid()),
+                0,
+                ProcessHandle.current().pid());
+    }
+
+    /// The store in its present life.
+    public Member member() {
+        return member;
+    }
+
+    /// Where it listens.
+    public InetSocketAddress address() {
+        return address;
+    }
+
+    /// The node's transport, for clients of the pool in this process (the NBD server).
+    public Transport transport() {
+        return transport;
+    }
+
+    /// The node's picture of the fabric.
+    public FabricWatcher watcher() {
+        return watcher;
+    }
+
+    /// One line for each replica, for status pages.
+    public List<String> describeReplicas() {
+        return replication.describe();
+    }
+
+    @Override
+    public void close() {
+        closeAll(opened);
+    }
+
+    private static void closeAll(Deque<AutoCloseable> parts) {
+        while (!parts.isEmpty()) {
+            try {
+                parts.pop().close();
+            } catch (Exception e) {
+                // Whatever it is, the other parts are to be closed too.
+                log.warn("closing a storage node", e);
+            }
+        }
+    }
+}

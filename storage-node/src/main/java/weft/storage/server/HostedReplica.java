@@ -1,0 +1,278 @@
+package weft.storage.server;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import weft.fabric.Configuration;
+import weft.fabric.Member;
+import weft.fabric.NodeId;
+import weft.fabric.PlacementGroupId;
+import weft.fabric.StoreId;
+import weft.fabric.VolumeId;
+import weft.runtime.Clock;
+import weft.runtime.Loop;
+import weft.runtime.Owned;
+import weft.storage.replica.Replica;
+import weft.storage.replica.ReplicaDisk;
+import weft.storage.replica.ReplicaOutbox;
+import weft.transport.Caller;
+import weft.transport.Peers;
+import weft.wire.audit.AuditMessage.DigestRequest;
+import weft.wire.storage.ChunkContent;
+import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.ReplicaMessage;
+import weft.wire.storage.StorageMessage;
+
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BiFunction;
+import java.util.function.Consumer;
+import java.util.function.Function;
+
+/// One replica and its ties to the world: events are posted to its loop, what it says is carried
+/// out. Tickets below zero are those of the node's own questions to the disk ([DiskQuestions]).
+@Owned("its loop; methods named post… may be called from any thread")
+final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
+    private static final Logger log = LoggerFactory.getLogger(HostedReplica.class);
+    private static final Duration READ_AGAIN = Duration.ofMillis(200);
+
+    /// What all replicas of a store share.
+    record Surroundings(
+            Member self,
+            Clock clock,
+            Peers peers,
+            Function<StoreId, Optional<NodeId>> nodes,
+            ConfigurationRecords configurations,
+            StorageMeters meters,
+            AtomicLong exchanges) {}
+
+    private final PlacementGroupId pg;
+    private final Loop loop;
+    private final Surroundings around;
+    private final Map<Long, Caller> callers = new HashMap<>();
+    private final DiskQuestions questions;
+    private @Nullable Replica replica;
+    private volatile @Nullable Configuration newest;
+    private boolean reading;
+    private boolean failed;
+
+    HostedReplica(PlacementGroupId pg, Loop loop, Surroundings around) {
+        this.pg = pg;
+        this.loop = loop;
+        this.around = around;
+        questions = new DiskQuestions(pg);
+    }
+
+    /// Brings the replica to life.
+    ///
+    /// @param make makes the disk's view for these events
+    /// @param assemble makes the replica of it, with the time
+    void start(
+            Function<ReplicaDisk.Events, ReplicaDisk> make,
+            BiFunction<ReplicaDisk, Long, Replica> assemble) {
+        loop.execute(() -> {
+            ReplicaDisk disk = make.apply(this);
+            questions.open(disk);
+            replica = assemble.apply(disk, around.clock().nowNanos());
+        });
+    }
+
+    PlacementGroupId pg() {
+        return pg;
+    }
+
+    Loop loop() {
+        return loop;
+    }
+
+    /// The newest configuration that the coordination told of.
+    Optional<Configuration> newest() {
+        return Optional.ofNullable(newest);
+    }
+
+    private long now() {
+        return around.clock().nowNanos();
+    }
+
+    private void onLoop(Consumer<Replica> event) {
+        loop.execute(() -> ifAlive(event));
+    }
+
+    private void ifAlive(Consumer<Replica> event) {
+        Replica present = replica;
+        if (present != null && !failed) {
+            event.accept(present);
+        }
+    }
+
+    void postRequest(StorageMessage.Request request, Caller caller) {
+        long exchange = around.exchanges().incrementAndGet();
+        loop.execute(() -> {
+            Replica present = replica;
+            if (present == null || failed) {
+                caller.reply(
+                        new StorageMessage.Refused(
+                                StorageMessage.Refused.Reason.NOT_SERVING,
+                                newest(),
+                                "the replica has stopped"));
+                return;
+            }
+            callers.put(exchange, caller);
+            present.onRequest(exchange, request, now());
+        });
+    }
+
+    void postMessage(Member from, ReplicaMessage message) {
+        onLoop(present -> present.onMessage(from, message, now()));
+    }
+
+    /// From the watch: may be older than what the replica knows.
+    void postConfiguration(Configuration watched) {
+        Configuration known = newest;
+        if (known == null || known.version() <= watched.version()) {
+            newest = watched;
+        }
+        onLoop(present -> present.onConfiguration(watched, false, now()));
+    }
+
+    void postDigestRequest(DigestRequest request, Caller caller) {
+        loop.execute(() -> questions.digest(request, caller));
+    }
+
+    /// Which layers have chunks here; the answer comes on the loop, or never if the disk fails.
+    void postLayerQuestion(Consumer<Set<VolumeId>> answer) {
+        loop.execute(() -> questions.layers(answer));
+    }
+
+    /// Called on the loop.
+    void tick() {
+        ifAlive(present -> present.onTick(now()));
+    }
+
+    // ReplicaOutbox: called by the replica, on the loop.
+
+    @Override
+    public void send(StoreId to, ReplicaMessage message) {
+        around.nodes()
+                .apply(to)
+                .ifPresent(node ->
+                        around.peers()
+                                .send(
+                                        node,
+                                        new StorageMessage.ToReplica(around.self(), to, message)));
+    }
+
+    @Override
+    public void reply(long exchange, StorageMessage.Answer answer) {
+        Caller caller = callers.remove(exchange);
+        if (answer instanceof StorageMessage.Refused refused) {
+            around.meters().countRefused(refused.reason());
+        }
+        if (caller != null) {
+            caller.reply(answer);
+        }
+    }
+
+    @Override
+    public void propose(Configuration expected, Configuration next) {
+        around.meters().proposals.increment();
+        around.configurations()
+                .propose(
+                        expected,
+                        next,
+                        outcome -> onLoop(present -> present.onProposal(outcome, now())));
+    }
+
+    @Override
+    public void readConfiguration() {
+        if (reading) {
+            return;
+        }
+        reading = true;
+        around.configurations()
+                .read(
+                        pg,
+                        read ->
+                                loop.execute(() -> {
+                                    reading = false;
+                                    onReadConfiguration(read);
+                                }));
+    }
+
+    private void onReadConfiguration(Optional<Configuration> read) {
+        if (read.isEmpty()) {
+            var _ = loop.schedule(READ_AGAIN, this::readConfiguration);
+            return;
+        }
+        newest = read.get();
+        ifAlive(present -> present.onConfiguration(read.get(), true, now()));
+    }
+
+    @Override
+    public void tell(String transition) {
+        around.meters().transitions.increment();
+        log.info("{}", transition);
+    }
+
+    // ReplicaDisk.Events: called by the store, on the loop.
+
+    @Override
+    public void onDurable(long ticket) {
+        ifAlive(present -> present.onDurable(ticket, now()));
+    }
+
+    @Override
+    public void onRead(long ticket, ReplicaDisk.ReadOutcome outcome) {
+        ifAlive(present -> present.onRead(ticket, outcome, now()));
+    }
+
+    @Override
+    public void onChunkList(long ticket, List<ChunkStamp> stamps, boolean last) {
+        if (ticket < 0) {
+            questions.onChunkList(ticket, stamps, last);
+        } else {
+            ifAlive(present -> present.onChunkList(ticket, stamps, last, now()));
+        }
+    }
+
+    @Override
+    public void onChunk(long ticket, Optional<ChunkContent> content) {
+        if (ticket < 0) {
+            questions.onChunk(ticket, content);
+        } else {
+            ifAlive(present -> present.onChunk(ticket, content, now()));
+        }
+    }
+
+    @Override
+    public void onDone(long ticket) {
+        ifAlive(present -> present.onDone(ticket, now()));
+    }
+
+    @Override
+    public void onFailed(long ticket, String detail) {
+        if (ticket < 0) {
+            questions.onFailed(ticket, detail);
+            return;
+        }
+        around.meters().failures.increment();
+        log.error("{}: the replica stops: {}", pg, detail);
+        ifAlive(present -> {
+            present.onFailed(ticket, detail, now());
+            failed = true;
+            callers.values().forEach(caller -> caller.fail("the replica has stopped"));
+            callers.clear();
+        });
+    }
+
+    @Override
+    public String toString() {
+        return String.valueOf(replica);
+    }
+}

@@ -1,0 +1,144 @@
+package weft.storage.server;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import weft.fabric.Configuration;
+import weft.fabric.Member;
+import weft.fabric.NodeId;
+import weft.fabric.PlacementGroupId;
+import weft.fabric.StoreId;
+import weft.runtime.Clock;
+import weft.runtime.Loop;
+import weft.storage.replica.LeaseView;
+import weft.storage.replica.RecoveredState;
+import weft.storage.replica.Replica;
+import weft.storage.replica.ReplicaSettings;
+import weft.storage.store.Store;
+import weft.transport.Peers;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
+
+/// Placement group → replica → its loop. Replicas come to life when the store has data of a group
+/// or a configuration names the store, and stay until the node stops.
+final class ReplicaDirectory implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(ReplicaDirectory.class);
+    private static final Duration TICK = Duration.ofMillis(50);
+
+    private final ReplicaSettings settings;
+    private final Member self;
+    private final Store store;
+    private final LeaseView leases;
+    private final ConfigurationRecords configurations;
+    private final HostedReplica.Surroundings around;
+    private final List<Loop> loops = new ArrayList<>();
+    private final Map<PlacementGroupId, HostedReplica> replicas = new ConcurrentHashMap<>();
+    private final Map<PlacementGroupId, Configuration> known = new ConcurrentHashMap<>();
+    private volatile AutoCloseable watch = () -> {};
+
+    ReplicaDirectory(
+            ReplicaSettings settings,
+            Store store,
+            LeaseView leases,
+            Clock clock,
+            Peers peers,
+            Function<StoreId, Optional<NodeId>> nodes,
+            ConfigurationRecords configurations,
+            StorageMeters meters,
+            int loopCount) {
+        this.settings = settings;
+        self = store.member();
+        this.store = store;
+        this.leases = leases;
+        this.configurations = configurations;
+        around =
+                new HostedReplica.Surroundings(
+                        self, clock, peers, nodes, configurations, meters, new AtomicLong());
+        for (int i = 0; i < loopCount; i++) {
+            loops.add(new Loop("replicas-" + i));
+        }
+    }
+
+    /// Revives what the store recovered and follows the configurations.
+    void start() throws IOException {
+        store.groups().forEach(this::host);
+        watch = configurations.watch(this::onConfiguration);
+        for (Loop loop : loops) {
+            var _ =
+                    loop.every(
+                            TICK,
+                            () -> {
+                                for (HostedReplica replica : replicas.values()) {
+                                    if (replica.loop() == loop) {
+                                        replica.tick();
+                                    }
+                                }
+                            });
+        }
+    }
+
+    /// On the watch's thread.
+    private void onConfiguration(Configuration read) {
+        known.merge(
+                read.pg(), read, (old, fresh) -> fresh.version() >= old.version() ? fresh : old);
+        boolean named = read.hasStore(self.store()) || read.wanted().contains(self.store());
+        HostedReplica replica = replicas.get(read.pg());
+        if (replica == null && named) {
+            replica = host(read.pg());
+        }
+        if (replica != null) {
+            replica.postConfiguration(read);
+        }
+    }
+
+    private HostedReplica host(PlacementGroupId pg) {
+        return replicas.computeIfAbsent(
+                pg,
+                _ -> {
+                    Loop loop = loops.get(pg.value() % loops.size());
+                    var hosted = new HostedReplica(pg, loop, around);
+                    RecoveredState recovered = store.recovered(pg);
+                    hosted.start(
+                            events -> store.attach(pg, loop, events),
+                            (disk, nowNanos) ->
+                                    new Replica(
+                                            settings, self, recovered, disk, hosted, leases,
+                                            nowNanos));
+                    return hosted;
+                });
+    }
+
+    Optional<HostedReplica> find(PlacementGroupId pg) {
+        return Optional.ofNullable(replicas.get(pg));
+    }
+
+    Collection<HostedReplica> all() {
+        return List.copyOf(replicas.values());
+    }
+
+    /// The newest configuration of a group, whoever its members are.
+    Optional<Configuration> configurationOf(PlacementGroupId pg) {
+        HostedReplica replica = replicas.get(pg);
+        Optional<Configuration> newest = replica == null ? Optional.empty() : replica.newest();
+        return newest.isPresent() ? newest : Optional.ofNullable(known.get(pg));
+    }
+
+    @Override
+    public void close() {
+        try {
+            watch.close();
+        } catch (Exception e) {
+            log.debug("closing the watch of configurations", e);
+        }
+        loops.forEach(Loop::close);
+    }
+}

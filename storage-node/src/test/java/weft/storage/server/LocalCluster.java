@@ -1,0 +1,177 @@
+package weft.storage.server;
+
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+
+import org.jspecify.annotations.Nullable;
+
+import weft.coordination.FabricPaths;
+import weft.coordination.FabricRecords;
+import weft.coordination.FabricWatcher;
+import weft.coordination.zookeeper.EmbeddedZooKeeper;
+import weft.coordination.zookeeper.ZooKeeperFabricStore;
+import weft.fabric.Cluster;
+import weft.fabric.Configuration;
+import weft.fabric.Member;
+import weft.fabric.NodeId;
+import weft.fabric.NodePresence;
+import weft.fabric.Placement;
+import weft.fabric.PlacementGroupId;
+import weft.fabric.StoreId;
+import weft.fabric.Volume;
+import weft.fabric.VolumeId;
+import weft.runtime.BootClock;
+import weft.storage.StorageNode;
+import weft.storage.StorageNodeSettings;
+import weft.storage.replica.ReplicaSettings;
+import weft.storage.store.StoreSettings;
+import weft.transport.Handshake;
+import weft.transport.Role;
+import weft.transport.Transport;
+import weft.volume.PoolClient;
+import weft.wire.audit.AuditCodec;
+import weft.wire.storage.StorageCodec;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.UUID;
+
+/// A pool on this machine for tests: a real ZooKeeper, storage nodes in this process (or elsewhere)
+/// over real sockets and folders, a client. What control does, it does itself.
+final class LocalCluster implements AutoCloseable {
+    static final int REPLICAS = 3;
+
+    private final Deque<AutoCloseable> opened = new ArrayDeque<>();
+    private final @Nullable StorageNode[] nodes = new @Nullable StorageNode[REPLICAS + 1];
+    private final Path folder;
+    final UUID clusterId = UUID.randomUUID();
+    final EmbeddedZooKeeper zooKeeper;
+    final ZooKeeperFabricStore store;
+    final FabricRecords records;
+    final FabricWatcher watcher;
+    final SimpleMeterRegistry registry = new SimpleMeterRegistry();
+
+    LocalCluster(Path folder, int pgBits, int minReplicas) throws IOException {
+        this.folder = folder;
+        zooKeeper = opened(EmbeddedZooKeeper.start(folder.resolve("zk"), "127.0.0.1", 0));
+        store = opened(connect(zooKeeper.connectString()));
+        records = new FabricRecords(store);
+        records.create(
+                FabricPaths.CLUSTER,
+                new Cluster(clusterId, Cluster.FORMAT_VERSION, pgBits, REPLICAS, minReplicas));
+        watcher = opened(FabricWatcher.start(store));
+    }
+
+    private static ZooKeeperFabricStore connect(String connectString) throws IOException {
+        return ZooKeeperFabricStore.connect(connectString, Duration.ofSeconds(20));
+    }
+
+    private <T extends AutoCloseable> T opened(T part) {
+        opened.push(part);
+        return part;
+    }
+
+    /// Settings of small disks and memories for the node of that number, 1 to 3.
+    static StorageNodeSettings settings(UUID clusterId, int number, Path folder) {
+        return new StorageNodeSettings(
+                new NodeId("node" + number),
+                clusterId,
+                folder,
+                new InetSocketAddress("127.0.0." + (10 + number), 0),
+                "127.0.0." + (10 + number),
+                "",
+                "",
+                ReplicaSettings.DEFAULT,
+                StoreSettings.DEFAULT,
+                Duration.ofSeconds(2),
+                2);
+    }
+
+    Path folderOf(int number) {
+        return folder.resolve("node" + number);
+    }
+
+    /// Starts a node in this process, with a session of its own.
+    StorageNode startNode(int number) throws IOException {
+        var session = opened(connect(zooKeeper.connectString()));
+        var node =
+                StorageNode.start(settings(clusterId, number, folderOf(number)), session, registry);
+        nodes[number] = opened(node);
+        return node;
+    }
+
+    void stopNode(int number) {
+        StorageNode node = nodes[number];
+        if (node != null) {
+            node.close();
+            nodes[number] = null;
+        }
+    }
+
+    /// Waits until so many storage nodes are there, then writes the first configurations.
+    void placeGroups() throws IOException, InterruptedException {
+        while (storagePresences().size() < REPLICAS) {
+            Thread.sleep(20);
+        }
+        Cluster cluster = watcher.image().cluster().orElseThrow();
+        List<Placement.Candidate> candidates = new ArrayList<>();
+        List<Member> members = new ArrayList<>();
+        for (NodePresence presence : storagePresences()) {
+            var id = new StoreId(presence.stores().getFirst());
+            candidates.add(new Placement.Candidate(id, presence.node().name(), 1));
+            members.add(new Member(id, presence.incarnation()));
+        }
+        for (int i = 0; i < 1 << cluster.pgBits(); i++) {
+            var pg = new PlacementGroupId(i);
+            List<StoreId> wanted = Placement.wanted(pg, candidates, REPLICAS);
+            List<Member> chosen = new ArrayList<>();
+            for (StoreId id : wanted) {
+                members.stream().filter(m -> m.store().equals(id)).forEach(chosen::add);
+            }
+            records.create(
+                    FabricPaths.PLACEMENT_GROUPS + "/" + i,
+                    new Configuration(
+                            pg, 1, chosen.getFirst(), chosen, wanted, cluster.minReplicas()));
+        }
+    }
+
+    private List<NodePresence> storagePresences() {
+        return watcher.image().presences().values().stream()
+                .filter(presence -> presence.role() == NodePresence.Role.STORAGE)
+                .toList();
+    }
+
+    PoolClient client(String name) {
+        var transport =
+                opened(
+                        new Transport(
+                                Handshake.of(clusterId, Role.CLIENT, new NodeId(name), 1),
+                                List.of(new StorageCodec(), new AuditCodec()),
+                                1,
+                                registry));
+        return opened(new PoolClient(store, watcher::image, transport, BootClock.SYSTEM, registry));
+    }
+
+    Volume createVolume(String name, long sizeBytes) throws IOException {
+        VolumeId id = records.takeVolumeId();
+        var volume = new Volume(id, name, sizeBytes, Volume.Access.READ_WRITE, List.of(id), id);
+        records.create(FabricPaths.volume(name), volume);
+        return volume;
+    }
+
+    @Override
+    public void close() {
+        while (!opened.isEmpty()) {
+            try {
+                opened.pop().close();
+            } catch (Exception e) {
+                throw new IllegalStateException("closing a part of the cluster", e);
+            }
+        }
+    }
+}
