@@ -1,20 +1,24 @@
 package weft.vmhost.hart;
 
-import org.jspecify.annotations.Nullable;
-
-import weft.vmhost.memory.PhysicalBus;
-import weft.vmhost.memory.WriteTagHolder;
-
+import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
-import java.util.TreeMap;
+import java.util.SortedMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+import weft.vmhost.isa.Decoded;
+import weft.vmhost.isa.fp.FloatFlags;
+import weft.vmhost.memory.PhysicalBus;
+import weft.vmhost.memory.WriteTagHolder;
+import weft.vmhost.mmu.Tlb;
 
 /// A RISC-V hardware thread. Its registers belong to the thread that is inside [#run]; when none
 /// is, to whoever holds the hart. Other threads may call what says so.
 public final class Hart implements WriteTagHolder {
-    /// Instructions between two looks at requests and interrupts: about 0.2 ms when interpreted.
+    /// Instructions between two looks at the timers: about 0.2 ms when interpreted. Requests and
+    /// interrupts of other threads end a quantum early.
     static final int QUANTUM_INSTRUCTIONS = 50_000;
 
     private static final long NANOS_PER_TICK = 1_000_000_000 / TimeSource.TICKS_PER_SECOND;
@@ -23,26 +27,40 @@ public final class Hart implements WriteTagHolder {
     private static final long SLEEP_TICKS_MAX = TimeSource.TICKS_PER_SECOND;
 
     private final int id;
-    private final PhysicalBus bus;
     private final TimeSource time;
     private final @Nullable SupervisorCalls supervisorCalls;
     private final HartRequests requests = new HartRequests();
-    private final AtomicInteger pendingInterrupts = new AtomicInteger();
-    private final long[] x = new long[32];
+    private final CsrFile csrs = new CsrFile(this);
+    private final VirtualMemory memory;
+
+    /// What devices and software hold pending; the timers are compared when asked.
+    private final AtomicInteger pendingLines = new AtomicInteger();
+
+    /// With the register that takes what is written to x0.
+    private final long[] x = new long[Decoded.DISCARD + 1];
+
     private final long[] f = new long[32];
+    private final Reservation reservation = new Reservation();
     private Privilege privilege = Privilege.MACHINE;
     private long pc;
     private long retiredInstructions;
     private boolean waiting;
+
+    /// SEIP and STIP as M-mode software wrote them.
+    private int softwarePending;
+
     private volatile long supervisorTimerTicks = -1;
     private volatile long machineTimerTicks = -1;
 
     public Hart(
-            int id, PhysicalBus bus, TimeSource time, @Nullable SupervisorCalls supervisorCalls) {
+            int id,
+            PhysicalBus bus,
+            TimeSource time,
+            @Nullable SupervisorCalls supervisorCalls) {
         this.id = id;
-        this.bus = bus;
         this.time = time;
         this.supervisorCalls = supervisorCalls;
+        memory = new VirtualMemory(this, csrs, bus);
         bus.memory().addWriteTagHolder(this);
     }
 
@@ -50,24 +68,27 @@ public final class Hart implements WriteTagHolder {
         return id;
     }
 
-    public PhysicalBus bus() {
-        return bus;
-    }
-
     /// The state after power-on, but for pc, privilege and the two arguments that boot protocols
-    /// pass (hart id and device tree). With machine-provided SBI and entry in S-mode, everything is
-    /// delegated to S-mode, as firmware would have done.
+    /// pass (hart id and device tree). With machine-provided SBI and entry in S-mode, everything
+    /// is delegated to S-mode, as firmware would have done. Nobody is inside [#run].
     public void reset(long pc, Privilege privilege, long a0, long a1) {
-        java.util.Arrays.fill(x, 0);
-        java.util.Arrays.fill(f, 0);
+        Arrays.fill(x, 0);
+        Arrays.fill(f, 0);
         this.pc = pc;
         this.privilege = privilege;
         x[10] = a0;
         x[11] = a1;
         waiting = false;
-        pendingInterrupts.set(0);
+        softwarePending = 0;
+        pendingLines.set(0);
         supervisorTimerTicks = -1;
         machineTimerTicks = -1;
+        reservation.clear();
+        csrs.reset();
+        if (supervisorCalls != null && privilege == Privilege.SUPERVISOR) {
+            csrs.delegateAllToSupervisor();
+        }
+        memory.flushAll();
     }
 
     /// Executes on the calling platform thread until [#requestStop]; returns at an instruction
@@ -76,12 +97,15 @@ public final class Hart implements WriteTagHolder {
         requests.enter(Thread.currentThread());
         try {
             requests.setExecuting(true);
+            memory.update();
             while (answerRequests()) {
-                if (waiting && !isInterruptPending()) {
+                if (waiting && (pendingInterrupts() & csrs.mie) == 0) {
                     sleep();
                 } else {
                     waiting = false;
+                    // The end first, then the look at what is pending: see HartRequests.
                     requests.setBudgetEnd(retiredInstructions + QUANTUM_INSTRUCTIONS);
+                    takeInterrupt();
                     if (!requests.isAsked(-1)) {
                         engine.execute(this);
                     }
@@ -100,18 +124,22 @@ public final class Hart implements WriteTagHolder {
     /// Raises or lowers a line into `mip`: a bit of [Interrupt]. From any thread; wakes `wfi`.
     public void setInterrupt(int bit, boolean raised) {
         if (raised) {
-            pendingInterrupts.getAndUpdate(bits -> bits | bit);
+            pendingLines.getAndUpdate(bits -> bits | bit);
             requests.alert();
         } else {
-            pendingInterrupts.getAndUpdate(bits -> bits & ~bit);
+            pendingLines.getAndUpdate(bits -> bits & ~bit);
         }
     }
 
-    /// `stimecmp`, or SBI's set_timer: the supervisor timer interrupt is pending from this tick on;
-    /// -1 (the largest) means never. From any thread.
+    /// `stimecmp`, or SBI's set_timer: the supervisor timer interrupt is pending from this tick
+    /// on; -1 (the largest) means never. From any thread.
     public void setSupervisorTimer(long ticks) {
         supervisorTimerTicks = ticks;
         requests.alert();
+    }
+
+    public long supervisorTimer() {
+        return supervisorTimerTicks;
     }
 
     /// The ACLINT's `mtimecmp` of this hart. From any thread.
@@ -151,27 +179,33 @@ public final class Hart implements WriteTagHolder {
     }
 
     public void setX(int index, long value) {
-        if (index != 0) {
-            x[index] = value;
-        }
+        x[index == 0 ? Decoded.DISCARD : index] = value;
     }
 
     public long pc() {
         return pc;
     }
 
+    public void setPc(long pc) {
+        this.pc = pc;
+    }
+
     public Privilege privilege() {
         return privilege;
     }
 
-    /// Instructions retired since reset, up to the last return of the engine.
+    /// Instructions retired since reset, as of the engine's last return or slow path.
     public long retiredInstructions() {
         return retiredInstructions;
     }
 
-    /// Where the engine is to return; zero as soon as another thread wants attention.
-    public long budgetEnd() {
-        return requests.budgetEnd();
+    public void setRetiredInstructions(long count) {
+        retiredInstructions = count;
+    }
+
+    /// The machine's time, as the CSR shows it.
+    public long time() {
+        return time.ticks();
     }
 
     /// Sleep until an interrupt is pending, as `wfi` does; also what SBI's retentive suspend asks.
@@ -180,54 +214,336 @@ public final class Hart implements WriteTagHolder {
         requests.alert();
     }
 
-    /// Everything, as of an instruction boundary; nobody is inside [#run].
+    /// Everything, as of an instruction boundary; nobody is inside [#run]. A reservation is not
+    /// carried over: the SC that relies on it fails, as it may.
     public HartState capture() {
-        TreeMap<String, Long> csrs = new TreeMap<>();
-        csrs.put("stimecmp", supervisorTimerTicks);
-        csrs.put("mtimecmp", machineTimerTicks);
-        csrs.put("pending", (long) pendingInterrupts.get());
-        return new HartState(pc, privilege, list(x), list(f), csrs, waiting, retiredInstructions);
+        SortedMap<String, Long> values = csrs.capture();
+        values.put("stimecmp", supervisorTimerTicks);
+        values.put("mtimecmp", machineTimerTicks);
+        values.put("mip.lines", (long) pendingLines.get());
+        values.put("mip.software", (long) softwarePending);
+        long[] registers = Arrays.copyOf(x, 32);
+        return new HartState(
+                pc, privilege, list(registers), list(f), values, waiting, retiredInstructions);
     }
 
     /// Takes over what [#capture] gave, of this or of another machine; nobody is inside [#run].
     public void restore(HartState state) {
+        reset(state.pc(), state.privilege(), 0, 0);
         for (int i = 0; i < 32; i++) {
-            x[i] = state.integerRegisters().get(i);
+            setX(i, state.integerRegisters().get(i));
             f[i] = state.floatRegisters().get(i);
         }
-        pc = state.pc();
-        privilege = state.privilege();
+        SortedMap<String, Long> values = state.csrs();
+        csrs.restore(values);
+        supervisorTimerTicks = values.getOrDefault("stimecmp", -1L);
+        machineTimerTicks = values.getOrDefault("mtimecmp", -1L);
+        pendingLines.set((int) (values.getOrDefault("mip.lines", 0L) & Interrupt.ALL));
+        softwarePending = (int) (values.getOrDefault("mip.software", 0L) & Interrupt.ALL);
         waiting = state.waiting();
         retiredInstructions = state.retiredInstructions();
+        memory.flushAll();
+    }
+
+    // --- for the engine
+
+    /// x0 to x31 and [Decoded#DISCARD].
+    public long[] integerRegisters() {
+        return x;
+    }
+
+    /// f0 to f31, raw bits; a binary32 value is NaN-boxed.
+    public long[] floatRegisters() {
+        return f;
+    }
+
+    public VirtualMemory memory() {
+        return memory;
+    }
+
+    public Tlb tlb() {
+        return memory.tlb();
+    }
+
+    public CsrFile csrs() {
+        return csrs;
+    }
+
+    public Reservation reservation() {
+        return reservation;
+    }
+
+    public FloatFlags floatFlags() {
+        return csrs.floatFlags;
+    }
+
+    /// `frm`.
+    public int roundingMode() {
+        return csrs.roundingMode;
+    }
+
+    public boolean isFloatEnabled() {
+        return (csrs.mstatus & Csr.STATUS_FS) != 0;
+    }
+
+    public void setFloatDirty() {
+        csrs.mstatus |= Csr.STATUS_FS;
+    }
+
+    /// Where the engine is to return; zero as soon as another thread wants attention.
+    public long budgetEnd() {
+        return requests.budgetEnd();
+    }
+
+    /// An exception of the instruction at [#pc]. Pc becomes the first of the trap's vector.
+    public void take(Trap trap) {
+        enterTrap(trap.cause(), trap.value(), false);
+    }
+
+    /// `ecall`; pc is that of the instruction.
+    public void environmentCall() {
+        SupervisorCalls calls = supervisorCalls;
+        if (privilege == Privilege.SUPERVISOR && calls != null) {
+            pc += 4;
+            // While it calls, the hart executes nothing: a fence it asks of another hart may wait
+            // for that hart, which may be waiting for this one.
+            requests.setExecuting(false);
+            calls.call(this);
+            requests.setExecuting(true);
+            answerFences();
+            return;
+        }
+        int cause =
+                switch (privilege) {
+                    case USER -> TrapCause.CALL_FROM_USER;
+                    case SUPERVISOR -> TrapCause.CALL_FROM_SUPERVISOR;
+                    case MACHINE -> TrapCause.CALL_FROM_MACHINE;
+                };
+        enterTrap(cause, 0, false);
+    }
+
+    public void supervisorReturn() {
+        boolean refused =
+                privilege == Privilege.USER
+                        || privilege == Privilege.SUPERVISOR
+                                && (csrs.mstatus & Csr.STATUS_TSR) != 0;
+        refuseIf(refused);
+        long status = csrs.mstatus;
+        privilege =
+                (status & Csr.STATUS_SPP) != 0 ? Privilege.SUPERVISOR : Privilege.USER;
+        boolean enabled = (status & Csr.STATUS_SPIE) != 0;
+        status &= ~(Csr.STATUS_SPP | Csr.STATUS_SIE | Csr.STATUS_MPRV);
+        csrs.mstatus = status | Csr.STATUS_SPIE | (enabled ? Csr.STATUS_SIE : 0);
+        pc = csrs.sepc;
+        contextChanged();
+    }
+
+    public void machineReturn() {
+        refuseIf(privilege != Privilege.MACHINE);
+        long status = csrs.mstatus;
+        privilege = Privilege.of((int) (status >>> Csr.STATUS_MPP_SHIFT) & 3);
+        boolean enabled = (status & Csr.STATUS_MPIE) != 0;
+        status &= ~(Csr.STATUS_MPP | Csr.STATUS_MIE);
+        if (privilege != Privilege.MACHINE) {
+            status &= ~Csr.STATUS_MPRV;
+        }
+        csrs.mstatus = status | Csr.STATUS_MPIE | (enabled ? Csr.STATUS_MIE : 0);
+        pc = csrs.mepc;
+        contextChanged();
+    }
+
+    /// `wfi`; pc is already that of the next instruction.
+    public void executeWfi() {
+        boolean refused =
+                privilege == Privilege.USER
+                        || privilege == Privilege.SUPERVISOR
+                                && (csrs.mstatus & Csr.STATUS_TW) != 0;
+        refuseIf(refused);
+        waitForInterrupt();
+    }
+
+    /// `sfence.vma rs1, rs2`.
+    public void fenceTranslations(int rs1, int rs2) {
+        boolean refused =
+                privilege == Privilege.USER
+                        || privilege == Privilege.SUPERVISOR
+                                && (csrs.mstatus & Csr.STATUS_TVM) != 0;
+        refuseIf(refused);
+        memory.fence(rs1 != 0, x[rs1], rs2 != 0, (int) x[rs2] & 0xFFFF);
+    }
+
+    /// A CSR was written, or privilege changed: translation and interrupts may have other rules.
+    public void contextChanged() {
+        memory.update();
+        if (enabledInterrupts() != 0) {
+            requests.setBudgetEnd(0);
+        }
+    }
+
+    /// `fence`. Write tags that another hart asked to be dropped go now, as its look at the page
+    /// may be ordered after this.
+    public void orderMemory() {
+        VarHandle.fullFence();
+        if (requests.take(HartRequests.DROP_WRITE_TAGS) != 0) {
+            memory.dropWriteTags();
+        }
+    }
+
+    /// `fence.i`: every fetch from here on sees the stores before.
+    public void fenceOwnInstructions() {
+        orderMemory();
+        memory.tlb().flushFetches();
+    }
+
+    /// What other harts asked for must hold from here on.
+    private void answerFences() {
+        int asked =
+                requests.take(
+                        HartRequests.DROP_WRITE_TAGS
+                                | HartRequests.FLUSH_TRANSLATIONS
+                                | HartRequests.FENCE_INSTRUCTIONS);
+        if (asked == 0) {
+            return;
+        }
+        if ((asked & HartRequests.DROP_WRITE_TAGS) != 0) {
+            memory.dropWriteTags();
+        }
+        if ((asked & HartRequests.FLUSH_TRANSLATIONS) != 0) {
+            memory.flushAll();
+        }
+        if ((asked & HartRequests.FENCE_INSTRUCTIONS) != 0) {
+            memory.tlb().flushFetches();
+        }
+    }
+
+    // --- for the CSRs
+
+    /// `mip`.
+    int pendingInterrupts() {
+        int pending = pendingLines.get() | softwarePending;
+        long now = time.ticks();
+        if (Long.compareUnsigned(now, machineTimerTicks) >= 0) {
+            pending |= Interrupt.MACHINE_TIMER;
+        }
+        if (csrs.isSstcEnabled()) {
+            pending &= ~Interrupt.SUPERVISOR_TIMER;
+            if (Long.compareUnsigned(now, supervisorTimerTicks) >= 0) {
+                pending |= Interrupt.SUPERVISOR_TIMER;
+            }
+        }
+        return pending;
+    }
+
+    /// The bits of `mip` that a read-modify-write of it may start from.
+    long softwareInterrupts() {
+        return softwarePending | pendingLines.get() & Interrupt.SUPERVISOR_SOFTWARE;
+    }
+
+    /// Software wrote `mip` or `sip`. SSIP has one bit for software and for other harts; SEIP and
+    /// STIP as written are held apart from the lines.
+    void setSoftwareInterrupts(long value, long writable) {
+        int software = Interrupt.SUPERVISOR_SOFTWARE;
+        if ((writable & software) != 0) {
+            boolean raised = (value & software) != 0;
+            pendingLines.getAndUpdate(bits -> raised ? bits | software : bits & ~software);
+        }
+        int held = (int) writable & (Interrupt.SUPERVISOR_EXTERNAL | Interrupt.SUPERVISOR_TIMER);
+        softwarePending = softwarePending & ~held | (int) value & held;
+    }
+
+    private static void refuseIf(boolean refused) {
+        if (refused) {
+            throw new IllegalInstruction();
+        }
     }
 
     private void demand(int request) {
+        if (requests.isOwnThread()) {
+            requests.ask(request);
+            answerFences();
+            return;
+        }
         requests.ask(request);
         requests.awaitAnswer(request);
     }
 
     /// Answers false when the hart is to stop.
     private boolean answerRequests() {
-        requests.take(
-                HartRequests.DROP_WRITE_TAGS
-                        | HartRequests.FLUSH_TRANSLATIONS
-                        | HartRequests.FENCE_INSTRUCTIONS);
+        answerFences();
         return requests.take(HartRequests.STOP) == 0;
     }
 
-    private boolean isInterruptPending() {
-        long now = time.ticks();
-        return pendingInterrupts.get() != 0
-                || Long.compareUnsigned(now, supervisorTimerTicks) >= 0
-                || Long.compareUnsigned(now, machineTimerTicks) >= 0;
+    /// Pending, enabled and not masked by the present mode.
+    private int enabledInterrupts() {
+        if (csrs.mie == 0) {
+            return 0;
+        }
+        int pending = pendingInterrupts() & (int) csrs.mie;
+        if (pending == 0) {
+            return 0;
+        }
+        int forMachine = pending & ~(int) csrs.mideleg;
+        if (forMachine != 0
+                && (privilege != Privilege.MACHINE || (csrs.mstatus & Csr.STATUS_MIE) != 0)) {
+            return forMachine;
+        }
+        boolean supervisorOpen =
+                privilege == Privilege.USER
+                        || privilege == Privilege.SUPERVISOR
+                                && (csrs.mstatus & Csr.STATUS_SIE) != 0;
+        return supervisorOpen ? pending & (int) csrs.mideleg : 0;
+    }
+
+    private void takeInterrupt() {
+        int enabled = enabledInterrupts();
+        if (enabled == 0) {
+            return;
+        }
+        for (int bit : Interrupt.BY_PRIORITY) {
+            if ((enabled & bit) != 0) {
+                enterTrap(Integer.numberOfTrailingZeros(bit), 0, true);
+                return;
+            }
+        }
+    }
+
+    private void enterTrap(int cause, long value, boolean interrupt) {
+        long delegated = interrupt ? csrs.mideleg : csrs.medeleg;
+        long causeBits = interrupt ? Long.MIN_VALUE | cause : cause;
+        if (privilege != Privilege.MACHINE && (delegated >>> cause & 1) != 0) {
+            csrs.scause = causeBits;
+            csrs.stval = value;
+            csrs.sepc = pc;
+            long status = csrs.mstatus & ~(Csr.STATUS_SPIE | Csr.STATUS_SPP | Csr.STATUS_SIE);
+            status |= (csrs.mstatus & Csr.STATUS_SIE) != 0 ? Csr.STATUS_SPIE : 0;
+            csrs.mstatus = status | (privilege == Privilege.SUPERVISOR ? Csr.STATUS_SPP : 0);
+            privilege = Privilege.SUPERVISOR;
+            pc = vector(csrs.stvec, cause, interrupt);
+        } else {
+            csrs.mcause = causeBits;
+            csrs.mtval = value;
+            csrs.mepc = pc;
+            long status = csrs.mstatus & ~(Csr.STATUS_MPIE | Csr.STATUS_MPP | Csr.STATUS_MIE);
+            status |= (csrs.mstatus & Csr.STATUS_MIE) != 0 ? Csr.STATUS_MPIE : 0;
+            csrs.mstatus = status | (long) privilege.level() << Csr.STATUS_MPP_SHIFT;
+            privilege = Privilege.MACHINE;
+            pc = vector(csrs.mtvec, cause, interrupt);
+        }
+        memory.update();
+    }
+
+    private static long vector(long tvec, int cause, boolean interrupt) {
+        boolean vectored = interrupt && (tvec & 1) != 0;
+        return (tvec & ~3L) + (vectored ? 4L * cause : 0);
     }
 
     private void sleep() {
-        long deadline = supervisorTimerTicks;
+        long deadline = csrs.isSstcEnabled() ? supervisorTimerTicks : -1;
         if (Long.compareUnsigned(machineTimerTicks, deadline) < 0) {
             deadline = machineTimerTicks;
         }
-        long ticks = deadline - time.ticks();
+        long now = time.ticks();
+        long ticks = Long.compareUnsigned(deadline, now) <= 0 ? 1 : deadline - now;
         if (Long.compareUnsigned(ticks, SLEEP_TICKS_MAX) > 0) {
             ticks = SLEEP_TICKS_MAX;
         }

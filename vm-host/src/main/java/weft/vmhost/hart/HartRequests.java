@@ -75,6 +75,10 @@ final class HartRequests {
         thread = current;
     }
 
+    boolean isOwnThread() {
+        return Thread.currentThread() == thread;
+    }
+
     void leave() {
         executing = false;
         thread = null;

@@ -12,5 +12,15 @@ public final class Interrupt {
     static final int SUPERVISOR = SUPERVISOR_SOFTWARE | SUPERVISOR_TIMER | SUPERVISOR_EXTERNAL;
     static final int ALL = SUPERVISOR | MACHINE_SOFTWARE | MACHINE_TIMER | MACHINE_EXTERNAL;
 
+    /// The order in which the Privileged ISA wants simultaneous interrupts taken.
+    static final int[] BY_PRIORITY = {
+        MACHINE_EXTERNAL,
+        MACHINE_SOFTWARE,
+        MACHINE_TIMER,
+        SUPERVISOR_EXTERNAL,
+        SUPERVISOR_SOFTWARE,
+        SUPERVISOR_TIMER
+    };
+
     private Interrupt() {}
 }

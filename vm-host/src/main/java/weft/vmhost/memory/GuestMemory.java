@@ -31,7 +31,7 @@ public final class GuestMemory implements AutoCloseable {
     private final MemorySegment segment;
     private final PageBits touched;
     private final PageBits dirty;
-    private final PageBits code;
+    private final CodeVersions codeVersions;
     private final List<WriteTagHolder> writeTagHolders = new CopyOnWriteArrayList<>();
     private volatile boolean tracking;
 
@@ -51,7 +51,7 @@ public final class GuestMemory implements AutoCloseable {
         long pages = sizeBytes >>> PAGE_SHIFT;
         touched = new PageBits(pages);
         dirty = new PageBits(pages);
-        code = new PageBits(pages);
+        codeVersions = new CodeVersions(pages);
         long mapped = hostAddress;
         CLEANER.register(this, () -> AnonymousMapping.unmap(mapped, sizeBytes));
     }
@@ -131,6 +131,15 @@ public final class GuestMemory implements AutoCloseable {
         noteWrites(address, sizeBytes);
     }
 
+    /// Replaces an aligned 64-bit value if it still is the expected one.
+    public boolean compareAndSet64(long address, long expected, long value) {
+        long host = host(address, 8);
+        assert (address & 7) == 0;
+        boolean replaced = HostMemory.compareAndSetLong(host, expected, value);
+        noteWrites(address, 8);
+        return replaced;
+    }
+
     /// Copies guest memory to the buffer's remaining bytes.
     public void read(long address, ByteBuffer to) {
         int length = to.remaining();
@@ -196,31 +205,34 @@ public final class GuestMemory implements AutoCloseable {
         if (tracking) {
             dirty.set(page);
         }
-        if (code.isSet(page)) {
-            code.clear(page);
-        }
+        codeVersions.noteWrite(page);
     }
 
-    /// A hart is about to decode instructions of this page. Afterwards nobody holds a write tag
-    /// that was obtained earlier without telling: either the bit is cleared again, or the page is
-    /// unchanged. The caller drops its own tags itself.
-    public void noteCode(long address, WriteTagHolder caller) {
-        code.set(address - baseAddress >>> PAGE_SHIFT);
-        for (WriteTagHolder holder : writeTagHolders) {
-            if (holder != caller) {
-                holder.requestDropWriteTags();
+    /// A hart is about to decode instructions of this page; answers the version they have. As long
+    /// as [#codeVersion] says the same, nobody has written the page: holders of write tags are
+    /// asked to drop them, and answer by [#forgetCode] if they held one of this page. The caller
+    /// drops its own tags itself.
+    public int noteCode(long address, WriteTagHolder caller) {
+        long page = address - baseAddress >>> PAGE_SHIFT;
+        int before = codeVersions.get(page);
+        int version = codeVersions.noteCode(page);
+        if (before != version) {
+            for (WriteTagHolder holder : writeTagHolders) {
+                if (holder != caller) {
+                    holder.requestDropWriteTags();
+                }
             }
         }
+        return version;
     }
 
-    /// Whether the page still is as it was when its instructions were first decoded.
-    public boolean isUnchangedCode(long address) {
-        return code.isSet(address - baseAddress >>> PAGE_SHIFT);
+    public int codeVersion(long address) {
+        return codeVersions.get(address - baseAddress >>> PAGE_SHIFT);
     }
 
     /// The page may have been written without notice since its instructions were decoded.
     public void forgetCode(long address) {
-        code.clear(address - baseAddress >>> PAGE_SHIFT);
+        codeVersions.noteWrite(address - baseAddress >>> PAGE_SHIFT);
     }
 
     /// Gives the memory back to the host. The address range itself stays reserved until nobody

@@ -13,22 +13,12 @@ final class PageBits {
         words = new long[Math.toIntExact(pages + 63 >>> 6)];
     }
 
-    boolean isSet(long page) {
-        return ((long) WORD.getVolatile(words, (int) (page >>> 6)) >>> page & 1) != 0;
-    }
-
     void set(long page) {
         long bit = 1L << page;
         int index = (int) (page >>> 6);
         if (((long) WORD.getVolatile(words, index) & bit) == 0) {
             WORD.getAndBitwiseOr(words, index, bit);
         }
-    }
-
-    /// Answers whether the bit was set.
-    boolean clear(long page) {
-        long bit = 1L << page;
-        return ((long) WORD.getAndBitwiseAnd(words, (int) (page >>> 6), ~bit) & bit) != 0;
     }
 
     long[] copy() {

@@ -1,0 +1,230 @@
+package weft.vmhost.mmu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.function.LongConsumer;
+import weft.vmhost.memory.HostMemory;
+
+/// The software TLB of one hart: direct-mapped, with separate tags for reading, writing and
+/// fetching, so that one comparison answers whether an access needs no further thought.
+///
+/// A data entry has 32 bytes outside the heap: read tag, write tag, *addend* (host address minus
+/// virtual address), guest-physical page. A tag is the virtual page | context << 3, see
+/// [TranslationContexts]; the fast path compares it with
+/// `(address & (-4096 | size - 1)) | context << 3`, which a misaligned address cannot match.
+/// Only RAM has entries, and a write tag is only filled when the page was announced as written:
+/// so a hit needs no bounds check, no permission check and no dirty tracking.
+///
+/// Fetch entries lead to the guest-physical page; the engine keeps what it decoded beside them.
+public final class Tlb {
+    public static final int ENTRIES = 1024;
+    public static final int ENTRY_SHIFT = 5;
+    public static final int READ_TAG = 0;
+    public static final int WRITE_TAG = 8;
+    public static final int ADDEND = 16;
+    public static final int FETCH_ENTRIES = 512;
+
+    private static final int PHYSICAL_PAGE = 24;
+    private static final long PAGE_MASK = -4096;
+
+    /// Matches no address: its low three bits are set, as is the highest context, never given out.
+    private static final long NO_TAG = -1;
+
+    private static final int SUPERPAGE_SHIFT = 21;
+    private static final int SUPERPAGE_FILTER_BITS = 4096;
+
+    private final MemorySegment entries = Arena.ofAuto().allocate(ENTRIES << ENTRY_SHIFT, 64);
+    private final long base = entries.address();
+    private final long[] fetchTags = new long[FETCH_ENTRIES];
+    private final long[] fetchPages = new long[FETCH_ENTRIES];
+
+    /// Which 2 MiB ranges have entries from superpages: flushing an address there means flushing
+    /// 512 pages and more. May say yes wrongly.
+    private final long[] superpageFilter = new long[SUPERPAGE_FILTER_BITS / 64];
+
+    /// Entries S-mode has for user pages: they go when SUM is cleared.
+    private final int[] borrowed = new int[16];
+
+    private int borrowedCount;
+
+    public Tlb() {
+        flushAll();
+    }
+
+    /// The host address of the first data entry, for the fast path.
+    public long base() {
+        return base;
+    }
+
+    /// The fetch tags, for the fast path.
+    public long[] fetchTags() {
+        return fetchTags;
+    }
+
+    public static int index(long address, long contextBits) {
+        return (int) (address >>> 12 ^ contextBits << 1) & ENTRIES - 1;
+    }
+
+    public static int fetchIndex(long address, long contextBits) {
+        return (int) (address >>> 12 ^ contextBits << 1) & FETCH_ENTRIES - 1;
+    }
+
+    public static long tag(long address, long contextBits) {
+        return address & PAGE_MASK | contextBits;
+    }
+
+    /// The host address if the page may be read without a walk, else 0.
+    public long readable(long address, long contextBits) {
+        long entry = entry(index(address, contextBits));
+        return HostMemory.getLong(entry + READ_TAG) == tag(address, contextBits)
+                ? address + HostMemory.getLong(entry + ADDEND)
+                : 0;
+    }
+
+    /// The host address if the page may be written without a walk, else 0.
+    public long writable(long address, long contextBits) {
+        long entry = entry(index(address, contextBits));
+        return HostMemory.getLong(entry + WRITE_TAG) == tag(address, contextBits)
+                ? address + HostMemory.getLong(entry + ADDEND)
+                : 0;
+    }
+
+    /// Remembers a page of RAM.
+    ///
+    /// @param hostPage as [weft.vmhost.memory.GuestMemory#hostPage] gave it, not 0
+    /// @param read whether loads are allowed
+    /// @param write whether stores are allowed, and the page has been announced as written
+    public void fill(
+            long address,
+            long contextBits,
+            long hostPage,
+            long physicalPage,
+            boolean read,
+            boolean write) {
+        assert hostPage != 0;
+        long entry = entry(index(address, contextBits));
+        long tag = tag(address, contextBits);
+        long addend = hostPage - (address & PAGE_MASK);
+        boolean samePage =
+                HostMemory.getLong(entry + ADDEND) == addend
+                        && (HostMemory.getLong(entry + READ_TAG) == tag
+                                || HostMemory.getLong(entry + WRITE_TAG) == tag);
+        if (!samePage) {
+            HostMemory.putLong(entry + READ_TAG, NO_TAG);
+            HostMemory.putLong(entry + WRITE_TAG, NO_TAG);
+            HostMemory.putLong(entry + ADDEND, addend);
+            HostMemory.putLong(entry + PHYSICAL_PAGE, physicalPage);
+        }
+        if (read) {
+            HostMemory.putLong(entry + READ_TAG, tag);
+        }
+        if (write) {
+            HostMemory.putLong(entry + WRITE_TAG, tag);
+        }
+    }
+
+    /// Remembers a page instructions are fetched from; answers its index.
+    public int fillFetch(long address, long contextBits, long physicalPage) {
+        int index = fetchIndex(address, contextBits);
+        fetchTags[index] = tag(address, contextBits);
+        fetchPages[index] = physicalPage;
+        return index;
+    }
+
+    /// The guest-physical page of a fetch entry.
+    public long fetchPage(int index) {
+        return fetchPages[index];
+    }
+
+    /// The entries of this address come from a superpage.
+    public void noteSuperpage(long address) {
+        int bit = superpageBit(address);
+        superpageFilter[bit >>> 6] |= 1L << bit;
+    }
+
+    /// S-mode got an entry for a user page, by SUM.
+    public void noteBorrowed(long address, long contextBits) {
+        if (borrowedCount == borrowed.length) {
+            returnBorrowed();
+        }
+        borrowed[borrowedCount++] = index(address, contextBits);
+    }
+
+    /// SUM was cleared.
+    public void returnBorrowed() {
+        for (int i = 0; i < borrowedCount; i++) {
+            invalidate(entry(borrowed[i]));
+        }
+        borrowedCount = 0;
+    }
+
+    public void flushAll() {
+        for (int i = 0; i < ENTRIES; i++) {
+            invalidate(entry(i));
+        }
+        Arrays.fill(superpageFilter, 0);
+        borrowedCount = 0;
+        flushFetches();
+    }
+
+    /// Every later fetch has to ask anew whether its page still is as decoded.
+    public void flushFetches() {
+        Arrays.fill(fetchTags, NO_TAG);
+    }
+
+    /// Whether flushing this one address cannot be told from flushing a superpage.
+    public boolean mayBeSuperpage(long address) {
+        int bit = superpageBit(address);
+        return (superpageFilter[bit >>> 6] >>> bit & 1) != 0;
+    }
+
+    /// Forgets one page in one context.
+    public void flushPage(long address, long contextBits) {
+        long tag = tag(address, contextBits);
+        long entry = entry(index(address, contextBits));
+        if (HostMemory.getLong(entry + READ_TAG) == tag
+                || HostMemory.getLong(entry + WRITE_TAG) == tag) {
+            invalidate(entry);
+        }
+        int fetchIndex = fetchIndex(address, contextBits);
+        if (fetchTags[fetchIndex] == tag) {
+            fetchTags[fetchIndex] = NO_TAG;
+        }
+    }
+
+    /// Drops all write tags, after handing the guest-physical page of each to the consumer.
+    public void dropWriteTags(LongConsumer physicalPages) {
+        for (int i = 0; i < ENTRIES; i++) {
+            long entry = entry(i);
+            if (HostMemory.getLong(entry + WRITE_TAG) != NO_TAG) {
+                physicalPages.accept(HostMemory.getLong(entry + PHYSICAL_PAGE));
+                HostMemory.putLong(entry + WRITE_TAG, NO_TAG);
+            }
+        }
+    }
+
+    /// Drops the write tags of one page, under whatever addresses it is mapped.
+    public void dropWriteTagsOf(long physicalPage) {
+        for (int i = 0; i < ENTRIES; i++) {
+            long entry = entry(i);
+            if (HostMemory.getLong(entry + PHYSICAL_PAGE) == physicalPage) {
+                HostMemory.putLong(entry + WRITE_TAG, NO_TAG);
+            }
+        }
+    }
+
+    private long entry(int index) {
+        return base + ((long) index << ENTRY_SHIFT);
+    }
+
+    private static void invalidate(long entry) {
+        HostMemory.putLong(entry + READ_TAG, NO_TAG);
+        HostMemory.putLong(entry + WRITE_TAG, NO_TAG);
+    }
+
+    private static int superpageBit(long address) {
+        long range = address >>> SUPERPAGE_SHIFT;
+        return (int) (range ^ range >>> 12) & SUPERPAGE_FILTER_BITS - 1;
+    }
+}
