@@ -1,9 +1,10 @@
 package weft.vmhost.hart;
 
-import java.util.SortedMap;
-import java.util.TreeMap;
 import weft.vmhost.isa.fp.FloatFlags;
 import weft.vmhost.mmu.PageWalk;
+
+import java.util.SortedMap;
+import java.util.TreeMap;
 
 /// The control and status registers of one hart: what they hold, who may touch them, and which
 /// values they take (Privileged ISA, chapters 3 and 12; Zicsr, Zicntr, Sstc). Physical memory
@@ -165,8 +166,7 @@ public final class CsrFile {
             refused = !isSstcEnabled() || (mcounteren & Csr.COUNTER_TIME) == 0;
         } else if (number >>> 5 == Csr.CYCLE >>> 5) {
             long bit = 1L << (number & 31);
-            refused =
-                    level < 3 && (mcounteren & bit) == 0 || level < 1 && (scounteren & bit) == 0;
+            refused = level < 3 && (mcounteren & bit) == 0 || level < 1 && (scounteren & bit) == 0;
         }
         if (refused) {
             throw new IllegalInstruction();
@@ -248,8 +248,7 @@ public final class CsrFile {
             case Csr.SCAUSE -> scause = value;
             case Csr.STVAL -> stval = value;
             case Csr.SIP ->
-                    hart.setSoftwareInterrupts(
-                            value, mideleg & Interrupt.SUPERVISOR_SOFTWARE);
+                    hart.setSoftwareInterrupts(value, mideleg & Interrupt.SUPERVISOR_SOFTWARE);
             case Csr.STIMECMP -> hart.setSupervisorTimer(value);
             case Csr.SATP -> setSatp(value);
             case Csr.MSTATUS -> setStatus(value, Csr.MSTATUS_WRITABLE);

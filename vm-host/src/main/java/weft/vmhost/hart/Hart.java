@@ -1,5 +1,13 @@
 package weft.vmhost.hart;
 
+import org.jspecify.annotations.Nullable;
+
+import weft.vmhost.isa.Decoded;
+import weft.vmhost.isa.fp.FloatFlags;
+import weft.vmhost.memory.PhysicalBus;
+import weft.vmhost.memory.WriteTagHolder;
+import weft.vmhost.mmu.Tlb;
+
 import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -7,12 +15,6 @@ import java.util.List;
 import java.util.SortedMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
-import org.jspecify.annotations.Nullable;
-import weft.vmhost.isa.Decoded;
-import weft.vmhost.isa.fp.FloatFlags;
-import weft.vmhost.memory.PhysicalBus;
-import weft.vmhost.memory.WriteTagHolder;
-import weft.vmhost.mmu.Tlb;
 
 /// A RISC-V hardware thread. Its registers belong to the thread that is inside [#run]; when none
 /// is, to whoever holds the hart. Other threads may call what says so.
@@ -53,10 +55,7 @@ public final class Hart implements WriteTagHolder {
     private volatile long machineTimerTicks = -1;
 
     public Hart(
-            int id,
-            PhysicalBus bus,
-            TimeSource time,
-            @Nullable SupervisorCalls supervisorCalls) {
+            int id, PhysicalBus bus, TimeSource time, @Nullable SupervisorCalls supervisorCalls) {
         this.id = id;
         this.time = time;
         this.supervisorCalls = supervisorCalls;
@@ -69,8 +68,8 @@ public final class Hart implements WriteTagHolder {
     }
 
     /// The state after power-on, but for pc, privilege and the two arguments that boot protocols
-    /// pass (hart id and device tree). With machine-provided SBI and entry in S-mode, everything
-    /// is delegated to S-mode, as firmware would have done. Nobody is inside [#run].
+    /// pass (hart id and device tree). With machine-provided SBI and entry in S-mode, everything is
+    /// delegated to S-mode, as firmware would have done. Nobody is inside [#run].
     public void reset(long pc, Privilege privilege, long a0, long a1) {
         Arrays.fill(x, 0);
         Arrays.fill(f, 0);
@@ -131,8 +130,8 @@ public final class Hart implements WriteTagHolder {
         }
     }
 
-    /// `stimecmp`, or SBI's set_timer: the supervisor timer interrupt is pending from this tick
-    /// on; -1 (the largest) means never. From any thread.
+    /// `stimecmp`, or SBI's set_timer: the supervisor timer interrupt is pending from this tick on;
+    /// -1 (the largest) means never. From any thread.
     public void setSupervisorTimer(long ticks) {
         supervisorTimerTicks = ticks;
         requests.alert();
@@ -329,8 +328,7 @@ public final class Hart implements WriteTagHolder {
                                 && (csrs.mstatus & Csr.STATUS_TSR) != 0;
         refuseIf(refused);
         long status = csrs.mstatus;
-        privilege =
-                (status & Csr.STATUS_SPP) != 0 ? Privilege.SUPERVISOR : Privilege.USER;
+        privilege = (status & Csr.STATUS_SPP) != 0 ? Privilege.SUPERVISOR : Privilege.USER;
         boolean enabled = (status & Csr.STATUS_SPIE) != 0;
         status &= ~(Csr.STATUS_SPP | Csr.STATUS_SIE | Csr.STATUS_MPRV);
         csrs.mstatus = status | Csr.STATUS_SPIE | (enabled ? Csr.STATUS_SIE : 0);
@@ -356,8 +354,7 @@ public final class Hart implements WriteTagHolder {
     public void executeWfi() {
         boolean refused =
                 privilege == Privilege.USER
-                        || privilege == Privilege.SUPERVISOR
-                                && (csrs.mstatus & Csr.STATUS_TW) != 0;
+                        || privilege == Privilege.SUPERVISOR && (csrs.mstatus & Csr.STATUS_TW) != 0;
         refuseIf(refused);
         waitForInterrupt();
     }

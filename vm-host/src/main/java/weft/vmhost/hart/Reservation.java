@@ -1,8 +1,8 @@
 package weft.vmhost.hart;
 
-/// What LR remembers for SC: where, and the value it saw. SC stores if the value is the same
-/// still: another hart that wrote the same value meanwhile goes unnoticed, as in other emulators;
-/// no lock-free algorithm written for LR/SC and for compare-and-swap can tell.
+/// What LR remembers for SC: where, and the value it saw. SC stores if the value is the same still:
+/// another hart that wrote the same value meanwhile goes unnoticed, as in other emulators; no
+/// lock-free algorithm written for LR/SC and for compare-and-swap can tell.
 public final class Reservation {
     private long hostAddress;
     private long value;

@@ -200,8 +200,7 @@ public final class VirtualMemory {
                             : privilege;
             dataIsBare = isBare(effective);
             dataIsUser = effective == Privilege.USER;
-            dataContext =
-                    contexts.bits(csrs.satp, kind(effective, (status & Csr.STATUS_MXR) != 0));
+            dataContext = contexts.bits(csrs.satp, kind(effective, (status & Csr.STATUS_MXR) != 0));
             // Looking up the second context may have renumbered the first.
         } while (generation != contexts.generation());
     }
@@ -230,7 +229,8 @@ public final class VirtualMemory {
         }
         boolean sum = (csrs.mstatus & Csr.STATUS_SUM) != 0;
         boolean mxr = (csrs.mstatus & Csr.STATUS_MXR) != 0;
-        return outcome(walk.walk(csrs.satp, address, access, dataIsUser, sum, mxr), address, access);
+        return outcome(
+                walk.walk(csrs.satp, address, access, dataIsUser, sum, mxr), address, access);
     }
 
     private long translateFetch(long address) {

@@ -4,8 +4,8 @@ import weft.vmhost.hart.VirtualMemory;
 import weft.vmhost.isa.Op;
 
 /// The decoded instructions of one hart, by guest-physical page: one slot for each halfword, filled
-/// when execution first comes there. A page is good as long as its code version is the one it
-/// was begun with.
+/// when execution first comes there. A page is good as long as its code version is the one it was
+/// begun with.
 final class DecodedPages {
     /// A slot for each halfword; one beyond, and one more where an instruction that crosses the
     /// page's end would go on.
@@ -29,8 +29,7 @@ final class DecodedPages {
     /// The slots of this page, all undecoded if it is new or was written since.
     long[] at(long physicalPage) {
         int index = (int) (physicalPage >>> 12) & PAGES_MAX - 1;
-        if (pages[index] == physicalPage
-                && memory.isCodeVersion(physicalPage, versions[index])) {
+        if (pages[index] == physicalPage && memory.isCodeVersion(physicalPage, versions[index])) {
             return slots[index];
         }
         pages[index] = physicalPage;

@@ -92,10 +92,26 @@ final class FloatUnit {
             case Op.FMUL_S -> f[rd] = box(SoftFloat.f32Mul(a, b, rounding(d), flags));
             case Op.FDIV_S -> f[rd] = box(SoftFloat.f32Div(a, b, rounding(d), flags));
             case Op.FSQRT_S -> f[rd] = box(SoftFloat.f32Sqrt(a, rounding(d), flags));
-            case Op.FMADD_S -> f[rd] = box(SoftFloat.f32MulAdd(a, b, single(Decoded.rs3(d)), rounding(d), flags));
-            case Op.FMSUB_S -> f[rd] = box(SoftFloat.f32MulSub(a, b, single(Decoded.rs3(d)), rounding(d), flags));
-            case Op.FNMSUB_S -> f[rd] = box(SoftFloat.f32NegMulSub(a, b, single(Decoded.rs3(d)), rounding(d), flags));
-            case Op.FNMADD_S -> f[rd] = box(SoftFloat.f32NegMulAdd(a, b, single(Decoded.rs3(d)), rounding(d), flags));
+            case Op.FMADD_S ->
+                    f[rd] =
+                            box(
+                                    SoftFloat.f32MulAdd(
+                                            a, b, single(Decoded.rs3(d)), rounding(d), flags));
+            case Op.FMSUB_S ->
+                    f[rd] =
+                            box(
+                                    SoftFloat.f32MulSub(
+                                            a, b, single(Decoded.rs3(d)), rounding(d), flags));
+            case Op.FNMSUB_S ->
+                    f[rd] =
+                            box(
+                                    SoftFloat.f32NegMulSub(
+                                            a, b, single(Decoded.rs3(d)), rounding(d), flags));
+            case Op.FNMADD_S ->
+                    f[rd] =
+                            box(
+                                    SoftFloat.f32NegMulAdd(
+                                            a, b, single(Decoded.rs3(d)), rounding(d), flags));
             case Op.FSGNJ_S -> f[rd] = box(SoftFloat.f32SignInject(a, b));
             case Op.FSGNJN_S -> f[rd] = box(SoftFloat.f32SignInjectNot(a, b));
             case Op.FSGNJX_S -> f[rd] = box(SoftFloat.f32SignInjectXor(a, b));
@@ -138,10 +154,14 @@ final class FloatUnit {
             case Op.FMUL_D -> f[rd] = SoftFloat.f64Mul(a, b, rounding(d), flags);
             case Op.FDIV_D -> f[rd] = SoftFloat.f64Div(a, b, rounding(d), flags);
             case Op.FSQRT_D -> f[rd] = SoftFloat.f64Sqrt(a, rounding(d), flags);
-            case Op.FMADD_D -> f[rd] = SoftFloat.f64MulAdd(a, b, f[Decoded.rs3(d)], rounding(d), flags);
-            case Op.FMSUB_D -> f[rd] = SoftFloat.f64MulSub(a, b, f[Decoded.rs3(d)], rounding(d), flags);
-            case Op.FNMSUB_D -> f[rd] = SoftFloat.f64NegMulSub(a, b, f[Decoded.rs3(d)], rounding(d), flags);
-            case Op.FNMADD_D -> f[rd] = SoftFloat.f64NegMulAdd(a, b, f[Decoded.rs3(d)], rounding(d), flags);
+            case Op.FMADD_D ->
+                    f[rd] = SoftFloat.f64MulAdd(a, b, f[Decoded.rs3(d)], rounding(d), flags);
+            case Op.FMSUB_D ->
+                    f[rd] = SoftFloat.f64MulSub(a, b, f[Decoded.rs3(d)], rounding(d), flags);
+            case Op.FNMSUB_D ->
+                    f[rd] = SoftFloat.f64NegMulSub(a, b, f[Decoded.rs3(d)], rounding(d), flags);
+            case Op.FNMADD_D ->
+                    f[rd] = SoftFloat.f64NegMulAdd(a, b, f[Decoded.rs3(d)], rounding(d), flags);
             case Op.FSGNJ_D -> f[rd] = SoftFloat.f64SignInject(a, b);
             case Op.FSGNJN_D -> f[rd] = SoftFloat.f64SignInjectNot(a, b);
             case Op.FSGNJX_D -> f[rd] = SoftFloat.f64SignInjectXor(a, b);

@@ -348,8 +348,7 @@ public final class Interpreter implements Engine {
             case Op.EBREAK -> throw new Trap(TrapCause.BREAKPOINT, hart.pc());
             case Op.ILLEGAL ->
                     throw new Trap(
-                            TrapCause.ILLEGAL_INSTRUCTION,
-                            Decoded.immediate(d) & 0xFFFF_FFFFL);
+                            TrapCause.ILLEGAL_INSTRUCTION, Decoded.immediate(d) & 0xFFFF_FFFFL);
             case Op.SRET -> {
                 hart.supervisorReturn();
                 next = hart.pc();
@@ -384,8 +383,7 @@ public final class Interpreter implements Engine {
 
     private void set(long d, int csr, long mask, boolean writes) {
         CsrFile csrs = hart.csrs();
-        hart.integerRegisters()[Decoded.rd(d)] =
-                writes ? csrs.setBits(csr, mask) : csrs.read(csr);
+        hart.integerRegisters()[Decoded.rd(d)] = writes ? csrs.setBits(csr, mask) : csrs.read(csr);
         hart.contextChanged();
     }
 

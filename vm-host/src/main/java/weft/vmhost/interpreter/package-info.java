@@ -1,5 +1,5 @@
-/// The interpreter: what every instruction does, written once and plainly. It is the reference
-/// that a translator has to agree with.
+/// The interpreter: what every instruction does, written once and plainly. It is the reference that
+/// a translator has to agree with.
 @NullMarked
 package weft.vmhost.interpreter;
 

@@ -105,8 +105,7 @@ final class CompressedDecoder {
     }
 
     private static long addi4spn(int bits) {
-        int immediate =
-                bits >>> 7 & 0x30 | bits >>> 1 & 0x3C0 | bits >>> 4 & 4 | bits >>> 2 & 8;
+        int immediate = bits >>> 7 & 0x30 | bits >>> 1 & 0x3C0 | bits >>> 4 & 4 | bits >>> 2 & 8;
         return immediate == 0
                 ? Decoder.illegal(bits)
                 : immediate(Op.ADDI, low(bits, 2), SP, immediate);

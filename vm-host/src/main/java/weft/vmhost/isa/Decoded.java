@@ -1,12 +1,13 @@
 package weft.vmhost.isa;
 
-/// The decoded form of an instruction, packed into a `long`: what an engine needs, without a
-/// look at the encoding again.
+/// The decoded form of an instruction, packed into a `long`: what an engine needs, without a look
+/// at the encoding again.
 ///
 /// ```
 ///   63           32 31   29 28 26 25    24 23   19 18   14 13    8 7       0
 ///   immediate      zero    rm    halfwords  rs2     rs1     rd     operation
 /// ```
+///
 /// - The immediate is signed. Jumps and branches hold the distance in bytes; shifts their amount;
 ///   CSR instructions the CSR's number; fused multiply-adds rs3; ILLEGAL the instruction's bits.
 /// - A destination x0 becomes [#DISCARD], a 33rd register that nobody reads: so no operation has to

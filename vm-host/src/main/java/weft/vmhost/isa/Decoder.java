@@ -157,21 +157,14 @@ public final class Decoder {
     private static long branch(int bits) {
         int op = BRANCHES[funct3(bits)];
         int distance =
-                bits >> 31 << 12
-                        | (bits & 0x80) << 4
-                        | bits >>> 20 & 0x7E0
-                        | bits >>> 7 & 0x1E;
+                bits >> 31 << 12 | (bits & 0x80) << 4 | bits >>> 20 & 0x7E0 | bits >>> 7 & 0x1E;
         return op == Op.ILLEGAL
                 ? illegal(bits)
                 : Decoded.of(op, 0, rs1(bits), rs2(bits), distance, 2, 0);
     }
 
     private static long jump(int bits) {
-        int distance =
-                bits >> 31 << 20
-                        | bits & 0xFF000
-                        | bits >>> 9 & 0x800
-                        | bits >>> 20 & 0x7FE;
+        int distance = bits >> 31 << 20 | bits & 0xFF000 | bits >>> 9 & 0x800 | bits >>> 20 & 0x7FE;
         return Decoded.of(Op.JAL, destination(rd(bits)), 0, 0, distance, 2, 0);
     }
 

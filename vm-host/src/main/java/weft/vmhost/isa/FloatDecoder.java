@@ -1,14 +1,12 @@
 package weft.vmhost.isa;
 
-/// The F and D extensions, but for their loads and stores. The rounding mode is left in the
-/// decoded form; whether it is legal depends on `frm` and is seen at execution.
+/// The F and D extensions, but for their loads and stores. The rounding mode is left in the decoded
+/// form; whether it is legal depends on `frm` and is seen at execution.
 final class FloatDecoder {
     private static final int[] FUSED = {Op.FMADD_S, Op.FMSUB_S, Op.FNMSUB_S, Op.FNMADD_S};
     private static final int[] SIGNS = {Op.FSGNJ_S, Op.FSGNJN_S, Op.FSGNJX_S};
     private static final int[] COMPARISONS = {Op.FLE_S, Op.FLT_S, Op.FEQ_S};
-    private static final int[] TO_INTEGER = {
-        Op.FCVT_W_S, Op.FCVT_WU_S, Op.FCVT_L_S, Op.FCVT_LU_S
-    };
+    private static final int[] TO_INTEGER = {Op.FCVT_W_S, Op.FCVT_WU_S, Op.FCVT_L_S, Op.FCVT_LU_S};
     private static final int[] FROM_INTEGER = {
         Op.FCVT_S_W, Op.FCVT_S_WU, Op.FCVT_S_L, Op.FCVT_S_LU
     };
@@ -30,13 +28,7 @@ final class FloatDecoder {
         int rd = toIntegerRegister(op) ? Decoder.destination(Decoder.rd(bits)) : Decoder.rd(bits);
         int rs3 = major == 0x14 ? 0 : bits >>> 27;
         return Decoded.of(
-                inFormat,
-                rd,
-                Decoder.rs1(bits),
-                Decoder.rs2(bits),
-                rs3,
-                2,
-                Decoder.funct3(bits));
+                inFormat, rd, Decoder.rs1(bits), Decoder.rs2(bits), rs3, 2, Decoder.funct3(bits));
     }
 
     private static boolean toIntegerRegister(int op) {

@@ -1,8 +1,8 @@
 package weft.vmhost.isa;
 
-/// Operation numbers of the decoded form: dense, so that an engine's `switch` becomes a jump
-/// table, and below 256, so that they fit the form's first byte. Compressed instructions have no
-/// numbers of their own: they decode to the operation they abbreviate.
+/// Operation numbers of the decoded form: dense, so that an engine's `switch` becomes a jump table,
+/// and below 256, so that they fit the form's first byte. Compressed instructions have no numbers
+/// of their own: they decode to the operation they abbreviate.
 public final class Op {
     // Sentinels of the decoded page.
     public static final int UNDECODED = 0;

@@ -6,6 +6,7 @@ package weft.vmhost.mmu;
 ///   63  62 61  60  54  53       10  9 8  7 6 5 4 3 2 1 0
 ///    N   PBMT  zero       PPN       RSW  D A G U X W R V
 /// ```
+///
 /// N and PBMT belong to extensions the machine does not have: they must be zero.
 final class PageTableEntry {
     static final long VALID = 1;

@@ -1,20 +1,21 @@
 package weft.vmhost.mmu;
 
+import weft.vmhost.memory.HostMemory;
+
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.function.LongConsumer;
-import weft.vmhost.memory.HostMemory;
 
 /// The software TLB of one hart: direct-mapped, with separate tags for reading, writing and
 /// fetching, so that one comparison answers whether an access needs no further thought.
 ///
 /// A data entry has 32 bytes outside the heap: read tag, write tag, *addend* (host address minus
 /// virtual address), guest-physical page. A tag is the virtual page | context << 3, see
-/// [TranslationContexts]; the fast path compares it with
-/// `(address & (-4096 | size - 1)) | context << 3`, which a misaligned address cannot match.
-/// Only RAM has entries, and a write tag is only filled when the page was announced as written:
-/// so a hit needs no bounds check, no permission check and no dirty tracking.
+/// [TranslationContexts]; the fast path compares it with `(address & (-4096 | size - 1)) | context
+/// << 3`, which a misaligned address cannot match. Only RAM has entries, and a write tag is only
+/// filled when the page was announced as written: so a hit needs no bounds check, no permission
+/// check and no dirty tracking.
 ///
 /// Fetch entries lead to the guest-physical page; the engine keeps what it decoded beside them.
 public final class Tlb {
