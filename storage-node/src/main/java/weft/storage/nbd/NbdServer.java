@@ -1,0 +1,118 @@
+package weft.storage.nbd;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import io.netty.bootstrap.ServerBootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.IoHandlerFactory;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.Epoll;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.channel.epoll.EpollServerSocketChannel;
+import io.netty.channel.group.ChannelGroup;
+import io.netty.channel.group.DefaultChannelGroup;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.netty.handler.flush.FlushConsolidationHandler;
+import io.netty.util.concurrent.DefaultThreadFactory;
+import io.netty.util.concurrent.GlobalEventExecutor;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.concurrent.TimeUnit;
+
+/// Serves exports over the NBD protocol. Whoever reaches the socket may use every export: it
+/// listens on an address that only trusted clients reach.
+public final class NbdServer implements AutoCloseable {
+    private static final int EVENT_LOOPS = 2;
+    private static final int CLOSE_SECONDS_MAX = 5;
+
+    /// How many replies one system call may carry.
+    private static final int FLUSHES_CONSOLIDATED = 64;
+
+    private final MultiThreadIoEventLoopGroup eventLoops;
+    private final ChannelGroup sessions = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
+    private final Channel listening;
+    private final NbdMeters meters;
+
+    /// Listens at once.
+    ///
+    /// @param listen port 0 takes a free one
+    /// @throws IOException with the address in its message if it cannot be had
+    public NbdServer(InetSocketAddress listen, NbdExports exports, MeterRegistry registry)
+            throws IOException {
+        var budget = new InFlightBudget();
+        boolean isEpoll = Epoll.isAvailable();
+        IoHandlerFactory io = isEpoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory();
+        eventLoops =
+                new MultiThreadIoEventLoopGroup(
+                        EVENT_LOOPS, new DefaultThreadFactory("nbd", true), io);
+        var bootstrap =
+                new ServerBootstrap()
+                        .group(eventLoops)
+                        .channel(
+                                isEpoll
+                                        ? EpollServerSocketChannel.class
+                                        : NioServerSocketChannel.class)
+                        .option(ChannelOption.SO_BACKLOG, 256)
+                        .option(ChannelOption.AUTO_READ, false)
+                        .option(ChannelOption.SO_REUSEADDR, true)
+                        .childOption(ChannelOption.TCP_NODELAY, true)
+                        .childOption(ChannelOption.SO_KEEPALIVE, true)
+                        .childHandler(
+                                new ChannelInitializer<Channel>() {
+                                    @Override
+                                    protected void initChannel(Channel channel) {
+                                        sessions.add(channel);
+                                        channel.pipeline()
+                                                .addLast(
+                                                        new FlushConsolidationHandler(
+                                                                FLUSHES_CONSOLIDATED, true),
+                                                        newSession(exports, budget));
+                                    }
+                                });
+        var bound = bootstrap.bind(listen).awaitUninterruptibly();
+        if (!bound.isSuccess()) {
+            eventLoops.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+            Throwable cause = bound.cause();
+            throw new IOException(
+                    "NBD address %s:%d cannot be used: %s"
+                            .formatted(
+                                    listen.getHostString(), listen.getPort(), cause.getMessage()),
+                    cause);
+        }
+        listening = bound.channel();
+        InetSocketAddress address = address();
+        meters = new NbdMeters(registry, address.getHostString() + ":" + address.getPort(), budget);
+        // Only now are connections accepted: sessions need what was made since the bind.
+        listening.config().setAutoRead(true);
+    }
+
+    private NbdSession newSession(NbdExports exports, InFlightBudget budget) {
+        return new NbdSession(exports, budget, meters);
+    }
+
+    /// Where it listens.
+    public InetSocketAddress address() {
+        return (InetSocketAddress) listening.localAddress();
+    }
+
+    /// Takes no more connections, answers what is in flight (new requests are told ESHUTDOWN),
+    /// closes the connections and with the last of each export its volume; waits five seconds at
+    /// most.
+    @Override
+    public void close() {
+        listening.close().awaitUninterruptibly();
+        for (Channel channel : sessions) {
+            NbdSession session = channel.pipeline().get(NbdSession.class);
+            if (session != null) {
+                session.end(NbdExport.End.DRAINED);
+            }
+        }
+        sessions.newCloseFuture().awaitUninterruptibly(CLOSE_SECONDS_MAX, TimeUnit.SECONDS);
+        sessions.close().awaitUninterruptibly(CLOSE_SECONDS_MAX, TimeUnit.SECONDS);
+        eventLoops.shutdownGracefully(0, CLOSE_SECONDS_MAX, TimeUnit.SECONDS);
+        meters.removeAll();
+    }
+}
