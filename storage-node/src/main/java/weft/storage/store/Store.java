@@ -26,6 +26,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -72,6 +73,7 @@ public final class Store implements Closeable {
     private long ticksSinceCheckpoint;
 
     private volatile @Nullable IOException failure;
+    private volatile boolean started;
 
     private final GroupStore.StoreEvents groupEvents =
             new GroupStore.StoreEvents() {
@@ -82,8 +84,10 @@ public final class Store implements Closeable {
                         first = settling.isEmpty();
                         settling.add(group);
                     }
-                    if (first) {
+                    if (first && started) {
                         checkpointLoop.execute(Store.this::settle);
+                    } else if (first) {
+                        settle();
                     }
                 }
 
@@ -143,7 +147,7 @@ public final class Store implements Closeable {
             }
             IdentityFile.write(disk, identity);
             metadata.write(new MetadataStore.Batch().put(MetadataKeys.IDENTITY, expected));
-        } else if (!java.util.Arrays.equals(saved, expected)) {
+        } else if (!Arrays.equals(saved, expected)) {
             throw new IOException(
                     "refused: the metadata in this folder are not those of store " + identity);
         }
@@ -180,8 +184,10 @@ public final class Store implements Closeable {
         groups.put(pg, group);
     }
 
-    /// Starts the journal's and the checkpoint's threads.
+    /// Starts the journal's and the checkpoint's threads. A store that is not started is driven by its
+    /// caller: [#flush()] writes the journal, [#checkpoint()] saves, installs are saved at once.
     public void start() {
+        started = true;
         journal.start();
         checkpointLoop.every(CHECKPOINT_TICK, this::tick);
     }
@@ -230,7 +236,7 @@ public final class Store implements Closeable {
     /// What new writes may still take, in bytes; at 0 they must be refused. Committed entries and
     /// deletes are always applied: the reserve is theirs.
     public long freeBytes() {
-        if (space.isStale()) {
+        if (space.isStale() && started) {
             checkpointLoop.execute(this::askSpace);
         }
         return space.freeBytes();
@@ -283,6 +289,11 @@ public final class Store implements Closeable {
         checkpoint.runFull(groups.values());
     }
 
+    /// Waits until every record appended before is durable. Not for loops.
+    void flush() throws IOException {
+        journal.flush();
+    }
+
     private void tick() {
         ticksSinceCheckpoint++;
         boolean due =
@@ -329,7 +340,8 @@ public final class Store implements Closeable {
             return;
         }
         failure = e;
-        log.error("store {} failed: it acknowledges nothing any more", id(), e);
+        log.error("store {} failed, it acknowledges nothing any more: {}", id(), e.toString());
+        log.debug("store {} failed", id(), e);
         for (GroupStore group : groups.values()) {
             group.tellFailed("store " + id() + " failed: " + e.getMessage());
         }

@@ -1,0 +1,315 @@
+package weft.storage.disk;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.NoSuchFileException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
+/// A disk in memory that crashes at a chosen operation and loses what no force made durable: each
+/// sector of an unforced write survives or not by itself, and so does each unforced creation and
+/// deletion. [#afterCrash()] is the disk that the next process finds.
+public final class SimDisk implements Disk {
+    private static final int SECTOR_BYTES = 512;
+
+    private final Random random;
+    private final Map<String, SimFile> current = new TreeMap<>();
+    private final Map<String, SimFile> durable = new TreeMap<>();
+    private long operations;
+    private long crashAt = Long.MAX_VALUE;
+    private long freeBytes = 1L << 40;
+
+    /// The disk has crashed; nothing on it can be done any more.
+    public static final class Crashed extends IOException {
+        private static final long serialVersionUID = 1L;
+    }
+
+    private static final class SimFile {
+        byte[] bytes = new byte[0];
+        byte[] durableBytes = new byte[0];
+        final List<Unforced> unforced = new ArrayList<>();
+    }
+
+    /// A write, or a hole if `bytes` is all zeroes.
+    private record Unforced(long position, byte[] bytes) {}
+
+    public SimDisk(Random random) {
+        this.random = random;
+    }
+
+    /// Changes so far: the points at which a crash can be asked for.
+    public synchronized long operations() {
+        return operations;
+    }
+
+    /// Crashes in the middle of the change with this number.
+    public synchronized void crashAt(long operation) {
+        crashAt = operation;
+    }
+
+    public synchronized boolean isCrashed() {
+        return operations > crashAt;
+    }
+
+    public synchronized void setFreeBytes(long bytes) {
+        freeBytes = bytes;
+    }
+
+    /// Counts a change of this disk or of what dies with it; true if the crash happens in it.
+    public synchronized boolean step() throws Crashed {
+        if (operations > crashAt) {
+            throw new Crashed();
+        }
+        return operations++ == crashAt;
+    }
+
+    synchronized void live() throws Crashed {
+        if (operations > crashAt) {
+            throw new Crashed();
+        }
+    }
+
+    /// What survives: decided by the dice, file by file and sector by sector.
+    public synchronized SimDisk afterCrash() {
+        var next = new SimDisk(random);
+        var names = new TreeSet<>(current.keySet());
+        names.addAll(durable.keySet());
+        Map<SimFile, SimFile> survivors = new HashMap<>();
+        for (String name : names) {
+            SimFile now = current.get(name);
+            SimFile before = durable.get(name);
+            SimFile chosen = now == before || random.nextBoolean() ? now : before;
+            if (chosen != null) {
+                SimFile kept = survivors.computeIfAbsent(chosen, this::survivorOf);
+                next.current.put(name, kept);
+                next.durable.put(name, kept);
+            }
+        }
+        return next;
+    }
+
+    private SimFile survivorOf(SimFile file) {
+        var kept = new SimFile();
+        kept.bytes = file.durableBytes.clone();
+        for (Unforced write : file.unforced) {
+            for (int at = 0; at < write.bytes().length; at += SECTOR_BYTES) {
+                if (random.nextBoolean()) {
+                    int count = Math.min(SECTOR_BYTES, write.bytes().length - at);
+                    kept.bytes = put(kept.bytes, write.position() + at, write.bytes(), at, count);
+                }
+            }
+        }
+        kept.durableBytes = kept.bytes.clone();
+        return kept;
+    }
+
+    private static byte[] put(byte[] file, long position, byte[] from, int offset, int count) {
+        int end = Math.toIntExact(position + count);
+        byte[] grown = end > file.length ? Arrays.copyOf(file, end) : file;
+        System.arraycopy(from, offset, grown, (int) position, count);
+        return grown;
+    }
+
+    /// Flips a bit of a file, durably, as a failing medium does.
+    public synchronized void damage(String name, long position) {
+        SimFile file = Objects.requireNonNull(current.get(name));
+        file.bytes[(int) position] ^= 1;
+        file.durableBytes[(int) position] ^= 1;
+    }
+
+    /// The length of a file, 0 if there is none.
+    public synchronized int lengthBytes(String name) {
+        SimFile file = current.get(name);
+        return file == null ? 0 : file.bytes.length;
+    }
+
+    /// A copy of a file's bytes.
+    public synchronized byte[] contents(String name) {
+        return Objects.requireNonNull(current.get(name)).bytes.clone();
+    }
+
+    @Override
+    public synchronized DiskFile open(String name, Use use) throws IOException {
+        live();
+        if (!current.containsKey(name)) {
+            if (use == Use.READ) {
+                throw new NoSuchFileException(name);
+            }
+            boolean crash = step();
+            current.put(name, new SimFile());
+            if (crash) {
+                throw new Crashed();
+            }
+        }
+        return new OpenFile(Objects.requireNonNull(current.get(name)), use);
+    }
+
+    @Override
+    public synchronized boolean exists(String name) {
+        return current.containsKey(name);
+    }
+
+    @Override
+    public synchronized List<String> list(String folder) throws IOException {
+        live();
+        String prefix = folder + "/";
+        var names = new TreeSet<String>();
+        for (String name : current.keySet()) {
+            if (name.startsWith(prefix)) {
+                String rest = name.substring(prefix.length());
+                int slash = rest.indexOf('/');
+                names.add(slash < 0 ? rest : rest.substring(0, slash));
+            }
+        }
+        return List.copyOf(names);
+    }
+
+    @Override
+    public void createFolder(String folder) throws IOException {
+        live();
+    }
+
+    @Override
+    public synchronized void delete(String name) throws IOException {
+        boolean crash = step();
+        current.remove(name);
+        if (crash) {
+            throw new Crashed();
+        }
+    }
+
+    @Override
+    public synchronized void forceFolder(String folder) throws IOException {
+        if (step()) {
+            throw new Crashed();
+        }
+        var names = new TreeSet<>(current.keySet());
+        names.addAll(durable.keySet());
+        for (String name : names) {
+            int slash = name.lastIndexOf('/');
+            if (folder.equals(slash < 0 ? "" : name.substring(0, slash))) {
+                SimFile file = current.get(name);
+                if (file == null) {
+                    durable.remove(name);
+                } else {
+                    durable.put(name, file);
+                }
+            }
+        }
+    }
+
+    @Override
+    public synchronized void forceFiles(Collection<String> names) throws IOException {
+        for (String name : names) {
+            if (step()) {
+                throw new Crashed();
+            }
+            SimFile file = current.get(name);
+            if (file != null) {
+                file.durableBytes = file.bytes.clone();
+                file.unforced.clear();
+            }
+        }
+    }
+
+    @Override
+    public synchronized long freeBytes() throws IOException {
+        live();
+        long used = 0;
+        for (SimFile file : current.values()) {
+            used += file.bytes.length;
+        }
+        return Math.max(0, freeBytes - used);
+    }
+
+    private final class OpenFile implements DiskFile {
+        private final SimFile file;
+        private final Use use;
+
+        OpenFile(SimFile file, Use use) {
+            this.file = file;
+            this.use = use;
+        }
+
+        @Override
+        public long sizeBytes() throws IOException {
+            synchronized (SimDisk.this) {
+                live();
+                return file.bytes.length;
+            }
+        }
+
+        @Override
+        public int read(ByteBuffer into, long positionBytes) throws IOException {
+            synchronized (SimDisk.this) {
+                live();
+                int from = (int) Math.min(positionBytes, file.bytes.length);
+                int count = Math.min(into.remaining(), file.bytes.length - from);
+                into.put(file.bytes, from, count);
+                return count;
+            }
+        }
+
+        @Override
+        public void write(ByteBuffer from, long positionBytes) throws IOException {
+            byte[] bytes = new byte[from.remaining()];
+            from.get(bytes);
+            if (use == Use.READ) {
+                throw new IOException("not open for writing");
+            }
+            if (use == Use.DURABLE) {
+                boolean aligned =
+                        positionBytes % ALIGNMENT_BYTES == 0 && bytes.length % ALIGNMENT_BYTES == 0;
+                if (!aligned) {
+                    throw new IOException("not aligned: %d+%d".formatted(positionBytes, bytes.length));
+                }
+            }
+            change(positionBytes, bytes);
+        }
+
+        private void change(long position, byte[] bytes) throws IOException {
+            synchronized (SimDisk.this) {
+                boolean crash = step();
+                file.bytes = put(file.bytes, position, bytes, 0, bytes.length);
+                file.unforced.add(new Unforced(position, bytes));
+                if (crash) {
+                    throw new Crashed();
+                }
+                if (use == Use.DURABLE) {
+                    file.durableBytes = put(file.durableBytes, position, bytes, 0, bytes.length);
+                    file.unforced.clear();
+                }
+            }
+        }
+
+        @Override
+        public void force() throws IOException {
+            synchronized (SimDisk.this) {
+                if (step()) {
+                    throw new Crashed();
+                }
+                file.durableBytes = file.bytes.clone();
+                file.unforced.clear();
+            }
+        }
+
+        @Override
+        public void punch(long positionBytes, long lengthBytes) throws IOException {
+            synchronized (SimDisk.this) {
+                long end = Math.min(positionBytes + lengthBytes, file.bytes.length);
+                change(positionBytes, new byte[(int) Math.max(0, end - positionBytes)]);
+            }
+        }
+
+        @Override
+        public void close() {}
+    }
+}

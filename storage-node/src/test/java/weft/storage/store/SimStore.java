@@ -1,0 +1,198 @@
+package weft.storage.store;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.jspecify.annotations.Nullable;
+
+import weft.fabric.ChunkKey;
+import weft.fabric.PlacementGroupId;
+import weft.fabric.VolumeId;
+import weft.storage.chunk.BlockMap;
+import weft.storage.disk.SimDisk;
+import weft.storage.journal.JournalRecord;
+import weft.storage.journal.JournalSettings;
+import weft.storage.metadata.SimMetadataStore;
+import weft.storage.replica.ReplicaDisk;
+import weft.wire.storage.ChunkContent;
+import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.Entry;
+import weft.wire.storage.Mutation;
+import weft.wire.storage.StorageMessage.ReadBlocks;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import java.util.UUID;
+
+/// A store over a simulated disk, without threads: every event comes at once, on the caller's thread.
+final class SimStore implements ReplicaDisk.Events {
+    static final UUID CLUSTER = new UUID(7, 7);
+    static final PlacementGroupId PG = new PlacementGroupId(3);
+    static final VolumeId BASE = new VolumeId(1);
+    static final VolumeId CLONE = new VolumeId(2);
+    static final List<VolumeId> BASE_ONLY = List.of(BASE);
+    static final List<VolumeId> CLONE_ON_BASE = List.of(CLONE, BASE);
+
+    static final StoreSettings TINY =
+            new StoreSettings(
+                    new JournalSettings(96 << 10, 64 << 10, 64 << 10, 1 << 20, 4 << 20),
+                    1L << 30,
+                    1 << 20,
+                    1 << 20,
+                    10_000,
+                    1 << 16,
+                    8);
+
+    SimDisk disk;
+    SimMetadataStore metadata;
+    @Nullable Store opened;
+    @Nullable ReplicaDisk attached;
+
+    final Set<Long> durable = new HashSet<>();
+    final Set<Long> done = new HashSet<>();
+    final List<String> failed = new ArrayList<>();
+    ReplicaDisk.@Nullable ReadOutcome lastRead;
+    List<ChunkStamp> lastList = List.of();
+    Optional<ChunkContent> lastChunk = Optional.empty();
+
+    SimStore(Random random) {
+        disk = new SimDisk(random);
+        metadata = new SimMetadataStore(disk, random);
+    }
+
+    Store open() throws IOException {
+        return open(TINY);
+    }
+
+    Store open(StoreSettings settings) throws IOException {
+        durable.clear();
+        done.clear();
+        failed.clear();
+        var store = new Store(disk, metadata, CLUSTER, settings);
+        opened = store;
+        attached = store.attach(PG, Runnable::run, this);
+        return store;
+    }
+
+    Store store() {
+        return Objects.requireNonNull(opened);
+    }
+
+    ReplicaDisk group() {
+        return Objects.requireNonNull(attached);
+    }
+
+    /// The machine went down and comes up again.
+    void crash() {
+        SimDisk next = disk.afterCrash();
+        metadata = metadata.afterCrash(next);
+        disk = next;
+    }
+
+    static Entry entry(long sequence, Mutation mutation) {
+        return new Entry(1, sequence, 5, sequence, sequence, 0, mutation);
+    }
+
+    static Mutation.Write write(List<VolumeId> layers, long chunk, int offset, byte[] bytes) {
+        int first = (offset + ChunkKey.BLOCK_BYTES - 1) / ChunkKey.BLOCK_BYTES;
+        int whole = Mutation.wholeBlocks(offset, bytes.length);
+        ByteBuffer checksums = ByteBuffer.allocate(4 * whole);
+        for (int i = 0; i < whole; i++) {
+            int at = (first + i) * ChunkKey.BLOCK_BYTES - offset;
+            checksums.putInt(
+                    BlockMap.checksum(ByteBuffer.wrap(bytes, at, ChunkKey.BLOCK_BYTES)));
+        }
+        return new Mutation.Write(
+                layers, chunk, offset, ByteBuffer.wrap(bytes), checksums.flip());
+    }
+
+    static byte[] bytes(long seed, int lengthBytes) {
+        byte[] bytes = new byte[lengthBytes];
+        new Random(seed).nextBytes(bytes);
+        return bytes;
+    }
+
+    /// Journals, waits until durable, and applies.
+    void commit(Entry entry) throws IOException {
+        prepare(entry);
+        store().flush();
+        assertTrue(durable.contains(entry.sequence()));
+        group().apply(entry);
+        store().failure().ifPresent(SimStore::rethrow);
+    }
+
+    void prepare(Entry entry) {
+        group().append(entry.sequence(), new JournalRecord.Prepared(PG, 1, entry));
+    }
+
+    private static void rethrow(IOException e) {
+        throw new UncheckedIOException(e);
+    }
+
+    ReplicaDisk.ReadOutcome read(List<VolumeId> layers, long chunk, int first, int count) {
+        var request =
+                new ReadBlocks(
+                        PG,
+                        1,
+                        0,
+                        layers,
+                        chunk,
+                        first * ChunkKey.BLOCK_BYTES,
+                        count * ChunkKey.BLOCK_BYTES);
+        group().read(0, request);
+        return Objects.requireNonNull(lastRead);
+    }
+
+    void assertReads(GroupModel model, List<VolumeId> layers, long chunk, int first, int count) {
+        switch (read(layers, chunk, first, count)) {
+            case ReplicaDisk.ReadOutcome.Blocks(ByteBuffer blocks, ByteBuffer checksums) -> {
+                assertEquals(model.read(layers, chunk, first, count), blocks);
+                for (int i = 0; i < count; i++) {
+                    ByteBuffer block =
+                            blocks.slice(i * ChunkKey.BLOCK_BYTES, ChunkKey.BLOCK_BYTES);
+                    assertEquals(BlockMap.checksum(block), checksums.getInt(4 * i));
+                }
+            }
+            case ReplicaDisk.ReadOutcome.Corrupt(String detail) ->
+                    throw new AssertionError(detail);
+        }
+    }
+
+    @Override
+    public void onDurable(long ticket) {
+        durable.add(ticket);
+    }
+
+    @Override
+    public void onRead(long ticket, ReplicaDisk.ReadOutcome outcome) {
+        lastRead = outcome;
+    }
+
+    @Override
+    public void onChunkList(long ticket, List<ChunkStamp> stamps, boolean last) {
+        lastList = stamps;
+    }
+
+    @Override
+    public void onChunk(long ticket, Optional<ChunkContent> content) {
+        lastChunk = content;
+    }
+
+    @Override
+    public void onDone(long ticket) {
+        done.add(ticket);
+    }
+
+    @Override
+    public void onFailed(long ticket, String detail) {
+        failed.add(detail);
+    }
+}
