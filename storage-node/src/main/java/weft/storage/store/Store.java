@@ -184,8 +184,9 @@ public final class Store implements Closeable {
         groups.put(pg, group);
     }
 
-    /// Starts the journal's and the checkpoint's threads. A store that is not started is driven by its
-    /// caller: [#flush()] writes the journal, [#checkpoint()] saves, installs are saved at once.
+    /// Starts the journal's and the checkpoint's threads. A store that is not started is driven by
+    /// its caller: [#flush()] writes the journal, [#checkpoint()] saves, installs are saved at
+    /// once.
     public void start() {
         started = true;
         journal.start();

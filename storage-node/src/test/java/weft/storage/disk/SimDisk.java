@@ -269,7 +269,8 @@ public final class SimDisk implements Disk {
                 boolean aligned =
                         positionBytes % ALIGNMENT_BYTES == 0 && bytes.length % ALIGNMENT_BYTES == 0;
                 if (!aligned) {
-                    throw new IOException("not aligned: %d+%d".formatted(positionBytes, bytes.length));
+                    throw new IOException(
+                            "not aligned: %d+%d".formatted(positionBytes, bytes.length));
                 }
             }
             change(positionBytes, bytes);

@@ -20,8 +20,7 @@ import java.util.Random;
 import java.util.UUID;
 
 class JournalTest {
-    private static final StoreIdentity IDENTITY =
-            new StoreIdentity(new UUID(1, 2), new UUID(3, 4));
+    private static final StoreIdentity IDENTITY = new StoreIdentity(new UUID(1, 2), new UUID(3, 4));
     private static final JournalSettings TINY =
             new JournalSettings(32 << 10, 12 << 10, 12 << 10, 1 << 20, 1 << 20);
 
@@ -30,7 +29,12 @@ class JournalTest {
     private GroupCommit open(SimDisk disk, long startEpoch) throws IOException {
         recovered.clear();
         return GroupCommit.open(
-                disk, IDENTITY, TINY, startEpoch, (record, epoch) -> recovered.add(record), e -> {});
+                disk,
+                IDENTITY,
+                TINY,
+                startEpoch,
+                (record, epoch) -> recovered.add(record),
+                e -> {});
     }
 
     private static void append(GroupCommit journal, byte[] record, Runnable durable) {
@@ -43,8 +47,8 @@ class JournalTest {
         return bytes;
     }
 
-    /// Everything durable comes back, in order; what was not may come back too, but only as a whole and
-    /// in order. Several lives in a row, each crashing in the middle of some device operation.
+    /// Everything durable comes back, in order; what was not may come back too, but only as a whole
+    /// and in order. Several lives in a row, each crashing in the middle of some device operation.
     @Test
     void everyAcknowledgedRecordSurvivesACrashAtAnyDeviceOperation() throws Exception {
         Seeds.forEach(
@@ -87,9 +91,9 @@ class JournalTest {
                 });
     }
 
-    /// What came back is a run of what was appended: it begins at or before the first record that no
-    /// checkpoint holds and ends at or behind the last durable one. Appended records that did not come
-    /// back are forgotten.
+    /// What came back is a run of what was appended: it begins at or before the first record that
+    /// no checkpoint holds and ends at or behind the last durable one. Appended records that did
+    /// not come back are forgotten.
     private void checkRecovered(List<byte[]> appended, int checkpointed, int durable) {
         int end = checkpointed;
         if (!recovered.isEmpty()) {

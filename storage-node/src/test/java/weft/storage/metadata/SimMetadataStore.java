@@ -10,7 +10,8 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 
-/// Maps in memory that crash with their [SimDisk]: the batch under way then lives or not, as a whole.
+/// Maps in memory that crash with their [SimDisk]: the batch under way then lives or not, as a
+/// whole.
 public final class SimMetadataStore implements MetadataStore {
     private final SimDisk disk;
     private final Random random;

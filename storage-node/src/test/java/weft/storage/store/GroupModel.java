@@ -32,10 +32,7 @@ final class GroupModel {
                 int from =
                         (discard.offsetInChunk() + ChunkKey.BLOCK_BYTES - 1) / ChunkKey.BLOCK_BYTES;
                 int count = Mutation.wholeBlocks(discard.offsetInChunk(), discard.lengthBytes());
-                put(
-                        discard,
-                        from * ChunkKey.BLOCK_BYTES,
-                        new byte[count * ChunkKey.BLOCK_BYTES]);
+                put(discard, from * ChunkKey.BLOCK_BYTES, new byte[count * ChunkKey.BLOCK_BYTES]);
             }
             case Mutation.DropLayer drop ->
                     blocks.keySet().removeIf(block -> block.key().layer().equals(drop.volume()));
@@ -77,7 +74,6 @@ final class GroupModel {
     public String toString() {
         return "%d blocks, hash %d"
                 .formatted(
-                        blocks.size(),
-                        blocks.values().stream().mapToInt(Arrays::hashCode).sum());
+                        blocks.size(), blocks.values().stream().mapToInt(Arrays::hashCode).sum());
     }
 }

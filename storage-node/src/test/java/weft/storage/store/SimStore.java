@@ -32,7 +32,8 @@ import java.util.Random;
 import java.util.Set;
 import java.util.UUID;
 
-/// A store over a simulated disk, without threads: every event comes at once, on the caller's thread.
+/// A store over a simulated disk, without threads: every event comes at once, on the caller's
+/// thread.
 final class SimStore implements ReplicaDisk.Events {
     static final UUID CLUSTER = new UUID(7, 7);
     static final PlacementGroupId PG = new PlacementGroupId(3);
@@ -107,11 +108,9 @@ final class SimStore implements ReplicaDisk.Events {
         ByteBuffer checksums = ByteBuffer.allocate(4 * whole);
         for (int i = 0; i < whole; i++) {
             int at = (first + i) * ChunkKey.BLOCK_BYTES - offset;
-            checksums.putInt(
-                    BlockMap.checksum(ByteBuffer.wrap(bytes, at, ChunkKey.BLOCK_BYTES)));
+            checksums.putInt(BlockMap.checksum(ByteBuffer.wrap(bytes, at, ChunkKey.BLOCK_BYTES)));
         }
-        return new Mutation.Write(
-                layers, chunk, offset, ByteBuffer.wrap(bytes), checksums.flip());
+        return new Mutation.Write(layers, chunk, offset, ByteBuffer.wrap(bytes), checksums.flip());
     }
 
     static byte[] bytes(long seed, int lengthBytes) {
@@ -156,13 +155,11 @@ final class SimStore implements ReplicaDisk.Events {
             case ReplicaDisk.ReadOutcome.Blocks(ByteBuffer blocks, ByteBuffer checksums) -> {
                 assertEquals(model.read(layers, chunk, first, count), blocks);
                 for (int i = 0; i < count; i++) {
-                    ByteBuffer block =
-                            blocks.slice(i * ChunkKey.BLOCK_BYTES, ChunkKey.BLOCK_BYTES);
+                    ByteBuffer block = blocks.slice(i * ChunkKey.BLOCK_BYTES, ChunkKey.BLOCK_BYTES);
                     assertEquals(BlockMap.checksum(block), checksums.getInt(4 * i));
                 }
             }
-            case ReplicaDisk.ReadOutcome.Corrupt(String detail) ->
-                    throw new AssertionError(detail);
+            case ReplicaDisk.ReadOutcome.Corrupt(String detail) -> throw new AssertionError(detail);
         }
     }
 

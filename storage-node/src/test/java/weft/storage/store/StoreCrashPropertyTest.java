@@ -23,8 +23,9 @@ class StoreCrashPropertyTest {
     private static final int BLOCKS = 12;
     private static final int CHUNKS = 2;
 
-    /// What was journaled and acknowledged is recovered, as applied or as prepared; when all prepared
-    /// entries are applied again, every block reads as if there had been no crash, with its checksum.
+    /// What was journaled and acknowledged is recovered, as applied or as prepared; when all
+    /// prepared entries are applied again, every block reads as if there had been no crash, with
+    /// its checksum.
     @Test
     void everyAcknowledgedEntrySurvivesACrashAtAnyDeviceOperation() throws Exception {
         Seeds.forEach(150, random -> new Run(random).run());
@@ -121,7 +122,8 @@ class StoreCrashPropertyTest {
             int unit = aligned ? ChunkKey.BLOCK_BYTES : 1;
             int offset = random.nextInt(BLOCKS * ChunkKey.BLOCK_BYTES / unit) * unit;
             int room = BLOCKS * ChunkKey.BLOCK_BYTES - offset;
-            int length = (1 + random.nextInt(Math.min(room, 5 * ChunkKey.BLOCK_BYTES) / unit)) * unit;
+            int length =
+                    (1 + random.nextInt(Math.min(room, 5 * ChunkKey.BLOCK_BYTES) / unit)) * unit;
             return switch (random.nextInt(6)) {
                 case 0 -> new Mutation.Zero(layers, chunk, offset, length);
                 case 1 -> new Mutation.Discard(layers, chunk, offset, length);
