@@ -3,22 +3,22 @@ package weft.vmhost.isa.fp;
 import java.util.SplittableRandom;
 
 /// Operands worth trying: every border of a format, and random numbers that lean to the borders.
-final class FloatOperands {
+public final class FloatOperands {
     private final int fractionBits;
     private final int exponentMask;
     private final SplittableRandom random;
 
-    FloatOperands(int fractionBits, int exponentBits, SplittableRandom random) {
+    private FloatOperands(int fractionBits, int exponentBits, SplittableRandom random) {
         this.fractionBits = fractionBits;
         this.exponentMask = (1 << exponentBits) - 1;
         this.random = random;
     }
 
-    static FloatOperands single(SplittableRandom random) {
+    public static FloatOperands single(SplittableRandom random) {
         return new FloatOperands(23, 8, random);
     }
 
-    static FloatOperands doubles(SplittableRandom random) {
+    public static FloatOperands doubles(SplittableRandom random) {
         return new FloatOperands(52, 11, random);
     }
 
@@ -28,7 +28,7 @@ final class FloatOperands {
     }
 
     /// Zeros, subnormals, powers of two, the largest, infinities, NaNs; of both signs.
-    long[] edges() {
+    public long[] edges() {
         int one = exponentMask >> 1;
         long ones = (1L << fractionBits) - 1;
         long quiet = 1L << (fractionBits - 1);
@@ -71,7 +71,7 @@ final class FloatOperands {
         return edges;
     }
 
-    long any() {
+    public long any() {
         long[] edges = edges();
         return switch (random.nextInt(8)) {
             case 0 -> edges[random.nextInt(edges.length)];

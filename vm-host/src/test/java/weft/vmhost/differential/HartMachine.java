@@ -1,0 +1,64 @@
+package weft.vmhost.differential;
+
+import weft.vmhost.hart.Hart;
+import weft.vmhost.hart.Privilege;
+import weft.vmhost.interpreter.Interpreter;
+import weft.vmhost.memory.GuestMemory;
+import weft.vmhost.memory.MmioDevice;
+import weft.vmhost.memory.PhysicalBus;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/// Our hart with the interpreter, on a thread of its own.
+final class HartMachine implements TestMachine {
+    private static final long SECONDS_MAX = 60;
+
+    @Override
+    public byte[] run(byte[] ram) throws IOException, InterruptedException {
+        try (GuestMemory memory = new GuestMemory(ProgramImage.RAM_BASE, ram.length)) {
+            memory.write(ProgramImage.RAM_BASE, ByteBuffer.wrap(ram));
+            PhysicalBus bus = new PhysicalBus(memory);
+            Hart hart = new Hart(0, bus, () -> 0, null);
+            PowerSwitch power = new PowerSwitch(hart);
+            bus.attach(ProgramImage.POWER_ADDRESS, 0x1000, power);
+            hart.reset(ProgramImage.RAM_BASE, Privilege.MACHINE, 0, 0);
+            Thread thread = new Thread(() -> hart.run(new Interpreter(hart)), "test hart");
+            thread.start();
+            thread.join(TimeUnit.SECONDS.toMillis(SECONDS_MAX));
+            hart.requestStop();
+            thread.join(TimeUnit.SECONDS.toMillis(SECONDS_MAX));
+            if (thread.isAlive()) {
+                throw new IOException("the hart does not stop");
+            }
+            byte[] after = new byte[ram.length];
+            memory.read(ProgramImage.RAM_BASE, ByteBuffer.wrap(after));
+            if (!power.off.get()) {
+                throw new IOException(
+                        "the hart did not end in %d s; pc 0x%x".formatted(SECONDS_MAX, hart.pc()));
+            }
+            return after;
+        }
+    }
+
+    private record PowerSwitch(Hart hart, AtomicBoolean off) implements MmioDevice {
+        PowerSwitch(Hart hart) {
+            this(hart, new AtomicBoolean());
+        }
+
+        @Override
+        public long load(int offsetBytes, int sizeBytes) {
+            return 0;
+        }
+
+        @Override
+        public void store(int offsetBytes, int sizeBytes, long value) {
+            if (value == ProgramImage.POWER_OFF) {
+                off.set(true);
+                hart.requestStop();
+            }
+        }
+    }
+}
