@@ -9,6 +9,8 @@ import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.UsageMessageSpec;
 
+import weft.ops.cli.emu.Emu;
+
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -49,6 +51,7 @@ public final class Weft {
         var root = new CommandLine(new Weft());
         root.addSubcommand(new Completion());
         root.addSubcommand(new ExitCodes());
+        root.addSubcommand(new Emu());
         return configured(root);
     }
 

@@ -11,6 +11,7 @@ import weft.vmhost.device.DeviceState;
 import weft.vmhost.device.SerialConsole;
 import weft.vmhost.hart.Engine;
 import weft.vmhost.hart.Hart;
+import weft.vmhost.interpreter.Interpreter;
 import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.memory.PhysicalBus;
 import weft.vmhost.virtio.VirtioMmio;
@@ -71,6 +72,11 @@ public final class Machine implements AutoCloseable {
     private volatile @Nullable GuestWish wish;
     private volatile int failCode;
     private boolean closed;
+
+    /// Makes a machine that interprets; nothing runs yet.
+    public Machine(MachineSpec spec, Clock clock, Listener listener) {
+        this(spec, clock, Interpreter::new, listener);
+    }
 
     /// Makes the machine; nothing runs yet.
     ///

@@ -1,0 +1,187 @@
+package weft.ops.cli.emu;
+
+import org.jspecify.annotations.Nullable;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+import weft.ops.cli.ByteSize;
+import weft.ops.cli.CliFailure;
+import weft.ops.cli.ExitCode;
+import weft.runtime.BootClock;
+import weft.vmhost.hart.Hart;
+import weft.vmhost.machine.BootRefused;
+import weft.vmhost.machine.Machine;
+import weft.vmhost.machine.MachineSpec;
+import weft.vmhost.machine.PowerState;
+import weft.volume.BlockVolume;
+import weft.volume.FileVolume;
+import weft.volume.VolumeException;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+
+/// Runs one guest on this terminal: `weft emu run`.
+@Command(
+        name = "run",
+        description = "Boot a kernel on this terminal; Ctrl-] leaves.",
+        mixinStandardHelpOptions = true,
+        footer = {
+            "",
+            "The exit code is 0 when the guest switches itself off or Ctrl-] is typed, and the",
+            "guest's own code when it ends through the test device.",
+            "",
+            "Example:",
+            "  weft emu run --kernel Image --initrd initrd.gz --disk disk.img --memory 512M"
+        })
+public final class EmuRun implements Callable<Integer> {
+    /// Kernels and initramfs above this are a slip of the finger, and would not fit an array.
+    private static final long FILE_BYTES_MAX = 1L << 30;
+
+    @Option(
+            names = "--kernel",
+            required = true,
+            paramLabel = "FILE",
+            description = "RISC-V kernel Image.")
+    private Path kernel = Path.of("");
+
+    @Option(names = "--initrd", paramLabel = "FILE", description = "Initramfs.")
+    private @Nullable Path initrd;
+
+    @Option(
+            names = "--append",
+            paramLabel = "ARGUMENTS",
+            description =
+                    "Kernel command line; console=ttyS0 is added unless it names a console.")
+    private String append = "";
+
+    @Option(
+            names = "--disk",
+            paramLabel = "FILE",
+            description = "Raw disk image; may be given several times: vda, vdb, …")
+    private List<Path> disks = new ArrayList<>();
+
+    @Option(
+            names = "--smp",
+            paramLabel = "N",
+            defaultValue = "1",
+            description = "Harts (default: ${DEFAULT-VALUE}).")
+    private int harts = 1;
+
+    @Option(
+            names = "--memory",
+            paramLabel = "SIZE",
+            defaultValue = "256M",
+            converter = ByteSize.Converter.class,
+            description = "Guest memory (default: ${DEFAULT-VALUE}).")
+    private ByteSize memory = new ByteSize(256L << 20);
+
+    @Option(
+            names = "--report",
+            description = "At the end print run time and instructions on standard error.")
+    private boolean report;
+
+    private final CountDownLatch over = new CountDownLatch(1);
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+        var boot =
+                new MachineSpec.BootImage(
+                        readFile("kernel", kernel),
+                        initrd == null ? new byte[0] : readFile("initrd", initrd),
+                        bootArguments());
+        List<BlockVolume> volumes = new ArrayList<>();
+        try {
+            List<MachineSpec.Disk> specs = new ArrayList<>();
+            for (Path disk : disks) {
+                BlockVolume volume = openDisk(disk);
+                volumes.add(volume);
+                specs.add(new MachineSpec.Disk("weft-disk" + specs.size(), volume));
+            }
+            return run(
+                    new MachineSpec("emu", memory.bytes(), harts, boot, specs, List.of()));
+        } catch (BootRefused e) {
+            throw CliFailure.refused(e.getMessage());
+        } finally {
+            volumes.forEach(BlockVolume::close);
+        }
+    }
+
+    private String bootArguments() {
+        return append.contains("console=") ? append : ("console=ttyS0 " + append).strip();
+    }
+
+    private static byte[] readFile(String noun, Path file) throws IOException {
+        if (!Files.exists(file)) {
+            throw CliFailure.refused("%s file '%s' does not exist".formatted(noun, file));
+        }
+        if (!Files.isRegularFile(file) || !Files.isReadable(file)) {
+            throw CliFailure.refused("%s file '%s' cannot be read".formatted(noun, file));
+        }
+        if (Files.size(file) > FILE_BYTES_MAX) {
+            throw CliFailure.refused("%s file '%s' is larger than 1 GiB".formatted(noun, file));
+        }
+        return Files.readAllBytes(file);
+    }
+
+    private static BlockVolume openDisk(Path file) {
+        try {
+            return FileVolume.open(file);
+        } catch (IOException e) {
+            throw CliFailure.refused(e.getMessage());
+        }
+    }
+
+    private int run(MachineSpec spec) throws IOException, InterruptedException {
+        long startNanos = BootClock.SYSTEM.nowNanos();
+        try (var machine = new Machine(spec, BootClock.SYSTEM, new Watcher())) {
+            boolean person = System.console() != null && System.console().isTerminal();
+            machine.start();
+            try (RawTerminal _ = person ? RawTerminal.take() : null) {
+                var session = new ConsoleSession(machine.console(), person, over::countDown);
+                session.start();
+                over.await();
+                PowerState end = machine.pause();
+                machine.console().close();
+                session.awaitOutput();
+                if (report) {
+                    report(machine, BootClock.SYSTEM.nowNanos() - startNanos);
+                }
+                return end instanceof PowerState.Failed(int code)
+                        ? Math.clamp(code, 1, 255)
+                        : ExitCode.OK.value();
+            }
+        }
+    }
+
+    private static void report(Machine machine, long nanos) {
+        long instructions =
+                machine.harts().stream().mapToLong(Hart::retiredInstructions).sum();
+        double seconds = nanos / 1e9;
+        System.err.printf(
+                Locale.ROOT,
+                "weft: %.2f s, %.3f G instructions, %.1f MIPS%n",
+                seconds,
+                instructions / 1e9,
+                instructions / 1e6 / seconds);
+    }
+
+    /// What the machine tells while it runs.
+    private final class Watcher implements Machine.Listener {
+        @Override
+        public void powerChanged(PowerState state) {
+            over.countDown();
+        }
+
+        @Override
+        public void diskTrouble(int disk, VolumeException trouble) {
+            System.err.print("weft: " + trouble.getMessage() + "\r\n");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+package weft.vmhost.machine;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+import weft.fabric.MacAddress;
+import weft.runtime.BootClock;
+import weft.vmhost.snapshot.MachineSnapshot;
+import weft.vmhost.virtio.MemoryVolume;
+import weft.vswitch.port.SwitchPort;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+/// The stock Debian kernel in the machine: boots, uses its disk and NIC, moves, reboots, goes off.
+@Tag("long")
+class DebianBootTest {
+    private static final MacAddress MAC = MacAddress.parse("52:54:00:00:00:01");
+
+    private final CountDownLatch off = new CountDownLatch(1);
+    private final CountDownLatch rebooted = new CountDownLatch(1);
+
+    private final Machine.Listener listener =
+            new Machine.Listener() {
+                @Override
+                public void powerChanged(PowerState state) {
+                    off.countDown();
+                }
+
+                @Override
+                public void rebooted() {
+                    rebooted.countDown();
+                }
+            };
+
+    private static final class Wire implements SwitchPort {
+        private final BlockingQueue<byte[]> frames = new ArrayBlockingQueue<>(100);
+
+        @Override
+        public void transmit(byte[] frame, int offset, int lengthBytes) {
+            var copy = new byte[lengthBytes];
+            System.arraycopy(frame, offset, copy, 0, lengthBytes);
+            frames.offer(copy);
+        }
+
+        @Override
+        public void close() {}
+
+        /// The next ARP request's target address, or a failure.
+        String nextArpTarget() throws InterruptedException {
+            byte[] frame;
+            do {
+                frame = frames.poll(60, TimeUnit.SECONDS);
+                assertTrue(frame != null, "the guest sent no ARP request");
+            } while (frame[12] != 0x08 || frame[13] != 0x06);
+            return (frame[38] & 0xff)
+                    + "."
+                    + (frame[39] & 0xff)
+                    + "."
+                    + (frame[40] & 0xff)
+                    + "."
+                    + (frame[41] & 0xff);
+        }
+    }
+
+    private static MachineSpec spec(String name, MemoryVolume disk) throws IOException {
+        return new MachineSpec(
+                name,
+                256L << 20,
+                1,
+                DebianGuest.bootImage("quiet weft.ip=10.0.0.2/24"),
+                List.of(new MachineSpec.Disk("root", disk)),
+                List.of(new MachineSpec.Nic(MAC, 1450)));
+    }
+
+    @Test
+    void aDebianGuestBootsUsesItsDevicesRebootsAndGoesOff()
+            throws IOException, InterruptedException {
+        var disk = new MemoryVolume(16 << 20);
+        var wire = new Wire();
+        try (var machine = new Machine(spec("boot", disk), BootClock.SYSTEM, listener)) {
+            var guest = new DebianGuest(machine.console());
+            machine.nics().getFirst().plug(wire);
+            machine.start();
+            guest.await("WEFT-READY");
+
+            guest.run("echo hello-disk | dd of=/dev/vda bs=512 seek=5 conv=sync,fsync");
+            assertEquals("hello-disk", new String(disk.bytes(), 5 * 512, 10));
+            assertTrue(guest.run("dd if=/dev/vda bs=512 skip=5 count=1").contains("hello-disk"));
+
+            assertTrue(guest.run("cat /sys/class/net/eth0/mtu").contains("1450"));
+            guest.type("ping -c 1 -W 1 10.0.0.77");
+            assertEquals("10.0.0.77", wire.nextArpTarget());
+
+            guest.type("reboot -f");
+            assertTrue(rebooted.await(60, TimeUnit.SECONDS));
+            guest.await("WEFT-READY");
+            guest.type("poweroff -f");
+            assertTrue(off.await(60, TimeUnit.SECONDS));
+            assertInstanceOf(PowerState.Off.class, machine.state());
+        }
+    }
+
+    @Test
+    void aBusyGuestGoesOnInAnotherMachine() throws IOException, InterruptedException {
+        var disk = new MemoryVolume(16 << 20);
+        try (var source = new Machine(spec("from", disk), BootClock.SYSTEM, listener);
+                var target = new Machine(spec("to", disk), BootClock.SYSTEM, listener)) {
+            var before = new DebianGuest(source.console());
+            source.start();
+            before.await("WEFT-READY");
+            before.run("secret=swordfish");
+            before.type("while true; do cat /proc/uptime; sleep 0.05; done");
+            before.await("\n");
+
+            assertInstanceOf(PowerState.Paused.class, source.pause());
+            long ticks = source.time().ticks();
+            byte[] state = MachineSnapshot.capture(source);
+            MachineSnapshot.restore(target, state);
+            var page = ByteBuffer.allocate(4096);
+            source.memory()
+                    .touchedPages()
+                    .forEach(
+                            address -> {
+                                source.memory().read(address, page.clear());
+                                target.memory().write(address, page.flip());
+                            });
+            assertEquals(ticks, target.time().ticks());
+            target.resume();
+
+            var after = new DebianGuest(target.console());
+            after.await("\n");
+            after.await("\n");
+            target.console().type(new byte[] {3}, 0, 1);
+            assertTrue(after.run("echo $secret; echo x").contains("swordfish"));
+        }
+    }
+}

@@ -1,0 +1,81 @@
+package weft.vmhost.machine;
+
+import org.junit.jupiter.api.Assumptions;
+
+import weft.vmhost.device.SerialConsole;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+
+/// The stock Debian kernel and an initramfs that prints "WEFT-READY" and gives a shell, where they are
+/// at hand: `-Dweft.guest.kernel=FILE -Dweft.guest.initrd=FILE`, or the cache of `weft image pull`.
+public final class DebianGuest {
+    private static final Duration PATIENCE = Duration.ofMinutes(5);
+
+    private final SerialConsole console;
+    private final StringBuilder printed = new StringBuilder();
+    private long position;
+    private int seen;
+
+    public DebianGuest(SerialConsole console) {
+        this.console = console;
+    }
+
+    /// Kernel and initramfs, or the test is skipped.
+    public static MachineSpec.BootImage bootImage(String arguments) throws IOException {
+        return new MachineSpec.BootImage(
+                Files.readAllBytes(file("weft.guest.kernel", "kernel")),
+                Files.readAllBytes(file("weft.guest.initrd", "initrd")),
+                "console=ttyS0 " + arguments);
+    }
+
+    private static Path file(String property, String cached) {
+        String home = System.getProperty("user.home", "");
+        String fallback = home + "/.cache/weft/images/debian-micro/" + cached;
+        Path file = Path.of(System.getProperty(property, fallback));
+        Assumptions.assumeTrue(
+                Files.isRegularFile(file),
+                "no Debian guest at " + file + " (weft image pull debian-micro, or -D" + property);
+        return file;
+    }
+
+    /// Waits until the guest has printed this, behind what was waited for before.
+    public void await(String text) throws InterruptedException {
+        var chunk = new byte[4096];
+        long waitedMillis = 0;
+        while (true) {
+            int found = printed.indexOf(text, seen);
+            if (found >= 0) {
+                seen = found + text.length();
+                return;
+            }
+            SerialConsole.Chunk read = console.read(position, chunk, Duration.ofMillis(100));
+            position = read.nextPosition();
+            printed.append(new String(chunk, 0, read.lengthBytes(), StandardCharsets.ISO_8859_1));
+            waitedMillis += read.lengthBytes() == 0 ? 100 : 0;
+            if (waitedMillis > PATIENCE.toMillis()) {
+                throw new AssertionError("the guest did not print '" + text + "':\n" + printed);
+            }
+        }
+    }
+
+    /// Types a line.
+    public void type(String line) {
+        byte[] bytes = (line + "\n").getBytes(StandardCharsets.US_ASCII);
+        if (console.type(bytes, 0, bytes.length) != bytes.length) {
+            throw new AssertionError("the line is too long: " + line);
+        }
+    }
+
+    /// Types a command and waits for its end; what it printed is between.
+    public String run(String command) throws InterruptedException {
+        int start = seen;
+        // The echo of the line does not contain the mark itself.
+        type(command + "; echo DO''NE");
+        await("DONE");
+        return printed.substring(start, seen);
+    }
+}
