@@ -107,7 +107,7 @@ public final class EmuRun implements Callable<Integer> {
             return run(
                     new MachineSpec("emu", memory.bytes(), harts, boot, specs, List.of()));
         } catch (BootRefused e) {
-            throw CliFailure.refused(e.getMessage());
+            throw CliFailure.refused(String.valueOf(e.getMessage()));
         } finally {
             volumes.forEach(BlockVolume::close);
         }
@@ -134,7 +134,7 @@ public final class EmuRun implements Callable<Integer> {
         try {
             return FileVolume.open(file);
         } catch (IOException e) {
-            throw CliFailure.refused(e.getMessage());
+            throw CliFailure.refused(String.valueOf(e.getMessage()));
         }
     }
 
