@@ -1,0 +1,166 @@
+package weft.vmhost.machine;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+
+import weft.fabric.MacAddress;
+import weft.runtime.BootClock;
+import weft.vmhost.hart.HartState;
+import weft.vmhost.snapshot.MachineSnapshot;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+/// Pause, state, power: with a guest whose timer never rests.
+class MachineSnapshotTest {
+    private final CountDownLatch ended = new CountDownLatch(1);
+
+    private final Machine.Listener listener =
+            new Machine.Listener() {
+                @Override
+                public void powerChanged(PowerState state) {
+                    ended.countDown();
+                }
+            };
+
+    private Machine machine(String name) {
+        return new Machine(TimerGuest.spec(name), BootClock.SYSTEM, listener);
+    }
+
+    private static void awaitDots(Machine machine, int count) throws InterruptedException {
+        var chunk = new byte[64];
+        long position = 0;
+        for (int tries = 0; position < count; tries++) {
+            assertTrue(tries < 600, "only " + position + " dots");
+            position =
+                    machine.console().read(position, chunk, Duration.ofMillis(100)).nextPosition();
+        }
+    }
+
+    private static void copyMemory(Machine from, Machine to) {
+        var page = ByteBuffer.allocate(4096);
+        from.memory()
+                .touchedPages()
+                .forEach(
+                        address -> {
+                            from.memory().read(address, page.clear());
+                            to.memory().write(address, page.flip());
+                        });
+    }
+
+    @Test
+    void aGuestRunsToItsEnd() throws InterruptedException {
+        try (Machine machine = machine("alone")) {
+            machine.start();
+
+            assertTrue(ended.await(60, TimeUnit.SECONDS));
+            assertEquals(new PowerState.Off(), machine.state());
+            assertEquals(TimerGuest.DOTS, machine.console().outputEnd());
+        }
+    }
+
+    @Test
+    void aBusyGuestGoesOnInAnotherMachineWithItsTimerAndItsTime()
+            throws IOException, InterruptedException {
+        try (Machine source = machine("source");
+                Machine target = machine("target")) {
+            source.start();
+            awaitDots(source, 3);
+            assertInstanceOf(PowerState.Paused.class, source.pause());
+            long dots = source.console().outputEnd();
+            byte[] state = MachineSnapshot.capture(source);
+            HartState hart = source.harts().getFirst().capture();
+
+            MachineSnapshot.restore(target, state);
+            copyMemory(source, target);
+            assertEquals(hart, target.harts().getFirst().capture());
+            assertEquals(source.time().ticks(), target.time().ticks());
+            target.resumeAfterBlackout(Duration.ofMillis(30));
+
+            assertTrue(ended.await(60, TimeUnit.SECONDS));
+            assertEquals(new PowerState.Off(), target.state(), "time went backwards");
+            assertEquals(TimerGuest.DOTS, dots + target.console().outputEnd());
+        }
+    }
+
+    @Test
+    void timeStandsStillWhilePausedAndNothingRuns() throws InterruptedException {
+        try (Machine machine = machine("paused")) {
+            machine.start();
+            awaitDots(machine, 2);
+            machine.pause();
+            long ticks = machine.time().ticks();
+            long instructions = machine.harts().getFirst().retiredInstructions();
+            byte[] state = MachineSnapshot.capture(machine);
+
+            org.junit.jupiter.api.Assertions.assertArrayEquals(
+                    state, MachineSnapshot.capture(machine));
+            assertEquals(ticks, machine.time().ticks());
+            assertEquals(instructions, machine.harts().getFirst().retiredInstructions());
+
+            machine.resume();
+            assertTrue(ended.await(60, TimeUnit.SECONDS));
+            assertEquals(new PowerState.Off(), machine.state());
+        }
+    }
+
+    @Test
+    void aResetBootsAnewFromAnyState() throws InterruptedException {
+        try (Machine machine = machine("reset")) {
+            machine.start();
+            awaitDots(machine, 1);
+            machine.pause();
+            machine.reset();
+            assertTrue(ended.await(60, TimeUnit.SECONDS));
+            assertTrue(machine.console().outputEnd() > TimerGuest.DOTS);
+        }
+    }
+
+    @Test
+    void aStateOfAnotherMachineOrADamagedOneIsRefused() throws InterruptedException {
+        try (Machine source = machine("source")) {
+            source.start();
+            awaitDots(source, 1);
+            source.pause();
+            byte[] state = MachineSnapshot.capture(source);
+            MachineSpec spec = source.spec();
+            var other =
+                    new MachineSpec(
+                            "other",
+                            spec.memoryBytes(),
+                            1,
+                            spec.boot(),
+                            List.of(),
+                            List.of(
+                                    new MachineSpec.Nic(
+                                            MacAddress.parse("52:54:00:00:00:01"), 1500)));
+            try (var target = new Machine(other, BootClock.SYSTEM, listener)) {
+                assertThrows(IOException.class, () -> MachineSnapshot.restore(target, state));
+                assertEquals(new PowerState.Off(), target.state());
+            }
+            state[state.length / 2] ^= 1;
+            try (Machine target = machine("target")) {
+                assertThrows(IOException.class, () -> MachineSnapshot.restore(target, state));
+                assertEquals(new PowerState.Off(), target.state());
+            }
+        }
+    }
+
+    @Test
+    void aMachineWithoutAKernelSaysSoAndStaysOff() {
+        var boot = new MachineSpec.BootImage(new byte[0], new byte[0], "");
+        var spec = new MachineSpec("empty", 32L << 20, 1, boot, List.of(), List.of());
+        try (var machine = new Machine(spec, BootClock.SYSTEM, listener)) {
+            assertThrows(BootRefused.class, machine::start);
+            assertEquals(new PowerState.Off(), machine.state());
+        }
+    }
+}
