@@ -129,11 +129,10 @@ class DebianBootTest {
             var page = ByteBuffer.allocate(4096);
             source.memory()
                     .touchedPages()
-                    .forEach(
-                            address -> {
-                                source.memory().read(address, page.clear());
-                                target.memory().write(address, page.flip());
-                            });
+                    .forEach(address -> {
+                        source.memory().read(address, page.clear());
+                        target.memory().write(address, page.flip());
+                    });
             assertEquals(ticks, target.time().ticks());
             target.resume();
 

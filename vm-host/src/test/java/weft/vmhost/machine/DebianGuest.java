@@ -10,8 +10,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 
-/// The stock Debian kernel and an initramfs that prints "WEFT-READY" and gives a shell, where they are
-/// at hand: `-Dweft.guest.kernel=FILE -Dweft.guest.initrd=FILE`, or the cache of `weft image pull`.
+/// The stock Debian kernel and an initramfs that prints "WEFT-READY" and gives a shell, where they
+/// are at hand: `-Dweft.guest.kernel=FILE -Dweft.guest.initrd=FILE`, or the cache of `weft image
+/// pull`.
 public final class DebianGuest {
     private static final Duration PATIENCE = Duration.ofMinutes(5);
 

@@ -49,11 +49,10 @@ class MachineSnapshotTest {
         var page = ByteBuffer.allocate(4096);
         from.memory()
                 .touchedPages()
-                .forEach(
-                        address -> {
-                            from.memory().read(address, page.clear());
-                            to.memory().write(address, page.flip());
-                        });
+                .forEach(address -> {
+                    from.memory().read(address, page.clear());
+                    to.memory().write(address, page.flip());
+                });
     }
 
     @Test

@@ -5,8 +5,8 @@ import java.nio.ByteOrder;
 import java.util.List;
 
 /// A guest of 40 instructions that counts without pause while its timer interrupts it every
-/// millisecond. It prints a dot for each 16 interrupts, switches off after 400, and fails with code 7 if
-/// `time` ever goes backwards.
+/// millisecond. It prints a dot for each 16 interrupts, switches off after 400, and fails with code
+/// 7 if `time` ever goes backwards.
 ///
 /// ```
 /// start: stvec = trap; s0 = s1 = 0; s4 = time; stimecmp = s4 + 10000; sie.STIE, sstatus.SIE

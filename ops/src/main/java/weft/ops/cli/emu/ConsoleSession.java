@@ -10,8 +10,8 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.time.Duration;
 
-/// Carries bytes between a guest's serial line and this process's standard input and output, until the
-/// person leaves with Ctrl-] or the console is closed.
+/// Carries bytes between a guest's serial line and this process's standard input and output, until
+/// the person leaves with Ctrl-] or the console is closed.
 final class ConsoleSession {
     /// Ctrl-], as in telnet: no program in a guest uses it.
     static final int ESCAPE = 0x1d;

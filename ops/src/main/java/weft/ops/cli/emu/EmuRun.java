@@ -57,8 +57,7 @@ public final class EmuRun implements Callable<Integer> {
     @Option(
             names = "--append",
             paramLabel = "ARGUMENTS",
-            description =
-                    "Kernel command line; console=ttyS0 is added unless it names a console.")
+            description = "Kernel command line; console=ttyS0 is added unless it names a console.")
     private String append = "";
 
     @Option(
@@ -104,8 +103,7 @@ public final class EmuRun implements Callable<Integer> {
                 volumes.add(volume);
                 specs.add(new MachineSpec.Disk("weft-disk" + specs.size(), volume));
             }
-            return run(
-                    new MachineSpec("emu", memory.bytes(), harts, boot, specs, List.of()));
+            return run(new MachineSpec("emu", memory.bytes(), harts, boot, specs, List.of()));
         } catch (BootRefused e) {
             throw CliFailure.refused(String.valueOf(e.getMessage()));
         } finally {
@@ -161,8 +159,7 @@ public final class EmuRun implements Callable<Integer> {
     }
 
     private static void report(Machine machine, long nanos) {
-        long instructions =
-                machine.harts().stream().mapToLong(Hart::retiredInstructions).sum();
+        long instructions = machine.harts().stream().mapToLong(Hart::retiredInstructions).sum();
         double seconds = nanos / 1e9;
         System.err.printf(
                 Locale.ROOT,

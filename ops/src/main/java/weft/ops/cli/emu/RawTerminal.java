@@ -34,8 +34,7 @@ final class RawTerminal implements AutoCloseable {
                         .start();
         try {
             var output =
-                    new String(
-                            process.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
+                    new String(process.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
             if (!process.waitFor(5, TimeUnit.SECONDS) || process.exitValue() != 0) {
                 process.destroy();
                 throw new IOException("the terminal cannot be put into raw mode (stty failed)");
