@@ -1,4 +1,16 @@
-/// The append-only journal of a store: the durability point of every write.
+/// The append-only journal of a store: the durability point of every write. Layouts are drawn in
+/// docs/protocols/journal-format.md.
+///
+/// ```text
+///   any loop ── append ──► GroupCommit ── a group ──► Journal ──► current segment
+///                             │ journal thread
+///                             └─ durable ──► any loop
+///   start: JournalRecovery ── records ──► visitor
+/// ```
+///
+/// Reading order: JournalRecord (what), GroupCommit (the door), RecordGroup and JournalSegment (the
+/// layouts), Journal (segments and their recycling), JournalRecovery. Knows bytes and segments,
+/// nothing of replicas or chunks.
 @NullMarked
 package weft.storage.journal;
 

@@ -30,6 +30,7 @@ final class Checkpoint {
     private final Disk disk;
     private final MetadataStore metadata;
     private final GroupCommit journal;
+    private long savedEpoch;
 
     Checkpoint(Disk disk, MetadataStore metadata, GroupCommit journal) {
         this.disk = disk;
@@ -38,9 +39,12 @@ final class Checkpoint {
     }
 
     /// Saves every group and frees the journal before the current segment.
-    void runFull(Collection<GroupStore> groups) throws IOException {
+    synchronized void runFull(Collection<GroupStore> groups) throws IOException {
         long firstEpoch = journal.currentEpoch();
         List<GroupStore.Taken> taken = take(groups, firstEpoch);
+        if (taken.isEmpty() && firstEpoch == savedEpoch) {
+            return;
+        }
         forceFiles(taken);
         journal.flush();
         var batch = new MetadataStore.Batch();
@@ -49,12 +53,13 @@ final class Checkpoint {
                 MetadataKeys.JOURNAL_START,
                 ByteBuffer.allocate(Long.BYTES).putLong(firstEpoch).array());
         metadata.write(batch);
+        savedEpoch = firstEpoch;
         journal.recycleBefore(firstEpoch);
         finish(taken);
     }
 
     /// Saves some groups, whose installs and deletes wait for it; the journal stays as it is.
-    void runPartial(Collection<GroupStore> groups) throws IOException {
+    synchronized void runPartial(Collection<GroupStore> groups) throws IOException {
         List<GroupStore.Taken> taken = take(groups, 0);
         forceFiles(taken);
         var batch = new MetadataStore.Batch();

@@ -122,7 +122,9 @@ public final class SimDisk implements Disk {
     public synchronized void damage(String name, long position) {
         SimFile file = Objects.requireNonNull(current.get(name));
         file.bytes[(int) position] ^= 1;
-        file.durableBytes[(int) position] ^= 1;
+        if (position < file.durableBytes.length) {
+            file.durableBytes[(int) position] ^= 1;
+        }
     }
 
     /// The length of a file, 0 if there is none.

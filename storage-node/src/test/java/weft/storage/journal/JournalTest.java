@@ -13,8 +13,12 @@ import weft.storage.disk.StoreIdentity;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
 import java.util.UUID;
@@ -52,7 +56,7 @@ class JournalTest {
     @Test
     void everyAcknowledgedRecordSurvivesACrashAtAnyDeviceOperation() throws Exception {
         Seeds.forEach(
-                600,
+                200,
                 random -> {
                     var disk = new SimDisk(random);
                     List<byte[]> appended = new ArrayList<>();
@@ -217,6 +221,21 @@ class JournalTest {
         open(disk, 1);
         assertEquals(2, recovered.size());
         assertArrayEquals(record(3, 1000), recovered.getLast());
+    }
+
+    @Test
+    void theHexExampleOfTheFormatIsWhatIsWritten() throws Exception {
+        var disk = newDisk();
+        var journal = open(disk, 1);
+        append(journal, "hello".getBytes(StandardCharsets.US_ASCII), () -> {});
+        journal.flush();
+        Path page = Path.of("..", "docs", "protocols", "journal-format.md");
+        String text = Files.readString(page);
+        String hex = text.substring(text.indexOf("```hex") + 6);
+        hex = hex.substring(0, hex.indexOf("```")).replaceAll("\\s", "");
+        byte[] segment = disk.contents("journal/00000000.seg");
+        byte[] written = Arrays.copyOfRange(segment, 4096, 4096 + hex.length() / 2);
+        assertEquals(hex, HexFormat.of().formatHex(written));
     }
 
     @Test

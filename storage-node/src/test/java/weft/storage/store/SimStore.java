@@ -3,7 +3,11 @@ package weft.storage.store;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+
 import org.jspecify.annotations.Nullable;
+import org.slf4j.LoggerFactory;
 
 import weft.fabric.ChunkKey;
 import weft.fabric.PlacementGroupId;
@@ -51,6 +55,11 @@ final class SimStore implements ReplicaDisk.Events {
                     10_000,
                     1 << 16,
                     8);
+
+    static {
+        // Every simulated crash fails a store: expected, and no news.
+        ((Logger) LoggerFactory.getLogger(Store.class)).setLevel(Level.OFF);
+    }
 
     SimDisk disk;
     SimMetadataStore metadata;

@@ -28,7 +28,7 @@ class StoreCrashPropertyTest {
     /// its checksum.
     @Test
     void everyAcknowledgedEntrySurvivesACrashAtAnyDeviceOperation() throws Exception {
-        Seeds.forEach(150, random -> new Run(random).run());
+        Seeds.forEach(100, random -> new Run(random).run());
     }
 
     private static final class Run {

@@ -1,0 +1,306 @@
+package weft.storage.store;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+
+import weft.fabric.ChunkKey;
+import weft.fabric.VolumeId;
+import weft.storage.journal.JournalRecord;
+import weft.storage.replica.RecoveredState;
+import weft.storage.replica.ReplicaDisk.ReadOutcome;
+import weft.storage.replica.ReplicatedTables;
+import weft.wire.storage.ChunkContent;
+import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.Entry;
+import weft.wire.storage.Mutation;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.UUID;
+
+class StoreTest {
+    private static final int BLOCK = ChunkKey.BLOCK_BYTES;
+
+    private final SimStore sim = new SimStore(new Random(1));
+
+    private void commitWrites(int from, int to) throws IOException {
+        for (int sequence = from; sequence <= to; sequence++) {
+            sim.commit(
+                    SimStore.entry(
+                            sequence,
+                            SimStore.write(
+                                    SimStore.BASE_ONLY,
+                                    sequence % 3,
+                                    sequence % 8 * BLOCK,
+                                    SimStore.bytes(sequence, 2 * BLOCK))));
+        }
+    }
+
+    @Test
+    void aBlockWithoutItsChecksumIsReportedAsCorruptAndNotThrown() throws Exception {
+        sim.open();
+        commitWrites(1, 6);
+        String file = "chunks/3/1-1.1";
+        sim.disk.damage(file, 4096 + 1 * BLOCK + 77);
+        var outcome = sim.read(SimStore.BASE_ONLY, 1, 0, 8);
+        assertTrue(outcome instanceof ReadOutcome.Corrupt, outcome::toString);
+        assertTrue(outcome.toString().contains("block 1"), outcome::toString);
+        assertTrue(sim.read(SimStore.BASE_ONLY, 2, 0, 8) instanceof ReadOutcome.Blocks);
+    }
+
+    @Test
+    void aPartialWriteOverADamagedBlockDoesNotGiveItAGoodChecksum() throws Exception {
+        sim.open();
+        sim.commit(
+                SimStore.entry(
+                        1, SimStore.write(SimStore.BASE_ONLY, 0, 0, SimStore.bytes(1, BLOCK))));
+        sim.disk.damage("chunks/3/1-0.1", 4096 + 3000);
+        sim.commit(
+                SimStore.entry(
+                        2, SimStore.write(SimStore.BASE_ONLY, 0, 10, SimStore.bytes(2, 100))));
+        assertTrue(sim.read(SimStore.BASE_ONLY, 0, 0, 1) instanceof ReadOutcome.Corrupt);
+        // A whole write heals it.
+        sim.commit(
+                SimStore.entry(
+                        3, SimStore.write(SimStore.BASE_ONLY, 0, 0, SimStore.bytes(3, BLOCK))));
+        assertTrue(sim.read(SimStore.BASE_ONLY, 0, 0, 1) instanceof ReadOutcome.Blocks);
+    }
+
+    @Test
+    void zeroesInTheTopLayerHideTheLayersBelow() throws Exception {
+        sim.open();
+        var model = new GroupModel();
+        List<Mutation> mutations =
+                List.of(
+                        SimStore.write(SimStore.BASE_ONLY, 0, 0, SimStore.bytes(1, 4 * BLOCK)),
+                        new Mutation.Zero(SimStore.CLONE_ON_BASE, 0, BLOCK, BLOCK),
+                        new Mutation.Discard(SimStore.CLONE_ON_BASE, 0, 2 * BLOCK - 1, BLOCK + 1),
+                        SimStore.write(SimStore.CLONE_ON_BASE, 0, 5, SimStore.bytes(2, 9)),
+                        new Mutation.Zero(SimStore.CLONE_ON_BASE, 0, 3 * BLOCK + 1, 7));
+        long sequence = 1;
+        for (Mutation mutation : mutations) {
+            Entry entry = SimStore.entry(sequence++, mutation);
+            sim.commit(entry);
+            model.apply(entry);
+        }
+        sim.assertReads(model, SimStore.CLONE_ON_BASE, 0, 0, 6);
+        sim.assertReads(model, SimStore.BASE_ONLY, 0, 0, 6);
+    }
+
+    @Test
+    void aHeldGroupsPreparedEntriesDoNotPinTheJournal() throws Exception {
+        Store store = sim.open();
+        commitWrites(1, 2);
+        Entry held =
+                SimStore.entry(
+                        3, SimStore.write(SimStore.BASE_ONLY, 0, 0, SimStore.bytes(3, BLOCK)));
+        sim.prepare(held);
+        store.flush();
+        for (int round = 0; round < 30; round++) {
+            // Enough records to roll: truncations of nothing.
+            for (int i = 0; i < 30; i++) {
+                sim.group().append(100, new JournalRecord.Truncated(SimStore.PG, 1, 3));
+                store.flush();
+            }
+            store.checkpoint();
+        }
+        int segments = sim.disk.list("journal").size();
+        assertTrue(segments <= 4, () -> segments + " segments");
+        sim.crash();
+        RecoveredState found = sim.open().recovered(SimStore.PG);
+        assertEquals(2, found.appliedSequence());
+        assertEquals(List.of(held), found.prepared());
+    }
+
+    @Test
+    void newWritesAreRefusedBeforeTheReserveIsTouchedAndDeletesGiveSpaceBack() throws Exception {
+        StoreSettings small = SimStore.TINY.withCapacityBytes(6 << 20);
+        Store store = sim.open(small);
+        long sequence = 1;
+        while (store.freeBytes() >= 16 * BLOCK) {
+            sim.commit(
+                    SimStore.entry(
+                            sequence,
+                            SimStore.write(
+                                    SimStore.BASE_ONLY,
+                                    sequence,
+                                    0,
+                                    SimStore.bytes(sequence, 15 * BLOCK))));
+            sequence++;
+        }
+        assertTrue(sequence > 10, "full at once");
+        assertTrue(store.usedBytes() <= small.capacityBytes());
+        sim.commit(SimStore.entry(sequence, new Mutation.DropLayer(SimStore.BASE)));
+        assertTrue(store.freeBytes() > 10 * 16 * BLOCK);
+        store.checkpoint();
+        assertEquals(List.of(), sim.disk.list("chunks/3"));
+    }
+
+    @Test
+    void aDiskThatOthersFillLeavesTheReserve() throws Exception {
+        sim.disk.setFreeBytes(SimStore.TINY.reserveBytes() + (8 << 20));
+        Store store = sim.open();
+        assertTrue(store.freeBytes() > 0);
+        sim.disk.setFreeBytes(SimStore.TINY.reserveBytes());
+        sim.crash();
+        sim.disk.setFreeBytes(SimStore.TINY.reserveBytes());
+        assertEquals(0, sim.open().freeBytes());
+    }
+
+    @Test
+    void aCopiedChunkIsDurableWhenDoneAndNeverReplacesAHigherOne() throws Exception {
+        sim.open();
+        commitWrites(1, 9);
+        var key = new ChunkKey(SimStore.BASE, 1);
+        sim.group().readChunk(1, key);
+        ChunkContent content = sim.lastChunk.orElseThrow();
+        assertEquals(new ChunkStamp(key, 1, 7), content.stamp());
+
+        var target = new SimStore(new Random(2));
+        target.open();
+        target.group().installChunk(50, content);
+        assertTrue(target.done.contains(50L));
+        target.crash();
+        target.open();
+        target.group().listChunks(1, Optional.empty());
+        assertEquals(List.of(content.stamp()), target.lastList);
+        target.group().readChunk(2, key);
+        assertEquals(Optional.of(content), target.lastChunk);
+
+        var lower = new ChunkContent(new ChunkStamp(key, 1, 6), List.of());
+        target.group().installChunk(51, lower);
+        assertTrue(target.done.contains(51L));
+        target.group().readChunk(3, key);
+        assertEquals(Optional.of(content), target.lastChunk);
+
+        target.group().deleteChunk(52, key);
+        assertTrue(target.done.contains(52L));
+        target.crash();
+        target.open();
+        target.group().listChunks(1, Optional.empty());
+        assertEquals(List.of(), target.lastList);
+    }
+
+    @Test
+    void stateIsWholeAfterACatchUp() throws Exception {
+        Store store = sim.open();
+        var tables = new ReplicatedTables();
+        var adopted = new JournalRecord.Adopted(SimStore.PG, 4, 10, tables.encode());
+        sim.group().append(1, new JournalRecord.VersionTaken(SimStore.PG, 4, false));
+        sim.group().append(2, adopted);
+        Entry early =
+                SimStore.entry(
+                        11, SimStore.write(SimStore.BASE_ONLY, 0, 0, SimStore.bytes(1, BLOCK)));
+        Entry late =
+                SimStore.entry(
+                        12, SimStore.write(SimStore.BASE_ONLY, 1, 0, SimStore.bytes(2, BLOCK)));
+        sim.prepare(early);
+        sim.prepare(late);
+        sim.group().apply(late);
+        sim.group().apply(early);
+        assertEquals(10, store.recovered(SimStore.PG).appliedSequence());
+        sim.group().append(3, new JournalRecord.VersionTaken(SimStore.PG, 5, true));
+        store.flush();
+        RecoveredState now = store.recovered(SimStore.PG);
+        assertEquals(12, now.appliedSequence());
+        assertTrue(now.inSync());
+        assertEquals(ReplicatedTables.Standing.FINISHED, now.tables().standing(5, 12));
+        sim.crash();
+        RecoveredState found = sim.open().recovered(SimStore.PG);
+        assertEquals(5, found.version());
+        assertTrue(found.inSync());
+        assertEquals(12, found.appliedSequence() + found.prepared().size());
+    }
+
+    @Test
+    void aDroppedGroupStaysDropped() throws Exception {
+        Store store = sim.open();
+        sim.group().append(1, new JournalRecord.VersionTaken(SimStore.PG, 1, true));
+        commitWrites(1, 5);
+        store.checkpoint();
+        commitWrites(6, 7);
+        sim.group().dropAll(60);
+        assertTrue(sim.done.contains(60L));
+        store.flush();
+        sim.crash();
+        RecoveredState found = sim.open().recovered(SimStore.PG);
+        assertEquals(0, found.appliedSequence());
+        assertEquals(List.of(), found.prepared());
+        assertFalse(found.inSync());
+        sim.group().listChunks(1, Optional.empty());
+        assertEquals(List.of(), sim.lastList);
+        // And what comes after the drop is not lost with it.
+        commitWrites(1, 3);
+        sim.crash();
+        assertEquals(3, sim.open().recovered(SimStore.PG).prepared().size());
+    }
+
+    @Test
+    void aTruncatedEntryDoesNotComeBack() throws Exception {
+        Store store = sim.open();
+        commitWrites(1, 1);
+        Entry void2 =
+                SimStore.entry(
+                        2, SimStore.write(SimStore.BASE_ONLY, 0, 0, SimStore.bytes(9, BLOCK)));
+        sim.prepare(void2);
+        sim.group().append(9, new JournalRecord.Truncated(SimStore.PG, 2, 1));
+        Entry other =
+                SimStore.entry(
+                        2, SimStore.write(SimStore.BASE_ONLY, 0, 0, SimStore.bytes(10, BLOCK)));
+        sim.prepare(other);
+        store.flush();
+        sim.crash();
+        RecoveredState found = sim.open().recovered(SimStore.PG);
+        assertEquals(other, found.prepared().getLast());
+        assertEquals(2, found.appliedSequence() + found.prepared().size());
+    }
+
+    @Test
+    void aStoreOfAnotherClusterIsRefusedByName() throws Exception {
+        sim.open();
+        var refusal =
+                assertThrows(
+                        IOException.class,
+                        () -> new Store(sim.disk, sim.metadata, new UUID(8, 8), SimStore.TINY));
+        assertTrue(refusal.toString().contains("belongs to cluster"), refusal::toString);
+    }
+
+    @Test
+    void everyStartIsANewIncarnation() throws Exception {
+        Store first = sim.open();
+        sim.crash();
+        Store second = sim.open();
+        assertEquals(first.id(), second.id());
+        assertTrue(second.member().incarnation() > first.member().incarnation());
+    }
+
+    @Test
+    void blockMapsThatWereDroppedFromMemoryComeBackFromTheMetadata() throws Exception {
+        Store store = sim.open();
+        var model = new GroupModel();
+        for (int sequence = 1; sequence <= 60; sequence++) {
+            Entry entry =
+                    SimStore.entry(
+                            sequence,
+                            SimStore.write(
+                                    List.of(new VolumeId(1)),
+                                    sequence,
+                                    0,
+                                    SimStore.bytes(sequence, BLOCK)));
+            sim.commit(entry);
+            model.apply(entry);
+            if (sequence % 10 == 0) {
+                store.checkpoint();
+            }
+        }
+        for (int chunk = 1; chunk <= 60; chunk++) {
+            sim.assertReads(model, SimStore.BASE_ONLY, chunk, 0, 2);
+        }
+    }
+}
