@@ -183,6 +183,9 @@ public final class VSwitch implements AutoCloseable {
     }
 
     void unplug(PortLine line) {
+        if (!isOpen) {
+            return; // closing the switch has unplugged it
+        }
         command(() -> {
             if (linesById.remove(line.id, line)) {
                 List<PortLine> all = new ArrayList<>(List.of(lines));

@@ -246,7 +246,9 @@ class VSwitchTest {
         assertThrows(IllegalStateException.class, () -> east.activate("nobody"));
         east.plug("a-0", "blue", A, new Device()).close();
         assertThrows(IllegalStateException.class, () -> east.counters("a-0"));
+        SwitchPort left = west.plug("b-0", "blue", B, new Device());
         west.close();
+        left.close();
         assertThrows(IllegalStateException.class, () -> west.plug("b-0", "blue", B, new Device()));
     }
 }

@@ -4,6 +4,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
+import weft.runtime.VirtualThreads;
 import weft.volume.BlockVolume;
 import weft.volume.VolumeException;
 
@@ -28,8 +29,7 @@ final class NbdExport {
     private static final Logger log = LoggerFactory.getLogger(NbdExport.class);
 
     /// Opening and closing may wait for the pool; no event loop may.
-    private static final Executor BLOCKING =
-            task -> Thread.ofVirtual().name("nbd-export").start(task);
+    private static final Executor BLOCKING = new VirtualThreads("nbd-export");
 
     /// What an export needs of a connection.
     interface User {

@@ -237,7 +237,7 @@ class NbdServerTest {
                 () -> {
                     try {
                         return CompletableFuture.completedFuture(
-                                new FileVolume(folder.resolve("big"), 1L << 40));
+                                new SparseFileVolume(folder.resolve("big"), 1L << 40));
                     } catch (IOException e) {
                         return CompletableFuture.failedFuture(e);
                     }

@@ -42,7 +42,8 @@ class NbdToolsSystemTest {
                 "file",
                 () -> {
                     try {
-                        return CompletableFuture.completedFuture(new FileVolume(file, 16L << 30));
+                        return CompletableFuture.completedFuture(
+                                new SparseFileVolume(file, 16L << 30));
                     } catch (IOException e) {
                         return CompletableFuture.failedFuture(e);
                     }

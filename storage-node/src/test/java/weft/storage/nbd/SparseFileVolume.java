@@ -12,13 +12,14 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
-/// A volume in a sparse file; operations run in parallel on a few threads. As big as anyone likes.
-final class FileVolume implements BlockVolume {
+/// A volume in a file that grows as it is written; operations run in parallel on a few threads. As
+/// big as anyone likes: zeroing what was never written costs nothing.
+final class SparseFileVolume implements BlockVolume {
     private final FileChannel file;
     private final long sizeBytes;
     private final ExecutorService threads = Executors.newFixedThreadPool(2);
 
-    FileVolume(Path path, long sizeBytes) throws IOException {
+    SparseFileVolume(Path path, long sizeBytes) throws IOException {
         file =
                 FileChannel.open(
                         path,
