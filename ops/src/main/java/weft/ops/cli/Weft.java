@@ -10,6 +10,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.UsageMessageSpec;
 
 import weft.ops.cli.emu.Emu;
+import weft.ops.cli.image.ImageCommands;
 
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -49,6 +50,7 @@ public final class Weft {
     /// All commands; one line each. [#SECTIONS] says where help lists them.
     public static CommandLine commandLine() {
         var root = new CommandLine(new Weft());
+        root.addSubcommand(new ImageCommands());
         root.addSubcommand(new Completion());
         root.addSubcommand(new ExitCodes());
         root.addSubcommand(new Emu());

@@ -1,0 +1,5 @@
+/// `weft image …`: images that VMs boot from.
+@NullMarked
+package weft.ops.cli.image;
+
+import org.jspecify.annotations.NullMarked;
