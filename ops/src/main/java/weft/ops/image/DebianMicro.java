@@ -32,6 +32,7 @@ public final class DebianMicro {
             Pattern.compile(KERNEL_PACKAGE + "|" + BUSYBOX_PACKAGE + "|" + KERNEL_NAME.pattern());
     private static final Pattern MODULE_PATH =
             Pattern.compile("(?:usr/)?lib/modules/([^/]+)/(kernel/.*\\.ko(?:\\.xz)?)");
+
     /// Raised when this code makes other files of the same packages.
     private static final int RECIPE = 1;
 

@@ -32,7 +32,7 @@ import java.util.concurrent.Callable;
         description = {
             "Make an image from Debian's own packages.",
             "Packages come from the mirror of this machine's apt configuration, are checked against"
-                + " the Debian archive keyring, and are cached by digest."
+                    + " the Debian archive keyring, and are cached by digest."
         },
         mixinStandardHelpOptions = true,
         footer = {
@@ -59,9 +59,7 @@ public final class ImagePull implements Callable<Integer> {
             description = "OpenPGP keys that may sign (default: the Debian archive keyring).")
     private @Nullable Path keyring;
 
-    @Option(
-            names = "--allow-unsigned",
-            description = "Take the mirror's word: check no signature.")
+    @Option(names = "--allow-unsigned", description = "Take the mirror's word: check no signature.")
     private boolean allowUnsigned;
 
     /// What `--json` prints.
@@ -87,7 +85,7 @@ public final class ImagePull implements Callable<Integer> {
                 String.format(
                         Locale.ROOT,
                         "%s is ready in %.1f s: %s.%nNext: weft emu run --kernel %s --initrd %s"
-                            + " --append '%s'",
+                                + " --append '%s'",
                         files.name(),
                         seconds,
                         files.description(),
@@ -124,7 +122,7 @@ public final class ImagePull implements Callable<Integer> {
                 .orElseThrow(() ->
                         CliFailure.failed(
                                 "no Debian mirror in /etc/apt: name one, for example --mirror"
-                                    + " http://deb.debian.org/debian"));
+                                        + " http://deb.debian.org/debian"));
     }
 
     private Trust trust() {
