@@ -4,6 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -19,7 +21,7 @@ import java.nio.file.Path;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicLong;
 
-/// Storage nodes as processes of their own, killed with -9 while they are written to.
+/// Storage nodes as processes of their own, killed or stopped while they are written to.
 @Tag("long")
 @Timeout(300)
 class KilledNodeTest {
@@ -40,75 +42,118 @@ class KilledNodeTest {
     private final AtomicLong completions = new AtomicLong();
     private volatile boolean writing = true;
 
-    @Test
-    void nothingAcknowledgedIsLostWhenAnyNodeIsKilled() throws Exception {
-        long seed = Long.getLong("weft.seed", System.nanoTime());
+    private final StorageNodeProcess[] nodes = new StorageNodeProcess[LocalCluster.REPLICAS + 1];
+    private final long seed = Long.getLong("weft.seed", System.nanoTime());
+    private final Random random = new Random(seed);
+    private final Thread[] writers = new Thread[WRITERS];
+    private LocalCluster cluster;
+    private PoolClient client;
+    private BlockVolume volume;
+
+    @BeforeEach
+    void start() throws Exception {
         System.out.println("seed " + seed);
-        var random = new Random(seed);
         for (int i = 0; i < BLOCKS; i++) {
             acknowledged[i] = new AtomicLong();
             asked[i] = new AtomicLong();
         }
-        var nodes = new StorageNodeProcess[LocalCluster.REPLICAS + 1];
-        try (var cluster = new LocalCluster(folder, 4, 2)) {
-            try {
-                for (int i = 1; i <= LocalCluster.REPLICAS; i++) {
-                    nodes[i] = StorageNodeProcess.start(cluster, i);
-                }
-                cluster.placeGroups();
-                PoolClient client = cluster.client("client");
-                Volume record = cluster.createVolume("disk", BLOCKS * 4096L);
-                try (BlockVolume volume = client.open(record, client.claim(record, "test"))) {
-                    Thread[] writers = new Thread[WRITERS];
-                    lastCompletionNanos.set(System.nanoTime());
-                    for (int w = 0; w < WRITERS; w++) {
-                        int writer = w;
-                        writers[w] = Thread.ofVirtual().start(() -> write(volume, writer, seed));
-                    }
-                    awaitCompletions(500);
-                    for (int round = 0; round < 4; round++) {
-                        int victim = 1 + (round + (int) (seed & 1)) % LocalCluster.REPLICAS;
-                        Thread.sleep(random.nextInt(1000));
-                        worstGapNanos.set(0);
-                        nodes[victim].kill();
-                        awaitCompletions(500);
-                        long gap = worstGapNanos.get();
-                        System.out.printf(
-                                "round %d: node%d killed, worst pause %d ms%n",
-                                round, victim, gap / 1_000_000);
-                        assertTrue(gap < STALL_NANOS_MAX, "a pause of " + gap + " ns");
-                        nodes[victim] = StorageNodeProcess.start(cluster, victim);
-                        long restarted = System.nanoTime();
-                        awaitFullGroups(client);
-                        System.out.printf(
-                                "round %d: all groups full again after %d ms%n",
-                                round, (System.nanoTime() - restarted) / 1_000_000);
-                    }
-                    writing = false;
-                    for (Thread writer : writers) {
-                        writer.join();
-                    }
-                    verify(volume, seed);
-                    awaitEqual(client);
-                    System.out.println(completions.get() + " writes");
-                }
-            } finally {
-                writing = false;
-                for (StorageNodeProcess node : nodes) {
-                    if (node != null) {
-                        node.kill();
-                    }
-                }
+        cluster = new LocalCluster(folder, 4, 2);
+        for (int i = 1; i <= LocalCluster.REPLICAS; i++) {
+            nodes[i] = StorageNodeProcess.start(cluster, i);
+        }
+        cluster.placeGroups();
+        client = cluster.client("client");
+        Volume record = cluster.createVolume("disk", BLOCKS * 4096L);
+        volume = client.open(record, client.claim(record, "test"));
+        lastCompletionNanos.set(System.nanoTime());
+        for (int w = 0; w < WRITERS; w++) {
+            int writer = w;
+            writers[w] = Thread.ofVirtual().start(() -> write(writer));
+        }
+        awaitCompletions(500);
+    }
+
+    @AfterEach
+    void stop() throws Exception {
+        writing = false;
+        for (StorageNodeProcess node : nodes) {
+            if (node != null) {
+                node.kill();
             }
+        }
+        if (cluster != null) {
+            cluster.close();
         }
     }
 
-    private void write(BlockVolume volume, int writer, long seed) {
-        var random = new Random(seed + writer);
+    @Test
+    void nothingAcknowledgedIsLostWhenAnyNodeIsKilled() throws Exception {
+        for (int round = 0; round < 4; round++) {
+            int victim = 1 + (round + (int) (seed & 1)) % LocalCluster.REPLICAS;
+            Thread.sleep(random.nextInt(1000));
+            worstGapNanos.set(0);
+            nodes[victim].kill();
+            awaitCompletions(500);
+            long gap = worstGapNanos.get();
+            System.out.printf("node%d killed: pause %d ms%n", victim, gap / 1_000_000);
+            assertTrue(gap < STALL_NANOS_MAX, "a pause of " + gap + " ns");
+            nodes[victim] = StorageNodeProcess.start(cluster, victim);
+            awaitFullGroups();
+        }
+        endAndVerify();
+    }
+
+    @Test
+    void nothingAcknowledgedIsLostWhenAllNodesAreKilledAtOnce() throws Exception {
+        for (int round = 0; round < 2; round++) {
+            Thread.sleep(random.nextInt(1000));
+            for (int i = 1; i <= LocalCluster.REPLICAS; i++) {
+                nodes[i].kill();
+            }
+            for (int i = 1; i <= LocalCluster.REPLICAS; i++) {
+                nodes[i] = StorageNodeProcess.start(cluster, i);
+            }
+            awaitCompletions(500);
+            awaitFullGroups();
+        }
+        endAndVerify();
+    }
+
+    @Test
+    void aNodeThatHangsIsReplacedAndLearnsOfItWhenItWakes() throws Exception {
+        for (int victim = 1; victim <= 2; victim++) {
+            worstGapNanos.set(0);
+            nodes[victim].signal("STOP");
+            awaitCompletions(500);
+            long gap = worstGapNanos.get();
+            System.out.printf("node%d stopped: pause %d ms%n", victim, gap / 1_000_000);
+            assertTrue(gap < 2 * STALL_NANOS_MAX, "a pause of " + gap + " ns");
+            // Longer than the lease: it must not believe that it is still the primary.
+            Thread.sleep(1000 + random.nextInt(3000));
+            nodes[victim].signal("CONT");
+            awaitFullGroups();
+        }
+        endAndVerify();
+    }
+
+    private void endAndVerify() throws Exception {
+        writing = false;
+        for (Thread writer : writers) {
+            writer.join();
+        }
+        verify();
+        while (!client.replicaComparison().compare().differences().isEmpty()) {
+            Thread.sleep(100);
+        }
+        System.out.println(completions.get() + " writes");
+    }
+
+    private void write(int writer) {
+        var choices = new Random(seed + writer);
         while (writing) {
-            int block = random.nextInt(BLOCKS / WRITERS) * WRITERS + writer;
+            int block = choices.nextInt(BLOCKS / WRITERS) * WRITERS + writer;
             long generation = asked[block].incrementAndGet();
-            volume.write(block * 4096L, content(seed, block, generation)).join();
+            volume.write(block * 4096L, content(block, generation)).join();
             acknowledged[block].set(generation);
             long now = System.nanoTime();
             long gap = now - lastCompletionNanos.getAndSet(now);
@@ -117,7 +162,7 @@ class KilledNodeTest {
         }
     }
 
-    private static ByteBuffer content(long seed, int block, long generation) {
+    private ByteBuffer content(int block, long generation) {
         byte[] bytes = new byte[4096];
         new Random(seed * 31 + block * 1_000_003L + generation).nextBytes(bytes);
         return ByteBuffer.wrap(bytes);
@@ -130,7 +175,7 @@ class KilledNodeTest {
         }
     }
 
-    private static void awaitFullGroups(PoolClient client) throws Exception {
+    private void awaitFullGroups() throws Exception {
         while (true) {
             try {
                 var result = client.replicaComparison().compare();
@@ -144,20 +189,13 @@ class KilledNodeTest {
         }
     }
 
-    private static void awaitEqual(PoolClient client) throws Exception {
-        while (!client.replicaComparison().compare().differences().isEmpty()) {
-            Thread.sleep(100);
-        }
-    }
-
-    private void verify(BlockVolume volume, long seed) throws Exception {
+    private void verify() throws Exception {
         for (int block = 0; block < BLOCKS; block++) {
             long generation = acknowledged[block].get();
             assertEquals(generation, asked[block].get());
             ByteBuffer found = ByteBuffer.allocate(4096);
             volume.read(block * 4096L, found).get();
-            byte[] expected =
-                    generation == 0 ? new byte[4096] : content(seed, block, generation).array();
+            byte[] expected = generation == 0 ? new byte[4096] : content(block, generation).array();
             assertArrayEquals(
                     expected,
                     found.array(),

@@ -59,6 +59,11 @@ final class StorageNodeProcess {
         process.waitFor();
     }
 
+    /// Sends a signal by its name.
+    void signal(String name) throws IOException, InterruptedException {
+        new ProcessBuilder("kill", "-" + name, Long.toString(pid())).start().waitFor();
+    }
+
     /// Runs a node until the standard input ends.
     public static void main(String[] args) throws IOException {
         var registry = new SimpleMeterRegistry();
