@@ -2,6 +2,7 @@ package weft.storage.replica;
 
 import weft.fabric.Configuration;
 import weft.fabric.Member;
+import weft.runtime.BrokenInvariant;
 import weft.storage.journal.JournalRecord;
 import weft.wire.storage.Entry;
 import weft.wire.storage.ReplicaMessage;
@@ -67,6 +68,15 @@ final class Backup implements Role {
 
     private void onReconcile(Reconcile reconcile) {
         PreparedList list = state.list;
+        if (list.tail() < reconcile.committedSequence()) {
+            throw new BrokenInvariant(
+                    "%s: member of v%d with entries up to %d, %d is committed"
+                            .formatted(
+                                    state.pg,
+                                    configuration.version(),
+                                    list.tail(),
+                                    reconcile.committedSequence()));
+        }
         if (!reconciled && list.committed() <= reconcile.tailSequence()) {
             // Only once per version: a late copy must not undo what was prepared since.
             if (list.tail() > reconcile.tailSequence()) {

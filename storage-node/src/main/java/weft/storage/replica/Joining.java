@@ -60,6 +60,7 @@ final class Joining implements Role {
     private boolean ownListed;
     private long commitKnown;
     private Optional<ChunkKey> comparedTo = Optional.empty();
+    private Optional<Entry> lastLeftOut = Optional.empty();
     private long lastSentNanos = Long.MIN_VALUE / 2;
     private long lastProgressNanos;
 
@@ -106,6 +107,7 @@ final class Joining implements Role {
         lastProgressNanos = nowNanos;
         plan = new CatchUpPlan();
         ownListed = false;
+        lastLeftOut = Optional.empty();
         comparedTo = Optional.empty();
         commitKnown = accepted.committedSequence();
         state.list.restart(accepted.committedSequence());
@@ -192,6 +194,10 @@ final class Joining implements Role {
         if (phase == Phase.COPYING && plan.isComplete()) {
             phase = Phase.CAUGHT_UP;
             lastSentNanos = nowNanos;
+            if (lastLeftOut.isPresent()) {
+                // Its chunk has it by now; this tells the disk how far all chunks are.
+                state.disk.apply(lastLeftOut.get());
+            }
             sendCaughtUp();
         }
     }
@@ -259,6 +265,9 @@ final class Joining implements Role {
             Entry entry = state.commitNext();
             if (plan.decide(entry) == CatchUpPlan.Decision.APPLY) {
                 state.disk.apply(entry);
+                lastLeftOut = Optional.empty();
+            } else {
+                lastLeftOut = Optional.of(entry);
             }
         }
         list.release(list.committed(), 0);

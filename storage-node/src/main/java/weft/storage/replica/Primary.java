@@ -170,13 +170,17 @@ final class Primary implements Role, ClientRequests.Sequencer {
                 learner.follower.durable = ack.durableSequence();
                 resendToLearner(learner, nowNanos);
             }
-            release();
+            advance();
         }
     }
 
     private void onJoinRequest(Member from, JoinRequest request, long nowNanos) {
-        if (!state.current().wanted().contains(from.store())
-                || from.store().equals(state.self.store())) {
+        if (from.store().equals(state.self.store())) {
+            return;
+        }
+        if (!state.current().wanted().contains(from.store())) {
+            // Perhaps control wants it and the watch is late.
+            state.askConfiguration(nowNanos);
             return;
         }
         if (configuration.hasStore(from.store())) {
@@ -203,6 +207,10 @@ final class Primary implements Role, ClientRequests.Sequencer {
         for (Follower follower : followers.values()) {
             all = Math.min(all, follower.reconciled ? follower.durable : 0);
         }
+        // From the moment a joiner is proposed it may be a member, so nothing commits without it.
+        for (CatchUpSource.Learner learner : source.learners()) {
+            all = Math.min(all, isProposed(learner) ? learner.follower.durable : all);
+        }
         while (state.list.committed() < all) {
             Entry entry = state.commitNext();
             state.disk.apply(entry);
@@ -220,6 +228,11 @@ final class Primary implements Role, ClientRequests.Sequencer {
             requests.answerDone();
         }
         requests.pump();
+    }
+
+    private boolean isProposed(CatchUpSource.Learner learner) {
+        ReplicaState.Pending pending = state.pending;
+        return pending != null && pending.next().members().contains(learner.follower.member);
     }
 
     private void release() {
@@ -324,7 +337,7 @@ final class Primary implements Role, ClientRequests.Sequencer {
     }
 
     /// Whether committed state may be shown: no other primary can have committed anything since.
-    private boolean mayRead(long nowNanos) {
+    boolean mayRead(long nowNanos) {
         if (!established || isStopped()) {
             return false;
         }
@@ -386,6 +399,7 @@ final class Primary implements Role, ClientRequests.Sequencer {
             return;
         }
         resendToQuiet(nowNanos);
+        advance();
         tellCommit();
         boolean judges = !late && !state.leases.isSelfLate(nowNanos);
         if (judges && state.pending == null && state.newerVersionSeen <= configuration.version()) {
@@ -479,8 +493,10 @@ final class Primary implements Role, ClientRequests.Sequencer {
         }
         for (CatchUpSource.Learner learner : source.learners()) {
             Member member = learner.follower.member;
+            boolean whole =
+                    learner.caughtUp && learner.follower.durable >= state.list.committed();
             boolean fits = configuration.members().size() < Configuration.MEMBERS_MAX;
-            if (learner.caughtUp && fits && state.leases.isHeld(member, nowNanos)) {
+            if (whole && fits && state.leases.isHeld(member, nowNanos)) {
                 return Optional.of(Reconfiguration.add(state.current(), member));
             }
         }

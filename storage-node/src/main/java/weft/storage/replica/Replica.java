@@ -106,7 +106,7 @@ public final class Replica {
         Configuration known = state.configuration;
         if (known != null && read.version() <= known.version()) {
             if (read.version() == known.version()) {
-                state.configuration = read;
+                adoptWanted(read, nowNanos);
             }
             return;
         }
@@ -122,6 +122,21 @@ public final class Replica {
         replayEarly(nowNanos);
     }
 
+    /// The same version; only what control wants may have changed.
+    private void adoptWanted(Configuration read, long nowNanos) {
+        state.configuration = read;
+        boolean mine = isMine(read);
+        if (mine ? role instanceof Idle : role instanceof Joining) {
+            role.end();
+            role = mine ? new Joining(state, read, nowNanos) : new Idle(state, nowNanos);
+        }
+    }
+
+    private boolean isMine(Configuration read) {
+        StoreId store = state.self.store();
+        return read.hasStore(store) || read.wanted().contains(store);
+    }
+
     private Role roleIn(Configuration read, boolean whole, long nowNanos) {
         Member self = state.self;
         if (read.primary().equals(self) && whole) {
@@ -130,8 +145,7 @@ public final class Replica {
         if (read.members().contains(self) && whole) {
             return new Backup(state, read, nowNanos);
         }
-        boolean mine = read.hasStore(self.store()) || read.wanted().contains(self.store());
-        return mine ? new Joining(state, read, nowNanos) : new Idle(state, nowNanos);
+        return isMine(read) ? new Joining(state, read, nowNanos) : new Idle(state, nowNanos);
     }
 
     private static void start(Role role) {
@@ -269,6 +283,11 @@ public final class Replica {
     /// Whether the replica stopped for good: its store should leave the beats.
     public boolean isStopped() {
         return stopped;
+    }
+
+    /// Whether it would answer a read now.
+    public boolean mayRead(long nowNanos) {
+        return !stopped && role instanceof Primary primary && primary.mayRead(nowNanos);
     }
 
     /// What the replica is now, for status pages and checkers.

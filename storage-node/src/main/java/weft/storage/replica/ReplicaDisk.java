@@ -20,9 +20,9 @@ public interface ReplicaDisk {
 
     /// Applies a committed entry to chunks and tables. Calls come in ascending sequence; during a
     /// catch-up (from `Adopted` to `VersionTaken` in sync) some are left out and some come late,
-    /// but those of one chunk ascend. A chunk whose stamp has the entry's sequence or a higher one
-    /// is left alone. The entry's effect is durable through its journal record until the store's
-    /// checkpoint covers it.
+    /// but those of one chunk ascend, and the last committed one always comes. A chunk whose stamp
+    /// has the entry's sequence or a higher one is left alone. The entry's effect is durable
+    /// through its journal record until the store's checkpoint covers it.
     void apply(Entry entry);
 
     /// Reads committed blocks through the layers, checking checksums. Unmapped blocks are zeroes.

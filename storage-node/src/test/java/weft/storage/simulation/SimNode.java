@@ -1,0 +1,271 @@
+package weft.storage.simulation;
+
+import org.jspecify.annotations.Nullable;
+
+import weft.fabric.Configuration;
+import weft.fabric.Member;
+import weft.fabric.NodeId;
+import weft.fabric.StoreId;
+import weft.sim.SimWorld;
+import weft.storage.replica.NodeLeases;
+import weft.storage.replica.RecoveredState;
+import weft.storage.replica.Replica;
+import weft.storage.replica.ReplicaDisk;
+import weft.storage.replica.ReplicaOutbox;
+import weft.storage.replica.ReplicaSettings;
+import weft.wire.storage.Entry;
+import weft.wire.storage.ReplicaMessage;
+import weft.wire.storage.StorageMessage;
+import weft.wire.storage.StorageMessage.StoreBeat;
+
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import java.util.function.Consumer;
+
+/// One storage node with one store and one replica: the production core, its disk simulated, on a
+/// clock of its own.
+final class SimNode implements SimDisk.Host, ReplicaOutbox {
+    /// What a node needs of its cluster.
+    interface Surroundings {
+        void send(SimNode from, NodeId to, StorageMessage message);
+
+        void answer(long exchange, StorageMessage.Answer answer);
+
+        void committed(SimNode by, Entry entry);
+
+        NodeId nodeOf(StoreId store);
+
+        Set<NodeId> others(SimNode node);
+    }
+
+    final NodeId id;
+    final StoreId store;
+    final SimDisk disk;
+    private final SimWorld world;
+    private final SimConfigurations configurations;
+    private final Surroundings cluster;
+    private final double clockRate;
+    private final long clockOffset;
+    private final ReplicaSettings settings = ReplicaSettings.DEFAULT;
+    private int life;
+    private long frozenUntil;
+    @Nullable Replica replica;
+    @Nullable NodeLeases leases;
+    Member self;
+
+    SimNode(
+            int number,
+            SimWorld world,
+            SimConfigurations configurations,
+            Surroundings cluster,
+            Configuration first) {
+        id = new NodeId("node" + number);
+        store = storeOf(number);
+        this.world = world;
+        this.configurations = configurations;
+        this.cluster = cluster;
+        clockRate = 1 + (world.random().nextDouble() - 0.5) * 0.01;
+        clockOffset = world.between(0, 1L << 40);
+        disk = new SimDisk(world, first.pg(), this);
+        self = new Member(store, 1);
+    }
+
+    static StoreId storeOf(int number) {
+        return new StoreId(new UUID((long) number << 32, number));
+    }
+
+    boolean isUp() {
+        return replica != null;
+    }
+
+    boolean isFrozen() {
+        return world.nowNanos() < frozenUntil;
+    }
+
+    long now() {
+        return (long) (world.nowNanos() * clockRate) + clockOffset;
+    }
+
+    void start() {
+        if (isUp()) {
+            return;
+        }
+        life++;
+        self = new Member(store, life);
+        RecoveredState recovered = disk.recover(this);
+        var stores = List.of(new StoreBeat(self, Long.MAX_VALUE));
+        leases =
+                new NodeLeases(
+                        settings,
+                        id,
+                        stores,
+                        (to, message) -> cluster.send(this, to, message),
+                        now());
+        replica = new Replica(settings, self, recovered, disk, this, leases, now());
+        tell(
+                "starts: "
+                        + recovered.version()
+                        + " in sync "
+                        + recovered.inSync()
+                        + " applied "
+                        + recovered.appliedSequence()
+                        + " prepared "
+                        + recovered.prepared().size());
+        readConfiguration();
+        int of = life;
+        tick(of);
+        beat(of);
+    }
+
+    void crash() {
+        if (isUp()) {
+            tell("crashes");
+            replica = null;
+            leases = null;
+            frozenUntil = 0;
+            disk.crash();
+        }
+    }
+
+    void freeze(long nanos) {
+        frozenUntil = Math.max(frozenUntil, world.nowNanos() + nanos);
+    }
+
+    /// Runs on the node, unless that life is over; later if it stands still.
+    void on(int ofLife, Consumer<Replica> action) {
+        Replica present = replica;
+        if (present == null || ofLife != life) {
+            return;
+        }
+        if (isFrozen()) {
+            world.after(frozenUntil - world.nowNanos(), () -> on(ofLife, action));
+            return;
+        }
+        action.accept(present);
+    }
+
+    int life() {
+        return life;
+    }
+
+    private void tick(int of) {
+        on(of, r -> r.onTick(now()));
+        if (of == life && isUp()) {
+            world.after(50_000_000, () -> tick(of));
+        }
+    }
+
+    private void beat(int of) {
+        on(
+                of,
+                _ -> {
+                    NodeLeases beats = leases;
+                    if (beats != null) {
+                        beats.onTick(cluster.others(this), now());
+                    }
+                });
+        if (of == life && isUp()) {
+            world.after(250_000_000, () -> beat(of));
+        }
+    }
+
+    /// A message from the network.
+    void receive(StorageMessage message) {
+        on(
+                life,
+                r -> {
+                    NodeLeases beats = leases;
+                    switch (message) {
+                        case StorageMessage.Beat m when beats != null -> beats.onBeat(m, now());
+                        case StorageMessage.BeatAck m when beats != null ->
+                                beats.onBeatAck(m, now());
+                        case StorageMessage.ToReplica m ->
+                                r.onMessage(m.from(), m.message(), now());
+                        default -> {}
+                    }
+                });
+    }
+
+    void request(long exchange, StorageMessage.Request request) {
+        on(life, r -> r.onRequest(exchange, request, now()));
+    }
+
+    void watched(Configuration configuration) {
+        on(life, r -> r.onConfiguration(configuration, false, now()));
+    }
+
+    @Override
+    public void later(long delayNanos, Consumer<ReplicaDisk.Events> event) {
+        int of = life;
+        world.after(delayNanos, () -> on(of, r -> event.accept(new Adapter(r, this))));
+    }
+
+    @Override
+    public void applied(Entry entry) {
+        cluster.committed(this, entry);
+    }
+
+    @Override
+    public void send(StoreId to, ReplicaMessage message) {
+        cluster.send(this, cluster.nodeOf(to), new StorageMessage.ToReplica(self, to, message));
+    }
+
+    @Override
+    public void reply(long exchange, StorageMessage.Answer answer) {
+        cluster.answer(exchange, answer);
+    }
+
+    @Override
+    public void propose(Configuration expected, Configuration next) {
+        int of = life;
+        configurations.propose(
+                store, expected, next, result -> on(of, r -> r.onProposal(result, now())));
+    }
+
+    @Override
+    public void readConfiguration() {
+        int of = life;
+        configurations.read(store, read -> on(of, r -> r.onConfiguration(read, true, now())));
+    }
+
+    @Override
+    public void tell(String transition) {
+        world.tell(id + " " + transition);
+    }
+
+    /// Gives disk events to the replica with the node's time.
+    private record Adapter(Replica replica, SimNode node) implements ReplicaDisk.Events {
+        @Override
+        public void onDurable(long ticket) {
+            replica.onDurable(ticket, node.now());
+        }
+
+        @Override
+        public void onRead(long ticket, ReplicaDisk.ReadOutcome outcome) {
+            replica.onRead(ticket, outcome, node.now());
+        }
+
+        @Override
+        public void onChunkList(
+                long ticket, List<weft.wire.storage.ChunkStamp> stamps, boolean last) {
+            replica.onChunkList(ticket, stamps, last, node.now());
+        }
+
+        @Override
+        public void onChunk(
+                long ticket, java.util.Optional<weft.wire.storage.ChunkContent> content) {
+            replica.onChunk(ticket, content, node.now());
+        }
+
+        @Override
+        public void onDone(long ticket) {
+            replica.onDone(ticket, node.now());
+        }
+
+        @Override
+        public void onFailed(long ticket, String detail) {
+            replica.onFailed(ticket, detail, node.now());
+        }
+    }
+}

@@ -1,0 +1,293 @@
+package weft.storage.simulation;
+
+import weft.fabric.Configuration;
+import weft.fabric.Member;
+import weft.fabric.NodeId;
+import weft.fabric.PlacementGroupId;
+import weft.fabric.StoreId;
+import weft.sim.SimWorld;
+import weft.storage.replica.Replica;
+import weft.storage.replica.ReplicaStatus;
+import weft.wire.storage.Entry;
+import weft.wire.storage.StorageMessage;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+
+/// Storage nodes with one placement group between them, in a [SimWorld]; after every event the
+/// promises of the protocol are checked.
+///
+/// ```text
+///   SimClient ──requests──► SimNode (Replica, NodeLeases, SimDisk) ◄──messages──► SimNode …
+///       │                      │ propose, read
+///    History (linearizable?)   ▼
+///                        SimConfigurations
+/// ```
+final class StorageCluster implements SimNode.Surroundings, SimClient.Network {
+    static final long MILLIS = 1_000_000;
+    static final PlacementGroupId PG = new PlacementGroupId(5);
+
+    final SimWorld world;
+    final List<SimNode> nodes = new ArrayList<>();
+    final List<SimClient> clients = new ArrayList<>();
+    final SimConfigurations configurations;
+    final History history;
+    private final Map<Long, SimClient.AnswerTo> exchanges = new HashMap<>();
+    private final Set<String> cutLinks = new HashSet<>();
+    private final TreeMap<Long, Entry> committed = new TreeMap<>();
+    private final Map<Long, Member> primaries = new HashMap<>();
+    private long exchangeCount;
+    double lossRate;
+    double lateRate;
+
+    StorageCluster(long seed, int nodeCount, int replicas, int minReplicas) {
+        world = new SimWorld(seed);
+        history = new History(world);
+        List<Member> members = new ArrayList<>();
+        List<StoreId> wanted = new ArrayList<>();
+        for (int i = 0; i < replicas; i++) {
+            members.add(new Member(SimNode.storeOf(i), 1));
+            wanted.add(SimNode.storeOf(i));
+        }
+        var first = new Configuration(PG, 1, members.getFirst(), members, wanted, minReplicas);
+        configurations = new SimConfigurations(world, first);
+        configurations.onChange(_ -> spread());
+        for (int i = 0; i < nodeCount; i++) {
+            nodes.add(new SimNode(i, world, configurations, this, first));
+        }
+        world.afterEach(this::check);
+        nodes.forEach(SimNode::start);
+    }
+
+    private void spread() {
+        for (SimNode node : nodes) {
+            long delay = world.between(MILLIS, world.chance(0.1) ? 2000 * MILLIS : 20 * MILLIS);
+            world.after(delay, () -> watched(node));
+        }
+    }
+
+    /// A watch tells the latest value, perhaps late; never an older one after a newer.
+    private void watched(SimNode node) {
+        if (configurations.isCut(node.store)) {
+            world.after(200 * MILLIS, () -> watched(node));
+        } else {
+            node.watched(configurations.current());
+        }
+    }
+
+    // ---- What happens to it.
+
+    SimClient client(long token) {
+        var client = new SimClient(world, this, history, PG, nodes.size(), token);
+        clients.add(client);
+        return client;
+    }
+
+    void run(long millis) {
+        world.run(millis * MILLIS);
+    }
+
+    void cut(int from, int to) {
+        cutLinks.add(nodes.get(from).id + ">" + nodes.get(to).id);
+    }
+
+    void mend(int from, int to) {
+        cutLinks.remove(nodes.get(from).id + ">" + nodes.get(to).id);
+    }
+
+    void isolate(int node) {
+        for (int other = 0; other < nodes.size(); other++) {
+            if (other != node) {
+                cut(node, other);
+                cut(other, node);
+            }
+        }
+    }
+
+    void heal() {
+        cutLinks.clear();
+        lossRate = 0;
+        lateRate = 0;
+        for (SimNode node : nodes) {
+            configurations.setCut(node.store, false);
+            node.disk.slowness = 1;
+        }
+    }
+
+    /// The number of the node that the configuration names primary.
+    int primary() {
+        return (int) configurations.current().primary().store().uuid().getLeastSignificantBits();
+    }
+
+    /// Runs until the condition holds, at most so long.
+    boolean runUntil(long millisMax, java.util.function.BooleanSupplier condition) {
+        long waited = 0;
+        while (!condition.getAsBoolean() && waited < millisMax) {
+            run(10);
+            waited += 10;
+        }
+        return condition.getAsBoolean();
+    }
+
+    /// Whether all wanted stores are members in their present lives and the primary serves.
+    boolean isWhole() {
+        Configuration current = configurations.current();
+        boolean serving = false;
+        for (SimNode node : nodes) {
+            boolean member = current.members().contains(node.self);
+            boolean wanted = current.wanted().contains(node.store);
+            if (member != wanted) {
+                return false;
+            }
+            Replica replica = node.replica;
+            serving |= replica != null && replica.mayRead(node.now());
+        }
+        return serving;
+    }
+
+    /// All that are members hold the same, to the byte.
+    void checkReplicasAreEqual() {
+        Configuration current = configurations.current();
+        SimNode first = nodes.get(primary());
+        for (SimNode node : nodes) {
+            if (current.members().contains(node.self)) {
+                if (!node.disk.chunks().equals(first.disk.chunks())) {
+                    fail(
+                            node.id
+                                    + " and "
+                                    + first.id
+                                    + " differ: "
+                                    + node.disk.chunks()
+                                    + " and "
+                                    + first.disk.chunks());
+                }
+                if (!node.disk.tables().equals(first.disk.tables())) {
+                    fail(node.id + " and " + first.id + " have different tables");
+                }
+            }
+        }
+    }
+
+    // ---- The network.
+
+    private long delay() {
+        return world.chance(lateRate)
+                ? world.between(10 * MILLIS, 4000 * MILLIS)
+                : world.between(30_000, 900_000);
+    }
+
+    @Override
+    public void send(SimNode from, NodeId to, StorageMessage message) {
+        for (int copies = world.chance(lossRate / 2) ? 2 : 1; copies > 0; copies--) {
+            if (cutLinks.contains(from.id + ">" + to) || world.chance(lossRate)) {
+                continue;
+            }
+            world.after(
+                    delay(),
+                    () -> {
+                        for (SimNode node : nodes) {
+                            if (node.id.equals(to)) {
+                                node.receive(message);
+                            }
+                        }
+                    });
+        }
+    }
+
+    @Override
+    public void request(int nodeNumber, StorageMessage.Request request, SimClient.AnswerTo answer) {
+        exchangeCount++;
+        long exchange = exchangeCount;
+        exchanges.put(exchange, answer);
+        if (!world.chance(lossRate)) {
+            world.after(delay(), () -> nodes.get(nodeNumber).request(exchange, request));
+        }
+    }
+
+    @Override
+    public void answer(long exchange, StorageMessage.Answer answer) {
+        SimClient.AnswerTo to = exchanges.remove(exchange);
+        if (to == null) {
+            fail("exchange " + exchange + " answered twice");
+            return;
+        }
+        if (!world.chance(lossRate)) {
+            world.after(delay(), () -> to.answered(answer));
+        }
+    }
+
+    @Override
+    public NodeId nodeOf(StoreId store) {
+        return new NodeId("node" + store.uuid().getLeastSignificantBits());
+    }
+
+    @Override
+    public Set<NodeId> others(SimNode node) {
+        Set<NodeId> others = new HashSet<>();
+        nodes.forEach(n -> others.add(n.id));
+        others.remove(node.id);
+        return others;
+    }
+
+    // ---- The promises.
+
+    @Override
+    public void committed(SimNode by, Entry entry) {
+        Entry known = committed.putIfAbsent(entry.sequence(), entry);
+        if (known != null && !known.equals(entry)) {
+            fail("%s commits %s, but %s was committed there".formatted(by.id, entry, known));
+        }
+    }
+
+    private void fail(String what) {
+        throw new AssertionError(what + "\n" + world.trace());
+    }
+
+    private void check() {
+        Configuration current = configurations.current();
+        long last = committed.isEmpty() ? 0 : committed.lastKey();
+        for (Member member : current.members()) {
+            SimNode node = nodes.get((int) member.store().uuid().getLeastSignificantBits());
+            if (node.disk.durableTail() < last) {
+                fail(
+                        "member %s of %s has only %d durable, %d is committed"
+                                .formatted(member, current, node.disk.durableTail(), last));
+            }
+        }
+        int readers = 0;
+        for (SimNode node : nodes) {
+            Replica replica = node.replica;
+            if (replica == null || node.isFrozen()) {
+                continue;
+            }
+            if (replica.isStopped()) {
+                fail(node.id + " stopped");
+            }
+            if (replica.mayRead(node.now())) {
+                readers++;
+            }
+            checkRole(replica.status());
+        }
+        if (readers > 1) {
+            fail(readers + " replicas may answer reads");
+        }
+    }
+
+    private void checkRole(ReplicaStatus status) {
+        if (status.committed() > status.durable() || status.durable() > status.tail()) {
+            fail("%s: committed, durable, tail out of order".formatted(status));
+        }
+        if (status.role().equals("Primary")) {
+            long version = status.configuration().orElseThrow().version();
+            Member known = primaries.putIfAbsent(version, status.self());
+            if (known != null && !known.equals(status.self())) {
+                fail("two primaries of v" + version + ": " + known + " and " + status.self());
+            }
+        }
+    }
+}
