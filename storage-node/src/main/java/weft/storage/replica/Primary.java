@@ -493,8 +493,7 @@ final class Primary implements Role, ClientRequests.Sequencer {
         }
         for (CatchUpSource.Learner learner : source.learners()) {
             Member member = learner.follower.member;
-            boolean whole =
-                    learner.caughtUp && learner.follower.durable >= state.list.committed();
+            boolean whole = learner.caughtUp && learner.follower.durable >= state.list.committed();
             boolean fits = configuration.members().size() < Configuration.MEMBERS_MAX;
             if (whole && fits && state.leases.isHeld(member, nowNanos)) {
                 return Optional.of(Reconfiguration.add(state.current(), member));
