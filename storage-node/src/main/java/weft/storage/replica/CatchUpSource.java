@@ -30,12 +30,17 @@ final class CatchUpSource {
     static final class Learner {
         final Follower follower;
         final long attempt;
+
+        /// Sent again as it was: the joiner counts from its base.
+        final JoinAccepted accepted;
+
         boolean caughtUp;
         int reads;
 
-        Learner(Follower follower, long attempt) {
+        Learner(Follower follower, JoinAccepted accepted) {
             this.follower = follower;
-            this.attempt = attempt;
+            this.accepted = accepted;
+            attempt = accepted.attempt();
         }
     }
 
@@ -84,20 +89,27 @@ final class CatchUpSource {
         if (stale || configuration.hasStore(from.store())) {
             return null;
         }
+        Learner learner = learner(from, request.attempt());
+        if (learner == null) {
+            state.outbox.tell(state.pg + ": " + from + " catches up");
+            learner = accept(from, request.attempt(), nowNanos);
+            learners.put(from.store(), learner);
+        }
+        state.outbox.send(from.store(), learner.accepted);
+        return learner;
+    }
+
+    private Learner accept(Member from, long attempt, long nowNanos) {
         PreparedList list = state.list;
-        var learner =
-                new Learner(new Follower(from, list.committed(), nowNanos), request.attempt());
-        learners.put(from.store(), learner);
-        state.outbox.send(
-                from.store(),
+        return new Learner(
+                new Follower(from, list.committed(), nowNanos),
                 new JoinAccepted(
                         state.pg,
                         configuration.version(),
-                        request.attempt(),
+                        attempt,
                         list.committed(),
                         list.tail(),
                         state.tables.encode()));
-        return learner;
     }
 
     /// The learner lacks an entry that is no longer here.

@@ -50,6 +50,9 @@ final class Primary implements Role, ClientRequests.Sequencer {
     /// Reads at the disk or waiting for a token.
     private static final int READS_MAX = 4096;
 
+    /// Entries sent at once to one that lacks them; its acknowledgement asks for more.
+    private static final int BURST_MAX = 2048;
+
     private record Read(long exchange, ReadBlocks request) {}
 
     private final ReplicaState state;
@@ -109,7 +112,8 @@ final class Primary implements Role, ClientRequests.Sequencer {
     }
 
     private void sendOpen(Follower follower, long after) {
-        for (long sequence = after + 1; sequence <= state.list.tail(); sequence++) {
+        long end = Math.min(state.list.tail(), after + BURST_MAX);
+        for (long sequence = after + 1; sequence <= end; sequence++) {
             sendPrepare(follower, state.list.get(sequence));
         }
     }
@@ -167,7 +171,6 @@ final class Primary implements Role, ClientRequests.Sequencer {
         if (learner != null) {
             learner.follower.acknowledged(ack.durableSequence(), nowNanos);
             if (ack.lacking()) {
-                learner.follower.durable = ack.durableSequence();
                 resendToLearner(learner, nowNanos);
             }
             advance();
@@ -178,14 +181,14 @@ final class Primary implements Role, ClientRequests.Sequencer {
         if (from.store().equals(state.self.store())) {
             return;
         }
-        if (!state.current().wanted().contains(from.store())) {
-            // Perhaps control wants it and the watch is late.
-            state.askConfiguration(nowNanos);
-            return;
-        }
         if (configuration.hasStore(from.store())) {
             // It runs, and says that it is not what this configuration takes it for.
             disowned.add(from.store());
+            return;
+        }
+        if (!state.current().wanted().contains(from.store())) {
+            // Perhaps control wants it and the watch is late.
+            state.askConfiguration(nowNanos);
             return;
         }
         if (!established) {
@@ -193,8 +196,7 @@ final class Primary implements Role, ClientRequests.Sequencer {
         }
         CatchUpSource.Learner learner = source.onJoinRequest(from, request, nowNanos);
         if (learner != null) {
-            state.outbox.tell(state.pg + ": " + from + " catches up");
-            sendOpen(learner.follower, state.list.committed());
+            sendOpen(learner.follower, learner.follower.durable);
         }
     }
 

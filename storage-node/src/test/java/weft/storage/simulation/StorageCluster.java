@@ -41,6 +41,7 @@ final class StorageCluster implements SimNode.Surroundings, SimClient.Network {
     private final Set<String> cutLinks = new HashSet<>();
     private final TreeMap<Long, Entry> committed = new TreeMap<>();
     private final Map<Long, Member> primaries = new HashMap<>();
+    private final Map<String, Long> lastArrivals = new HashMap<>();
     private long exchangeCount;
     double lossRate;
     double lateRate;
@@ -175,6 +176,16 @@ final class StorageCluster implements SimNode.Surroundings, SimClient.Network {
 
     // ---- The network.
 
+    /// Messages of one connection keep their order, but for those that were on an older one.
+    private long delay(String connection) {
+        long arrival = world.nowNanos() + delay();
+        if (arrival < world.nowNanos() + 10 * MILLIS) {
+            arrival = Math.max(arrival, lastArrivals.getOrDefault(connection, 0L));
+            lastArrivals.put(connection, arrival);
+        }
+        return arrival - world.nowNanos();
+    }
+
     private long delay() {
         return world.chance(lateRate)
                 ? world.between(10 * MILLIS, 4000 * MILLIS)
@@ -188,7 +199,7 @@ final class StorageCluster implements SimNode.Surroundings, SimClient.Network {
                 continue;
             }
             world.after(
-                    delay(),
+                    delay(from.id + ">" + to),
                     () -> {
                         for (SimNode node : nodes) {
                             if (node.id.equals(to)) {
