@@ -88,6 +88,59 @@ public final class CsrFile {
         return old;
     }
 
+    /// A trap into S-mode, before privilege changes; answers where it continues.
+    long enterSupervisor(int cause, long value, boolean interrupt, long pc) {
+        scause = interrupt ? Long.MIN_VALUE | cause : cause;
+        stval = value;
+        sepc = pc;
+        long status = mstatus & ~(Csr.STATUS_SPIE | Csr.STATUS_SPP | Csr.STATUS_SIE);
+        status |= (mstatus & Csr.STATUS_SIE) != 0 ? Csr.STATUS_SPIE : 0;
+        mstatus = status | (hart.privilege() == Privilege.SUPERVISOR ? Csr.STATUS_SPP : 0);
+        return vector(stvec, cause, interrupt);
+    }
+
+    /// A trap into M-mode, before privilege changes; answers where it continues.
+    long enterMachine(int cause, long value, boolean interrupt, long pc) {
+        mcause = interrupt ? Long.MIN_VALUE | cause : cause;
+        mtval = value;
+        mepc = pc;
+        long status = mstatus & ~(Csr.STATUS_MPIE | Csr.STATUS_MPP | Csr.STATUS_MIE);
+        status |= (mstatus & Csr.STATUS_MIE) != 0 ? Csr.STATUS_MPIE : 0;
+        mstatus = status | (long) hart.privilege().level() << Csr.STATUS_MPP_SHIFT;
+        return vector(mtvec, cause, interrupt);
+    }
+
+    private static long vector(long tvec, int cause, boolean interrupt) {
+        boolean vectored = interrupt && (tvec & 1) != 0;
+        return (tvec & ~3L) + (vectored ? 4L * cause : 0);
+    }
+
+    /// `sret`; answers the privilege it returns to.
+    Privilege returnFromSupervisor() {
+        long status = mstatus & ~(Csr.STATUS_SPP | Csr.STATUS_SIE | Csr.STATUS_MPRV);
+        status |= (mstatus & Csr.STATUS_SPIE) != 0 ? Csr.STATUS_SIE : 0;
+        Privilege to = (mstatus & Csr.STATUS_SPP) != 0 ? Privilege.SUPERVISOR : Privilege.USER;
+        mstatus = status | Csr.STATUS_SPIE;
+        return to;
+    }
+
+    /// `mret`; answers the privilege it returns to.
+    Privilege returnFromMachine() {
+        long status = mstatus & ~(Csr.STATUS_MPP | Csr.STATUS_MIE);
+        status |= (mstatus & Csr.STATUS_MPIE) != 0 ? Csr.STATUS_MIE : 0;
+        Privilege to = previousMachinePrivilege();
+        if (to != Privilege.MACHINE) {
+            status &= ~Csr.STATUS_MPRV;
+        }
+        mstatus = status | Csr.STATUS_MPIE;
+        return to;
+    }
+
+    /// mstatus.MPP.
+    Privilege previousMachinePrivilege() {
+        return Privilege.of((int) (mstatus >>> Csr.STATUS_MPP_SHIFT) & 3);
+    }
+
     boolean isSstcEnabled() {
         return (menvcfg & Csr.ENVCFG_STCE) != 0;
     }
@@ -124,7 +177,8 @@ public final class CsrFile {
         long fcsr = csrs.getOrDefault("fcsr", 0L);
         floatFlags.accrued = (int) fcsr & 31;
         roundingMode = (int) fcsr >>> 5 & 7;
-        mstatus = csrs.getOrDefault("mstatus", 0L) & Csr.MSTATUS_WRITABLE;
+        mstatus = 0;
+        setStatus(csrs.getOrDefault("mstatus", 0L), Csr.MSTATUS_WRITABLE);
         medeleg = csrs.getOrDefault("medeleg", 0L) & TrapCause.DELEGABLE;
         mideleg = csrs.getOrDefault("mideleg", 0L) & Interrupt.SUPERVISOR;
         mie = csrs.getOrDefault("mie", 0L) & Interrupt.ALL;
@@ -175,7 +229,7 @@ public final class CsrFile {
 
     /// What a read-modify-write starts from: of `mip`, without the lines that devices hold up.
     private long modifiable(int number, long old) {
-        return number == Csr.MIP ? hart.softwareInterrupts() : old;
+        return number == Csr.MIP ? hart.interrupts().softwareBits() : old;
     }
 
     private long get(int number) {
@@ -247,8 +301,7 @@ public final class CsrFile {
             case Csr.SEPC -> sepc = value & ~1L;
             case Csr.SCAUSE -> scause = value;
             case Csr.STVAL -> stval = value;
-            case Csr.SIP ->
-                    hart.setSoftwareInterrupts(value, mideleg & Interrupt.SUPERVISOR_SOFTWARE);
+            case Csr.SIP -> hart.interrupts().write(value, mideleg & Interrupt.SUPERVISOR_SOFTWARE);
             case Csr.STIMECMP -> hart.setSupervisorTimer(value);
             case Csr.SATP -> setSatp(value);
             case Csr.MSTATUS -> setStatus(value, Csr.MSTATUS_WRITABLE);
@@ -262,7 +315,7 @@ public final class CsrFile {
             case Csr.MEPC -> mepc = value & ~1L;
             case Csr.MCAUSE -> mcause = value;
             case Csr.MTVAL -> mtval = value;
-            case Csr.MIP -> hart.setSoftwareInterrupts(value, Interrupt.SUPERVISOR);
+            case Csr.MIP -> hart.interrupts().write(value, Interrupt.SUPERVISOR);
             // The instruction that writes a counter does not count itself (Zicntr).
             case Csr.MCYCLE -> cycleOffset = value - hart.retiredInstructions();
             case Csr.MINSTRET -> instretOffset = value - hart.retiredInstructions();

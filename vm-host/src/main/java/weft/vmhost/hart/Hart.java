@@ -13,7 +13,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SortedMap;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
 /// A RISC-V hardware thread. Its registers belong to the thread that is inside [#run]; when none
@@ -35,8 +34,7 @@ public final class Hart implements WriteTagHolder {
     private final CsrFile csrs = new CsrFile(this);
     private final VirtualMemory memory;
 
-    /// What devices and software hold pending; the timers are compared when asked.
-    private final AtomicInteger pendingLines = new AtomicInteger();
+    private final PendingInterrupts interrupts;
 
     /// With the register that takes what is written to x0.
     private final long[] x = new long[Decoded.DISCARD + 1];
@@ -48,17 +46,12 @@ public final class Hart implements WriteTagHolder {
     private long retiredInstructions;
     private boolean waiting;
 
-    /// SEIP and STIP as M-mode software wrote them.
-    private int softwarePending;
-
-    private volatile long supervisorTimerTicks = -1;
-    private volatile long machineTimerTicks = -1;
-
     public Hart(
             int id, PhysicalBus bus, TimeSource time, @Nullable SupervisorCalls supervisorCalls) {
         this.id = id;
         this.time = time;
         this.supervisorCalls = supervisorCalls;
+        interrupts = new PendingInterrupts(time);
         memory = new VirtualMemory(this, csrs, bus);
         bus.memory().addWriteTagHolder(this);
     }
@@ -78,10 +71,7 @@ public final class Hart implements WriteTagHolder {
         x[10] = a0;
         x[11] = a1;
         waiting = false;
-        softwarePending = 0;
-        pendingLines.set(0);
-        supervisorTimerTicks = -1;
-        machineTimerTicks = -1;
+        interrupts.reset();
         reservation.clear();
         csrs.reset();
         if (supervisorCalls != null && privilege == Privilege.SUPERVISOR) {
@@ -122,33 +112,31 @@ public final class Hart implements WriteTagHolder {
 
     /// Raises or lowers a line into `mip`: a bit of [Interrupt]. From any thread; wakes `wfi`.
     public void setInterrupt(int bit, boolean raised) {
+        interrupts.setLine(bit, raised);
         if (raised) {
-            pendingLines.getAndUpdate(bits -> bits | bit);
             requests.alert();
-        } else {
-            pendingLines.getAndUpdate(bits -> bits & ~bit);
         }
     }
 
     /// `stimecmp`, or SBI's set_timer: the supervisor timer interrupt is pending from this tick on;
     /// -1 (the largest) means never. From any thread.
     public void setSupervisorTimer(long ticks) {
-        supervisorTimerTicks = ticks;
+        interrupts.setSupervisorTimer(ticks);
         requests.alert();
     }
 
     public long supervisorTimer() {
-        return supervisorTimerTicks;
+        return interrupts.supervisorTimer();
     }
 
     /// The ACLINT's `mtimecmp` of this hart. From any thread.
     public void setMachineTimer(long ticks) {
-        machineTimerTicks = ticks;
+        interrupts.setMachineTimer(ticks);
         requests.alert();
     }
 
     public long machineTimer() {
-        return machineTimerTicks;
+        return interrupts.machineTimer();
     }
 
     /// A remote `sfence.vma`: every later translation sees the page tables as written so far. From
@@ -217,17 +205,20 @@ public final class Hart implements WriteTagHolder {
     /// carried over: the SC that relies on it fails, as it may.
     public HartState capture() {
         SortedMap<String, Long> values = csrs.capture();
-        values.put("stimecmp", supervisorTimerTicks);
-        values.put("mtimecmp", machineTimerTicks);
-        values.put("mip.lines", (long) pendingLines.get());
-        values.put("mip.software", (long) softwarePending);
+        interrupts.capture(values);
         long[] registers = Arrays.copyOf(x, 32);
         return new HartState(
                 pc, privilege, list(registers), list(f), values, waiting, retiredInstructions);
     }
 
     /// Takes over what [#capture] gave, of this or of another machine; nobody is inside [#run].
+    ///
+    /// @throws IllegalArgumentException if the state names a CSR that this version does not have
     public void restore(HartState state) {
+        if (!capture().csrs().keySet().containsAll(state.csrs().keySet())) {
+            throw new IllegalArgumentException(
+                    "hart %d: CSRs of a later version: %s".formatted(id, state.csrs().keySet()));
+        }
         reset(state.pc(), state.privilege(), 0, 0);
         for (int i = 0; i < 32; i++) {
             setX(i, state.integerRegisters().get(i));
@@ -235,10 +226,7 @@ public final class Hart implements WriteTagHolder {
         }
         SortedMap<String, Long> values = state.csrs();
         csrs.restore(values);
-        supervisorTimerTicks = values.getOrDefault("stimecmp", -1L);
-        machineTimerTicks = values.getOrDefault("mtimecmp", -1L);
-        pendingLines.set((int) (values.getOrDefault("mip.lines", 0L) & Interrupt.ALL));
-        softwarePending = (int) (values.getOrDefault("mip.software", 0L) & Interrupt.ALL);
+        interrupts.restore(values);
         waiting = state.waiting();
         retiredInstructions = state.retiredInstructions();
         memory.flushAll();
@@ -327,26 +315,15 @@ public final class Hart implements WriteTagHolder {
                         || privilege == Privilege.SUPERVISOR
                                 && (csrs.mstatus & Csr.STATUS_TSR) != 0;
         refuseIf(refused);
-        long status = csrs.mstatus;
-        privilege = (status & Csr.STATUS_SPP) != 0 ? Privilege.SUPERVISOR : Privilege.USER;
-        boolean enabled = (status & Csr.STATUS_SPIE) != 0;
-        status &= ~(Csr.STATUS_SPP | Csr.STATUS_SIE | Csr.STATUS_MPRV);
-        csrs.mstatus = status | Csr.STATUS_SPIE | (enabled ? Csr.STATUS_SIE : 0);
         pc = csrs.sepc;
+        privilege = csrs.returnFromSupervisor();
         contextChanged();
     }
 
     public void machineReturn() {
         refuseIf(privilege != Privilege.MACHINE);
-        long status = csrs.mstatus;
-        privilege = Privilege.of((int) (status >>> Csr.STATUS_MPP_SHIFT) & 3);
-        boolean enabled = (status & Csr.STATUS_MPIE) != 0;
-        status &= ~(Csr.STATUS_MPP | Csr.STATUS_MIE);
-        if (privilege != Privilege.MACHINE) {
-            status &= ~Csr.STATUS_MPRV;
-        }
-        csrs.mstatus = status | Csr.STATUS_MPIE | (enabled ? Csr.STATUS_MIE : 0);
         pc = csrs.mepc;
+        privilege = csrs.returnFromMachine();
         contextChanged();
     }
 
@@ -415,37 +392,13 @@ public final class Hart implements WriteTagHolder {
 
     // --- for the CSRs
 
+    PendingInterrupts interrupts() {
+        return interrupts;
+    }
+
     /// `mip`.
     int pendingInterrupts() {
-        int pending = pendingLines.get() | softwarePending;
-        long now = time.ticks();
-        if (Long.compareUnsigned(now, machineTimerTicks) >= 0) {
-            pending |= Interrupt.MACHINE_TIMER;
-        }
-        if (csrs.isSstcEnabled()) {
-            pending &= ~Interrupt.SUPERVISOR_TIMER;
-            if (Long.compareUnsigned(now, supervisorTimerTicks) >= 0) {
-                pending |= Interrupt.SUPERVISOR_TIMER;
-            }
-        }
-        return pending;
-    }
-
-    /// The bits of `mip` that a read-modify-write of it may start from.
-    long softwareInterrupts() {
-        return softwarePending | pendingLines.get() & Interrupt.SUPERVISOR_SOFTWARE;
-    }
-
-    /// Software wrote `mip` or `sip`. SSIP has one bit for software and for other harts; SEIP and
-    /// STIP as written are held apart from the lines.
-    void setSoftwareInterrupts(long value, long writable) {
-        int software = Interrupt.SUPERVISOR_SOFTWARE;
-        if ((writable & software) != 0) {
-            boolean raised = (value & software) != 0;
-            pendingLines.getAndUpdate(bits -> raised ? bits | software : bits & ~software);
-        }
-        int held = (int) writable & (Interrupt.SUPERVISOR_EXTERNAL | Interrupt.SUPERVISOR_TIMER);
-        softwarePending = softwarePending & ~held | (int) value & held;
+        return interrupts.pending(csrs.isSstcEnabled());
     }
 
     private static void refuseIf(boolean refused) {
@@ -506,44 +459,18 @@ public final class Hart implements WriteTagHolder {
 
     private void enterTrap(int cause, long value, boolean interrupt) {
         long delegated = interrupt ? csrs.mideleg : csrs.medeleg;
-        long causeBits = interrupt ? Long.MIN_VALUE | cause : cause;
         if (privilege != Privilege.MACHINE && (delegated >>> cause & 1) != 0) {
-            csrs.scause = causeBits;
-            csrs.stval = value;
-            csrs.sepc = pc;
-            long status = csrs.mstatus & ~(Csr.STATUS_SPIE | Csr.STATUS_SPP | Csr.STATUS_SIE);
-            status |= (csrs.mstatus & Csr.STATUS_SIE) != 0 ? Csr.STATUS_SPIE : 0;
-            csrs.mstatus = status | (privilege == Privilege.SUPERVISOR ? Csr.STATUS_SPP : 0);
+            pc = csrs.enterSupervisor(cause, value, interrupt, pc);
             privilege = Privilege.SUPERVISOR;
-            pc = vector(csrs.stvec, cause, interrupt);
         } else {
-            csrs.mcause = causeBits;
-            csrs.mtval = value;
-            csrs.mepc = pc;
-            long status = csrs.mstatus & ~(Csr.STATUS_MPIE | Csr.STATUS_MPP | Csr.STATUS_MIE);
-            status |= (csrs.mstatus & Csr.STATUS_MIE) != 0 ? Csr.STATUS_MPIE : 0;
-            csrs.mstatus = status | (long) privilege.level() << Csr.STATUS_MPP_SHIFT;
+            pc = csrs.enterMachine(cause, value, interrupt, pc);
             privilege = Privilege.MACHINE;
-            pc = vector(csrs.mtvec, cause, interrupt);
         }
         memory.update();
     }
 
-    private static long vector(long tvec, int cause, boolean interrupt) {
-        boolean vectored = interrupt && (tvec & 1) != 0;
-        return (tvec & ~3L) + (vectored ? 4L * cause : 0);
-    }
-
     private void sleep() {
-        long deadline = csrs.isSstcEnabled() ? supervisorTimerTicks : -1;
-        if (Long.compareUnsigned(machineTimerTicks, deadline) < 0) {
-            deadline = machineTimerTicks;
-        }
-        long now = time.ticks();
-        long ticks = Long.compareUnsigned(deadline, now) <= 0 ? 1 : deadline - now;
-        if (Long.compareUnsigned(ticks, SLEEP_TICKS_MAX) > 0) {
-            ticks = SLEEP_TICKS_MAX;
-        }
+        long ticks = interrupts.ticksToSleep(csrs.isSstcEnabled(), SLEEP_TICKS_MAX);
         requests.setExecuting(false);
         LockSupport.parkNanos(ticks * NANOS_PER_TICK);
         requests.setExecuting(true);

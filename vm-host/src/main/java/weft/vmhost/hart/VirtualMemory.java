@@ -195,9 +195,7 @@ public final class VirtualMemory {
             fetchIsBare = isBare(privilege);
             fetchContext = contexts.bits(csrs.satp, kind(privilege, false));
             Privilege effective =
-                    (status & Csr.STATUS_MPRV) != 0
-                            ? Privilege.of((int) (status >>> Csr.STATUS_MPP_SHIFT) & 3)
-                            : privilege;
+                    (status & Csr.STATUS_MPRV) != 0 ? csrs.previousMachinePrivilege() : privilege;
             dataIsBare = isBare(effective);
             dataIsUser = effective == Privilege.USER;
             dataContext = contexts.bits(csrs.satp, kind(effective, (status & Csr.STATUS_MXR) != 0));
