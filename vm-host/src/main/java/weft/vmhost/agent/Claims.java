@@ -131,6 +131,19 @@ public final class Claims {
                 : Optional.empty();
     }
 
+    /// What this host holds by a claim whose answer was lost.
+    public Held held(FabricImage image, VmSpec spec, VmPlacement placement) throws IOException {
+        var attachments = new ArrayList<Attachment>();
+        for (String disk : spec.disks()) {
+            String path = FabricPaths.attachment(volume(image, spec, disk).id());
+            attachments.add(
+                    records.find(path, Attachment.class)
+                            .orElseThrow(() -> new IOException(path + " is gone"))
+                            .noun());
+        }
+        return new Held(placement, attachments);
+    }
+
     /// A migration failed before the destination committed: the source goes on, if it is faster
     /// than a late commit of the destination.
     ///

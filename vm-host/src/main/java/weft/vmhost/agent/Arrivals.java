@@ -1,0 +1,40 @@
+package weft.vmhost.agent;
+
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import weft.transport.Caller;
+import weft.transport.Endpoint;
+import weft.wire.WireMessage;
+import weft.wire.migration.MigrationMessage;
+
+/// VMs that are on their way to this host, by the id of their migration: finds the machine that a message
+/// is for.
+final class Arrivals implements Endpoint {
+    private final Map<UUID, ArrivingVm> byMigration = new ConcurrentHashMap<>();
+
+    void add(ArrivingVm vm) {
+        byMigration.put(vm.migration().id(), vm);
+    }
+
+    void remove(ArrivingVm vm) {
+        byMigration.remove(vm.migration().id());
+    }
+
+    @Override
+    public void onMessage(WireMessage message, Caller caller) {
+        if (!(message instanceof MigrationMessage migrationMessage)) {
+            caller.fail("not a message of a migration");
+            return;
+        }
+        ArrivingVm vm = byMigration.get(migrationMessage.migration());
+        if (vm == null) {
+            caller.reply(
+                    new MigrationMessage.NotCommitted(
+                            migrationMessage.migration(),
+                            "this host does not wait for that migration"));
+            return;
+        }
+        vm.incoming().onMessage(migrationMessage, caller);
+    }
+}

@@ -1,0 +1,231 @@
+package weft.vmhost.agent;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import weft.coordination.FabricPaths;
+import weft.fabric.FabricImage;
+import weft.fabric.Migration;
+import weft.fabric.NodePresence;
+import weft.fabric.VmPlacement;
+import weft.fabric.VmSpec;
+import weft.runtime.Pause;
+import weft.vmhost.machine.Machine;
+import weft.vmhost.migration.IncomingMachine;
+import weft.vmhost.snapshot.MachineSnapshot;
+
+/// A VM that is on its way here: an empty machine, NICs in standby, disks not opened. The last message
+/// of the source makes it commit; the commit alone decides.
+final class ArrivingVm implements IncomingMachine.Arrival {
+    private static final Logger log = LoggerFactory.getLogger(ArrivingVm.class);
+
+    /// ZooKeeper's answer to the commit may be lost: then the record is read until it can be. The VM
+    /// stays paused on both sides for so long.
+    private static final int READ_BACK_MILLIS = 200;
+
+    /// WAITING → COMPLETING (the last message) or DROPPED (called off): exactly one of them happens.
+    private enum Stage {
+        WAITING,
+        COMPLETING,
+        DROPPED
+    }
+
+    /// The VM runs here.
+    record Arrived(ArrivingVm vm, long epoch) {}
+
+    private final HostParts host;
+    private final Claims claims;
+    private final FabricImage image;
+    private final VmSpec spec;
+    private final Migration migration;
+    private final RunningVm running;
+    private final Consumer<Arrived> listener;
+    private final IncomingMachine incoming;
+    private final AtomicReference<Stage> stage = new AtomicReference<>(Stage.WAITING);
+
+    private ArrivingVm(
+            HostParts host,
+            Claims claims,
+            FabricImage image,
+            VmSpec spec,
+            Migration migration,
+            RunningVm running,
+            Consumer<Arrived> listener) {
+        this.host = host;
+        this.claims = claims;
+        this.image = image;
+        this.spec = spec;
+        this.migration = migration;
+        this.running = running;
+        this.listener = listener;
+        incoming = new IncomingMachine(migration, running.memory(), this, host.clock());
+    }
+
+    /// Builds what the VM will run in, and says so in the migration's record.
+    static ArrivingVm prepare(
+            HostParts host,
+            Claims claims,
+            FabricImage image,
+            VmSpec spec,
+            Migration migration,
+            BootFiles bootFiles,
+            Machine.Listener machineListener,
+            Consumer<Arrived> listener)
+            throws IOException {
+        try {
+            RunningVm running = RunningVm.build(host, image, spec, bootFiles, machineListener);
+            running.plug(RunningVm.Plugging.STANDBY);
+            return new ArrivingVm(host, claims, image, spec, migration, running, listener);
+        } catch (IOException | IllegalArgumentException | IllegalStateException e) {
+            Departure.conclude(
+                    host.records(),
+                    migration,
+                    Migration.Phase.FAILED,
+                    "%s cannot take it: %s".formatted(host.self(), e.getMessage()));
+            throw new IOException("cannot prepare for its arrival: " + e.getMessage(), e);
+        }
+    }
+
+    /// Lets the source begin.
+    void publishPrepared() throws IOException {
+        claims.announceNext(spec, host.self());
+        var _ =
+                host.records()
+                        .update(
+                                FabricPaths.migration(migration.vm()),
+                                Migration.class,
+                                now ->
+                                        now.id().equals(migration.id())
+                                                        && now.phase()
+                                                                == Migration.Phase.REQUESTED
+                                                ? now.inPhase(Migration.Phase.PREPARED, "")
+                                                : now);
+    }
+
+    Migration migration() {
+        return migration;
+    }
+
+    IncomingMachine incoming() {
+        return incoming;
+    }
+
+    RunningVm running() {
+        return running;
+    }
+
+    /// Whether the source cannot go on: it is not alive.
+    boolean isOrphaned() {
+        return host.watcher()
+                .image()
+                .presence(NodePresence.Role.HOST, migration.from())
+                .isEmpty();
+    }
+
+    /// Whether the record that this is prepared for is gone or over.
+    boolean isObsolete(Optional<Migration> now) {
+        return now.isEmpty()
+                || !now.get().id().equals(migration.id())
+                || now.get().phase() == Migration.Phase.FAILED
+                || now.get().phase() == Migration.Phase.CANCELLED;
+    }
+
+    /// Throws away what was prepared; false if the VM is arriving just now.
+    boolean drop() {
+        if (stage.compareAndSet(Stage.WAITING, Stage.DROPPED)) {
+            log.info("VM {}: will not arrive", spec.name());
+            running.close();
+        } else if (stage.get() != Stage.DROPPED) {
+            return false;
+        }
+        incoming.close();
+        return true;
+    }
+
+    @Override
+    public void aborted(String reason) {
+        log.info("VM {}: the source gave up: {}", spec.name(), reason);
+    }
+
+    @Override
+    public void complete(ByteBuffer state, long pausedNanos) throws IOException {
+        if (!stage.compareAndSet(Stage.WAITING, Stage.COMPLETING)) {
+            throw new IOException("the migration was called off");
+        }
+        long startNanos = host.clock().nowNanos();
+        Claims.Held held;
+        try {
+            var bytes = new byte[state.remaining()];
+            state.duplicate().get(bytes);
+            MachineSnapshot.restore(running.machine(), bytes);
+            held = commit();
+        } catch (IOException | RuntimeException e) {
+            stage.set(Stage.DROPPED);
+            running.close();
+            throw e;
+        }
+        running.bindDisks(held.attachments());
+        running.activatePorts();
+        long blackoutNanos = pausedNanos + host.clock().nowNanos() - startNanos;
+        running.machine().resumeAfterBlackout(Duration.ofNanos(blackoutNanos));
+        running.announce();
+        log.info(
+                "VM {}: arrived from {} in epoch {}",
+                spec.name(),
+                migration.from(),
+                held.placement().epoch());
+        listener.accept(new Arrived(this, held.placement().epoch()));
+        // The first request to each group carries the new token; this only hastens it.
+        Thread.ofVirtual().start(() -> running.raiseTokens(held.attachments()));
+    }
+
+    private Claims.Held commit() throws IOException {
+        try {
+            return claims.takeOver(image, spec, migration)
+                    .orElseThrow(() -> new IOException("the VM is not the source's any more"));
+        } catch (IOException e) {
+            // Refused, or the answer was lost: only the record knows.
+            return readBack(e);
+        }
+    }
+
+    private Claims.Held readBack(IOException failure) throws IOException {
+        while (true) {
+            try {
+                Optional<VmPlacement> now =
+                        host.records()
+                                .find(FabricPaths.placement(spec.name()), VmPlacement.class)
+                                .map(found -> found.noun());
+                if (now.isEmpty()
+                        || !host.self().equals(now.get().owner())
+                        || now.get().epoch() != migration.epoch() + 1) {
+                    throw new NotOurs(failure);
+                }
+                return claims.held(image, spec, now.get());
+            } catch (NotOurs e) {
+                throw failure;
+            } catch (IOException e) {
+                log.warn("VM {}: was it committed? {}", spec.name(), e.getMessage());
+                Pause.millis(READ_BACK_MILLIS);
+                if (Thread.currentThread().isInterrupted()) {
+                    throw failure;
+                }
+            }
+        }
+    }
+
+    /// The record says that the commit was not made; it cannot be made later either, because nobody
+    /// tries again.
+    private static final class NotOurs extends IOException {
+        private static final long serialVersionUID = 1L;
+
+        NotOurs(IOException cause) {
+            super(cause);
+        }
+    }
+}

@@ -1,0 +1,27 @@
+package weft.vmhost.agent;
+
+import java.util.function.Supplier;
+import weft.coordination.FabricRecords;
+import weft.coordination.FabricWatcher;
+import weft.fabric.NodeId;
+import weft.runtime.Clock;
+import weft.transport.Peers;
+import weft.vmhost.hart.Engine;
+import weft.volume.PoolClient;
+import weft.vswitch.VSwitch;
+
+/// What a host's VMs share.
+///
+/// @param hosts connections to other hosts
+/// @param engines makes what executes a hart's instructions
+/// @param memoryBytes what the host offers to VMs in all
+public record HostParts(
+        NodeId self,
+        FabricRecords records,
+        FabricWatcher watcher,
+        PoolClient pool,
+        VSwitch vswitch,
+        Peers hosts,
+        Supplier<Engine> engines,
+        Clock clock,
+        long memoryBytes) {}
