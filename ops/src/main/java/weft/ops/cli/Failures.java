@@ -6,6 +6,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
+import weft.ops.admin.Refusal;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -50,6 +51,11 @@ final class Failures {
         ExitCode exitCode =
                 switch (e) {
                     case CliFailure failure -> failure.exitCode();
+                    case Refusal refusal ->
+                            switch (refusal.kind()) {
+                                case BAD_REQUEST -> ExitCode.USAGE;
+                                case STATE -> ExitCode.REFUSED;
+                            };
                     case IllegalArgumentException _ -> ExitCode.USAGE;
                     case InterruptedException _ -> ExitCode.INTERRUPTED;
                     default -> ExitCode.FAILED;
@@ -61,7 +67,7 @@ final class Failures {
 
     private static String message(Throwable e) {
         return switch (e) {
-            case CliFailure _, IllegalArgumentException _ -> firstLine(e);
+            case CliFailure _, Refusal _, IllegalArgumentException _ -> firstLine(e);
             case IOException _ ->
                     e.getMessage() == null ? e.getClass().getSimpleName() : firstLine(e);
             case InterruptedException _ -> "interrupted";

@@ -16,6 +16,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import weft.ops.cli.network.NetworkCommand;
+import weft.ops.cli.vm.VmCommand;
+import weft.ops.cli.volume.VolumeCommand;
 
 /// The command `weft`: the tree of all commands, its help, and main.
 @Command(
@@ -51,6 +54,9 @@ public final class Weft {
     public static CommandLine commandLine() {
         var root = new CommandLine(new Weft());
         root.addSubcommand(new ImageCommands());
+        root.addSubcommand(new VmCommand());
+        root.addSubcommand(new VolumeCommand());
+        root.addSubcommand(new NetworkCommand());
         root.addSubcommand(new Completion());
         root.addSubcommand(new ExitCodes());
         root.addSubcommand(new Emu());

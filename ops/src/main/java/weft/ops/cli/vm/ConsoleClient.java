@@ -1,0 +1,137 @@
+package weft.ops.cli.vm;
+
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
+import weft.fabric.FabricImage;
+import weft.fabric.NodeId;
+import weft.fabric.NodePresence;
+import weft.fabric.VmPlacement;
+import weft.ops.admin.Refusal;
+import weft.ops.admin.VmAdmin;
+import weft.runtime.FreshIds;
+import weft.runtime.Pause;
+import weft.transport.Handshake;
+import weft.transport.NodeAddress;
+import weft.transport.Peers;
+import weft.transport.Role;
+import weft.transport.Transport;
+import weft.wire.WireMessage;
+import weft.wire.console.ConsoleFamily;
+import weft.wire.console.ConsoleMessage;
+
+/// Talks to a VM's console, wherever the VM is: after a migration it goes on at the new host, where the
+/// output is counted anew.
+public final class ConsoleClient implements AutoCloseable {
+    private static final int RETRY_MILLIS = 200;
+    private static final int ANSWER_SECONDS = 20;
+
+    private final String vm;
+    private final Supplier<FabricImage> image;
+    private final Transport transport;
+    private final Peers hosts;
+    private Optional<NodeId> host = Optional.empty();
+    private long offsetBytes;
+
+    /// @param fromBytes [ConsoleMessage#FROM_START_OF_BACKLOG] or [ConsoleMessage#FROM_NOW]
+    public ConsoleClient(String vm, Supplier<FabricImage> image, long fromBytes) {
+        this.vm = vm;
+        this.image = image;
+        offsetBytes = fromBytes;
+        var cluster =
+                image.get()
+                        .cluster()
+                        .orElseThrow(() -> Refusal.state("the fabric is not set up yet"));
+        var self =
+                Handshake.of(
+                        cluster.id(), Role.CLIENT, new NodeId("console"), FreshIds.positive());
+        transport = new Transport(self, List.of(new ConsoleFamily()), 1, new SimpleMeterRegistry());
+        hosts =
+                new Peers(
+                        transport,
+                        node ->
+                                image.get()
+                                        .presence(NodePresence.Role.HOST, node)
+                                        .flatMap(p -> NodeAddress.parse(p.address())),
+                        List.of());
+    }
+
+    /// The next output; empty if there was none for a while. Waits while the VM is between hosts.
+    ///
+    /// @throws Refusal if the VM does not run
+    public byte[] read() throws IOException, InterruptedException {
+        NodeId at = whereabouts();
+        if (host.isPresent() && !host.get().equals(at)) {
+            offsetBytes = ConsoleMessage.FROM_START_OF_BACKLOG;
+        }
+        host = Optional.of(at);
+        switch (ask(at, new ConsoleMessage.Read(vm, offsetBytes))) {
+            case ConsoleMessage.Output(var nextOffsetBytes, var bytes) -> {
+                offsetBytes = nextOffsetBytes;
+                var output = new byte[bytes.remaining()];
+                bytes.duplicate().get(output);
+                return output;
+            }
+            default -> {
+                // It has just left, or has not arrived yet.
+                Pause.millis(RETRY_MILLIS);
+                return new byte[0];
+            }
+        }
+    }
+
+    /// Types; waits while the guest's input buffer is full.
+    public void write(byte[] input, int lengthBytes) throws IOException, InterruptedException {
+        int done = 0;
+        while (done < lengthBytes) {
+            int length = Math.min(lengthBytes - done, ConsoleMessage.INPUT_BYTES_MAX);
+            WireMessage answer =
+                    ask(
+                            whereabouts(),
+                            new ConsoleMessage.Write(vm, ByteBuffer.wrap(input, done, length).slice()));
+            int accepted = answer instanceof ConsoleMessage.Written(var count) ? count : 0;
+            done += accepted;
+            if (accepted == 0) {
+                Pause.millis(RETRY_MILLIS);
+            }
+        }
+    }
+
+    private NodeId whereabouts() {
+        VmAdmin.find(image.get(), vm);
+        VmPlacement placement = VmAdmin.placementOf(image.get(), vm);
+        NodeId owner = placement.owner();
+        if (owner == null) {
+            throw Refusal.state("VM '%s' is stopped: weft vm start %s", vm, vm);
+        }
+        return owner;
+    }
+
+    private WireMessage ask(NodeId at, ConsoleMessage question)
+            throws IOException, InterruptedException {
+        try {
+            return hosts.request(at, question).get(ANSWER_SECONDS, TimeUnit.SECONDS);
+        } catch (ExecutionException e) {
+            if (VmAdmin.placementOf(image.get(), vm).owner() instanceof NodeId now
+                    && now.equals(at)
+                    && image.get().presence(NodePresence.Role.HOST, at).isEmpty()) {
+                throw new IOException("host '" + at + "', which runs the VM, is not alive", e);
+            }
+            return new ConsoleMessage.NotHere(String.valueOf(e.getMessage()));
+        } catch (TimeoutException e) {
+            throw new IOException("host '" + at + "' does not answer", e);
+        }
+    }
+
+    @Override
+    public void close() {
+        hosts.close();
+        transport.close();
+    }
+}

@@ -1,0 +1,68 @@
+package weft.ops.cli.vm;
+
+import java.util.List;
+import java.util.Optional;
+import weft.fabric.FabricImage;
+import weft.fabric.Migration;
+import weft.fabric.NodeId;
+import weft.fabric.PortBinding;
+import weft.fabric.VmPlacement;
+import weft.fabric.VmSpec;
+import weft.ops.admin.VmAdmin;
+
+/// A VM as lists and `show` print it.
+record VmRow(
+        String name,
+        String state,
+        String host,
+        long epoch,
+        String image,
+        long memoryBytes,
+        List<String> disks,
+        List<Nic> nics,
+        String wanted,
+        String detail,
+        Optional<Migration> lastMigration) {
+    /// A NIC of it.
+    record Nic(String port, String network, String mac, String ipv4) {}
+
+    static VmRow of(FabricImage image, VmSpec spec) {
+        VmPlacement placement = VmAdmin.placementOf(image, spec.name());
+        NodeId host = placement.owner() != null ? placement.owner() : placement.host();
+        return new VmRow(
+                spec.name(),
+                state(placement, spec),
+                host == null ? "" : host.name(),
+                placement.epoch(),
+                spec.image(),
+                spec.memoryBytes(),
+                spec.disks(),
+                spec.ports().stream()
+                        .map(port -> Optional.ofNullable(image.ports().get(port)))
+                        .flatMap(Optional::stream)
+                        .map(VmRow::nic)
+                        .toList(),
+                spec.power().name().toLowerCase(java.util.Locale.ROOT),
+                placement.detail(),
+                Optional.ofNullable(image.migrations().get(spec.name())));
+    }
+
+    private static Nic nic(PortBinding binding) {
+        return new Nic(
+                binding.port(), binding.network(), binding.mac().toString(), binding.ipv4());
+    }
+
+    private static String state(VmPlacement placement, VmSpec spec) {
+        if (placement.owner() == null
+                && spec.power() == VmSpec.Power.RUNNING
+                && placement.state() != VmPlacement.State.FAILED) {
+            return "waiting";
+        }
+        return placement.state().name().toLowerCase(java.util.Locale.ROOT);
+    }
+
+    String addresses() {
+        return String.join(
+                " ", nics.stream().map(nic -> nic.network() + ":" + nic.ipv4()).toList());
+    }
+}

@@ -1,0 +1,292 @@
+package weft.ops.cli.volume;
+
+import java.io.IOException;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import weft.fabric.Attachment;
+import weft.fabric.Export;
+import weft.fabric.FabricImage;
+import weft.fabric.NodeId;
+import weft.fabric.NodePresence;
+import weft.fabric.Volume;
+import weft.ops.admin.VolumeAdmin;
+import weft.ops.cli.ByteSize;
+import weft.ops.cli.ExitCode;
+import weft.ops.cli.FabricOptions;
+import weft.ops.cli.FabricSession;
+import weft.ops.cli.Output;
+import weft.ops.cli.Output.Column;
+
+/// `weft volume …`.
+@Command(
+        name = "volume",
+        description = "Create, list, export and delete volumes of the pool.",
+        mixinStandardHelpOptions = true,
+        synopsisSubcommandLabel = "COMMAND",
+        subcommands = {
+            VolumeCommand.Create.class,
+            VolumeCommand.ListAll.class,
+            VolumeCommand.Show.class,
+            VolumeCommand.Delete.class,
+            VolumeCommand.ExportOne.class,
+            VolumeCommand.Unexport.class
+        },
+        footer = {"", "Example:", "  weft volume create data --size 10G"})
+public final class VolumeCommand {
+    /// A volume as lists and `show` print it.
+    record Row(
+            String name,
+            String id,
+            long sizeBytes,
+            String access,
+            int layers,
+            String usedBy,
+            String export,
+            String holder,
+            long token) {
+        static Row of(FabricImage image, Volume volume) {
+            Attachment attachment = image.attachments().get(volume.id());
+            Export export = image.exports().get(volume.name());
+            String uri =
+                    export == null
+                            ? ""
+                            : image.presence(NodePresence.Role.STORAGE, export.node())
+                                    .map(node -> "nbd://" + node.nbd() + "/" + volume.name())
+                                    .orElse("(node " + export.node() + " is down)");
+            return new Row(
+                    volume.name(),
+                    volume.id().toString(),
+                    volume.sizeBytes(),
+                    volume.access() == Volume.Access.READ_ONLY ? "read-only" : "read-write",
+                    volume.layers().size(),
+                    VolumeAdmin.usersOf(image, volume).orElse(""),
+                    uri,
+                    attachment == null ? "" : attachment.holder(),
+                    attachment == null ? 0 : attachment.token());
+        }
+    }
+
+    @Command(
+            name = "create",
+            description = "Create an empty volume; its space is taken when it is written.",
+            mixinStandardHelpOptions = true,
+            footer = {"", "Example:", "  weft volume create data --size 10G"})
+    static final class Create implements Callable<Integer> {
+        @Mixin private FabricOptions fabric = new FabricOptions();
+        @Mixin private Output output = new Output();
+
+        @Parameters(paramLabel = "NAME", description = "The volume's name.")
+        private String name = "";
+
+        @Option(
+                names = "--size",
+                required = true,
+                paramLabel = "SIZE",
+                converter = ByteSize.Converter.class,
+                description = "Its size: 512M, 10G, or bytes; a multiple of 4096.")
+        private ByteSize size = new ByteSize(ByteSize.GRANULARITY_BYTES);
+
+        @Override
+        public Integer call() throws IOException {
+            try (var session = FabricSession.open(fabric)) {
+                Volume volume =
+                        new VolumeAdmin(session.records())
+                                .create(
+                                        session.image(),
+                                        name,
+                                        size.bytes(),
+                                        Volume.Access.READ_WRITE);
+                output.result(
+                        volume,
+                        "volume %s created, %s. Next: weft volume export %s"
+                                .formatted(name, size, name));
+            }
+            return ExitCode.OK.value();
+        }
+    }
+
+    @Command(
+            name = "list",
+            description = "List all volumes.",
+            mixinStandardHelpOptions = true,
+            footer = {"", "Example:", "  weft volume list --json"})
+    static final class ListAll implements Callable<Integer> {
+        @Mixin private FabricOptions fabric = new FabricOptions();
+        @Mixin private Output output = new Output();
+
+        @Override
+        public Integer call() throws IOException {
+            try (var session = FabricSession.open(fabric)) {
+                FabricImage image = session.image();
+                List<Row> rows =
+                        image.volumes().values().stream()
+                                .sorted(Comparator.comparing(Volume::name))
+                                .map(volume -> Row.of(image, volume))
+                                .toList();
+                output.list(
+                        rows,
+                        List.of(
+                                Column.of("NAME", Row::name),
+                                Column.of("SIZE", row -> ByteSize.humane(row.sizeBytes())),
+                                Column.of("ACCESS", Row::access),
+                                Column.of("LAYERS", Row::layers),
+                                Column.of("USED BY", Row::usedBy),
+                                Column.of("EXPORT", Row::export)));
+            }
+            return ExitCode.OK.value();
+        }
+    }
+
+    @Command(
+            name = "show",
+            description = "Show one volume: size, layers, who holds it.",
+            mixinStandardHelpOptions = true,
+            footer = {"", "Example:", "  weft volume show data"})
+    static final class Show implements Callable<Integer> {
+        @Mixin private FabricOptions fabric = new FabricOptions();
+        @Mixin private Output output = new Output();
+
+        @Parameters(paramLabel = "NAME", description = "The volume's name.")
+        private String name = "";
+
+        @Override
+        public Integer call() throws IOException {
+            try (var session = FabricSession.open(fabric)) {
+                FabricImage image = session.image();
+                Row row = Row.of(image, VolumeAdmin.find(image, name));
+                output.result(
+                        row,
+                        """
+                        volume   %s (%s)
+                        size     %s (%d bytes)
+                        access   %s
+                        layers   %d
+                        used by  %s
+                        export   %s
+                        holder   %s"""
+                                .formatted(
+                                        row.name(),
+                                        row.id(),
+                                        ByteSize.humane(row.sizeBytes()),
+                                        row.sizeBytes(),
+                                        row.access(),
+                                        row.layers(),
+                                        orDash(row.usedBy()),
+                                        orDash(row.export()),
+                                        row.holder().isEmpty()
+                                                ? "-"
+                                                : row.holder() + ", token " + row.token()));
+            }
+            return ExitCode.OK.value();
+        }
+
+        private static String orDash(String text) {
+            return text.isEmpty() ? "-" : text;
+        }
+    }
+
+    @Command(
+            name = "delete",
+            description = "Delete a volume that nothing uses.",
+            mixinStandardHelpOptions = true,
+            footer = {"", "Example:", "  weft volume delete data"})
+    static final class Delete implements Callable<Integer> {
+        @Mixin private FabricOptions fabric = new FabricOptions();
+        @Mixin private Output output = new Output();
+
+        @Parameters(paramLabel = "NAME", description = "The volume's name.")
+        private String name = "";
+
+        @Override
+        public Integer call() throws IOException {
+            try (var session = FabricSession.open(fabric)) {
+                new VolumeAdmin(session.records()).delete(session.image(), name);
+                output.result(
+                        new Deleted(name),
+                        "volume %s deleted; its space comes back in the background"
+                                .formatted(name));
+            }
+            return ExitCode.OK.value();
+        }
+    }
+
+    /// What a deletion prints with `--json`.
+    record Deleted(String deleted) {}
+
+    @Command(
+            name = "export",
+            description = "Offer a volume over NBD at a storage node.",
+            mixinStandardHelpOptions = true,
+            footer = {
+                "",
+                "Example:",
+                "  weft volume export data",
+                "  qemu-img info nbd://127.0.1.11:10809/data"
+            })
+    static final class ExportOne implements Callable<Integer> {
+        @Mixin private FabricOptions fabric = new FabricOptions();
+        @Mixin private Output output = new Output();
+
+        @Parameters(paramLabel = "NAME", description = "The volume's name.")
+        private String name = "";
+
+        @Option(names = "--node", paramLabel = "NODE", description = "The storage node to use.")
+        private @Nullable String node;
+
+        @Option(names = "--read-only", description = "Refuse writes; any number may read.")
+        private boolean readOnly;
+
+        /// What an export prints with `--json`.
+        record Exported(String volume, String uri) {}
+
+        @Override
+        public Integer call() throws IOException {
+            try (var session = FabricSession.open(fabric)) {
+                String uri =
+                        new VolumeAdmin(session.records())
+                                .export(
+                                        session.image(),
+                                        name,
+                                        Optional.ofNullable(node).map(NodeId::new),
+                                        readOnly
+                                                ? Volume.Access.READ_ONLY
+                                                : Volume.Access.READ_WRITE);
+                output.result(
+                        new Exported(name, uri),
+                        "volume %s is exported at %s%nNext: qemu-img info %s"
+                                .formatted(name, uri, uri));
+            }
+            return ExitCode.OK.value();
+        }
+    }
+
+    @Command(
+            name = "unexport",
+            description = "Take an export back; its NBD clients are disconnected.",
+            mixinStandardHelpOptions = true,
+            footer = {"", "Example:", "  weft volume unexport data"})
+    static final class Unexport implements Callable<Integer> {
+        @Mixin private FabricOptions fabric = new FabricOptions();
+        @Mixin private Output output = new Output();
+
+        @Parameters(paramLabel = "NAME", description = "The volume's name.")
+        private String name = "";
+
+        @Override
+        public Integer call() throws IOException {
+            try (var session = FabricSession.open(fabric)) {
+                new VolumeAdmin(session.records()).unexport(name);
+                output.result(
+                        new ExportOne.Exported(name, ""), "volume " + name + " is not exported now");
+            }
+            return ExitCode.OK.value();
+        }
+    }
+}

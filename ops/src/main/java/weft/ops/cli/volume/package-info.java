@@ -1,0 +1,5 @@
+/// Volumes of the pool on the command line: options in, a call of `weft.ops.admin` or a wait, a table or a sentence out.
+@NullMarked
+package weft.ops.cli.volume;
+
+import org.jspecify.annotations.NullMarked;
