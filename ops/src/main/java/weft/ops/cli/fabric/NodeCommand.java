@@ -1,0 +1,298 @@
+package weft.ops.cli.fabric;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import weft.coordination.zookeeper.EmbeddedZooKeeper;
+import weft.fabric.NodeId;
+import weft.ops.cli.ByteSize;
+import weft.ops.cli.CliFailure;
+import weft.ops.cli.ExitCode;
+import weft.ops.node.LocalFabric;
+import weft.ops.node.LocalLayout;
+import weft.ops.node.NodeOptions;
+import weft.ops.node.Part;
+import weft.ops.node.Supervisor;
+
+/// `weft node …`: one part of a fabric in this process, until it is stopped.
+@Command(
+        name = "node",
+        description = "Run one part of a fabric in this process: for fabrics of many machines.",
+        mixinStandardHelpOptions = true,
+        synopsisSubcommandLabel = "ROLE",
+        subcommands = {
+            NodeCommand.Storage.class,
+            NodeCommand.Host.class,
+            NodeCommand.ControlNode.class,
+            NodeCommand.ZooKeeper.class,
+            NodeCommand.All.class
+        },
+        footer = {
+            "",
+            "Example:",
+            "  weft node storage --name node1 --data /var/lib/weft --zookeeper zk1:2181 \\",
+            "      --listen 192.0.2.11:7400"
+        })
+public final class NodeCommand {
+    /// The options that all parts have.
+    static final class Where {
+        @Option(
+                names = "--name",
+                required = true,
+                paramLabel = "NAME",
+                description = "This part's name: unique among its role, for ever.")
+        private String name = "";
+
+        @Option(
+                names = "--zookeeper",
+                required = true,
+                paramLabel = "HOST:PORT",
+                description = "The fabric's ZooKeeper: HOST:PORT[,HOST:PORT…].")
+        private String zookeeper = "";
+
+        @Option(
+                names = "--listen",
+                required = true,
+                paramLabel = "ADDRESS:PORT",
+                description = "Where to take connections of the fabric.")
+        private String listen = "";
+
+        @Option(
+                names = "--advertise",
+                paramLabel = "HOST",
+                description = "The host under which others reach it (default: that of --listen).")
+        private @Nullable String advertise;
+
+        @Option(
+                names = "--metrics-port",
+                paramLabel = "PORT",
+                defaultValue = "9400",
+                description = "Port of its Prometheus page (default: ${DEFAULT-VALUE}; 0: any).")
+        private int metricsPort;
+
+        NodeOptions options(@Nullable Path folder, int nbdPort, int vtepPort, long memoryBytes) {
+            InetSocketAddress address = parse(listen);
+            return new NodeOptions(
+                    nodeId(name),
+                    folder == null ? Path.of(".") : folder.toAbsolutePath(),
+                    zookeeper,
+                    address,
+                    advertise == null ? address.getHostString() : advertise,
+                    port(nbdPort),
+                    port(vtepPort),
+                    port(metricsPort),
+                    memoryBytes);
+        }
+
+        private static int port(int port) {
+            if (port < 0 || port > 65_535) {
+                throw CliFailure.usage("port " + port + " is not in 0..65535");
+            }
+            return port;
+        }
+
+        private static NodeId nodeId(String name) {
+            return new NodeId(name);
+        }
+
+        private static InetSocketAddress parse(String text) {
+            int colon = text.lastIndexOf(':');
+            try {
+                var address = InetAddress.getByName(text.substring(0, Math.max(0, colon)));
+                int port = Integer.parseInt(text.substring(colon + 1));
+                if (colon > 0 && port > 0 && port <= 65_535) {
+                    return new InetSocketAddress(address, port);
+                }
+            } catch (UnknownHostException | NumberFormatException e) {
+                // Said below.
+            }
+            throw CliFailure.usage("--listen '" + text + "' is not ADDRESS:PORT of this machine");
+        }
+    }
+
+    private static Integer runUntilStopped(AutoCloseable part, String ready)
+            throws InterruptedException {
+        System.out.println(ready);
+        System.out.flush();
+        Supervisor.runUntilStopped(part);
+        return ExitCode.OK.value();
+    }
+
+    @Command(
+            name = "storage",
+            description = "Run a storage node: one folder's disk joins the pool.",
+            mixinStandardHelpOptions = true,
+            footer = {
+                "",
+                "Example:",
+                "  weft node storage --name node1 --data /srv/weft --zookeeper zk1:2181 \\",
+                "      --listen 192.0.2.11:7400"
+            })
+    static final class Storage implements Callable<Integer> {
+        @Mixin private Where where = new Where();
+
+        @Option(
+                names = "--data",
+                required = true,
+                paramLabel = "FOLDER",
+                description = "Where its store is; made if missing.")
+        private @Nullable Path data;
+
+        @Option(
+                names = "--nbd-port",
+                paramLabel = "PORT",
+                defaultValue = "10809",
+                description = "Port of its NBD server (default: ${DEFAULT-VALUE}).")
+        private int nbdPort;
+
+        @Override
+        public Integer call() throws IOException, InterruptedException {
+            NodeOptions options = where.options(data, nbdPort, 0, 0);
+            return runUntilStopped(
+                    Part.storage(options), "storage node " + options.node() + " is ready");
+        }
+    }
+
+    @Command(
+            name = "host",
+            description = "Run a VM host.",
+            mixinStandardHelpOptions = true,
+            footer = {
+                "",
+                "Example:",
+                "  weft node host --name host1 --zookeeper zk1:2181 --listen 192.0.2.21:7400"
+            })
+    static final class Host implements Callable<Integer> {
+        @Mixin private Where where = new Where();
+
+        @Option(
+                names = "--memory",
+                paramLabel = "SIZE",
+                defaultValue = "4G",
+                converter = ByteSize.Converter.class,
+                description = "What it offers to VMs (default: ${DEFAULT-VALUE}).")
+        private ByteSize memory = new ByteSize(ByteSize.GRANULARITY_BYTES);
+
+        @Option(
+                names = "--vxlan-port",
+                paramLabel = "PORT",
+                defaultValue = "4789",
+                description = "UDP port of its tunnel endpoint (default: ${DEFAULT-VALUE}).")
+        private int vxlanPort;
+
+        @Override
+        public Integer call() throws IOException, InterruptedException {
+            NodeOptions options = where.options(null, 0, vxlanPort, memory.bytes());
+            return runUntilStopped(Part.host(options), "host " + options.node() + " is ready");
+        }
+    }
+
+    @Command(
+            name = "control",
+            description = "Run a control process; the first one makes the cluster.",
+            mixinStandardHelpOptions = true,
+            footer = {
+                "",
+                "Example:",
+                "  weft node control --name control1 --zookeeper zk1:2181 --listen 192.0.2.1:7400"
+            })
+    static final class ControlNode implements Callable<Integer> {
+        @Mixin private Where where = new Where();
+
+        @Option(
+                names = "--replicas",
+                paramLabel = "N",
+                defaultValue = "3",
+                description = "Copies of every block of a new cluster (default: ${DEFAULT-VALUE}).")
+        private int replicas;
+
+        @Option(
+                names = "--min-replicas",
+                paramLabel = "N",
+                defaultValue = "2",
+                description = "Copies that must exist to acknowledge (default: ${DEFAULT-VALUE}).")
+        private int minReplicas;
+
+        @Override
+        public Integer call() throws IOException, InterruptedException {
+            NodeOptions options = where.options(null, 0, 0, 0);
+            return runUntilStopped(
+                    Part.control(options, Part.newCluster(replicas, minReplicas)),
+                    "control " + options.node() + " is ready");
+        }
+    }
+
+    @Command(
+            name = "zookeeper",
+            description = "Run a single ZooKeeper server; beyond one machine use an ensemble.",
+            mixinStandardHelpOptions = true,
+            footer = {
+                "",
+                "Example:",
+                "  weft node zookeeper --data /srv/zk --listen 127.0.0.1:2181"
+            })
+    static final class ZooKeeper implements Callable<Integer> {
+        @Option(names = "--data", required = true, paramLabel = "FOLDER", description = "Its state.")
+        private Path data = Path.of(".");
+
+        @Option(
+                names = "--listen",
+                required = true,
+                paramLabel = "ADDRESS:PORT",
+                description = "Where to take connections.")
+        private String listen = "";
+
+        @Override
+        public Integer call() throws IOException, InterruptedException {
+            InetSocketAddress address = Where.parse(listen);
+            return runUntilStopped(
+                    EmbeddedZooKeeper.start(data, address.getHostString(), address.getPort()),
+                    "ZooKeeper is ready at " + listen);
+        }
+    }
+
+    @Command(
+            name = "all",
+            description = "Run a whole fabric in this process, on loopback; 'weft up' starts this.",
+            mixinStandardHelpOptions = true,
+            footer = {"", "Example:", "  weft node all --data ~/.weft --loopback 1"})
+    static final class All implements Callable<Integer> {
+        @Option(names = "--data", required = true, paramLabel = "FOLDER", description = "Its state.")
+        private Path data = Path.of(".");
+
+        @Option(
+                names = "--loopback",
+                required = true,
+                paramLabel = "N",
+                description = "Use the addresses 127.0.N.1 and up.")
+        private int loopback;
+
+        @Option(names = "--storage-nodes", defaultValue = "3", description = "How many.")
+        private int storageNodes;
+
+        @Option(names = "--hosts", defaultValue = "2", description = "How many.")
+        private int hosts;
+
+        @Option(
+                names = "--host-memory",
+                defaultValue = "2G",
+                converter = ByteSize.Converter.class,
+                description = "What each host offers to VMs (default: ${DEFAULT-VALUE}).")
+        private ByteSize hostMemory = new ByteSize(ByteSize.GRANULARITY_BYTES);
+
+        @Override
+        public Integer call() throws IOException, InterruptedException {
+            var layout = new LocalLayout(loopback, data.toAbsolutePath());
+            return runUntilStopped(
+                    LocalFabric.start(layout, storageNodes, hosts, hostMemory.bytes()),
+                    "the fabric is ready");
+        }
+    }
+}

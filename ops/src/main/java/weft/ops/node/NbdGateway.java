@@ -1,0 +1,125 @@
+package weft.ops.node;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import weft.coordination.FabricStore;
+import weft.fabric.Export;
+import weft.fabric.FabricImage;
+import weft.fabric.NodeId;
+import weft.fabric.Volume;
+import weft.runtime.BootClock;
+import weft.runtime.Loop;
+import weft.runtime.Owned;
+import weft.storage.StorageNode;
+import weft.storage.nbd.NbdExports;
+import weft.storage.nbd.NbdServer;
+import weft.volume.BlockVolume;
+import weft.volume.PoolClient;
+
+/// The exports that the fabric wants of a storage node, offered by its NBD server. A writable export
+/// claims the volume's attachment when it is made; if someone claims it later, the export is closed.
+@Owned("nbd-gateway loop")
+final class NbdGateway implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(NbdGateway.class);
+
+    private final NodeId node;
+    private final PoolClient pool;
+    private final NbdExports exports;
+    private final NbdServer server;
+    private final Loop loop = new Loop("nbd-gateway");
+    private final Map<String, Offered> offered = new HashMap<>();
+
+    /// What was wanted when the export was made, and of which volume it is.
+    private record Offered(Export export, Volume volume) {}
+
+    private NbdGateway(NodeId node, PoolClient pool, NbdExports exports, NbdServer server) {
+        this.node = node;
+        this.pool = pool;
+        this.exports = exports;
+        this.server = server;
+    }
+
+    static NbdGateway start(
+            NodeId node,
+            InetSocketAddress listen,
+            StorageNode storage,
+            FabricStore store,
+            MeterRegistry registry)
+            throws IOException {
+        var pool =
+                new PoolClient(
+                        store,
+                        storage.watcher()::image,
+                        storage.transport(),
+                        BootClock.SYSTEM,
+                        registry);
+        var exports = new NbdExports();
+        NbdServer server;
+        try {
+            server = new NbdServer(listen, exports, registry);
+        } catch (IOException e) {
+            pool.close();
+            throw e;
+        }
+        var gateway = new NbdGateway(node, pool, exports, server);
+        storage.watcher().onChange(image -> gateway.loop.execute(() -> gateway.follow(image)));
+        return gateway;
+    }
+
+    private void follow(FabricImage image) {
+        assert loop.isCurrent();
+        Set<String> gone = new HashSet<>(offered.keySet());
+        for (Export export : image.exports().values()) {
+            Volume volume = image.volumes().get(export.volume());
+            if (!export.node().equals(node) || volume == null) {
+                continue;
+            }
+            var wanted = new Offered(export, volume);
+            if (wanted.equals(offered.get(export.volume()))) {
+                gone.remove(export.volume());
+            } else if (!offered.containsKey(export.volume())) {
+                offer(wanted);
+            }
+        }
+        for (String name : gone) {
+            offered.remove(name);
+            var _ = exports.remove(name);
+            log.info("volume {} is not exported any more", name);
+        }
+    }
+
+    private void offer(Offered wanted) {
+        Volume volume = wanted.volume();
+        exports.add(volume.name(), () -> open(wanted));
+        offered.put(volume.name(), wanted);
+        log.info("volume {} is exported at {}", volume.name(), server.address());
+    }
+
+    private CompletionStage<BlockVolume> open(Offered wanted) {
+        Volume volume = wanted.volume();
+        try {
+            return CompletableFuture.completedFuture(
+                    wanted.export().readOnly()
+                            ? pool.openReadOnly(volume)
+                            : pool.open(volume, pool.claim(volume, "nbd @ " + node)));
+        } catch (IOException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+    }
+
+    @Override
+    public void close() {
+        loop.close();
+        server.close();
+        pool.close();
+    }
+}

@@ -1,0 +1,212 @@
+package weft.ops.node;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.UUID;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import weft.coordination.FabricPaths;
+import weft.coordination.FabricRecords;
+import weft.coordination.FabricWatcher;
+import weft.coordination.zookeeper.ZooKeeperFabricStore;
+import weft.fabric.Cluster;
+import weft.fabric.FabricJson;
+import weft.fabric.NodePresence;
+import weft.metrics.MetricsPage;
+import weft.ops.controller.Control;
+import weft.runtime.BootClock;
+import weft.runtime.Pause;
+import weft.storage.StorageNode;
+import weft.storage.StorageNodeSettings;
+import weft.transport.NodeAddress;
+import weft.vmhost.VmHost;
+import weft.vmhost.VmHostSettings;
+
+/// One running part of the fabric, with its session, its picture of the records and its metrics page.
+public final class Part implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Part.class);
+    private static final Duration CONNECT_PATIENCE = Duration.ofSeconds(30);
+    private static final int CLUSTER_POLL_MILLIS = 200;
+    private static final Duration CLUSTER_PATIENCE = Duration.ofSeconds(60);
+
+    private final Deque<AutoCloseable> opened = new ArrayDeque<>();
+    private final ZooKeeperFabricStore store;
+    private final MetricsPage metrics;
+
+    private Part(NodeOptions options) throws IOException {
+        store = own(ZooKeeperFabricStore.connect(options.zookeeper(), CONNECT_PATIENCE));
+        try {
+            metrics = own(MetricsPage.serve(options.at(options.metricsPort())));
+        } catch (IOException e) {
+            close();
+            throw new IOException(
+                    "cannot serve metrics at %s:%d: %s"
+                            .formatted(
+                                    options.listen().getHostString(),
+                                    options.metricsPort(),
+                                    e.getMessage()),
+                    e);
+        }
+    }
+
+    @FunctionalInterface
+    private interface Wiring {
+        void wire(Part part) throws IOException;
+    }
+
+    private static Part start(NodeOptions options, Wiring wiring) throws IOException {
+        var part = new Part(options);
+        try {
+            wiring.wire(part);
+            return part;
+        } catch (IOException | RuntimeException e) {
+            part.close();
+            throw e;
+        }
+    }
+
+    /// Starts a storage node.
+    public static Part storage(NodeOptions options) throws IOException {
+        return start(
+                options,
+                part -> {
+                    var settings =
+                            StorageNodeSettings.of(
+                                            options.node(),
+                                            part.awaitCluster().id(),
+                                            options.folder(),
+                                            options.listen(),
+                                            options.advertise())
+                                    .withAddresses(
+                                            options.advertised(options.nbdPort()),
+                                            part.metricsAddress(options));
+                    StorageNode node =
+                            part.own(
+                                    StorageNode.start(
+                                            settings, part.store, part.metrics.registry()));
+                    part.own(
+                            NbdGateway.start(
+                                    options.node(),
+                                    options.at(options.nbdPort()),
+                                    node,
+                                    part.store,
+                                    part.metrics.registry()));
+                });
+    }
+
+    /// Starts a VM host.
+    public static Part host(NodeOptions options) throws IOException {
+        return start(
+                options,
+                part -> {
+                    Cluster cluster = part.awaitCluster();
+                    FabricWatcher watcher = part.own(FabricWatcher.start(part.store));
+                    var settings =
+                            new VmHostSettings(
+                                    options.node(),
+                                    options.listen(),
+                                    options.advertised(options.listen().getPort()),
+                                    options.at(options.vtepPort()),
+                                    options.advertised(options.vtepPort()),
+                                    part.metricsAddress(options),
+                                    options.memoryBytes());
+                    part.own(
+                            VmHost.start(
+                                    settings,
+                                    cluster.id(),
+                                    part.store,
+                                    watcher,
+                                    part.metrics.registry()));
+                });
+    }
+
+    /// Starts a control process; the first one ever makes the cluster.
+    ///
+    /// @param first what the cluster is to be, if there is none yet
+    public static Part control(NodeOptions options, Cluster first) throws IOException {
+        return start(
+                options,
+                part -> {
+                    if (new FabricRecords(part.store).create(FabricPaths.CLUSTER, first)) {
+                        log.info("cluster {} made", first.id());
+                    }
+                    FabricWatcher watcher = part.own(FabricWatcher.start(part.store));
+                    Control control =
+                            part.own(new Control(options.node(), part.store, watcher));
+                    control.start();
+                    part.own(part.announceControl(options));
+                });
+    }
+
+    private AutoCloseable announceControl(NodeOptions options) throws IOException {
+        var presence =
+                new NodePresence(
+                        options.node(),
+                        NodePresence.Role.CONTROL,
+                        BootClock.SYSTEM.nowNanos(),
+                        "",
+                        "",
+                        "",
+                        metricsAddress(options),
+                        List.of(),
+                        0,
+                        ProcessHandle.current().pid());
+        return store.announce(
+                FabricPaths.presence(NodePresence.Role.CONTROL, options.node().name()),
+                FabricJson.write(presence));
+    }
+
+    /// The defaults of a new cluster of at least three storage nodes.
+    public static Cluster newCluster(int replicas, int minReplicas) {
+        return new Cluster(
+                UUID.randomUUID(), Cluster.FORMAT_VERSION, PG_BITS_DEFAULT, replicas, minReplicas);
+    }
+
+    /// 32 placement groups: enough to spread over a dozen nodes; a pool can double them later.
+    private static final int PG_BITS_DEFAULT = 5;
+
+    private String metricsAddress(NodeOptions options) {
+        return options.advertised(metrics.address().getPort());
+    }
+
+    /// The cluster's record, which the first control process makes; parts may start in any order.
+    private Cluster awaitCluster() throws IOException {
+        var records = new FabricRecords(store);
+        long endNanos = BootClock.SYSTEM.nowNanos() + CLUSTER_PATIENCE.toNanos();
+        while (BootClock.SYSTEM.nowNanos() < endNanos) {
+            var found = records.find(FabricPaths.CLUSTER, Cluster.class);
+            if (found.isPresent()) {
+                return found.get().noun();
+            }
+            Pause.millis(CLUSTER_POLL_MILLIS);
+        }
+        throw new IOException(
+                "no cluster is set up at this ZooKeeper after %d s: start 'weft node control' first"
+                        .formatted(CLUSTER_PATIENCE.toSeconds()));
+    }
+
+    private <T extends AutoCloseable> T own(T part) {
+        opened.push(part);
+        return part;
+    }
+
+    /// Where its metrics are.
+    public String metricsPage() {
+        return "http://" + NodeAddress.format(metrics.address()) + "/metrics";
+    }
+
+    @Override
+    public void close() {
+        while (!opened.isEmpty()) {
+            AutoCloseable part = opened.pop();
+            try {
+                part.close();
+            } catch (Exception e) {
+                log.warn("closing {}", part, e);
+            }
+        }
+    }
+}
