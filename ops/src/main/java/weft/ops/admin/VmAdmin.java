@@ -4,6 +4,7 @@ import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.coordination.FabricStore.Change;
 import weft.coordination.FabricStore.Outcome;
+import weft.fabric.Export;
 import weft.fabric.FabricImage;
 import weft.fabric.Image;
 import weft.fabric.MacAddress;
@@ -151,6 +152,13 @@ public final class VmAdmin {
         VmPlacement placement = placementOf(image, name);
         if (spec.power() == VmSpec.Power.RUNNING && placement.state() != VmPlacement.State.FAILED) {
             throw Refusal.state("VM '%s' is wanted running already", name);
+        }
+        for (String disk : spec.disks()) {
+            Export export = image.exports().get(disk);
+            if (export != null && !export.readOnly()) {
+                throw Refusal.state(
+                        "disk '%s' is exported for writing: weft volume unexport %s", disk, disk);
+            }
         }
         var _ =
                 records.update(

@@ -56,8 +56,8 @@ public final class FabricOptions {
         }
         if (!file.isAlive()) {
             throw unreachable(
-                    "the fabric in %s is not running (process %d is gone): start it with 'weft up'"
-                            .formatted(folder(), file.pid()));
+                    "the fabric in %s is not running (its process is gone): start it with 'weft up'"
+                            .formatted(folder()));
         }
         return file.zookeeper();
     }

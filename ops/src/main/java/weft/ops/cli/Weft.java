@@ -16,6 +16,10 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import weft.ops.cli.fabric.Down;
+import weft.ops.cli.fabric.NodeCommand;
+import weft.ops.cli.fabric.Status;
+import weft.ops.cli.fabric.Up;
 import weft.ops.cli.network.NetworkCommand;
 import weft.ops.cli.vm.VmCommand;
 import weft.ops.cli.volume.VolumeCommand;
@@ -54,9 +58,13 @@ public final class Weft {
     public static CommandLine commandLine() {
         var root = new CommandLine(new Weft());
         root.addSubcommand(new ImageCommands());
+        root.addSubcommand(new Up());
+        root.addSubcommand(new Down());
+        root.addSubcommand(new Status());
         root.addSubcommand(new VmCommand());
         root.addSubcommand(new VolumeCommand());
         root.addSubcommand(new NetworkCommand());
+        root.addSubcommand(new NodeCommand());
         root.addSubcommand(new Completion());
         root.addSubcommand(new ExitCodes());
         root.addSubcommand(new Emu());

@@ -1,0 +1,196 @@
+package weft.ops.cli.fabric;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import weft.fabric.NodePresence.Role;
+import weft.ops.cli.FabricFile;
+import weft.ops.cli.JavaProcess;
+import weft.ops.node.LocalLayout;
+
+/// The processes of a fabric on this machine: started in the background, stopped by their pids.
+public final class LocalProcesses {
+    private static final int STOP_SECONDS = 25;
+    private static final int LOG_LINES = 5;
+
+    private final LocalLayout layout;
+    private final List<FabricFile.Started> started = new ArrayList<>();
+
+    public LocalProcesses(LocalLayout layout) {
+        this.layout = layout;
+    }
+
+    /// Starts one process.
+    ///
+    /// @param name names its log file, too
+    /// @param arguments of `weft`
+    public Process start(String name, List<String> jvmOptions, List<String> arguments)
+            throws IOException {
+        Path logs = layout.folder().resolve("logs");
+        Files.createDirectories(logs);
+        Path log = logs.resolve(name + ".log");
+        // What the JVM itself says, as when it cannot start, goes beside the log.
+        Path out = logs.resolve(name + ".out");
+        Process process =
+                new ProcessBuilder(JavaProcess.command(log, jvmOptions, arguments))
+                        .redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))
+                        .redirectOutput(out.toFile())
+                        .redirectErrorStream(true)
+                        .start();
+        started.add(FabricFile.Started.of(name, process.toHandle()));
+        write();
+        return process;
+    }
+
+    private void write() throws IOException {
+        new FabricFile(
+                        layout.zookeeper(),
+                        layout.index(),
+                        started,
+                        Instant.now().toString())
+                .write(layout.folder());
+    }
+
+    /// Starts the processes of a separate fabric, in an order in which each finds what it needs.
+    public void startSeparate(int storageNodes, int hosts, long hostMemoryBytes)
+            throws IOException {
+        String zookeeper = layout.zookeeper();
+        start(
+                "zookeeper",
+                List.of("-Xmx256m", "-XX:+UseSerialGC"),
+                List.of(
+                        "node",
+                        "zookeeper",
+                        "--data",
+                        layout.folder().resolve("zookeeper").toString(),
+                        "--listen",
+                        zookeeper));
+        start(
+                "control1",
+                List.of("-Xmx256m", "-XX:+UseSerialGC"),
+                part("control", Role.CONTROL, 1, List.of()));
+        for (int i = 1; i <= storageNodes; i++) {
+            startStorage(i);
+        }
+        for (int i = 1; i <= hosts; i++) {
+            startHost(i, hostMemoryBytes);
+        }
+    }
+
+    /// Starts the n-th storage node.
+    public Process startStorage(int number) throws IOException {
+        return start(
+                "node" + number,
+                List.of("-Xmx512m", "-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=512m"),
+                part(
+                        "storage",
+                        Role.STORAGE,
+                        number,
+                        List.of("--data", layout.folder().resolve("node" + number).toString())));
+    }
+
+    /// Starts the n-th host.
+    public Process startHost(int number, long memoryBytes) throws IOException {
+        return start(
+                "host" + number,
+                List.of("-Xmx1g"),
+                part(
+                        "host",
+                        Role.HOST,
+                        number,
+                        List.of("--memory", Long.toString(memoryBytes))));
+    }
+
+    private List<String> part(
+            String command,
+            Role role,
+            int number,
+            List<String> more) {
+        var options = layout.part(role, number, 0);
+        var arguments =
+                new ArrayList<String>(
+                        List.of(
+                                "node",
+                                command,
+                                "--name",
+                                options.node().name(),
+                                "--zookeeper",
+                                options.zookeeper(),
+                                "--listen",
+                                options.listen().getHostString()
+                                        + ":"
+                                        + options.listen().getPort()));
+        arguments.addAll(more);
+        return arguments;
+    }
+
+    /// Why a fabric does not come up: the process that has ended, and its last words.
+    public static String post(Path folder, FabricFile file) {
+        for (FabricFile.Started process : file.processes()) {
+            if (process.handle().isEmpty()) {
+                return "%s has ended: %s"
+                        .formatted(process.name(), lastWords(folder, process.name()));
+            }
+        }
+        return "see the logs in " + folder.resolve("logs");
+    }
+
+    private static String lastWords(Path folder, String name) {
+        Path out = folder.resolve("logs").resolve(name + ".out");
+        try {
+            List<String> lines =
+                    Files.readAllLines(out).stream().filter(line -> !line.isBlank()).toList();
+            if (!lines.isEmpty()) {
+                return String.join(
+                        " | ", lines.subList(Math.max(0, lines.size() - LOG_LINES), lines.size()));
+            }
+        } catch (IOException e) {
+            // Then the log must do.
+        }
+        return "see " + folder.resolve("logs").resolve(name + ".log");
+    }
+
+    /// Stops the processes, the last started first: hosts give their VMs up, storage nodes close their
+    /// stores. Those that do not end in time are killed.
+    ///
+    /// @return the names of those that had to be killed
+    public static List<String> stop(FabricFile file) throws InterruptedException {
+        var killed = new ArrayList<String>();
+        List<FabricFile.Started> processes = file.processes().reversed();
+        for (FabricFile.Started process : processes) {
+            if (process.name().equals("zookeeper") || process.name().startsWith("control")) {
+                continue;
+            }
+            process.handle().ifPresent(ProcessHandle::destroy);
+        }
+        for (FabricFile.Started process : processes) {
+            var handle = process.handle();
+            if (handle.isEmpty()) {
+                continue;
+            }
+            handle.get().destroy();
+            if (!hasEnded(handle.get())) {
+                handle.get().destroyForcibly();
+                killed.add(process.name());
+            }
+        }
+        return killed;
+    }
+
+    private static boolean hasEnded(ProcessHandle process) throws InterruptedException {
+        CompletableFuture<ProcessHandle> end = process.onExit();
+        try {
+            end.get(STOP_SECONDS, TimeUnit.SECONDS);
+            return true;
+        } catch (TimeoutException | ExecutionException e) {
+            return false;
+        }
+    }
+}

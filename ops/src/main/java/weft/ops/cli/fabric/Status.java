@@ -1,0 +1,181 @@
+package weft.ops.cli.fabric;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import weft.coordination.FabricPaths;
+import weft.coordination.FabricRecords;
+import weft.fabric.Configuration;
+import weft.fabric.FabricImage;
+import weft.fabric.NodePresence;
+import weft.fabric.StoreId;
+import weft.fabric.VmPlacement;
+import weft.ops.cli.ByteSize;
+import weft.ops.cli.ExitCode;
+import weft.ops.cli.FabricOptions;
+import weft.ops.cli.FabricSession;
+import weft.ops.cli.Output;
+import weft.ops.cli.Output.Column;
+
+/// `weft status`.
+@Command(
+        name = "status",
+        description = "Show the parts of the fabric and how its pool is.",
+        mixinStandardHelpOptions = true,
+        footer = {"", "Example:", "  weft status --json"})
+public final class Status implements Callable<Integer> {
+    @Mixin private FabricOptions fabric = new FabricOptions();
+    @Mixin private Output output = new Output();
+
+    /// One part.
+    record Row(String role, String name, String address, long pid, String carries, String metrics) {}
+
+    /// The pool's placement groups: how many have all copies, fewer, and too few to write.
+    record Pool(int groups, int whole, int degraded, int holdingWrites) {
+        String sentence() {
+            if (groups == 0) {
+                return "pool: no placement groups yet";
+            }
+            if (whole == groups) {
+                return "pool: healthy, all copies of %d placement groups in sync".formatted(groups);
+            }
+            return "pool: %d of %d placement groups degraded%s"
+                    .formatted(
+                            degraded,
+                            groups,
+                            holdingWrites == 0
+                                    ? ""
+                                    : ", %d hold writes for want of copies"
+                                            .formatted(holdingWrites));
+        }
+    }
+
+    /// What `--json` prints.
+    record Report(List<Row> parts, Pool pool, int volumes, int networks, Map<String, Long> vms) {}
+
+    @Override
+    public Integer call() throws IOException {
+        try (var session = FabricSession.open(fabric)) {
+            FabricImage image = session.image();
+            List<Configuration> groups = configurations(session.records());
+            List<Row> rows =
+                    image.presences().values().stream()
+                            .sorted(
+                                    Comparator.comparing(NodePresence::role)
+                                            .thenComparing(NodePresence::node))
+                            .map(presence -> row(image, groups, presence))
+                            .toList();
+            var report =
+                    new Report(
+                            rows,
+                            pool(groups),
+                            image.volumes().size(),
+                            image.networks().size(),
+                            vms(image));
+            if (output.isJson()) {
+                output.result(report, "");
+            } else {
+                print(report);
+            }
+        }
+        return ExitCode.OK.value();
+    }
+
+    private void print(Report report) {
+        output.list(
+                report.parts(),
+                List.of(
+                        Column.of("ROLE", Row::role),
+                        Column.of("NAME", Row::name),
+                        Column.of("ADDRESS", Row::address),
+                        Column.of("PID", Row::pid),
+                        Column.of("CARRIES", Row::carries)));
+        output.say("");
+        output.say(report.pool().sentence());
+        output.say(
+                "%d volumes, %d networks, VMs: %s"
+                        .formatted(
+                                report.volumes(),
+                                report.networks(),
+                                report.vms().isEmpty()
+                                        ? "none"
+                                        : String.join(
+                                                ", ",
+                                                report.vms().entrySet().stream()
+                                                        .map(e -> e.getValue() + " " + e.getKey())
+                                                        .toList())));
+    }
+
+    private static Row row(
+            FabricImage image, List<Configuration> groups, NodePresence presence) {
+        String carries =
+                switch (presence.role()) {
+                    case STORAGE -> carried(groups, presence);
+                    case HOST ->
+                            "%d VMs, %s for VMs"
+                                    .formatted(
+                                            image.placements().values().stream()
+                                                    .filter(
+                                                            p ->
+                                                                    presence.node()
+                                                                            .equals(p.owner()))
+                                                    .count(),
+                                            ByteSize.humane(presence.memoryBytes()));
+                    case CONTROL -> "";
+                };
+        return new Row(
+                presence.role().lowerCase(),
+                presence.node().name(),
+                presence.address(),
+                presence.pid(),
+                carries,
+                "http://" + presence.metrics() + "/metrics");
+    }
+
+    private static String carried(List<Configuration> groups, NodePresence presence) {
+        var stores = presence.stores().stream().map(StoreId::new).toList();
+        long copies =
+                groups.stream().filter(g -> stores.stream().anyMatch(g::hasStore)).count();
+        long primaries =
+                groups.stream().filter(g -> stores.contains(g.primary().store())).count();
+        return "%d placement groups, primary of %d".formatted(copies, primaries);
+    }
+
+    private static List<Configuration> configurations(FabricRecords records) throws IOException {
+        var groups = new ArrayList<Configuration>();
+        for (String name : records.store().children(FabricPaths.PLACEMENT_GROUPS)) {
+            records.find(FabricPaths.PLACEMENT_GROUPS + "/" + name, Configuration.class)
+                    .ifPresent(found -> groups.add(found.noun()));
+        }
+        return groups;
+    }
+
+    private static Pool pool(List<Configuration> groups) {
+        int whole = 0;
+        int holding = 0;
+        for (Configuration group : groups) {
+            if (group.members().size() >= group.wanted().size()) {
+                whole++;
+            }
+            if (group.members().size() < group.minReplicas()) {
+                holding++;
+            }
+        }
+        return new Pool(groups.size(), whole, groups.size() - whole, holding);
+    }
+
+    private static Map<String, Long> vms(FabricImage image) {
+        var counts = new TreeMap<String, Long>();
+        for (VmPlacement placement : image.placements().values()) {
+            counts.merge(
+                    placement.state().name().toLowerCase(java.util.Locale.ROOT), 1L, Long::sum);
+        }
+        return counts;
+    }
+}
