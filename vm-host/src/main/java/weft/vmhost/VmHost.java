@@ -35,7 +35,7 @@ import weft.vswitch.VSwitchSettings;
 import weft.wire.MessageFamily;
 import weft.wire.console.ConsoleFamily;
 import weft.wire.migration.MigrationFamily;
-import weft.wire.storage.StorageFamily;
+import weft.wire.storage.StorageCodec;
 
 /// A VM host: the wiring, one line per part, in the order of dependence.
 public final class VmHost implements AutoCloseable {
@@ -78,7 +78,7 @@ public final class VmHost implements AutoCloseable {
         long incarnation = ThreadLocalRandom.current().nextLong(1, Long.MAX_VALUE);
         var handshake = Handshake.of(clusterId, Role.HOST, settings.node(), incarnation);
         List<MessageFamily> families =
-                List.of(new StorageFamily(), new MigrationFamily(), new ConsoleFamily());
+                List.of(new StorageCodec(), new MigrationFamily(), new ConsoleFamily());
         Transport transport = own(new Transport(handshake, families, EVENT_LOOPS, registry));
         PoolClient pool = own(new PoolClient(store, watcher::image, transport, clock, registry));
         VSwitch vswitch =

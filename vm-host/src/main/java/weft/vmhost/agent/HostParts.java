@@ -1,12 +1,13 @@
 package weft.vmhost.agent;
 
-import java.util.function.Supplier;
+import java.util.function.Function;
 import weft.coordination.FabricRecords;
 import weft.coordination.FabricWatcher;
 import weft.fabric.NodeId;
 import weft.runtime.Clock;
 import weft.transport.Peers;
 import weft.vmhost.hart.Engine;
+import weft.vmhost.hart.Hart;
 import weft.volume.PoolClient;
 import weft.vswitch.VSwitch;
 
@@ -22,6 +23,6 @@ public record HostParts(
         PoolClient pool,
         VSwitch vswitch,
         Peers hosts,
-        Supplier<Engine> engines,
+        Function<Hart, Engine> engines,
         Clock clock,
         long memoryBytes) {}

@@ -18,7 +18,6 @@ import weft.fabric.NodeId;
 import weft.fabric.VmPlacement;
 import weft.fabric.VmSpec;
 import weft.runtime.Owned;
-import weft.vmhost.machine.BootRefused;
 import weft.vmhost.machine.Machine;
 import weft.vmhost.machine.PowerState;
 import weft.volume.VolumeException;
@@ -201,7 +200,7 @@ final class VmRunner implements AutoCloseable {
             vm.bindDisks(held.get().attachments());
             vm.plug(RunningVm.Plugging.ACTIVE);
             vm.machine().start();
-        } catch (IOException | BootRefused | IllegalArgumentException e) {
+        } catch (IOException | IllegalArgumentException | IllegalStateException e) {
             if (vm != null) {
                 vm.close();
             }
