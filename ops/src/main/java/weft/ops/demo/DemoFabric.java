@@ -1,0 +1,192 @@
+package weft.ops.demo;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.Optional;
+import java.util.stream.Stream;
+import weft.coordination.FabricPaths;
+import weft.fabric.Configuration;
+import weft.fabric.FabricImage;
+import weft.ops.cli.FabricFile;
+import weft.ops.cli.FabricSession;
+import weft.ops.cli.fabric.LocalProcesses;
+import weft.ops.cli.fabric.Up;
+import weft.ops.node.LocalLayout;
+import weft.ops.pool.PoolSession;
+import weft.runtime.BootClock;
+import weft.runtime.Pause;
+
+/// The fabric of a demo: ZooKeeper, control, three storage nodes and two hosts, each a process of its own,
+/// in a folder of its own.
+public final class DemoFabric implements AutoCloseable {
+    static final int STORAGE_NODES = 3;
+    static final int HOSTS = 2;
+    private static final long HOST_MEMORY_BYTES = 2L << 30;
+    private static final Duration START_PATIENCE = Duration.ofSeconds(90);
+    private static final int POLL_MILLIS = 100;
+
+    private final LocalLayout layout;
+    private final LocalProcesses processes;
+    private final FabricSession session;
+    private final PoolSession pool;
+    private boolean kept;
+
+    private DemoFabric(
+            LocalLayout layout,
+            LocalProcesses processes,
+            FabricSession session,
+            PoolSession pool) {
+        this.layout = layout;
+        this.processes = processes;
+        this.session = session;
+        this.pool = pool;
+    }
+
+    /// Starts it.
+    public static DemoFabric start(Path folder) throws IOException, InterruptedException {
+        LocalLayout layout = LocalLayout.free(folder);
+        var processes = new LocalProcesses(layout);
+        try {
+            processes.startSeparate(STORAGE_NODES, HOSTS, HOST_MEMORY_BYTES);
+            Up.Readiness.await(layout, STORAGE_NODES, HOSTS, START_PATIENCE);
+            FabricSession session = FabricSession.open(layout.zookeeper(), Duration.ofSeconds(10));
+            return new DemoFabric(
+                    layout,
+                    processes,
+                    session,
+                    new PoolSession(session.records().store(), session::image));
+        } catch (IOException | RuntimeException e) {
+            stop(layout);
+            throw e;
+        }
+    }
+
+    FabricSession session() {
+        return session;
+    }
+
+    FabricImage image() {
+        return session.image();
+    }
+
+    PoolSession pool() {
+        return pool;
+    }
+
+    LocalLayout layout() {
+        return layout;
+    }
+
+    /// Kills a storage node as a power cut would: SIGKILL, at once.
+    void kill(String node) throws IOException {
+        ProcessHandle process =
+                FabricFile.read(layout.folder()).orElseThrow().processes().stream()
+                        .filter(started -> started.name().equals(node))
+                        .map(FabricFile.Started::handle)
+                        .flatMap(Optional::stream)
+                        .findFirst()
+                        .orElseThrow(() -> new DemoFailure(node + " is not running"));
+        process.destroyForcibly();
+        process.onExit().join();
+    }
+
+    /// Starts a storage node again.
+    void restart(int storageNode) throws IOException {
+        var _ = processes.startStorage(storageNode);
+    }
+
+    /// The node with the most primaries: its death hurts most.
+    int busiestStorageNode() throws IOException {
+        var primaries = new int[STORAGE_NODES + 1];
+        for (String name : session.records().store().children(FabricPaths.PLACEMENT_GROUPS)) {
+            Configuration group = configuration(name);
+            for (int i = 1; i <= STORAGE_NODES; i++) {
+                var presence =
+                        image().presences()
+                                .get("storage/node" + i);
+                if (presence != null
+                        && presence.stores().contains(group.primary().store().uuid())) {
+                    primaries[i]++;
+                }
+            }
+        }
+        int busiest = 1;
+        for (int i = 2; i <= STORAGE_NODES; i++) {
+            if (primaries[i] > primaries[busiest]) {
+                busiest = i;
+            }
+        }
+        return busiest;
+    }
+
+    private Configuration configuration(String name) throws IOException {
+        return session.records()
+                .find(FabricPaths.PLACEMENT_GROUPS + "/" + name, Configuration.class)
+                .orElseThrow(() -> new DemoFailure("placement group " + name + " is gone"))
+                .noun();
+    }
+
+    /// Waits until every placement group has all its copies in sync.
+    void awaitHealthy(Duration patience) throws IOException {
+        long endNanos = BootClock.SYSTEM.nowNanos() + patience.toNanos();
+        while (true) {
+            int degraded = 0;
+            for (String name : session.records().store().children(FabricPaths.PLACEMENT_GROUPS)) {
+                Configuration group = configuration(name);
+                if (group.members().size() < group.wanted().size()) {
+                    degraded++;
+                }
+            }
+            if (degraded == 0) {
+                return;
+            }
+            DemoFailure.unless(
+                    BootClock.SYSTEM.nowNanos() < endNanos,
+                    "%d placement groups are still degraded after %d s",
+                    degraded,
+                    patience.toSeconds());
+            Pause.millis(POLL_MILLIS);
+        }
+    }
+
+    /// It goes on running after [#close].
+    void keep() {
+        kept = true;
+    }
+
+    @Override
+    public void close() {
+        pool.close();
+        session.close();
+        if (!kept) {
+            stop(layout);
+            deleteFolder(layout.folder());
+        }
+    }
+
+    private static void stop(LocalLayout layout) {
+        try {
+            Optional<FabricFile> file = FabricFile.read(layout.folder());
+            if (file.isPresent()) {
+                LocalProcesses.stop(file.get());
+            }
+        } catch (IOException e) {
+            System.err.println("weft: cannot stop the demo's fabric: " + e.getMessage());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static void deleteFolder(Path folder) {
+        try (Stream<Path> files = Files.walk(folder)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.deleteIfExists(file);
+            }
+        } catch (IOException e) {
+            System.err.println("weft: cannot remove " + folder + ": " + e.getMessage());
+        }
+    }
+}
