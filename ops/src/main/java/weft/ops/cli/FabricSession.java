@@ -32,7 +32,7 @@ public final class FabricSession implements AutoCloseable {
     }
 
     /// Connects to the fabric at a ZooKeeper.
-    static FabricSession open(String connectString, Duration patience) {
+    public static FabricSession open(String connectString, Duration patience) {
         try {
             var store = ZooKeeperFabricStore.connect(connectString, patience);
             try {

@@ -1,0 +1,5 @@
+/// `weft demo`.
+@NullMarked
+package weft.ops.cli.demo;
+
+import org.jspecify.annotations.NullMarked;
