@@ -1,7 +1,5 @@
 package weft.vmhost.agent;
 
-import java.net.InetSocketAddress;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -12,12 +10,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import weft.fabric.FabricImage;
 import weft.fabric.Migration;
-import weft.fabric.NodeId;
-import weft.fabric.NodePresence;
 import weft.fabric.VmPlacement;
 import weft.runtime.Loop;
 import weft.runtime.Owned;
-import weft.transport.NodeAddress;
 import weft.transport.Service;
 import weft.vmhost.device.SerialConsole;
 import weft.vmhost.machine.Machine;
@@ -37,6 +32,7 @@ public final class HostAgent implements AutoCloseable {
     private final Arrivals arrivals = new Arrivals();
     private final ConsoleServer consoles = new ConsoleServer(this::consoleOf);
     private final Loop loop = new Loop("agent");
+    private ForwardingImage forwarding = ForwardingImage.EMPTY;
     private final Map<String, VmRunner> runners = new ConcurrentHashMap<>();
 
     public HostAgent(HostParts host) {
@@ -60,7 +56,8 @@ public final class HostAgent implements AutoCloseable {
     private void follow(FabricImage image) {
         assert loop.isCurrent();
         try {
-            host.vswitch().applyImage(forwarding(image));
+            forwarding = ForwardingImage.of(image, forwarding);
+            host.vswitch().applyImage(forwarding);
         } catch (IllegalArgumentException e) {
             log.warn("the switch keeps its earlier image: {}", e.getMessage());
         }
@@ -99,21 +96,6 @@ public final class HostAgent implements AutoCloseable {
         }
         names.retainAll(image.vms().keySet());
         return names;
-    }
-
-    private static ForwardingImage forwarding(FabricImage image) {
-        Map<NodeId, InetSocketAddress> vteps = new HashMap<>();
-        for (NodePresence presence : image.presences().values()) {
-            if (presence.role() == NodePresence.Role.HOST) {
-                NodeAddress.parse(presence.vtep())
-                        .ifPresent(address -> vteps.put(presence.node(), address));
-            }
-        }
-        return new ForwardingImage(
-                List.copyOf(image.networks().values()),
-                List.copyOf(image.ports().values()),
-                vteps,
-                Map.of());
     }
 
     /// The machine of a VM that is here.

@@ -8,6 +8,7 @@ import picocli.CommandLine.Option;
 import weft.ops.cli.ByteSize;
 import weft.ops.cli.CliFailure;
 import weft.ops.cli.ExitCode;
+import weft.ops.cli.RawTerminal;
 import weft.runtime.BootClock;
 import weft.vmhost.hart.Hart;
 import weft.vmhost.machine.BootRefused;

@@ -40,7 +40,7 @@ final class VmConsole implements Callable<Integer> {
                     history ? ConsoleMessage.FROM_START_OF_BACKLOG : ConsoleMessage.FROM_NOW;
             try (var client = new ConsoleClient(name, session::image, from)) {
                 System.err.println("console of VM " + name + "; Ctrl-] leaves, Enter shows a prompt");
-                try (var _ = RawTerminal.enter()) {
+                try (RawTerminal _ = System.console() != null && System.console().isTerminal() ? RawTerminal.take() : null) {
                     Thread typing =
                             Thread.ofPlatform().daemon(true).name("typing").start(() -> type(client));
                     print(client, System.out);
@@ -73,7 +73,7 @@ final class VmConsole implements Callable<Integer> {
         try {
             while (!left) {
                 int count = in.read(typed);
-                int escape = count < 0 ? 0 : RawTerminal.indexOfEscape(typed, count);
+                int escape = count < 0 ? 0 : indexOfEscape(typed, count);
                 int length = escape >= 0 ? escape : count;
                 if (count > 0 && length > 0) {
                     client.write(typed, length);
@@ -87,5 +87,14 @@ final class VmConsole implements Callable<Integer> {
         } catch (IOException | InterruptedException | Refusal e) {
             left = true;
         }
+    }
+
+    private static int indexOfEscape(byte[] bytes, int lengthBytes) {
+        for (int i = 0; i < lengthBytes; i++) {
+            if (bytes[i] == RawTerminal.ESCAPE) {
+                return i;
+            }
+        }
+        return -1;
     }
 }
