@@ -153,7 +153,7 @@ public final class DemoFabric implements AutoCloseable {
     }
 
     /// It goes on running after [#close].
-    void keep() {
+    public void keep() {
         kept = true;
     }
 
