@@ -1,7 +1,8 @@
 package weft.vmhost;
 
-import java.net.InetSocketAddress;
 import weft.fabric.NodeId;
+
+import java.net.InetSocketAddress;
 
 /// What an operator sets of a host.
 ///

@@ -1,5 +1,7 @@
 package weft.ops.cli;
 
+import weft.fabric.FabricJson;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -7,7 +9,6 @@ import java.nio.file.StandardCopyOption;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
-import weft.fabric.FabricJson;
 
 /// `fabric.json` in the state folder: the fabric that `weft up` started on this machine.
 ///
@@ -15,8 +16,7 @@ import weft.fabric.FabricJson;
 /// @param loopback N of its addresses 127.0.N.…
 /// @param processes in the order of their start; the first serves ZooKeeper
 /// @param started when, RFC 3339
-public record FabricFile(
-        String zookeeper, int loopback, List<Started> processes, String started) {
+public record FabricFile(String zookeeper, int loopback, List<Started> processes, String started) {
     private static final String NAME = "fabric.json";
 
     public FabricFile {

@@ -32,6 +32,12 @@ public final class FabricOptions {
                 : Path.of(home).toAbsolutePath().normalize();
     }
 
+    /// Whether a fabric runs from the folder, or one was named.
+    public boolean isFabricKnown() throws IOException {
+        return zookeeper != null
+                || FabricFile.read(folder()).filter(FabricFile::isAlive).isPresent();
+    }
+
     /// The ZooKeeper connect string of the running fabric.
     ///
     /// @throws CliFailure `UNREACHABLE` if none was started, or it is gone

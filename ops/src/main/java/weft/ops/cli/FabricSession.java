@@ -1,16 +1,17 @@
 package weft.ops.cli;
 
+import weft.coordination.FabricRecords;
+import weft.coordination.FabricWatcher;
+import weft.coordination.zookeeper.ZooKeeperFabricStore;
+import weft.fabric.FabricImage;
+import weft.runtime.BootClock;
+
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
-import weft.coordination.FabricRecords;
-import weft.coordination.FabricWatcher;
-import weft.coordination.zookeeper.ZooKeeperFabricStore;
-import weft.fabric.FabricImage;
-import weft.runtime.BootClock;
 
 /// A command's connection to the fabric: its records, and their image as it changes.
 public final class FabricSession implements AutoCloseable {
@@ -67,8 +68,7 @@ public final class FabricSession implements AutoCloseable {
     }
 
     /// Looks at each new image until the function answers, or the time is over.
-    public <T> Optional<T> await(
-            Duration patience, Function<FabricImage, Optional<T>> wanted)
+    public <T> Optional<T> await(Duration patience, Function<FabricImage, Optional<T>> wanted)
             throws InterruptedException {
         var images = new LinkedBlockingQueue<FabricImage>();
         watcher.onChange(images::add);

@@ -9,20 +9,21 @@ import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.UsageMessageSpec;
 
+import weft.ops.cli.demo.DemoCommand;
 import weft.ops.cli.emu.Emu;
+import weft.ops.cli.fabric.Down;
+import weft.ops.cli.fabric.NodeCommand;
+import weft.ops.cli.fabric.Status;
+import weft.ops.cli.fabric.Up;
 import weft.ops.cli.image.ImageCommands;
+import weft.ops.cli.network.NetworkCommand;
+import weft.ops.cli.vm.VmCommand;
+import weft.ops.cli.volume.VolumeCommand;
 
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import weft.ops.cli.fabric.Down;
-import weft.ops.cli.fabric.NodeCommand;
-import weft.ops.cli.fabric.Status;
-import weft.ops.cli.fabric.Up;
-import weft.ops.cli.network.NetworkCommand;
-import weft.ops.cli.vm.VmCommand;
-import weft.ops.cli.volume.VolumeCommand;
 
 /// The command `weft`: the tree of all commands, its help, and main.
 @Command(
@@ -46,17 +47,18 @@ public final class Weft {
         var sections = new LinkedHashMap<String, List<String>>();
         sections.put("Getting started:", List.of("demo", "up", "down", "status"));
         sections.put("Virtual machines:", List.of("vm"));
-        sections.put("Storage:", List.of("volume", "pool"));
+        sections.put("Storage:", List.of("volume"));
         sections.put("Network:", List.of("network"));
         sections.put("Images:", List.of("image"));
         sections.put("Fabric:", List.of("node"));
-        sections.put("Tools:", List.of("emu", "bench"));
+        sections.put("Tools:", List.of("emu"));
         return sections;
     }
 
     /// All commands; one line each. [#SECTIONS] says where help lists them.
     public static CommandLine commandLine() {
         var root = new CommandLine(new Weft());
+        root.addSubcommand(new DemoCommand());
         root.addSubcommand(new ImageCommands());
         root.addSubcommand(new Up());
         root.addSubcommand(new Down());

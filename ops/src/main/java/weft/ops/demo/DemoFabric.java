@@ -1,12 +1,5 @@
 package weft.ops.demo;
 
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.time.Duration;
-import java.util.Comparator;
-import java.util.Optional;
-import java.util.stream.Stream;
 import weft.coordination.FabricPaths;
 import weft.fabric.Configuration;
 import weft.fabric.FabricImage;
@@ -19,8 +12,16 @@ import weft.ops.pool.PoolSession;
 import weft.runtime.BootClock;
 import weft.runtime.Pause;
 
-/// The fabric of a demo: ZooKeeper, control, three storage nodes and two hosts, each a process of its own,
-/// in a folder of its own.
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Comparator;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/// The fabric of a demo: ZooKeeper, control, three storage nodes and two hosts, each a process of
+/// its own, in a folder of its own.
 public final class DemoFabric implements AutoCloseable {
     static final int STORAGE_NODES = 3;
     static final int HOSTS = 2;
@@ -35,10 +36,7 @@ public final class DemoFabric implements AutoCloseable {
     private boolean kept;
 
     private DemoFabric(
-            LocalLayout layout,
-            LocalProcesses processes,
-            FabricSession session,
-            PoolSession pool) {
+            LocalLayout layout, LocalProcesses processes, FabricSession session, PoolSession pool) {
         this.layout = layout;
         this.processes = processes;
         this.session = session;
@@ -104,9 +102,7 @@ public final class DemoFabric implements AutoCloseable {
         for (String name : session.records().store().children(FabricPaths.PLACEMENT_GROUPS)) {
             Configuration group = configuration(name);
             for (int i = 1; i <= STORAGE_NODES; i++) {
-                var presence =
-                        image().presences()
-                                .get("storage/node" + i);
+                var presence = image().presences().get("storage/node" + i);
                 if (presence != null
                         && presence.stores().contains(group.primary().store().uuid())) {
                     primaries[i]++;

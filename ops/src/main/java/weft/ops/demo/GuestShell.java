@@ -1,18 +1,19 @@
 package weft.ops.demo;
 
+import weft.fabric.FabricImage;
+import weft.ops.cli.vm.ConsoleClient;
+import weft.runtime.BootClock;
+import weft.wire.console.ConsoleMessage;
+
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import weft.fabric.FabricImage;
-import weft.ops.cli.vm.ConsoleClient;
-import weft.runtime.BootClock;
-import weft.wire.console.ConsoleMessage;
 
-/// A shell in a guest, used through its serial console as a person would: a command is typed, its output
-/// is read up to a mark that the shell prints after it, with the exit status.
+/// A shell in a guest, used through its serial console as a person would: a command is typed, its
+/// output is read up to a mark that the shell prints after it, with the exit status.
 public final class GuestShell implements AutoCloseable {
     /// What the guest prints when its shell is ready; `debian-micro` prints it with its uptime.
     private static final Pattern READY = Pattern.compile("WEFT-READY uptime=([0-9.]+)");
@@ -52,10 +53,10 @@ public final class GuestShell implements AutoCloseable {
     }
 
     /// Runs a command line to its end.
-    public Result run(String command, Duration patience)
-            throws IOException, InterruptedException {
+    public Result run(String command, Duration patience) throws IOException, InterruptedException {
         int number = ++commands;
-        // The mark is written in two parts, so that an echo of the command line is not taken for it.
+        // The mark is written in two parts, so that an echo of the command line is not taken for
+        // it.
         type("{ " + command + "\n}; echo \"@@\"'end'" + number + ":$?\n");
         Matcher end =
                 await(

@@ -1,13 +1,14 @@
 package weft.ops.demo;
 
+import weft.runtime.BootClock;
+
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import weft.runtime.BootClock;
 
-/// Prints the story: each step with a tick and how long it took, figures under it, and at the end a table
-/// of all figures.
+/// Prints the story: each step with a tick and how long it took, figures under it, and at the end a
+/// table of all figures.
 public final class Narrator {
     /// A measured value.
     public record Figure(String name, double value, String unit) {
@@ -53,12 +54,7 @@ public final class Narrator {
             throw e;
         }
         double seconds = (BootClock.SYSTEM.nowNanos() - stepNanos) / 1e9;
-        out.printf(
-                Locale.ROOT,
-                "\r  %s %s  (%.1f s)%n",
-                tick,
-                claim,
-                seconds);
+        out.printf(Locale.ROOT, "\r  %s %s  (%.1f s)%n", tick, claim, seconds);
         if (!found.isEmpty()) {
             out.printf("      %s%n", found);
         }

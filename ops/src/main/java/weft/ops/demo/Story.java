@@ -1,15 +1,5 @@
 package weft.ops.demo;
 
-import java.io.IOException;
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Locale;
-import java.util.Optional;
-import java.util.function.LongConsumer;
-import java.util.function.Predicate;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import weft.fabric.FabricImage;
 import weft.fabric.Migration;
 import weft.fabric.NodeId;
@@ -23,6 +13,17 @@ import weft.ops.image.ImageFiles;
 import weft.ops.pool.ImageImport;
 import weft.ops.pool.ReplicaComparison;
 import weft.runtime.BootClock;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.function.LongConsumer;
+import java.util.function.Predicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /// The story, step by step; each step checks what it claims.
 ///
@@ -42,7 +43,8 @@ public final class Story {
     private static final String WEB1_ADDRESS = "10.0.0.10";
     private static final String WEB2_ADDRESS = "10.0.0.11";
 
-    /// A loop in the guest: one record of 4 KiB at a time, each on the disk before the next, and when.
+    /// A loop in the guest: one record of 4 KiB at a time, each on the disk before the next, and
+    /// when.
     private static final String WRITER =
             """
             cat > /tmp/writer <<'END'
@@ -54,7 +56,8 @@ public final class Story {
               i=$((i+1))
             done
             END
-            chmod +x /tmp/writer""";
+            chmod +x /tmp/writer\
+            """;
 
     private final Narrator narrator;
     private final ImageFiles image;
@@ -71,7 +74,8 @@ public final class Story {
     public void tell() throws Exception {
         try {
             narrator.chapter("One pool of three nodes' disks, two networks");
-            narrator.step("the image is in the pool, three copies of each block", this::importImage);
+            narrator.step(
+                    "the image is in the pool, three copies of each block", this::importImage);
             narrator.step("two networks with the same addresses, VLAN 10 and 20", this::networks);
             narrator.chapter("Unmodified Debian kernels on replicated disks");
             createVms();
@@ -96,8 +100,7 @@ public final class Story {
 
     private String importImage() throws IOException, InterruptedException {
         var importing =
-                new ImageImport(
-                        fabric.session().records(), fabric::image, fabric.pool().client());
+                new ImageImport(fabric.session().records(), fabric::image, fabric.pool().client());
         long startNanos = BootClock.SYSTEM.nowNanos();
         var bytes = new long[1];
         LongConsumer count = more -> bytes[0] += more;
@@ -117,13 +120,13 @@ public final class Story {
         return "";
     }
 
-    private void awaitImage(Predicate<FabricImage> wanted)
-            throws InterruptedException {
+    private void awaitImage(Predicate<FabricImage> wanted) throws InterruptedException {
         var seen =
                 fabric.session()
                         .await(
                                 Duration.ofSeconds(10),
-                                image -> wanted.test(image) ? Optional.of(image) : Optional.empty());
+                                image ->
+                                        wanted.test(image) ? Optional.of(image) : Optional.empty());
         DemoFailure.unless(seen.isPresent(), "the fabric's records do not show what was written");
     }
 
@@ -156,8 +159,7 @@ public final class Story {
             slowest = Math.max(slowest, guest.awaitBoot(BOOT_PATIENCE));
         }
         double seconds = (BootClock.SYSTEM.nowNanos() - startNanos) / 1e9;
-        String kernel =
-                guests[0].run("uname -sr", COMMAND_PATIENCE).orFail("uname").strip();
+        String kernel = guests[0].run("uname -sr", COMMAND_PATIENCE).orFail("uname").strip();
         narrator.figure("boot of three VMs at once, to their shells", seconds, "s");
         return "%s; the slowest says it was up after %.1f s".formatted(kernel, slowest);
     }
@@ -178,8 +180,8 @@ public final class Story {
                 () -> isolation(web1, web2, spy));
     }
 
-    /// Frames that reached the spy's NIC while blue was noisy: counted by the guest's own driver, and read
-    /// by a socket in the guest would it deliver any.
+    /// Frames that reached the spy's NIC while blue was noisy: counted by the guest's own driver,
+    /// and read by a socket in the guest would it deliver any.
     private String isolation(GuestShell web1, GuestShell web2, GuestShell spy)
             throws IOException, InterruptedException {
         // Its own chatter (neighbour discovery) is over.
@@ -208,8 +210,9 @@ public final class Story {
                 () -> {
                     web1.run(
                                     "dd if=/dev/urandom of=/disk/before bs=64k count=64 conv=fsync"
-                                            + " 2>/dev/null; dd if=/dev/urandom of=/tmp/seed bs=4096"
-                                            + " count=1 2>/dev/null; md5sum < /disk/before > /tmp/before.md5",
+                                        + " 2>/dev/null; dd if=/dev/urandom of=/tmp/seed bs=4096"
+                                        + " count=1 2>/dev/null; md5sum < /disk/before >"
+                                        + " /tmp/before.md5",
                                     LONG_PATIENCE)
                             .orFail("write of /disk/before");
                     web1.run(WRITER, COMMAND_PATIENCE).orFail("writer");
@@ -227,7 +230,8 @@ public final class Story {
                     awaitRecords(web1, before + 20);
                     double stall = longestGap(web1);
                     narrator.figure("longest write stall at the kill", stall, "s");
-                    DemoFailure.unless(stall <= 5, "writes stood for %.1f s; promised are 5", stall);
+                    DemoFailure.unless(
+                            stall <= 5, "writes stood for %.1f s; promised are 5", stall);
                     return String.format(
                             Locale.ROOT, "writes went on; the longest stall was %.2f s", stall);
                 });
@@ -238,14 +242,16 @@ public final class Story {
                     fabric.restart(node);
                     fabric.awaitHealthy(LONG_PATIENCE);
                     double seconds = (BootClock.SYSTEM.nowNanos() - startNanos) / 1e9;
-                    narrator.figure("restart of the node until all copies are in sync", seconds, "s");
+                    narrator.figure(
+                            "restart of the node until all copies are in sync", seconds, "s");
                     return "all placement groups have three copies again";
                 });
     }
 
     private static long records(GuestShell guest) throws IOException, InterruptedException {
         String count =
-                guest.run("grep -c . /tmp/log || true", COMMAND_PATIENCE).orFail("count of records");
+                guest.run("grep -c . /tmp/log || true", COMMAND_PATIENCE)
+                        .orFail("count of records");
         return Long.parseLong(count.strip());
     }
 
@@ -305,8 +311,8 @@ public final class Story {
                     // The pings end by themselves.
                     String output =
                             web2.run(
-                                            "while ! grep -q transmitted /tmp/ping; do sleep 1; done;"
-                                                    + " cat /tmp/ping | tail -n 3",
+                                            "while ! grep -q transmitted /tmp/ping; do sleep 1;"
+                                                + " done; cat /tmp/ping | tail -n 3",
                                             LONG_PATIENCE)
                                     .orFail("result of the pings");
                     Ping ping = Ping.parse(output);
@@ -353,8 +359,8 @@ public final class Story {
                     // What the log must hold: as many copies of the seed as records were logged.
                     sums[2] =
                             web1.run(
-                                            "n=$(grep -c . /tmp/log); i=0; while [ $i -lt $n ]; do cat"
-                                                + " /tmp/seed; i=$((i+1)); done | md5sum",
+                                            "n=$(grep -c . /tmp/log); i=0; while [ $i -lt $n ]; do"
+                                                + " cat /tmp/seed; i=$((i+1)); done | md5sum",
                                             LONG_PATIENCE)
                                     .orFail("sum of the log");
                     web1.run("sync; sync", COMMAND_PATIENCE).orFail("sync");
@@ -386,8 +392,7 @@ public final class Story {
                                             fabric.session().records(),
                                             fabric.image())
                                     .run();
-                    DemoFailure.unless(
-                            result.differences().isEmpty(), "%s", result.differences());
+                    DemoFailure.unless(result.differences().isEmpty(), "%s", result.differences());
                     return "%d replicas of %d placement groups, %d chunks"
                             .formatted(result.replicas(), result.groups(), result.chunks());
                 });
@@ -398,7 +403,7 @@ public final class Story {
                     DemoFailure.unless(
                             new NodeId("host2").equals(placement.owner()),
                             "its owner is %s",
-                            placement.owner());
+                            String.valueOf(placement.owner()));
                     return "host2, in epoch " + placement.epoch();
                 });
     }

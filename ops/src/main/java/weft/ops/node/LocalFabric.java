@@ -1,16 +1,17 @@
 package weft.ops.node;
 
+import weft.coordination.zookeeper.EmbeddedZooKeeper;
+import weft.fabric.NodePresence.Role;
+
 import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import weft.coordination.zookeeper.EmbeddedZooKeeper;
-import weft.fabric.NodePresence.Role;
 
-/// A whole fabric in this process: ZooKeeper, control, storage nodes, hosts, each on its own loopback
-/// address.
+/// A whole fabric in this process: ZooKeeper, control, storage nodes, hosts, each on its own
+/// loopback address.
 public final class LocalFabric implements AutoCloseable {
     /// Enough for every machine's first experiments; more nodes mean more processes.
     public static final int REPLICAS = 3;

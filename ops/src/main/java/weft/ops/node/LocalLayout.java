@@ -1,15 +1,16 @@
 package weft.ops.node;
 
+import weft.fabric.NodeId;
+import weft.fabric.NodePresence;
+
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.file.Path;
-import weft.fabric.NodeId;
-import weft.fabric.NodePresence;
 
-/// The addresses and folders of a fabric on one machine: each part has a loopback address of its own,
-/// so that one machine and many behave alike.
+/// The addresses and folders of a fabric on one machine: each part has a loopback address of its
+/// own, so that one machine and many behave alike.
 ///
 /// ```text
 ///   127.0.N.1        ZooKeeper 2181, control
@@ -93,8 +94,7 @@ public record LocalLayout(int index, Path folder) {
     private InetSocketAddress at(int last, int port) {
         byte[] octets = {127, 0, (byte) index, (byte) last};
         try {
-            var address = InetAddress.getByAddress(
-                    "127.0.%d.%d".formatted(index, last), octets);
+            var address = InetAddress.getByAddress("127.0.%d.%d".formatted(index, last), octets);
             return new InetSocketAddress(address, port);
         } catch (java.net.UnknownHostException e) {
             throw new AssertionError("four octets are an address", e);

@@ -1,16 +1,10 @@
 package weft.ops.node;
 
 import io.micrometer.core.instrument.MeterRegistry;
-import java.io.IOException;
-import java.net.InetSocketAddress;
-import java.util.HashMap;
-import java.util.HashSet;
-import java.util.Map;
-import java.util.Set;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionStage;
+
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+
 import weft.coordination.FabricStore;
 import weft.fabric.Export;
 import weft.fabric.FabricImage;
@@ -25,8 +19,18 @@ import weft.storage.nbd.NbdServer;
 import weft.volume.BlockVolume;
 import weft.volume.PoolClient;
 
-/// The exports that the fabric wants of a storage node, offered by its NBD server. A writable export
-/// claims the volume's attachment when it is made; if someone claims it later, the export is closed.
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+
+/// The exports that the fabric wants of a storage node, offered by its NBD server. A writable
+/// export claims the volume's attachment when it is made; if someone claims it later, the export is
+/// closed.
 @Owned("nbd-gateway loop")
 final class NbdGateway implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(NbdGateway.class);

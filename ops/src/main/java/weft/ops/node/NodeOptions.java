@@ -1,8 +1,9 @@
 package weft.ops.node;
 
+import weft.fabric.NodeId;
+
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
-import weft.fabric.NodeId;
 
 /// Where one part of the fabric runs.
 ///

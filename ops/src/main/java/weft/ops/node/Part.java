@@ -1,13 +1,8 @@
 package weft.ops.node;
 
-import java.io.IOException;
-import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.Deque;
-import java.util.List;
-import java.util.UUID;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.coordination.FabricWatcher;
@@ -25,7 +20,15 @@ import weft.transport.NodeAddress;
 import weft.vmhost.VmHost;
 import weft.vmhost.VmHostSettings;
 
-/// One running part of the fabric, with its session, its picture of the records and its metrics page.
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.UUID;
+
+/// One running part of the fabric, with its session, its picture of the records and its metrics
+/// page.
 public final class Part implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Part.class);
     private static final Duration CONNECT_PATIENCE = Duration.ofSeconds(30);
@@ -134,8 +137,7 @@ public final class Part implements AutoCloseable {
                         log.info("cluster {} made", first.id());
                     }
                     FabricWatcher watcher = part.own(FabricWatcher.start(part.store));
-                    Control control =
-                            part.own(new Control(options.node(), part.store, watcher));
+                    Control control = part.own(new Control(options.node(), part.store, watcher));
                     control.start();
                     part.own(part.announceControl(options));
                 });

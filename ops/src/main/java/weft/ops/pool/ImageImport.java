@@ -1,5 +1,19 @@
 package weft.ops.pool;
 
+import weft.coordination.FabricPaths;
+import weft.coordination.FabricRecords;
+import weft.coordination.FabricStore.Change;
+import weft.coordination.FabricStore.Outcome;
+import weft.fabric.Attachment;
+import weft.fabric.FabricImage;
+import weft.fabric.Image;
+import weft.fabric.Volume;
+import weft.ops.admin.Refusal;
+import weft.ops.admin.VolumeAdmin;
+import weft.ops.image.ImageFiles;
+import weft.volume.BlockVolume;
+import weft.volume.PoolClient;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -14,19 +28,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.LongConsumer;
 import java.util.function.Supplier;
-import weft.coordination.FabricPaths;
-import weft.coordination.FabricRecords;
-import weft.coordination.FabricStore.Change;
-import weft.coordination.FabricStore.Outcome;
-import weft.fabric.Attachment;
-import weft.fabric.FabricImage;
-import weft.fabric.Image;
-import weft.fabric.Volume;
-import weft.ops.admin.Refusal;
-import weft.ops.admin.VolumeAdmin;
-import weft.ops.image.ImageFiles;
-import weft.volume.BlockVolume;
-import weft.volume.PoolClient;
 
 /// Makes read-only volumes of an image's files, and then the image's record. A broken import leaves
 /// volumes without a record; the next import deletes them first.

@@ -1,8 +1,7 @@
 package weft.ops.pool;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-import java.util.List;
-import java.util.function.Supplier;
+
 import weft.coordination.FabricStore;
 import weft.fabric.FabricImage;
 import weft.fabric.NodeId;
@@ -19,6 +18,9 @@ import weft.volume.PoolClient;
 import weft.wire.audit.AuditCodec;
 import weft.wire.storage.StorageCodec;
 
+import java.util.List;
+import java.util.function.Supplier;
+
 /// A command's connection to the pool.
 public final class PoolSession implements AutoCloseable {
     private final Transport transport;
@@ -32,10 +34,8 @@ public final class PoolSession implements AutoCloseable {
                         .cluster()
                         .orElseThrow(() -> Refusal.state("the fabric is not set up yet"));
         var registry = new SimpleMeterRegistry();
-        var self =
-                Handshake.of(cluster.id(), Role.CLIENT, new NodeId("weft"), FreshIds.positive());
-        transport =
-                new Transport(self, List.of(new StorageCodec(), new AuditCodec()), 1, registry);
+        var self = Handshake.of(cluster.id(), Role.CLIENT, new NodeId("weft"), FreshIds.positive());
+        transport = new Transport(self, List.of(new StorageCodec(), new AuditCodec()), 1, registry);
         client = new PoolClient(store, image, transport, BootClock.SYSTEM, registry);
         nodes =
                 new Peers(

@@ -1,15 +1,5 @@
 package weft.ops.pool;
 
-import java.io.IOException;
-import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.Optional;
-import java.util.UUID;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.fabric.ChunkKey;
@@ -21,8 +11,19 @@ import weft.fabric.NodePresence;
 import weft.wire.WireMessage;
 import weft.wire.audit.AuditMessage;
 
-/// Asks every member of every placement group for the checksums of what it holds, and compares them.
-/// What is being written meanwhile may differ: compare a pool at rest.
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/// Asks every member of every placement group for the checksums of what it holds, and compares
+/// them. What is being written meanwhile may differ: compare a pool at rest.
 public final class ReplicaComparison {
     private static final int ANSWER_SECONDS = 30;
 

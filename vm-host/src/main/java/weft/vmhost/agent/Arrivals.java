@@ -1,15 +1,16 @@
 package weft.vmhost.agent;
 
-import java.util.Map;
-import java.util.UUID;
-import java.util.concurrent.ConcurrentHashMap;
 import weft.transport.Caller;
 import weft.transport.Endpoint;
 import weft.wire.WireMessage;
 import weft.wire.migration.MigrationMessage;
 
-/// VMs that are on their way to this host, by the id of their migration: finds the machine that a message
-/// is for.
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+
+/// VMs that are on their way to this host, by the id of their migration: finds the machine that a
+/// message is for.
 final class Arrivals implements Endpoint {
     private final Map<UUID, ArrivingVm> byMigration = new ConcurrentHashMap<>();
 

@@ -1,13 +1,8 @@
 package weft.vmhost.agent;
 
-import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.time.Duration;
-import java.util.Optional;
-import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+
 import weft.coordination.FabricPaths;
 import weft.fabric.FabricImage;
 import weft.fabric.Migration;
@@ -19,16 +14,24 @@ import weft.vmhost.machine.Machine;
 import weft.vmhost.migration.IncomingMachine;
 import weft.vmhost.snapshot.MachineSnapshot;
 
-/// A VM that is on its way here: an empty machine, NICs in standby, disks not opened. The last message
-/// of the source makes it commit; the commit alone decides.
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+
+/// A VM that is on its way here: an empty machine, NICs in standby, disks not opened. The last
+/// message of the source makes it commit; the commit alone decides.
 final class ArrivingVm implements IncomingMachine.Arrival {
     private static final Logger log = LoggerFactory.getLogger(ArrivingVm.class);
 
-    /// ZooKeeper's answer to the commit may be lost: then the record is read until it can be. The VM
-    /// stays paused on both sides for so long.
+    /// ZooKeeper's answer to the commit may be lost: then the record is read until it can be. The
+    /// VM stays paused on both sides for so long.
     private static final int READ_BACK_MILLIS = 200;
 
-    /// WAITING → COMPLETING (the last message) or DROPPED (called off): exactly one of them happens.
+    /// WAITING → COMPLETING (the last message) or DROPPED (called off): exactly one of them
+    /// happens.
     private enum Stage {
         WAITING,
         COMPLETING,
@@ -101,8 +104,7 @@ final class ArrivingVm implements IncomingMachine.Arrival {
                                 Migration.class,
                                 now ->
                                         now.id().equals(migration.id())
-                                                        && now.phase()
-                                                                == Migration.Phase.REQUESTED
+                                                        && now.phase() == Migration.Phase.REQUESTED
                                                 ? now.inPhase(Migration.Phase.PREPARED, "")
                                                 : now);
     }
@@ -121,10 +123,7 @@ final class ArrivingVm implements IncomingMachine.Arrival {
 
     /// Whether the source cannot go on: it is not alive.
     boolean isOrphaned() {
-        return host.watcher()
-                .image()
-                .presence(NodePresence.Role.HOST, migration.from())
-                .isEmpty();
+        return host.watcher().image().presence(NodePresence.Role.HOST, migration.from()).isEmpty();
     }
 
     /// Whether the record that this is prepared for is gone or over.

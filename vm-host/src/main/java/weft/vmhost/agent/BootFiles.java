@@ -1,5 +1,12 @@
 package weft.vmhost.agent;
 
+import weft.fabric.FabricImage;
+import weft.fabric.Image;
+import weft.fabric.Volume;
+import weft.vmhost.machine.MachineSpec.BootImage;
+import weft.volume.BlockVolume;
+import weft.volume.PoolClient;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -9,15 +16,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import weft.fabric.FabricImage;
-import weft.fabric.Image;
-import weft.fabric.Volume;
-import weft.vmhost.machine.MachineSpec.BootImage;
-import weft.volume.BlockVolume;
-import weft.volume.PoolClient;
 
-/// Kernels and initramfs's, read from the pool once per image and kept by digest: the arrays are shared
-/// by all VMs of an image. Locked, because VMs start in parallel and should read an image once.
+/// Kernels and initramfs's, read from the pool once per image and kept by digest: the arrays are
+/// shared by all VMs of an image. Locked, because VMs start in parallel and should read an image
+/// once.
 final class BootFiles {
     /// Images kept: about 35 MB each.
     private static final int IMAGES_MAX = 4;

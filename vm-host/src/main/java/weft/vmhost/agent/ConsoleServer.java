@@ -1,19 +1,20 @@
 package weft.vmhost.agent;
 
-import java.nio.ByteBuffer;
-import java.time.Duration;
-import java.util.Optional;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.function.Function;
 import weft.transport.Caller;
 import weft.transport.Endpoint;
 import weft.vmhost.device.SerialConsole;
 import weft.wire.WireMessage;
 import weft.wire.console.ConsoleMessage;
 
-/// Serves the consoles of this host's VMs. A read waits on a virtual thread of its own until the guest
-/// prints something.
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.function.Function;
+
+/// Serves the consoles of this host's VMs. A read waits on a virtual thread of its own until the
+/// guest prints something.
 final class ConsoleServer implements Endpoint, AutoCloseable {
     /// An answer without output tells the client that the host is alive.
     private static final Duration PATIENCE = Duration.ofSeconds(5);

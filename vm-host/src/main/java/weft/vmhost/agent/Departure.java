@@ -1,9 +1,8 @@
 package weft.vmhost.agent;
 
-import java.io.IOException;
-import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.fabric.Migration;
@@ -12,8 +11,11 @@ import weft.runtime.Pause;
 import weft.transport.PeerConnection;
 import weft.vmhost.migration.MigrationSource;
 
-/// A VM that leaves this host: runs the source's side of its migration, keeps the record up to date, and
-/// in doubt asks the records who owns the VM. Runs on the VM's thread.
+import java.io.IOException;
+import java.util.Optional;
+
+/// A VM that leaves this host: runs the source's side of its migration, keeps the record up to
+/// date, and in doubt asks the records who owns the VM. Runs on the VM's thread.
 final class Departure implements MigrationSource.Journal {
     private static final Logger log = LoggerFactory.getLogger(Departure.class);
     private static final long REPORT_NANOS = 250_000_000;
@@ -46,13 +48,13 @@ final class Departure implements MigrationSource.Journal {
     Result run() throws IOException {
         Optional<PeerConnection> destination = host.hosts().to(migration.to());
         if (destination.isEmpty() || !advance(Migration.Phase.PREPARED, Migration.Phase.COPYING)) {
-            conclude(host.records(), migration, Migration.Phase.FAILED, "no way to the destination");
+            conclude(
+                    host.records(), migration, Migration.Phase.FAILED, "no way to the destination");
             return new Result.Stayed(migration.epoch());
         }
         claims.report(
                 migration.vm(), VmPlacement.State.MIGRATING, "migrating to " + migration.to());
-        var source =
-                new MigrationSource(migration, vm, destination.get(), this, host.clock());
+        var source = new MigrationSource(migration, vm, destination.get(), this, host.clock());
         return switch (source.run()) {
             case MigrationSource.Outcome.Moved(var sentBytes, var pauseNanos) ->
                     moved(sentBytes, pauseNanos);
@@ -84,7 +86,10 @@ final class Departure implements MigrationSource.Journal {
                                                                     tookNanos / 1_000_000)
                                                     : now);
         } catch (IOException e) {
-            log.warn("VM {}: moved, but its record says not yet: {}", migration.vm(), e.getMessage());
+            log.warn(
+                    "VM {}: moved, but its record says not yet: {}",
+                    migration.vm(),
+                    e.getMessage());
         }
         return new Result.Gone();
     }
@@ -97,8 +102,8 @@ final class Departure implements MigrationSource.Journal {
         return new Result.Stayed(migration.epoch());
     }
 
-    /// The machine is paused and the destination may own it: only a compare-and-set can tell. While the
-    /// records cannot be reached it stays paused.
+    /// The machine is paused and the destination may own it: only a compare-and-set can tell. While
+    /// the records cannot be reached it stays paused.
     private Result resolve(String reason) {
         while (true) {
             try {

@@ -1,15 +1,17 @@
 package weft.vmhost.agent;
 
-import java.nio.ByteBuffer;
-import java.util.concurrent.CompletableFuture;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+
 import weft.volume.BlockVolume;
 import weft.volume.VolumeException;
 
-/// A disk that is known before it may be used: the destination of a migration builds its machine with
-/// it, and binds it to the pool's volume once it holds the token. Until then requests are not done;
-/// the virtio disk keeps them and tries again.
+import java.nio.ByteBuffer;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
+
+/// A disk that is known before it may be used: the destination of a migration builds its machine
+/// with it, and binds it to the pool's volume once it holds the token. Until then requests are not
+/// done; the virtio disk keeps them and tries again.
 final class HandoverVolume implements BlockVolume {
     private final long sizeBytes;
     private volatile @Nullable BlockVolume bound;

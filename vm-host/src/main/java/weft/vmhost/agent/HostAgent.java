@@ -1,13 +1,8 @@
 package weft.vmhost.agent;
 
-import java.util.HashSet;
-import java.util.List;
-import java.util.Map;
-import java.util.Optional;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+
 import weft.fabric.FabricImage;
 import weft.fabric.Migration;
 import weft.fabric.VmPlacement;
@@ -20,8 +15,15 @@ import weft.vswitch.port.ForwardingImage;
 import weft.wire.console.ConsoleFamily;
 import weft.wire.migration.MigrationFamily;
 
-/// Looks at each new image of the fabric: tells the switch what to forward where, and gives each VM that
-/// concerns this host to its [VmRunner].
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/// Looks at each new image of the fabric: tells the switch what to forward where, and gives each VM
+/// that concerns this host to its [VmRunner].
 @Owned("agent loop")
 public final class HostAgent implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(HostAgent.class);
@@ -64,14 +66,13 @@ public final class HostAgent implements AutoCloseable {
         for (String vm : concerned(image)) {
             runners.computeIfAbsent(vm, this::runner);
         }
-        runners.forEach(
-                (vm, runner) -> {
-                    runner.look();
-                    if (!image.vms().containsKey(vm) && runner.isIdle()) {
-                        runners.remove(vm);
-                        runner.close();
-                    }
-                });
+        runners.forEach((vm, runner) -> {
+            runner.look();
+            if (!image.vms().containsKey(vm) && runner.isIdle()) {
+                runners.remove(vm);
+                runner.close();
+            }
+        });
     }
 
     private VmRunner runner(String vm) {
@@ -111,7 +112,8 @@ public final class HostAgent implements AutoCloseable {
     @Override
     public void close() {
         loop.close();
-        var closing = runners.values().stream().map(r -> Thread.ofVirtual().start(r::close)).toList();
+        var closing =
+                runners.values().stream().map(r -> Thread.ofVirtual().start(r::close)).toList();
         for (Thread thread : closing) {
             try {
                 thread.join();

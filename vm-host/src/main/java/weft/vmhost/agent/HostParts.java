@@ -1,6 +1,5 @@
 package weft.vmhost.agent;
 
-import java.util.function.Function;
 import weft.coordination.FabricRecords;
 import weft.coordination.FabricWatcher;
 import weft.fabric.NodeId;
@@ -10,6 +9,8 @@ import weft.vmhost.hart.Engine;
 import weft.vmhost.hart.Hart;
 import weft.volume.PoolClient;
 import weft.vswitch.VSwitch;
+
+import java.util.function.Function;
 
 /// What a host's VMs share.
 ///

@@ -1,9 +1,5 @@
 package weft.vmhost.agent;
 
-import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.util.ArrayList;
-import java.util.List;
 import weft.fabric.Attachment;
 import weft.fabric.FabricImage;
 import weft.fabric.Network;
@@ -20,8 +16,13 @@ import weft.vmhost.snapshot.MachineSnapshot;
 import weft.vmhost.virtio.net.VirtioNet;
 import weft.vswitch.port.SwitchPort;
 
-/// A VM's machine on this host with what it is plugged into: disks of the pool, ports of the switch.
-/// Belongs to its [VmRunner]'s thread.
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+
+/// A VM's machine on this host with what it is plugged into: disks of the pool, ports of the
+/// switch. Belongs to its [VmRunner]'s thread.
 final class RunningVm implements MovingMachine, AutoCloseable {
     /// Fits every underlay of 1500 bytes with VXLAN's 50 around it.
     private static final int MTU_BYTES = 1450;
@@ -94,8 +95,7 @@ final class RunningVm implements MovingMachine, AutoCloseable {
     }
 
     /// What the guest is told: its name, and the address of its first NIC.
-    private static String arguments(
-            VmSpec spec, FabricImage image, List<PortBinding> bindings) {
+    private static String arguments(VmSpec spec, FabricImage image, List<PortBinding> bindings) {
         var arguments = new StringBuilder("weft.hostname=").append(spec.name());
         if (!bindings.isEmpty()) {
             PortBinding first = bindings.getFirst();
@@ -116,7 +116,8 @@ final class RunningVm implements MovingMachine, AutoCloseable {
         return machine;
     }
 
-    /// Opens the disks for their new holder: from the first request on, earlier holders are refused.
+    /// Opens the disks for their new holder: from the first request on, earlier holders are
+    /// refused.
     void bindDisks(List<Attachment> attachments) {
         for (int i = 0; i < disks.size(); i++) {
             disks.get(i).bind(host.pool().open(volumes.get(i), attachments.get(i)));

@@ -2,15 +2,10 @@ package weft.vmhost.agent;
 
 import static weft.fabric.NodePresence.Role.HOST;
 
-import java.io.IOException;
-import java.time.Duration;
-import java.util.Optional;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+
 import weft.coordination.FabricPaths;
 import weft.fabric.FabricImage;
 import weft.fabric.Migration;
@@ -22,6 +17,13 @@ import weft.vmhost.machine.Machine;
 import weft.vmhost.machine.PowerState;
 import weft.volume.VolumeException;
 
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+
 /// One VM on this host, and the thread that does for it one thing after the other:
 ///
 /// ```text
@@ -31,8 +33,8 @@ import weft.volume.VolumeException;
 ///                    └──called off──► Absent
 /// ```
 ///
-/// It looks at the fabric's image whenever that changes, and twice a second; the image may lag, so what
-/// decides is read again from the store before anything irrevocable is done.
+/// It looks at the fabric's image whenever that changes, and twice a second; the image may lag, so
+/// what decides is read again from the store before anything irrevocable is done.
 @Owned("its own thread")
 final class VmRunner implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(VmRunner.class);
@@ -154,8 +156,8 @@ final class VmRunner implements AutoCloseable {
         }
     }
 
-    private void reconcileAbsent(
-            FabricImage image, VmSpec spec, Optional<Migration> migration) throws IOException {
+    private void reconcileAbsent(FabricImage image, VmSpec spec, Optional<Migration> migration)
+            throws IOException {
         VmPlacement placement = image.placements().get(name);
         if (placement == null) {
             return;
@@ -173,8 +175,7 @@ final class VmRunner implements AutoCloseable {
                 && free
                 && placement.state() != VmPlacement.State.FAILED) {
             startHere(image);
-        } else if (spec.power() == VmSpec.Power.STOPPED
-                && host.self().equals(placement.owner())) {
+        } else if (spec.power() == VmSpec.Power.STOPPED && host.self().equals(placement.owner())) {
             // This host ran it before it crashed, and it was stopped meanwhile.
             claims.release(spec, VmPlacement.State.STOPPED, "");
         }
@@ -275,16 +276,15 @@ final class VmRunner implements AutoCloseable {
                         bootFiles,
                         new Listener(),
                         arrived ->
-                                events.add(
-                                        () -> {
-                                            arrivals.remove(arrived.vm());
-                                            arrived.vm().incoming().close();
-                                            become(
-                                                    new Local.Here(
-                                                            arrived.vm().running(),
-                                                            arrived.epoch(),
-                                                            spec.resets()));
-                                        }));
+                                events.add(() -> {
+                                    arrivals.remove(arrived.vm());
+                                    arrived.vm().incoming().close();
+                                    become(
+                                            new Local.Here(
+                                                    arrived.vm().running(),
+                                                    arrived.epoch(),
+                                                    spec.resets()));
+                                }));
         arrivals.add(vm);
         become(new Local.Arriving(vm));
         vm.publishPrepared();
@@ -347,7 +347,8 @@ final class VmRunner implements AutoCloseable {
         }
     }
 
-    /// A storage node refuses our token: either the VM is not ours any more, or a person took its disk.
+    /// A storage node refuses our token: either the VM is not ours any more, or a person took its
+    /// disk.
     private void fenced() {
         if (!(local instanceof Local.Here here)) {
             return;
@@ -374,7 +375,8 @@ final class VmRunner implements AutoCloseable {
         }
     }
 
-    /// The host is shutting down: the VM is switched off and nobody's, so that any host can start it.
+    /// The host is shutting down: the VM is switched off and nobody's, so that any host can start
+    /// it.
     private void shutDown() {
         switch (local) {
             case Local.Absent _ -> {}

@@ -1,7 +1,5 @@
 package weft.vmhost.migration;
 
-import java.io.IOException;
-import java.nio.ByteBuffer;
 import weft.fabric.Migration;
 import weft.runtime.Clock;
 import weft.runtime.Loop;
@@ -11,8 +9,11 @@ import weft.vmhost.memory.GuestFault;
 import weft.vmhost.memory.GuestMemory;
 import weft.wire.migration.MigrationMessage;
 
-/// The destination's side of one migration: an empty machine that is filled by messages and started by
-/// the last one. Its loop may block: it commits to ZooKeeper and opens disks.
+import java.io.IOException;
+import java.nio.ByteBuffer;
+
+/// The destination's side of one migration: an empty machine that is filled by messages and started
+/// by the last one. Its loop may block: it commits to ZooKeeper and opens disks.
 @Owned("its own loop, one per incoming machine")
 public final class IncomingMachine implements AutoCloseable {
     /// What becomes of the machine here.
@@ -37,8 +38,7 @@ public final class IncomingMachine implements AutoCloseable {
     private final Loop loop;
     private boolean over;
 
-    public IncomingMachine(
-            Migration migration, GuestMemory memory, Arrival arrival, Clock clock) {
+    public IncomingMachine(Migration migration, GuestMemory memory, Arrival arrival, Clock clock) {
         this.migration = migration;
         this.memory = memory;
         this.arrival = arrival;
@@ -128,8 +128,7 @@ public final class IncomingMachine implements AutoCloseable {
                             migration.id(), String.valueOf(e.getMessage())));
             return;
         }
-        caller.reply(
-                new MigrationMessage.Committed(migration.id(), clock.nowNanos() - startNanos));
+        caller.reply(new MigrationMessage.Committed(migration.id(), clock.nowNanos() - startNanos));
     }
 
     private void refuse(Caller caller, String reason) {

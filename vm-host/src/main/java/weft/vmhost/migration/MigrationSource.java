@@ -1,7 +1,5 @@
 package weft.vmhost.migration;
 
-import java.io.IOException;
-import java.nio.ByteBuffer;
 import weft.fabric.Migration;
 import weft.runtime.Clock;
 import weft.transport.PeerConnection;
@@ -10,6 +8,9 @@ import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.migration.PageStream.ZeroPolicy;
 import weft.wire.WireMessage;
 import weft.wire.migration.MigrationMessage;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
 
 /// The source's side of one migration, run by the thread of its VM:
 ///
@@ -42,8 +43,8 @@ public final class MigrationSource {
         /// How far it is; throws if the migration was called off.
         void progress(int round, long sentBytes, long remainingBytes) throws IOException;
 
-        /// From here on it cannot be called off; throws if it was, or the fabric's records cannot be
-        /// reached.
+        /// From here on it cannot be called off; throws if it was, or the fabric's records cannot
+        /// be reached.
         void switching() throws IOException;
     }
 

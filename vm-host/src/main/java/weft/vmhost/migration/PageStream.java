@@ -1,5 +1,11 @@
 package weft.vmhost.migration;
 
+import weft.transport.PeerConnection;
+import weft.vmhost.memory.DirtyPages;
+import weft.vmhost.memory.GuestMemory;
+import weft.wire.WireMessage;
+import weft.wire.migration.MigrationMessage;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
@@ -10,15 +16,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import weft.transport.PeerConnection;
-import weft.vmhost.memory.DirtyPages;
-import weft.vmhost.memory.GuestMemory;
-import weft.wire.WireMessage;
-import weft.wire.migration.MigrationMessage;
 
 /// Sends pages of a guest's RAM, a bounded number of messages ahead of the destination's answers.
-/// Pages that are zero travel as numbers; in the first round, when the destination's RAM is still all
-/// zero, not at all. Belongs to the thread that migrates.
+/// Pages that are zero travel as numbers; in the first round, when the destination's RAM is still
+/// all zero, not at all. Belongs to the thread that migrates.
 final class PageStream {
     /// Messages under way: 8 MiB, which covers the bandwidth-delay product of 10 Gb/s and 6 ms.
     private static final int WINDOW_MESSAGES = 8;
@@ -38,8 +39,7 @@ final class PageStream {
         void sent(long totalBytes) throws IOException;
     }
 
-    PageStream(
-            UUID migration, GuestMemory memory, PeerConnection destination, Progress progress) {
+    PageStream(UUID migration, GuestMemory memory, PeerConnection destination, Progress progress) {
         this.migration = migration;
         this.memory = memory;
         this.destination = destination;
@@ -58,16 +58,15 @@ final class PageStream {
     void send(DirtyPages pages, ZeroPolicy zeroPolicy) throws IOException {
         var batch = new Batch(zeroPolicy);
         var failure = new IOException[1];
-        pages.forEach(
-                address -> {
-                    if (failure[0] == null) {
-                        try {
-                            batch.add(address);
-                        } catch (IOException e) {
-                            failure[0] = e;
-                        }
-                    }
-                });
+        pages.forEach(address -> {
+            if (failure[0] == null) {
+                try {
+                    batch.add(address);
+                } catch (IOException e) {
+                    failure[0] = e;
+                }
+            }
+        });
         if (failure[0] != null) {
             throw failure[0];
         }

@@ -1,15 +1,11 @@
 package weft.ops.cli.demo;
 
-import java.io.IOException;
-import java.nio.charset.Charset;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.List;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+
 import weft.ops.cli.CliFailure;
 import weft.ops.cli.ExitCode;
 import weft.ops.cli.FabricOptions;
@@ -20,6 +16,13 @@ import weft.ops.demo.DemoFailure;
 import weft.ops.demo.Narrator;
 import weft.ops.demo.Story;
 import weft.ops.image.ImageFiles;
+
+import java.io.IOException;
+import java.nio.charset.Charset;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
 
 /// `weft demo`.
 @Command(
@@ -85,7 +88,8 @@ public final class DemoCommand implements Callable<Integer> {
           weft status
           weft vm console web1        (Ctrl-] leaves)
           weft vm migrate web1
-          weft down && rm -r %1$s"""
+          weft down && rm -r %1$s\
+        """
                 .formatted(folder);
     }
 }

@@ -1,15 +1,17 @@
 package weft.ops.cli.fabric;
 
-import java.io.IOException;
-import java.util.List;
-import java.util.Optional;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+
 import weft.ops.cli.ExitCode;
 import weft.ops.cli.FabricFile;
 import weft.ops.cli.FabricOptions;
 import weft.ops.cli.Output;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
 
 /// `weft down`.
 @Command(
@@ -42,7 +44,9 @@ public final class Down implements Callable<Integer> {
                                 fabric.folder(),
                                 killed.isEmpty()
                                         ? ""
-                                        : " (had to be killed: " + String.join(", ", killed) + ")"));
+                                        : " (had to be killed: "
+                                                + String.join(", ", killed)
+                                                + ")"));
         return ExitCode.OK.value();
     }
 }

@@ -1,5 +1,10 @@
 package weft.ops.cli.fabric;
 
+import weft.fabric.NodePresence.Role;
+import weft.ops.cli.FabricFile;
+import weft.ops.cli.JavaProcess;
+import weft.ops.node.LocalLayout;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,10 +15,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import weft.fabric.NodePresence.Role;
-import weft.ops.cli.FabricFile;
-import weft.ops.cli.JavaProcess;
-import weft.ops.node.LocalLayout;
 
 /// The processes of a fabric on this machine: started in the background, stopped by their pids.
 public final class LocalProcesses {
@@ -50,11 +51,7 @@ public final class LocalProcesses {
     }
 
     private void write() throws IOException {
-        new FabricFile(
-                        layout.zookeeper(),
-                        layout.index(),
-                        started,
-                        Instant.now().toString())
+        new FabricFile(layout.zookeeper(), layout.index(), started, Instant.now().toString())
                 .write(layout.folder());
     }
 
@@ -101,18 +98,10 @@ public final class LocalProcesses {
         return start(
                 "host" + number,
                 List.of("-Xmx1g"),
-                part(
-                        "host",
-                        Role.HOST,
-                        number,
-                        List.of("--memory", Long.toString(memoryBytes))));
+                part("host", Role.HOST, number, List.of("--memory", Long.toString(memoryBytes))));
     }
 
-    private List<String> part(
-            String command,
-            Role role,
-            int number,
-            List<String> more) {
+    private List<String> part(String command, Role role, int number, List<String> more) {
         var options = layout.part(role, number, 0);
         var arguments =
                 new ArrayList<String>(
@@ -157,8 +146,8 @@ public final class LocalProcesses {
         return "see " + folder.resolve("logs").resolve(name + ".log");
     }
 
-    /// Stops the processes, the last started first: hosts give their VMs up, storage nodes close their
-    /// stores. Those that do not end in time are killed.
+    /// Stops the processes, the last started first: hosts give their VMs up, storage nodes close
+    /// their stores. Those that do not end in time are killed.
     ///
     /// @return the names of those that had to be killed
     public static List<String> stop(FabricFile file) throws InterruptedException {

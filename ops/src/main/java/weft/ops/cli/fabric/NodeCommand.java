@@ -1,15 +1,11 @@
 package weft.ops.cli.fabric;
 
-import java.io.IOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.UnknownHostException;
-import java.nio.file.Path;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+
 import weft.coordination.zookeeper.EmbeddedZooKeeper;
 import weft.fabric.NodeId;
 import weft.ops.cli.ByteSize;
@@ -20,6 +16,13 @@ import weft.ops.node.LocalLayout;
 import weft.ops.node.NodeOptions;
 import weft.ops.node.Part;
 import weft.ops.node.Supervisor;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
 
 /// `weft node …`: one part of a fabric in this process, until it is stopped.
 @Command(
@@ -239,7 +242,11 @@ public final class NodeCommand {
                 "  weft node zookeeper --data /srv/zk --listen 127.0.0.1:2181"
             })
     static final class ZooKeeper implements Callable<Integer> {
-        @Option(names = "--data", required = true, paramLabel = "FOLDER", description = "Its state.")
+        @Option(
+                names = "--data",
+                required = true,
+                paramLabel = "FOLDER",
+                description = "Its state.")
         private Path data = Path.of(".");
 
         @Option(
@@ -264,7 +271,11 @@ public final class NodeCommand {
             mixinStandardHelpOptions = true,
             footer = {"", "Example:", "  weft node all --data ~/.weft --loopback 1"})
     static final class All implements Callable<Integer> {
-        @Option(names = "--data", required = true, paramLabel = "FOLDER", description = "Its state.")
+        @Option(
+                names = "--data",
+                required = true,
+                paramLabel = "FOLDER",
+                description = "Its state.")
         private Path data = Path.of(".");
 
         @Option(

@@ -1,14 +1,8 @@
 package weft.ops.cli.fabric;
 
-import java.io.IOException;
-import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.fabric.Configuration;
@@ -23,6 +17,14 @@ import weft.ops.cli.FabricSession;
 import weft.ops.cli.Output;
 import weft.ops.cli.Output.Column;
 
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+
 /// `weft status`.
 @Command(
         name = "status",
@@ -34,7 +36,8 @@ public final class Status implements Callable<Integer> {
     @Mixin private Output output = new Output();
 
     /// One part.
-    record Row(String role, String name, String address, long pid, String carries, String metrics) {}
+    record Row(
+            String role, String name, String address, long pid, String carries, String metrics) {}
 
     /// The pool's placement groups: how many have all copies, fewer, and too few to write.
     record Pool(int groups, int whole, int degraded, int holdingWrites) {
@@ -112,8 +115,7 @@ public final class Status implements Callable<Integer> {
                                                         .toList())));
     }
 
-    private static Row row(
-            FabricImage image, List<Configuration> groups, NodePresence presence) {
+    private static Row row(FabricImage image, List<Configuration> groups, NodePresence presence) {
         String carries =
                 switch (presence.role()) {
                     case STORAGE -> carried(groups, presence);
@@ -121,10 +123,7 @@ public final class Status implements Callable<Integer> {
                             "%d VMs, %s for VMs"
                                     .formatted(
                                             image.placements().values().stream()
-                                                    .filter(
-                                                            p ->
-                                                                    presence.node()
-                                                                            .equals(p.owner()))
+                                                    .filter(p -> presence.node().equals(p.owner()))
                                                     .count(),
                                             ByteSize.humane(presence.memoryBytes()));
                     case CONTROL -> "";
@@ -140,10 +139,8 @@ public final class Status implements Callable<Integer> {
 
     private static String carried(List<Configuration> groups, NodePresence presence) {
         var stores = presence.stores().stream().map(StoreId::new).toList();
-        long copies =
-                groups.stream().filter(g -> stores.stream().anyMatch(g::hasStore)).count();
-        long primaries =
-                groups.stream().filter(g -> stores.contains(g.primary().store())).count();
+        long copies = groups.stream().filter(g -> stores.stream().anyMatch(g::hasStore)).count();
+        long primaries = groups.stream().filter(g -> stores.contains(g.primary().store())).count();
         return "%d placement groups, primary of %d".formatted(copies, primaries);
     }
 

@@ -1,14 +1,9 @@
 package weft.ops.cli.fabric;
 
-import java.io.IOException;
-import java.nio.file.Path;
-import java.time.Duration;
-import java.util.List;
-import java.util.Optional;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+
 import weft.coordination.FabricPaths;
 import weft.fabric.Cluster;
 import weft.fabric.FabricImage;
@@ -23,6 +18,13 @@ import weft.ops.cli.Output;
 import weft.ops.node.LocalLayout;
 import weft.runtime.BootClock;
 import weft.runtime.Pause;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
 
 /// `weft up`.
 @Command(
@@ -92,7 +94,8 @@ public final class Up implements Callable<Integer> {
                 new Ready(layout.zookeeper(), folder.toString(), storageNodes, hosts, millis),
                 """
                 ready in %.1f s: %d storage nodes, %d hosts, ZooKeeper at %s
-                Next: weft image pull debian-micro, then weft network create blue --vlan 10"""
+                Next: weft image pull debian-micro, then weft network create blue --vlan 10\
+                """
                         .formatted(millis / 1000.0, storageNodes, hosts, layout.zookeeper()));
         return ExitCode.OK.value();
     }
@@ -134,8 +137,7 @@ public final class Up implements Callable<Integer> {
         /// Waits until all parts have announced themselves and all placement groups exist.
         ///
         /// @throws CliFailure if a process has ended, or after the time
-        public static void await(
-                LocalLayout layout, int storageNodes, int hosts, Duration patience)
+        public static void await(LocalLayout layout, int storageNodes, int hosts, Duration patience)
                 throws IOException, InterruptedException {
             long endNanos = BootClock.SYSTEM.nowNanos() + patience.toNanos();
             try (FabricSession session = connect(layout, endNanos)) {
@@ -150,8 +152,7 @@ public final class Up implements Callable<Integer> {
             throw notUp(layout, "it is not complete after " + patience.toSeconds() + " s");
         }
 
-        private static FabricSession connect(LocalLayout layout, long endNanos)
-                throws IOException {
+        private static FabricSession connect(LocalLayout layout, long endNanos) throws IOException {
             while (true) {
                 try {
                     return FabricSession.open(layout.zookeeper(), Duration.ofSeconds(2));

@@ -1,4 +1,5 @@
-/// Starting, stopping and watching a fabric and its nodes on the command line: options in, a call of `weft.ops.admin` or a wait, a table or a sentence out.
+/// Starting, stopping and watching a fabric and its nodes on the command line: options in, a call
+/// of `weft.ops.admin` or a wait, a table or a sentence out.
 @NullMarked
 package weft.ops.cli.fabric;
 

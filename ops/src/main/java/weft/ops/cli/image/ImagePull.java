@@ -1,28 +1,22 @@
 package weft.ops.cli.image;
 
-import org.jspecify.annotations.Nullable;
-
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 import weft.ops.cli.CliFailure;
 import weft.ops.cli.FabricOptions;
+import weft.ops.cli.FabricSession;
 import weft.ops.cli.Output;
 import weft.ops.cli.ProgressBar;
-import weft.ops.image.AptSources;
 import weft.ops.image.DebianMicro;
 import weft.ops.image.ImageFiles;
-import weft.ops.image.Progress;
-import weft.ops.image.Trust;
+import weft.ops.pool.ImageImport;
+import weft.ops.pool.PoolSession;
 import weft.runtime.BootClock;
 
 import java.io.IOException;
-import java.net.InetSocketAddress;
-import java.net.Proxy;
-import java.net.URI;
-import java.nio.file.Path;
+import java.nio.file.Files;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 
@@ -42,120 +36,69 @@ import java.util.concurrent.Callable;
             "  weft image pull debian-micro --mirror http://deb.debian.org/debian"
         })
 public final class ImagePull implements Callable<Integer> {
-    private static final Path APT_FOLDER = Path.of("/etc/apt");
-
     @Mixin private Output output = new Output();
     @Mixin private FabricOptions fabric = new FabricOptions();
+    @Mixin private ImageSource source = new ImageSource();
 
     @Parameters(paramLabel = "IMAGE", description = "Which image: debian-micro.")
     private String image = "";
 
-    @Option(names = "--mirror", paramLabel = "URL", description = "Debian mirror to use.")
-    private @Nullable URI mirror;
-
-    @Option(
-            names = "--keyring",
-            paramLabel = "FILE",
-            description = "OpenPGP keys that may sign (default: the Debian archive keyring).")
-    private @Nullable Path keyring;
-
-    @Option(names = "--allow-unsigned", description = "Take the mirror's word: check no signature.")
-    private boolean allowUnsigned;
-
     /// What `--json` prints.
-    record Pulled(String name, String digest, String description, String folder) {}
+    ///
+    /// @param inPool whether a running fabric has it now
+    record Pulled(String name, String digest, String description, String folder, boolean inPool) {}
 
     @Override
-    public Integer call() throws IOException {
+    public Integer call() throws IOException, InterruptedException {
         if (!image.equals(DebianMicro.NAME)) {
             throw CliFailure.usage(
                     "there is no image '%s' to pull; known: %s".formatted(image, DebianMicro.NAME));
         }
         long startedNanos = BootClock.SYSTEM.nowNanos();
-        URI from = mirror();
-        var maker = new DebianMicro(from, trust(), fabric.folder(), proxyFor(from));
-        ImageFiles files = maker.pull(this::begin);
+        ImageFiles files = source.pull(output, fabric.folder());
+        boolean inPool = fabric.isFabricKnown();
+        if (inPool) {
+            try (var session = FabricSession.open(fabric);
+                    var pool = new PoolSession(session.records().store(), session::image)) {
+                importInto(session, pool, files);
+            }
+        }
         double seconds = (BootClock.SYSTEM.nowNanos() - startedNanos) / 1e9;
         output.result(
                 new Pulled(
                         files.name(),
                         files.digest().hex(),
                         files.description(),
-                        String.valueOf(files.kernel().getParent())),
-                String.format(
-                        Locale.ROOT,
-                        "%s is ready in %.1f s: %s.%nNext: weft emu run --kernel %s --initrd %s"
-                                + " --append '%s'",
-                        files.name(),
-                        seconds,
-                        files.description(),
-                        files.kernel(),
-                        files.initrd(),
-                        files.bootArguments()));
+                        String.valueOf(files.kernel().getParent()),
+                        inPool),
+                "%s is ready in %s s: %s.%nNext: %s"
+                        .formatted(
+                                files.name(),
+                                String.format(Locale.ROOT, "%.1f", seconds),
+                                files.description(),
+                                inPool
+                                        ? "weft vm create web1 --image " + files.name()
+                                        : emulatorCommand(files)));
         return 0;
     }
 
-    private Progress.Step begin(String label, long totalBytes) {
-        ProgressBar bar = output.progress(label, totalBytes);
-        return new Progress.Step() {
-            @Override
-            public void add(long bytes) {
-                bar.add(bytes);
-            }
-
-            @Override
-            public void close() {
-                bar.close();
-            }
-        };
+    private static String emulatorCommand(ImageFiles files) {
+        return "weft emu run --kernel %s --initrd %s --append '%s'"
+                .formatted(files.kernel(), files.initrd(), files.bootArguments());
     }
 
-    private URI mirror() throws IOException {
-        if (mirror != null) {
-            String scheme = String.valueOf(mirror.getScheme());
-            if (!scheme.matches("https?") || mirror.getHost() == null) {
-                throw CliFailure.usage("--mirror '" + mirror + "' is not an http or https URL");
-            }
-            return mirror;
+    private void importInto(FabricSession session, PoolSession pool, ImageFiles files)
+            throws IOException, InterruptedException {
+        var importing = new ImageImport(session.records(), session::image, pool.client());
+        if (importing.isImported(files)) {
+            return;
         }
-        return AptSources.debianMirror(APT_FOLDER)
-                .orElseThrow(() ->
-                        CliFailure.failed(
-                                "no Debian mirror in /etc/apt: name one, for example --mirror"
-                                        + " http://deb.debian.org/debian"));
-    }
-
-    private Trust trust() {
-        if (keyring != null) {
-            return new Trust.Keyring(keyring);
+        long bytes =
+                Files.size(files.kernel())
+                        + Files.size(files.initrd())
+                        + Files.size(files.rootSeed());
+        try (ProgressBar bar = output.progress("into the pool", bytes)) {
+            var _ = importing.run(files, bar::add);
         }
-        if (allowUnsigned) {
-            return new Trust.AnyMirror();
-        }
-        return Trust.ofThisMachine()
-                .orElseThrow(() ->
-                        CliFailure.failed(
-                                "no keyring %s to check signatures with: apt install debian-archive-keyring, give --keyring, or accept --allow-unsigned"
-                                        .formatted(Trust.DEBIAN_KEYRING)));
-    }
-
-    /// The proxy of the variables http_proxy and https_proxy, which the JDK does not read itself.
-    private static Proxy proxyFor(URI target) {
-        String value = environment(target.getScheme() + "_proxy");
-        if (value == null || value.isBlank()) {
-            return Proxy.NO_PROXY;
-        }
-        try {
-            URI proxy = URI.create(value.contains("://") ? value : "http://" + value);
-            int port = proxy.getPort() < 0 ? 80 : proxy.getPort();
-            return new Proxy(Proxy.Type.HTTP, new InetSocketAddress(proxy.getHost(), port));
-        } catch (IllegalArgumentException e) {
-            throw CliFailure.usage(
-                    "%s_proxy=%s is not a proxy's URL".formatted(target.getScheme(), value));
-        }
-    }
-
-    private static @Nullable String environment(String variable) {
-        return System.getenv(variable);
     }
 }

@@ -1,15 +1,12 @@
 package weft.ops.cli.network;
 
-import java.io.IOException;
-import java.util.Comparator;
-import java.util.List;
-import java.util.Optional;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+
 import weft.fabric.FabricImage;
 import weft.fabric.Network;
 import weft.fabric.PortBinding;
@@ -19,6 +16,12 @@ import weft.ops.cli.FabricOptions;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.Output;
 import weft.ops.cli.Output.Column;
+
+import java.io.IOException;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
 
 /// `weft network …`.
 @Command(
@@ -84,7 +87,11 @@ public final class NetworkCommand {
                         network,
                         "network %s created: VLAN %d, VNI %d, %s. Next: weft vm create web1 --network %s"
                                 .formatted(
-                                        name, network.vlan(), network.vni(), network.subnet(), name));
+                                        name,
+                                        network.vlan(),
+                                        network.vni(),
+                                        network.subnet(),
+                                        name));
             }
             return ExitCode.OK.value();
         }

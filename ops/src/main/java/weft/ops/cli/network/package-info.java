@@ -1,4 +1,5 @@
-/// Virtual networks on the command line: options in, a call of `weft.ops.admin` or a wait, a table or a sentence out.
+/// Virtual networks on the command line: options in, a call of `weft.ops.admin` or a wait, a table
+/// or a sentence out.
 @NullMarked
 package weft.ops.cli.network;
 

@@ -1,14 +1,7 @@
 package weft.ops.cli.vm;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.util.List;
-import java.util.Optional;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
-import java.util.function.Supplier;
+
 import weft.fabric.FabricImage;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
@@ -26,8 +19,17 @@ import weft.wire.WireMessage;
 import weft.wire.console.ConsoleFamily;
 import weft.wire.console.ConsoleMessage;
 
-/// Talks to a VM's console, wherever the VM is: after a migration it goes on at the new host, where the
-/// output is counted anew.
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
+
+/// Talks to a VM's console, wherever the VM is: after a migration it goes on at the new host, where
+/// the output is counted anew.
 public final class ConsoleClient implements AutoCloseable {
     private static final int RETRY_MILLIS = 200;
     private static final int ANSWER_SECONDS = 20;
@@ -49,8 +51,7 @@ public final class ConsoleClient implements AutoCloseable {
                         .cluster()
                         .orElseThrow(() -> Refusal.state("the fabric is not set up yet"));
         var self =
-                Handshake.of(
-                        cluster.id(), Role.CLIENT, new NodeId("console"), FreshIds.positive());
+                Handshake.of(cluster.id(), Role.CLIENT, new NodeId("console"), FreshIds.positive());
         transport = new Transport(self, List.of(new ConsoleFamily()), 1, new SimpleMeterRegistry());
         hosts =
                 new Peers(
@@ -94,7 +95,8 @@ public final class ConsoleClient implements AutoCloseable {
             WireMessage answer =
                     ask(
                             whereabouts(),
-                            new ConsoleMessage.Write(vm, ByteBuffer.wrap(input, done, length).slice()));
+                            new ConsoleMessage.Write(
+                                    vm, ByteBuffer.wrap(input, done, length).slice()));
             int accepted = answer instanceof ConsoleMessage.Written(var count) ? count : 0;
             done += accepted;
             if (accepted == 0) {

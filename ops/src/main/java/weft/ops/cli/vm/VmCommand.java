@@ -19,9 +19,5 @@ import picocli.CommandLine.Command;
             VmMigrate.class,
             VmDelete.class
         },
-        footer = {
-            "",
-            "Example:",
-            "  weft vm create web1 --network blue && weft vm console web1"
-        })
+        footer = {"", "Example:", "  weft vm create web1 --network blue && weft vm console web1"})
 public final class VmCommand {}

@@ -1,13 +1,10 @@
 package weft.ops.cli.vm;
 
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.PrintStream;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+
 import weft.ops.admin.Refusal;
 import weft.ops.admin.VmAdmin;
 import weft.ops.cli.ExitCode;
@@ -15,6 +12,11 @@ import weft.ops.cli.FabricOptions;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.RawTerminal;
 import weft.wire.console.ConsoleMessage;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintStream;
+import java.util.concurrent.Callable;
 
 @Command(
         name = "console",
@@ -36,13 +38,19 @@ final class VmConsole implements Callable<Integer> {
     public Integer call() throws IOException, InterruptedException {
         try (var session = FabricSession.open(fabric)) {
             VmAdmin.find(session.image(), name);
-            long from =
-                    history ? ConsoleMessage.FROM_START_OF_BACKLOG : ConsoleMessage.FROM_NOW;
+            long from = history ? ConsoleMessage.FROM_START_OF_BACKLOG : ConsoleMessage.FROM_NOW;
             try (var client = new ConsoleClient(name, session::image, from)) {
-                System.err.println("console of VM " + name + "; Ctrl-] leaves, Enter shows a prompt");
-                try (RawTerminal _ = System.console() != null && System.console().isTerminal() ? RawTerminal.take() : null) {
+                System.err.println(
+                        "console of VM " + name + "; Ctrl-] leaves, Enter shows a prompt");
+                try (RawTerminal _ =
+                        System.console() != null && System.console().isTerminal()
+                                ? RawTerminal.take()
+                                : null) {
                     Thread typing =
-                            Thread.ofPlatform().daemon(true).name("typing").start(() -> type(client));
+                            Thread.ofPlatform()
+                                    .daemon(true)
+                                    .name("typing")
+                                    .start(() -> type(client));
                     print(client, System.out);
                     typing.interrupt();
                 }

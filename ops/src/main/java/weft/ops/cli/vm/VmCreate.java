@@ -1,15 +1,12 @@
 package weft.ops.cli.vm;
 
-import java.io.IOException;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Optional;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+
 import weft.fabric.MacAddress;
 import weft.fabric.NodeId;
 import weft.fabric.VmSpec;
@@ -20,6 +17,12 @@ import weft.ops.cli.CliFailure;
 import weft.ops.cli.FabricOptions;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.Output;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
 
 @Command(
         name = "create",
@@ -114,9 +117,7 @@ final class VmCreate implements Callable<Integer> {
                                             disk.bytes(),
                                             nics,
                                             Optional.ofNullable(host).map(NodeId::new),
-                                            stopped
-                                                    ? VmSpec.Power.STOPPED
-                                                    : VmSpec.Power.RUNNING));
+                                            stopped ? VmSpec.Power.STOPPED : VmSpec.Power.RUNNING));
             if (stopped) {
                 output.result(spec, "VM %s created. Next: weft vm start %s".formatted(name, name));
                 return 0;

@@ -1,17 +1,19 @@
 package weft.ops.cli.vm;
 
-import java.io.IOException;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+
 import weft.fabric.VmSpec;
 import weft.ops.admin.VmAdmin;
 import weft.ops.cli.ExitCode;
 import weft.ops.cli.FabricOptions;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.Output;
+
+import java.io.IOException;
+import java.util.concurrent.Callable;
 
 @Command(
         name = "delete",

@@ -1,10 +1,8 @@
 package weft.ops.cli.vm;
 
-import java.util.Comparator;
-import java.util.List;
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+
 import weft.fabric.VmSpec;
 import weft.ops.cli.ByteSize;
 import weft.ops.cli.ExitCode;
@@ -12,6 +10,10 @@ import weft.ops.cli.FabricOptions;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.Output;
 import weft.ops.cli.Output.Column;
+
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.Callable;
 
 @Command(
         name = "list",

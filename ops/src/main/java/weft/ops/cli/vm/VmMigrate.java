@@ -1,14 +1,12 @@
 package weft.ops.cli.vm;
 
-import java.io.IOException;
-import java.time.Duration;
-import java.util.Optional;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+
 import weft.fabric.Migration;
 import weft.fabric.NodeId;
 import weft.ops.admin.MigrationAdmin;
@@ -19,6 +17,11 @@ import weft.ops.cli.FabricOptions;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.Output;
 import weft.ops.cli.ProgressBar;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.Callable;
 
 @Command(
         name = "migrate",
@@ -61,8 +64,7 @@ final class VmMigrate implements Callable<Integer> {
                 return ExitCode.OK.value();
             }
             Migration requested =
-                    admin.request(
-                            session.image(), name, Optional.ofNullable(to).map(NodeId::new));
+                    admin.request(session.image(), name, Optional.ofNullable(to).map(NodeId::new));
             Migration ended = follow(session, admin, requested);
             if (ended.phase() != Migration.Phase.DONE) {
                 throw CliFailure.failed(
@@ -98,14 +100,13 @@ final class VmMigrate implements Callable<Integer> {
                             image ->
                                     Optional.ofNullable(image.migrations().get(name))
                                             .filter(now -> now.id().equals(requested.id()))
-                                            .filter(
-                                                    now -> {
-                                                        bar.update(
-                                                                now.transferredBytes(),
-                                                                now.transferredBytes()
-                                                                        + now.remainingBytes());
-                                                        return now.phase().isOver();
-                                                    }));
+                                            .filter(now -> {
+                                                bar.update(
+                                                        now.transferredBytes(),
+                                                        now.transferredBytes()
+                                                                + now.remainingBytes());
+                                                return now.phase().isOver();
+                                            }));
             if (ended.isPresent()) {
                 return ended.get();
             }

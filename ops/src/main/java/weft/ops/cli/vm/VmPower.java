@@ -1,19 +1,22 @@
 package weft.ops.cli.vm;
 
-import java.io.IOException;
-import java.util.Optional;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+
 import weft.fabric.NodeId;
 import weft.ops.admin.VmAdmin;
 import weft.ops.cli.ExitCode;
 import weft.ops.cli.FabricOptions;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.Output;
+
+import java.io.IOException;
+import java.util.Optional;
+import java.util.concurrent.Callable;
 
 /// The power button, the power cable and the reset button.
 final class VmPower {
@@ -39,10 +42,7 @@ final class VmPower {
         public Integer call() throws IOException, InterruptedException {
             try (var session = FabricSession.open(fabric)) {
                 new VmAdmin(session.records())
-                        .start(
-                                session.image(),
-                                name,
-                                Optional.ofNullable(host).map(NodeId::new));
+                        .start(session.image(), name, Optional.ofNullable(host).map(NodeId::new));
                 return waiting.forRunning(session, output, name, "");
             }
         }
@@ -50,7 +50,8 @@ final class VmPower {
 
     @Command(
             name = "stop",
-            description = "Switch a VM off, as by its power cable; 'poweroff' in the guest is gentler.",
+            description =
+                    "Switch a VM off, as by its power cable; 'poweroff' in the guest is gentler.",
             mixinStandardHelpOptions = true,
             footer = {"", "Example:", "  weft vm stop web1"})
     static final class Stop implements Callable<Integer> {

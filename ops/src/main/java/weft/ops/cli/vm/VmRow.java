@@ -1,7 +1,5 @@
 package weft.ops.cli.vm;
 
-import java.util.List;
-import java.util.Optional;
 import weft.fabric.FabricImage;
 import weft.fabric.Migration;
 import weft.fabric.NodeId;
@@ -9,6 +7,9 @@ import weft.fabric.PortBinding;
 import weft.fabric.VmPlacement;
 import weft.fabric.VmSpec;
 import weft.ops.admin.VmAdmin;
+
+import java.util.List;
+import java.util.Optional;
 
 /// A VM as lists and `show` print it.
 record VmRow(
@@ -48,8 +49,7 @@ record VmRow(
     }
 
     private static Nic nic(PortBinding binding) {
-        return new Nic(
-                binding.port(), binding.network(), binding.mac().toString(), binding.ipv4());
+        return new Nic(binding.port(), binding.network(), binding.mac().toString(), binding.ipv4());
     }
 
     private static String state(VmPlacement placement, VmSpec spec) {

@@ -1,9 +1,9 @@
 package weft.ops.cli.vm;
 
-import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
+
 import weft.fabric.Migration;
 import weft.ops.admin.VmAdmin;
 import weft.ops.cli.ByteSize;
@@ -11,6 +11,8 @@ import weft.ops.cli.ExitCode;
 import weft.ops.cli.FabricOptions;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.Output;
+
+import java.util.concurrent.Callable;
 
 @Command(
         name = "show",
@@ -32,22 +34,24 @@ final class VmShow implements Callable<Integer> {
             line(text, "VM", row.name());
             line(text, "state", row.state() + (row.detail().isEmpty() ? "" : ": " + row.detail()));
             line(text, "wanted", row.wanted());
-            line(text, "host", (row.host().isEmpty() ? "-" : row.host()) + ", epoch " + row.epoch());
+            line(
+                    text,
+                    "host",
+                    (row.host().isEmpty() ? "-" : row.host()) + ", epoch " + row.epoch());
             line(text, "image", row.image());
             line(text, "memory", ByteSize.humane(row.memoryBytes()));
             row.disks().forEach(disk -> line(text, "disk", disk));
             row.nics()
-                    .forEach(
-                            nic ->
-                                    line(
-                                            text,
-                                            "NIC",
-                                            "%s in %s, %s, %s"
-                                                    .formatted(
-                                                            nic.port(),
-                                                            nic.network(),
-                                                            nic.mac(),
-                                                            nic.ipv4())));
+                    .forEach(nic ->
+                            line(
+                                    text,
+                                    "NIC",
+                                    "%s in %s, %s, %s"
+                                            .formatted(
+                                                    nic.port(),
+                                                    nic.network(),
+                                                    nic.mac(),
+                                                    nic.ipv4())));
             row.lastMigration().ifPresent(last -> line(text, "migration", VmShow.sentence(last)));
             output.result(row, text.toString().stripTrailing());
         }

@@ -1,8 +1,7 @@
 package weft.ops.cli.vm;
 
-import java.time.Duration;
-import java.util.Optional;
 import picocli.CommandLine.Option;
+
 import weft.fabric.FabricImage;
 import weft.fabric.VmPlacement;
 import weft.fabric.VmSpec;
@@ -11,6 +10,9 @@ import weft.ops.cli.CliFailure;
 import weft.ops.cli.ExitCode;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.Output;
+
+import java.time.Duration;
+import java.util.Optional;
 
 /// Waiting for what was asked: a command is done when the fabric's records say so.
 public final class VmWaiting {
@@ -62,8 +64,7 @@ public final class VmWaiting {
 
     private static boolean isStarted(VmPlacement placement) {
         return placement.state() == VmPlacement.State.FAILED
-                || placement.owner() != null
-                        && placement.state() == VmPlacement.State.RUNNING;
+                || placement.owner() != null && placement.state() == VmPlacement.State.RUNNING;
     }
 
     /// Why a VM does not start, as far as the records show it.

@@ -1,15 +1,12 @@
 package weft.ops.cli.volume;
 
-import java.io.IOException;
-import java.util.Comparator;
-import java.util.List;
-import java.util.Optional;
-import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+
 import weft.fabric.Attachment;
 import weft.fabric.Export;
 import weft.fabric.FabricImage;
@@ -23,6 +20,12 @@ import weft.ops.cli.FabricOptions;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.Output;
 import weft.ops.cli.Output.Column;
+
+import java.io.IOException;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
 
 /// `weft volume …`.
 @Command(
@@ -170,7 +173,8 @@ public final class VolumeCommand {
                         layers   %d
                         used by  %s
                         export   %s
-                        holder   %s"""
+                        holder   %s\
+                        """
                                 .formatted(
                                         row.name(),
                                         row.id(),
@@ -284,7 +288,8 @@ public final class VolumeCommand {
             try (var session = FabricSession.open(fabric)) {
                 new VolumeAdmin(session.records()).unexport(name);
                 output.result(
-                        new ExportOne.Exported(name, ""), "volume " + name + " is not exported now");
+                        new ExportOne.Exported(name, ""),
+                        "volume " + name + " is not exported now");
             }
             return ExitCode.OK.value();
         }

@@ -1,4 +1,5 @@
-/// Volumes of the pool on the command line: options in, a call of `weft.ops.admin` or a wait, a table or a sentence out.
+/// Volumes of the pool on the command line: options in, a call of `weft.ops.admin` or a wait, a
+/// table or a sentence out.
 @NullMarked
 package weft.ops.cli.volume;
 
