@@ -312,7 +312,7 @@ public final class Story {
                     String output =
                             web2.run(
                                             "while ! grep -q transmitted /tmp/ping; do sleep 1;"
-                                                + " done; cat /tmp/ping | tail -n 3",
+                                                    + " done; cat /tmp/ping | tail -n 3",
                                             LONG_PATIENCE)
                                     .orFail("result of the pings");
                     Ping ping = Ping.parse(output);
@@ -360,7 +360,7 @@ public final class Story {
                     sums[2] =
                             web1.run(
                                             "n=$(grep -c . /tmp/log); i=0; while [ $i -lt $n ]; do"
-                                                + " cat /tmp/seed; i=$((i+1)); done | md5sum",
+                                                    + " cat /tmp/seed; i=$((i+1)); done | md5sum",
                                             LONG_PATIENCE)
                                     .orFail("sum of the log");
                     web1.run("sync; sync", COMMAND_PATIENCE).orFail("sync");
