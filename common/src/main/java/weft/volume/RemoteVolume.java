@@ -140,8 +140,10 @@ public final class RemoteVolume implements BlockVolume {
         var done = new CompletableFuture<Void>();
         var operation =
                 new VolumeOperation(this, kind, offsetBytes, lengthBytes, deadlineNanos, done);
+        // Callers get the future itself: one that depends on it would wrap the failure.
+        var _ = done.whenComplete((_, _) -> bytes.release(chargedBytes));
         bytes.acquire(chargedBytes, operation::pump);
-        return done.whenComplete((_, _) -> bytes.release(chargedBytes));
+        return done;
     }
 
     private CompletableFuture<Void> failed(Reason reason) {

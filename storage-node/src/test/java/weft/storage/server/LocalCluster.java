@@ -50,7 +50,9 @@ final class LocalCluster implements AutoCloseable {
     private final @Nullable StorageNode[] nodes = new @Nullable StorageNode[REPLICAS + 1];
     private final Path folder;
     final UUID clusterId = UUID.randomUUID();
-    final EmbeddedZooKeeper zooKeeper;
+    private final int zooKeeperPort;
+    EmbeddedZooKeeper zooKeeper;
+    StoreSettings storeSettings = StoreSettings.DEFAULT;
     final ZooKeeperFabricStore store;
     final FabricRecords records;
     final FabricWatcher watcher;
@@ -58,7 +60,10 @@ final class LocalCluster implements AutoCloseable {
 
     LocalCluster(Path folder, int pgBits, int minReplicas) throws IOException {
         this.folder = folder;
-        zooKeeper = opened(EmbeddedZooKeeper.start(folder.resolve("zk"), "127.0.0.1", 0));
+        zooKeeper = EmbeddedZooKeeper.start(folder.resolve("zk"), "127.0.0.1", 0);
+        opened(() -> zooKeeper.close());
+        String connect = zooKeeper.connectString();
+        zooKeeperPort = Integer.parseInt(connect.substring(connect.lastIndexOf(':') + 1));
         store = opened(connect(zooKeeper.connectString()));
         records = new FabricRecords(store);
         records.create(
@@ -71,13 +76,23 @@ final class LocalCluster implements AutoCloseable {
         return ZooKeeperFabricStore.connect(connectString, Duration.ofSeconds(20));
     }
 
+    void stopZooKeeper() {
+        zooKeeper.close();
+    }
+
+    /// On the same port, with what it had.
+    void startZooKeeper() throws IOException {
+        zooKeeper = EmbeddedZooKeeper.start(folder.resolve("zk"), "127.0.0.1", zooKeeperPort);
+    }
+
     private <T extends AutoCloseable> T opened(T part) {
         opened.push(part);
         return part;
     }
 
     /// Settings of small disks and memories for the node of that number, 1 to 3.
-    static StorageNodeSettings settings(UUID clusterId, int number, Path folder) {
+    static StorageNodeSettings settings(
+            UUID clusterId, int number, Path folder, StoreSettings storeSettings) {
         return new StorageNodeSettings(
                 new NodeId("node" + number),
                 clusterId,
@@ -87,7 +102,7 @@ final class LocalCluster implements AutoCloseable {
                 "",
                 "",
                 ReplicaSettings.DEFAULT,
-                StoreSettings.DEFAULT,
+                storeSettings,
                 Duration.ofSeconds(2),
                 2);
     }
@@ -100,7 +115,10 @@ final class LocalCluster implements AutoCloseable {
     StorageNode startNode(int number) throws IOException {
         var session = opened(connect(zooKeeper.connectString()));
         var node =
-                StorageNode.start(settings(clusterId, number, folderOf(number)), session, registry);
+                StorageNode.start(
+                        settings(clusterId, number, folderOf(number), storeSettings),
+                        session,
+                        registry);
         nodes[number] = opened(node);
         return node;
     }

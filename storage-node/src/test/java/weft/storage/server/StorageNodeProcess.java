@@ -4,6 +4,7 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 
 import weft.coordination.zookeeper.ZooKeeperFabricStore;
 import weft.storage.StorageNode;
+import weft.storage.store.StoreSettings;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -69,7 +70,10 @@ final class StorageNodeProcess {
         var registry = new SimpleMeterRegistry();
         var settings =
                 LocalCluster.settings(
-                        UUID.fromString(args[1]), Integer.parseInt(args[2]), Path.of(args[3]));
+                        UUID.fromString(args[1]),
+                        Integer.parseInt(args[2]),
+                        Path.of(args[3]),
+                        StoreSettings.DEFAULT);
         try (var session = ZooKeeperFabricStore.connect(args[0], Duration.ofSeconds(20));
                 var node = StorageNode.start(settings, session, registry)) {
             System.out.println(node.member() + " at " + node.address());

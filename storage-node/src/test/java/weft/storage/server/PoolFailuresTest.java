@@ -1,0 +1,180 @@
+package weft.storage.server;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+import weft.fabric.Volume;
+import weft.storage.journal.JournalSettings;
+import weft.storage.store.StoreSettings;
+import weft.volume.BlockVolume;
+import weft.volume.PoolClient;
+import weft.volume.VolumeException;
+
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.Random;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.TimeUnit;
+
+/// Failures that need no process of its own.
+@Timeout(120)
+class PoolFailuresTest {
+    private static final int CHUNK = 4 << 20;
+
+    @TempDir Path folder;
+
+    private static LocalCluster started(LocalCluster cluster) throws Exception {
+        for (int i = 1; i <= LocalCluster.REPLICAS; i++) {
+            cluster.startNode(i);
+        }
+        cluster.placeGroups();
+        return cluster;
+    }
+
+    private static byte[] random(int lengthBytes, long seed) {
+        byte[] bytes = new byte[lengthBytes];
+        new Random(seed).nextBytes(bytes);
+        return bytes;
+    }
+
+    private static byte[] read(BlockVolume volume, long offset, int length) throws Exception {
+        ByteBuffer into = ByteBuffer.allocate(length);
+        volume.read(offset, into).get();
+        return into.array();
+    }
+
+    @Test
+    void aFullPoolRefusesWritesAndTakesThemAgainWhenSpaceIsGivenBack() throws Exception {
+        var journal =
+                new JournalSettings(8 << 20, 1 << 20, (4 << 20) + (64 << 10), 16L << 20, 64L << 20);
+        var cluster = new LocalCluster(folder, 2, 2);
+        cluster.storeSettings =
+                new StoreSettings(journal, 96L << 20, 1 << 20, 16L << 20, 1000, 1 << 20, 64);
+        try (var _ = started(cluster)) {
+            Volume record = cluster.createVolume("large", 64 * CHUNK);
+            PoolClient client = cluster.client("client");
+            try (BlockVolume volume = client.open(record, client.claim(record, "test"))) {
+                int written = 0;
+                VolumeException.Reason refused = null;
+                while (refused == null) {
+                    try {
+                        volume.write(
+                                        written * (long) CHUNK,
+                                        ByteBuffer.wrap(random(CHUNK, written)))
+                                .join();
+                        written++;
+                    } catch (CompletionException e) {
+                        refused = assertInstanceOf(VolumeException.class, e.getCause()).reason();
+                    }
+                }
+                assertEquals(VolumeException.Reason.NO_SPACE, refused);
+                for (int i = 0; i < written; i++) {
+                    assertArrayEquals(
+                            random(CHUNK, i), read(volume, i * (long) CHUNK, CHUNK), "chunk " + i);
+                }
+                volume.discard(0, written * (long) CHUNK).get();
+                while (true) {
+                    try {
+                        volume.write(0, ByteBuffer.wrap(random(CHUNK, 99))).join();
+                        break;
+                    } catch (CompletionException e) {
+                        // The nodes tell each other of their space with beats.
+                        Thread.sleep(50);
+                    }
+                }
+                assertArrayEquals(random(CHUNK, 99), read(volume, 0, CHUNK));
+            }
+        }
+    }
+
+    @Test
+    void anOperationOnADeadPoolEndsAtItsDeadline() throws Exception {
+        try (var cluster = started(new LocalCluster(folder, 1, 2))) {
+            Volume record = cluster.createVolume("disk", CHUNK);
+            PoolClient client = cluster.client("client");
+            var attachment = client.claim(record, "test");
+            var patience = Optional.of(Duration.ofMillis(700));
+            try (BlockVolume volume = client.open(record, attachment, patience)) {
+                volume.write(0, ByteBuffer.wrap(random(4096, 1))).get();
+                for (int i = 1; i <= LocalCluster.REPLICAS; i++) {
+                    cluster.stopNode(i);
+                }
+                var failed =
+                        volume.write(0, ByteBuffer.wrap(random(4096, 2)))
+                                .handle((_, failure) -> failure)
+                                .get(20, TimeUnit.SECONDS);
+                assertEquals(
+                        VolumeException.Reason.TIMED_OUT,
+                        assertInstanceOf(VolumeException.class, failed).reason());
+            }
+        }
+    }
+
+    @Test
+    void ioGoesOnWhileTheCoordinationIsAwayAndAfterItReturns() throws Exception {
+        try (var cluster = started(new LocalCluster(folder, 2, 2))) {
+            Volume record = cluster.createVolume("disk", 8 * CHUNK);
+            PoolClient client = cluster.client("client");
+            try (BlockVolume volume = client.open(record, client.claim(record, "test"))) {
+                // Each group once, so that the client knows all configurations. A primary reads
+                // only when its leases and its version are settled.
+                for (int i = 0; i < 8; i++) {
+                    volume.write(i * (long) CHUNK, ByteBuffer.wrap(random(4096, i))).get();
+                    assertArrayEquals(random(4096, i), read(volume, i * (long) CHUNK, 4096));
+                }
+                cluster.stopZooKeeper();
+                for (int i = 0; i < 200; i++) {
+                    long offset = i % 8 * (long) CHUNK + 4096;
+                    volume.write(offset, ByteBuffer.wrap(random(4096, 100 + i)))
+                            .get(20, TimeUnit.SECONDS);
+                    assertArrayEquals(random(4096, 100 + i), read(volume, offset, 4096));
+                }
+                cluster.startZooKeeper();
+                // A failure after the return needs the coordination: the others take over.
+                cluster.stopNode(1);
+                for (int i = 0; i < 8; i++) {
+                    volume.write(i * (long) CHUNK, ByteBuffer.wrap(random(4096, 300 + i))).get();
+                    assertArrayEquals(random(4096, 300 + i), read(volume, i * (long) CHUNK, 4096));
+                }
+            }
+        }
+    }
+
+    @Test
+    void aNodeThatMissedWritesHasThemWhenItIsBack() throws Exception {
+        try (var cluster = started(new LocalCluster(folder, 2, 2))) {
+            Volume record = cluster.createVolume("disk", 8 * CHUNK);
+            PoolClient client = cluster.client("client");
+            try (BlockVolume volume = client.open(record, client.claim(record, "test"))) {
+                volume.write(0, ByteBuffer.wrap(random(8 * CHUNK, 1))).get();
+                cluster.stopNode(2);
+                for (int i = 0; i < 8; i++) {
+                    volume.write(i * (long) CHUNK + 8192, ByteBuffer.wrap(random(4096, i))).get();
+                }
+                volume.discard(4 * CHUNK, CHUNK).get();
+                cluster.startNode(2);
+                while (true) {
+                    var result = client.replicaComparison().compare();
+                    if (result.fullGroups() == result.groups() && result.differences().isEmpty()) {
+                        break;
+                    }
+                    Thread.sleep(50);
+                }
+                // What it has now is all there is.
+                cluster.stopNode(1);
+                for (int i = 0; i < 8; i++) {
+                    byte[] expected = i == 4 ? new byte[4096] : random(4096, i);
+                    assertArrayEquals(
+                            expected, read(volume, i * (long) CHUNK + 8192, 4096), "chunk " + i);
+                }
+            }
+        }
+    }
+}
