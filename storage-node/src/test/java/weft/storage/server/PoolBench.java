@@ -23,6 +23,12 @@ final class PoolBench {
                 cluster.startNode(i);
             }
             cluster.placeGroups();
+            Thread.sleep(5_000);
+            long idleStart = cpuNanos();
+            Thread.sleep(10_000);
+            System.out.printf(
+                    "node-idle-cpu  %.2f %% of a core for three nodes, ZooKeeper and a client%n",
+                    (cpuNanos() - idleStart) / 1e8);
             var client = cluster.client("client");
             Volume record = cluster.createVolume("bench", VOLUME_BYTES);
             try (BlockVolume volume = client.open(record, client.claim(record, "bench"))) {
@@ -48,6 +54,14 @@ final class PoolBench {
         return ByteBuffer.wrap(bytes);
     }
 
+    private static long cpuNanos() {
+        return ProcessHandle.current()
+                .info()
+                .totalCpuDuration()
+                .map(java.time.Duration::toNanos)
+                .orElse(0L);
+    }
+
     private static void run(
             String name, BlockVolume volume, boolean write, int depth, int bytes, int seconds)
             throws Exception {
@@ -56,6 +70,7 @@ final class PoolBench {
         var choices = new Random(1);
         ByteBuffer source = random(bytes, 2);
         long start = System.nanoTime();
+        long cpuStart = cpuNanos();
         long end = start + seconds * 1_000_000_000L;
         while (System.nanoTime() < end) {
             slots.acquire();
@@ -75,7 +90,10 @@ final class PoolBench {
         slots.acquire(depth);
         double elapsed = (System.nanoTime() - start) / 1e9;
         System.out.printf(
-                "%-14s %8.0f IOPS %8.1f MB/s%n",
-                name, done.get() / elapsed, done.get() / elapsed * bytes / 1e6);
+                "%-14s %8.0f IOPS %8.1f MB/s %8.0f µs of CPU each, servers and client%n",
+                name,
+                done.get() / elapsed,
+                done.get() / elapsed * bytes / 1e6,
+                (cpuNanos() - cpuStart) / 1e3 / done.get());
     }
 }
