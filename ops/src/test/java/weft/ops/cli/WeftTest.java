@@ -185,9 +185,12 @@ final class WeftTest {
     @Test
     void theRunningFabricIsFoundThroughItsFolder() throws IOException {
         assertRefused(ExitCode.UNREACHABLE, "weft up", connect());
-        new FabricFile("127.0.0.1:2181", "c", ProcessHandle.current().pid(), "now").write(folder);
+        var alive = FabricFile.Started.of("me", ProcessHandle.current());
+        new FabricFile("127.0.0.1:2181", 1, List.of(alive), "now").write(folder);
         assertEquals("127.0.0.1:2181", connect().out().strip());
-        new FabricFile("127.0.0.1:2181", "c", Integer.MAX_VALUE, "now").write(folder);
+        // The pid was given to another process since.
+        var reused = new FabricFile.Started("me", alive.pid(), alive.startedMillis() - 1);
+        new FabricFile("127.0.0.1:2181", 1, List.of(reused), "now").write(folder);
         assertRefused(ExitCode.UNREACHABLE, "is gone", connect());
         java.nio.file.Files.writeString(folder.resolve("fabric.json"), "{");
         assertRefused(ExitCode.UNREACHABLE, "fabric.json", connect());
