@@ -27,6 +27,9 @@ public final class Interpreter implements Engine {
     /// No slot: the page was left and pc is already known.
     private static final int LEFT = Integer.MIN_VALUE;
 
+    /// How many page-crossing instructions are remembered decoded.
+    private static final int CROSSINGS = 64;
+
     private final Hart hart;
     private final VirtualMemory memory;
     private final Tlb tlb;
@@ -39,6 +42,8 @@ public final class Interpreter implements Engine {
     /// A page for the one instruction that crosses the end of its own.
     private final long[] crossing = DecodedPages.emptyPage();
 
+    private final int[] crossingBits = new int[CROSSINGS];
+    private final long[] crossingDecoded = new long[CROSSINGS];
     private final AtomicUnit atomics;
     private final FloatUnit floats;
 
@@ -94,7 +99,7 @@ public final class Interpreter implements Engine {
                             break inPage;
                         }
                         case Op.CROSSING -> {
-                            crossing[slot] = decodeCrossing(page + 2L * slot);
+                            crossing[slot] = decodeCrossing(page + 2L * slot, fetchIndex);
                             slots = crossing;
                             continue;
                         }
@@ -302,9 +307,23 @@ public final class Interpreter implements Engine {
                 : Decoder.decode(memory.codeHalfword(address + 2) << 16 | low);
     }
 
-    private long decodeCrossing(long pc) {
-        int low = memory.fetchHalfword(pc);
-        return Decoder.decode(memory.fetchHalfword(pc + 2) << 16 | low);
+    /// Reads both halves each time, as either page may have been written or mapped anew, but does
+    /// not decode the same bits twice.
+    private long decodeCrossing(long pc, int fetchIndex) {
+        long next = pc + 2;
+        int nextIndex = Tlb.fetchIndex(next, memory.fetchContext());
+        if (tlb.fetchTags()[nextIndex] != Tlb.tag(next, memory.fetchContext())) {
+            nextIndex = memory.fetch(next);
+            fetchSlots[nextIndex] = pages.at(tlb.fetchPage(nextIndex));
+        }
+        int low = memory.codeHalfword(tlb.fetchPage(fetchIndex) + (pc & ~PAGE_MASK));
+        int bits = memory.codeHalfword(tlb.fetchPage(nextIndex)) << 16 | low;
+        int cached = (int) (pc >>> 12) & CROSSINGS - 1;
+        if (crossingBits[cached] != bits) {
+            crossingBits[cached] = bits;
+            crossingDecoded[cached] = Decoder.decode(bits);
+        }
+        return crossingDecoded[cached];
     }
 
     /// The bits of the instruction at this address, for `mtval`.
