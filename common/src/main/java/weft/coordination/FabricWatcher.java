@@ -80,12 +80,16 @@ public final class FabricWatcher implements AutoCloseable {
     private void accept(FabricPaths.Kind kind, String root, List<FabricStore.Entry> entries) {
         // A lock, not a loop: watches of different kinds may be called at the same time.
         synchronized (records) {
+            // The first call of a kind brings all of its records, also if there are none.
+            boolean first = !records.containsKey(kind);
             Map<String, Record> ofKind = records.computeIfAbsent(kind, _ -> new HashMap<>());
             for (FabricStore.Entry entry : entries) {
                 apply(kind, root, ofKind, entry);
             }
-            filled.countDown();
             image = assemble();
+            if (first) {
+                filled.countDown();
+            }
             for (Consumer<FabricImage> listener : listeners) {
                 listener.accept(image);
             }

@@ -102,7 +102,9 @@ public final class Control implements AutoCloseable {
 
     private void place(String vm, NodeId host) throws IOException {
         var found = records.find(FabricPaths.placement(vm), VmPlacement.class);
-        if (found.isEmpty() || found.get().noun().owner() != null) {
+        if (found.isEmpty()
+                || found.get().noun().owner() != null
+                || host.equals(found.get().noun().host())) {
             return;
         }
         VmPlacement now = found.get().noun();
