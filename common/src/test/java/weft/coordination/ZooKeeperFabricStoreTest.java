@@ -117,6 +117,13 @@ class ZooKeeperFabricStoreTest {
     }
 
     @Test
+    void watchingARecordThatIsNotThereDoesNotMakeIt() throws Exception {
+        try (var _ = FabricWatcher.start(store)) {
+            assertTrue(store.read(FabricPaths.CLUSTER).isEmpty());
+        }
+    }
+
+    @Test
     void anAnnouncedRecordGoesWithItsProcess() throws Exception {
         var other = ZooKeeperFabricStore.connect(server.connectString(), TIMEOUT);
         var _ = other.announce("/weft/presence/host/h1", new byte[] {7});

@@ -175,7 +175,7 @@ public final class ZooKeeperFabricStore implements FabricStore {
         return ask(
                 "watch " + root,
                 () -> {
-                    curator.createContainers(root);
+                    // The root need not exist: making it would be an empty record at some path.
                     CuratorCache cache = CuratorCache.build(curator, root);
                     cache.listenable().addListener(new CacheListener(listener));
                     cache.start();
