@@ -47,8 +47,8 @@ public final class GuestShell implements AutoCloseable {
         Matcher ready = await(READY, patience, "boot to a shell");
         double uptime = Double.parseDouble(ready.group(1));
         // No echo and no prompt: what is read from here on is what commands print.
-        type("stty -echo; PS1=''\n");
-        var _ = run("true", Duration.ofSeconds(30));
+        type("stty -echo; PS1=''; PS2=''\n");
+        var _ = run("dmesg -n 1", Duration.ofSeconds(30));
         return uptime;
     }
 
