@@ -209,9 +209,9 @@ public final class Story {
                 "web1 writes 4 MiB and begins to log, each record on three disks",
                 () -> {
                     web1.run(
-                                    "mount-disk; dd if=/dev/urandom of=/disk/before bs=64k count=64 conv=fsync"
-                                        + " 2>/dev/null; dd if=/dev/urandom of=/tmp/seed bs=4096"
-                                        + " count=1 2>/dev/null; md5sum < /disk/before >"
+                                    "mount-disk; dd if=/dev/urandom of=/disk/before bs=64k count=64"
+                                        + " conv=fsync 2>/dev/null; dd if=/dev/urandom of=/tmp/seed"
+                                        + " bs=4096 count=1 2>/dev/null; md5sum < /disk/before >"
                                         + " /tmp/before.md5",
                                     LONG_PATIENCE)
                             .orFail("write of /disk/before");
@@ -373,8 +373,8 @@ public final class Story {
                 () -> {
                     String found =
                             web1.run(
-                                            "mount-disk; for f in before after log; do md5sum < /disk/$f;"
-                                                + " done",
+                                            "mount-disk; for f in before after log; do md5sum <"
+                                                + " /disk/$f; done",
                                             LONG_PATIENCE)
                                     .orFail("checksums after the reboot");
                     List<String> lines = found.lines().map(String::strip).toList();
