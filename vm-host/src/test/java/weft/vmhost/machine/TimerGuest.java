@@ -16,7 +16,7 @@ import java.util.List;
 /// ```
 public final class TimerGuest {
     /// Dots it prints in its life.
-    public static final int DOTS = 24;
+    public static final int DOTS = 25;
 
     private static final int[] CODE = {
         0x00000297, 0x04428293, 0x10529073, 0x10000937, 0x001009b7, 0x00000413, 0x00000493,
