@@ -171,7 +171,7 @@ public final class PoolClient implements AutoCloseable {
 
     /// For comparing the replicas of all groups.
     public ReplicaComparison replicaComparison() {
-        return new ReplicaComparison(store, nodes, peers);
+        return new ReplicaComparison(store, nodes, peers, clock);
     }
 
     PoolMap map() {

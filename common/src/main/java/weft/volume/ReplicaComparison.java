@@ -8,12 +8,14 @@ import weft.fabric.ChunkKey;
 import weft.fabric.Configuration;
 import weft.fabric.Member;
 import weft.fabric.NodeId;
+import weft.runtime.Clock;
 import weft.transport.Peers;
 import weft.wire.audit.AuditMessage.ChunkDigest;
 import weft.wire.audit.AuditMessage.DigestRequest;
 import weft.wire.audit.AuditMessage.GroupDigest;
 
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -29,32 +31,56 @@ import java.util.concurrent.TimeoutException;
 /// last one, stamps differ and the comparison is to be repeated.
 public final class ReplicaComparison {
     private static final int ANSWER_SECONDS_MAX = 30;
+    private static final int PAUSE_MILLIS = 100;
 
     private final FabricRecords records;
     private final StorageNodes nodes;
     private final Peers peers;
+    private final Clock clock;
 
-    ReplicaComparison(FabricStore store, StorageNodes nodes, Peers peers) {
+    ReplicaComparison(FabricStore store, StorageNodes nodes, Peers peers, Clock clock) {
         records = new FabricRecords(store);
         this.nodes = nodes;
         this.peers = peers;
+        this.clock = clock;
     }
 
     /// What was found.
     ///
     /// @param groups compared
+    /// @param replicas of all groups together
     /// @param chunks compared, each counted once
     /// @param fullGroups groups that have as many members as stores are wanted
     /// @param differences one line each, for people; empty if all replicas are equal
-    public record Result(int groups, int chunks, int fullGroups, List<String> differences) {
+    public record Result(
+            int groups, int replicas, int chunks, int fullGroups, List<String> differences) {
         public Result {
             differences = List.copyOf(differences);
         }
     }
 
-    /// Compares all groups of the pool. Blocks.
+    /// Compares all groups until all are equal, for as long as the patience lasts: right after a
+    /// write, members learn a moment later than the primary that it is committed. Blocks.
+    public Result compareAtRest(Duration patience) throws IOException {
+        long endNanos = clock.nowNanos() + patience.toNanos();
+        while (true) {
+            Result result = compare();
+            if (result.differences().isEmpty() || clock.nowNanos() >= endNanos) {
+                return result;
+            }
+            try {
+                Thread.sleep(PAUSE_MILLIS);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new IOException("interrupted", e);
+            }
+        }
+    }
+
+    /// Compares all groups of the pool once. Blocks.
     public Result compare() throws IOException {
         int groups = 0;
+        int replicas = 0;
         int chunks = 0;
         int fullGroups = 0;
         List<String> differences = new ArrayList<>();
@@ -64,11 +90,12 @@ public final class ReplicaComparison {
             if (found.isPresent()) {
                 Configuration group = found.get().noun();
                 groups++;
+                replicas += group.members().size();
                 fullGroups += group.members().size() >= group.wanted().size() ? 1 : 0;
                 chunks += compare(group, differences);
             }
         }
-        return new Result(groups, chunks, fullGroups, differences);
+        return new Result(groups, replicas, chunks, fullGroups, differences);
     }
 
     private int compare(Configuration group, List<String> differences) throws IOException {
@@ -112,6 +139,9 @@ public final class ReplicaComparison {
         Optional<ChunkKey> after = Optional.empty();
         while (true) {
             GroupDigest page = ask(node, new DigestRequest(group.pg(), after));
+            if (!page.held()) {
+                throw new IOException("%s does not hold %s".formatted(node, group.pg()));
+            }
             for (ChunkDigest chunk : page.chunks()) {
                 digests.put(chunk.stamp().key(), chunk);
                 after = Optional.of(chunk.stamp().key());

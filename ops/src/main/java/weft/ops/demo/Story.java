@@ -11,7 +11,6 @@ import weft.ops.admin.VmAdmin;
 import weft.ops.admin.VmRequest;
 import weft.ops.image.ImageFiles;
 import weft.ops.pool.ImageImport;
-import weft.ops.pool.ReplicaComparison;
 import weft.runtime.BootClock;
 
 import java.io.IOException;
@@ -388,11 +387,10 @@ public final class Story {
                 "all replicas hold the same bytes",
                 () -> {
                     var result =
-                            new ReplicaComparison(
-                                            fabric.pool(),
-                                            fabric.session().records(),
-                                            fabric.image())
-                                    .run();
+                            fabric.pool()
+                                    .client()
+                                    .replicaComparison()
+                                    .compareAtRest(Duration.ofSeconds(10));
                     DemoFailure.unless(result.differences().isEmpty(), "%s", result.differences());
                     return "%d replicas of %d placement groups, %d chunks"
                             .formatted(result.replicas(), result.groups(), result.chunks());

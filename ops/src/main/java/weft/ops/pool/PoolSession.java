@@ -5,13 +5,10 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import weft.coordination.FabricStore;
 import weft.fabric.FabricImage;
 import weft.fabric.NodeId;
-import weft.fabric.NodePresence;
 import weft.ops.admin.Refusal;
 import weft.runtime.BootClock;
 import weft.runtime.FreshIds;
 import weft.transport.Handshake;
-import weft.transport.NodeAddress;
-import weft.transport.Peers;
 import weft.transport.Role;
 import weft.transport.Transport;
 import weft.volume.PoolClient;
@@ -25,7 +22,6 @@ import java.util.function.Supplier;
 public final class PoolSession implements AutoCloseable {
     private final Transport transport;
     private final PoolClient client;
-    private final Peers nodes;
 
     /// @param image the newest picture of the fabric
     public PoolSession(FabricStore store, Supplier<FabricImage> image) {
@@ -37,14 +33,6 @@ public final class PoolSession implements AutoCloseable {
         var self = Handshake.of(cluster.id(), Role.CLIENT, new NodeId("weft"), FreshIds.positive());
         transport = new Transport(self, List.of(new StorageCodec(), new AuditCodec()), 1, registry);
         client = new PoolClient(store, image, transport, BootClock.SYSTEM, registry);
-        nodes =
-                new Peers(
-                        transport,
-                        node ->
-                                image.get()
-                                        .presence(NodePresence.Role.STORAGE, node)
-                                        .flatMap(p -> NodeAddress.parse(p.address())),
-                        List.of());
     }
 
     /// Opens and claims volumes.
@@ -52,15 +40,9 @@ public final class PoolSession implements AutoCloseable {
         return client;
     }
 
-    /// Connections to storage nodes, by name.
-    Peers nodes() {
-        return nodes;
-    }
-
     @Override
     public void close() {
         client.close();
-        nodes.close();
         transport.close();
     }
 }
