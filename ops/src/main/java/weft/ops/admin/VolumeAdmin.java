@@ -149,7 +149,7 @@ public final class VolumeAdmin {
                     && VmAdmin.placementOf(image, vm.name()).owner() != null) {
                 throw Refusal.state(
                         "volume '%s' is in use by VM '%s', which runs: stop it, or export with"
-                            + " --read-only",
+                                + " --read-only",
                         name, vm.name());
             }
         }
@@ -214,7 +214,7 @@ public final class VolumeAdmin {
         if (sizeBytes <= 0 || sizeBytes % 4096 != 0 || sizeBytes > SIZE_BYTES_MAX) {
             throw Refusal.badRequest(
                     "size %d of volume '%s' is not usable: a multiple of 4096 bytes from 4096 to 64"
-                        + " TiB",
+                            + " TiB",
                     sizeBytes, name);
         }
     }
@@ -229,7 +229,7 @@ public final class VolumeAdmin {
         if (alive < cluster.minReplicas()) {
             throw Refusal.state(
                     "%d storage nodes are alive and writes need %d of the %d copies: start more"
-                        + " (weft status)",
+                            + " (weft status)",
                     alive, cluster.minReplicas(), cluster.replicas());
         }
     }

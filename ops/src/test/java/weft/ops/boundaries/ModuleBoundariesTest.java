@@ -76,6 +76,11 @@ final class ModuleBoundariesTest {
     /// Where the world may be asked: the runtime, and edges that nobody replays.
     private static final List<String> OUTSIDE_THE_FENCE = List.of("weft.runtime", "weft.ops");
 
+    /// Single types that may too: VmHost and StorageNode are mains, where chance enters and is
+    /// passed on; RemoteVolume.close waits on its caller's thread, outside of any protocol.
+    private static final Set<String> TYPES_OUTSIDE_THE_FENCE =
+            Set.of("weft.vmhost.VmHost", "weft.storage.StorageNode", "weft.volume.RemoteVolume");
+
     private static final JavaClasses CLASSES =
             new ClassFileImporter()
                     .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
@@ -161,7 +166,8 @@ final class ModuleBoundariesTest {
     void onlyTheRuntimeAsksTheWorldForTimeAndChance() {
         var found = new TreeSet<String>();
         for (JavaClass type : CLASSES) {
-            if (OUTSIDE_THE_FENCE.stream().anyMatch(room -> isBelow(type, room))) {
+            if (OUTSIDE_THE_FENCE.stream().anyMatch(room -> isBelow(type, room))
+                    || TYPES_OUTSIDE_THE_FENCE.contains(type.getFullName())) {
                 continue;
             }
             for (JavaAccess<?> access : type.getAccessesFromSelf()) {

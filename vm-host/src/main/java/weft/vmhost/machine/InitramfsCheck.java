@@ -37,7 +37,7 @@ final class InitramfsCheck {
         } else if (OTHER_COMPRESSIONS.stream().noneMatch(start::startsWith)) {
             throw new BootRefused(
                     "initrd is no initramfs: neither a cpio archive (newc) nor gzip, xz, zstd or"
-                        + " lz4");
+                            + " lz4");
         }
     }
 
