@@ -49,6 +49,7 @@ public final class NodeLeases implements LeaseView {
     private volatile List<StoreBeat> stores;
     private volatile long lateUntilNanos;
     private volatile long lastTickNanos;
+    private long heardNanos;
 
     /// @param stores this node's stores that work
     public NodeLeases(
@@ -64,6 +65,7 @@ public final class NodeLeases implements LeaseView {
         startedNanos = nowNanos;
         lastTickNanos = nowNanos;
         lateUntilNanos = nowNanos;
+        heardNanos = nowNanos;
     }
 
     /// This node's stores as they are now. A store that failed is left out: others then take over
@@ -78,8 +80,14 @@ public final class NodeLeases implements LeaseView {
     public void onTick(Set<NodeId> others, long nowNanos) {
         noteLateness(nowNanos);
         for (NodeId other : others) {
-            outbox.send(other, new Beat(self, nowNanos, stores));
+            outbox.send(other, new Beat(self, nowNanos, isDeaf(nowNanos) ? List.of() : stores));
         }
+    }
+
+    /// Nothing came for a whole lease: then this node must not bind others to a promise that it has
+    /// no use for. A beat without stores asks for a sign of life and for no promise.
+    private boolean isDeaf(long nowNanos) {
+        return nowNanos - heardNanos > ReplicaSettings.nanos(settings.leaseMillis());
     }
 
     private void noteLateness(long nowNanos) {
@@ -94,11 +102,14 @@ public final class NodeLeases implements LeaseView {
 
     /// A beat of another node: remembers the promise, then answers.
     public void onBeat(Beat beat, long nowNanos) {
+        heardNanos = nowNanos;
         for (StoreBeat store : beat.stores()) {
             answered.put(store.member().store(), nowNanos);
             noteLife(store);
         }
-        outbox.send(beat.from(), new BeatAck(self, beat.sentNanos(), stores));
+        outbox.send(
+                beat.from(),
+                new BeatAck(self, beat.sentNanos(), beat.stores().isEmpty() ? List.of() : stores));
     }
 
     private void noteLife(StoreBeat store) {
@@ -119,6 +130,7 @@ public final class NodeLeases implements LeaseView {
         if (ack.sentNanos() > nowNanos) {
             return; // Not a time of this node's clock.
         }
+        heardNanos = nowNanos;
         long until = ack.sentNanos() + ReplicaSettings.nanos(settings.leaseMillis());
         for (StoreBeat store : ack.stores()) {
             noteLife(store);

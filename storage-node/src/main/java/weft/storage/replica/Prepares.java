@@ -46,6 +46,9 @@ final class Prepares {
 
     /// Tells the primary what is durable.
     static void acknowledge(ReplicaState state, Member primary, boolean lacking) {
+        if (state.versionDurable < state.current().version()) {
+            return;
+        }
         state.outbox.send(
                 primary.store(),
                 new PrepareAck(state.pg, state.current().version(), state.list.durable(), lacking));

@@ -43,9 +43,7 @@ import java.util.Set;
 ///   committed = established ─► new sequences; reads while every secondary's lease is held
 /// ```
 ///
-/// A lease counts only if it was held when the version was proposed and never lapsed since: a
-/// secondary that proposed itself did so in a lapse, and its proposal fails once this version
-/// exists.
+/// Which leases count is the business of [SecondaryLeases].
 final class Primary implements Role, ClientRequests.Sequencer {
     /// Reads at the disk or waiting for a token.
     private static final int READS_MAX = 4096;
@@ -57,14 +55,13 @@ final class Primary implements Role, ClientRequests.Sequencer {
 
     private final ReplicaState state;
     private final Configuration configuration;
-    private final Map<StoreId, Long> captured;
+    private final SecondaryLeases leases;
     private final Map<StoreId, Follower> followers = new HashMap<>();
     private final Set<StoreId> disowned = new HashSet<>();
     private final CatchUpSource source;
     private final ClientRequests requests;
     private final Map<Long, Read> reads = new HashMap<>();
     private final Map<Long, List<Read>> readsAfter = new HashMap<>();
-    private final long startedNanos;
     private final long openAtStart;
     private boolean versionDurable;
     private boolean established;
@@ -79,12 +76,11 @@ final class Primary implements Role, ClientRequests.Sequencer {
             long nowNanos) {
         this.state = state;
         this.configuration = configuration;
-        this.captured = Map.copyOf(captured);
         source = new CatchUpSource(state, configuration);
         requests = new ClientRequests(state, this);
-        startedNanos = nowNanos;
         lastTickNanos = nowNanos;
         openAtStart = state.list.tail();
+        leases = new SecondaryLeases(state, configuration, captured, nowNanos);
         for (Member member : configuration.members()) {
             if (!member.equals(state.self)) {
                 followers.put(member.store(), new Follower(member, 0, nowNanos));
@@ -340,22 +336,7 @@ final class Primary implements Role, ClientRequests.Sequencer {
 
     /// Whether committed state may be shown: no other primary can have committed anything since.
     boolean mayRead(long nowNanos) {
-        if (!established || isStopped()) {
-            return false;
-        }
-        for (Follower follower : followers.values()) {
-            if (!isLeaseUnbroken(follower.member, nowNanos)) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private boolean isLeaseUnbroken(Member member, long nowNanos) {
-        Long generation = captured.get(member.store());
-        return generation != null
-                && generation == state.leases.generation(member)
-                && state.leases.isHeld(member, nowNanos);
+        return established && !isStopped() && leases.areAllUnbroken(nowNanos);
     }
 
     @Override
@@ -467,30 +448,14 @@ final class Primary implements Role, ClientRequests.Sequencer {
 
     /// What should change, if anything: failed members first, then lapsed leases, then growth.
     private Optional<Configuration> nextConfiguration(long nowNanos) {
-        Set<StoreId> failed = new HashSet<>(disowned);
-        boolean lapsed = false;
-        for (Follower follower : followers.values()) {
-            Member member = follower.member;
-            boolean held = state.leases.isHeld(member, nowNanos);
-            boolean hadTime =
-                    captured.containsKey(member.store())
-                            || nowNanos - startedNanos
-                                    > ReplicaSettings.nanos(state.settings.leaseMillis());
-            boolean otherLife =
-                    state.leases.newestIncarnation(member.store()) > member.incarnation();
-            if (otherLife || (!held && hadTime)) {
-                failed.add(member.store());
-            }
-            lapsed |= held && !isLeaseUnbroken(member, nowNanos);
-        }
-        failed.retainAll(followers.keySet());
+        Set<StoreId> failed = leases.failed(disowned, nowNanos);
         if (!failed.isEmpty()) {
             return Optional.of(Reconfiguration.remove(state.current(), failed));
         }
         if (!established) {
             return Optional.empty();
         }
-        if (lapsed) {
+        if (leases.isAnyRegained(nowNanos)) {
             return Optional.of(Reconfiguration.renew(state.current()));
         }
         for (CatchUpSource.Learner learner : source.learners()) {

@@ -42,6 +42,10 @@ final class ReplicaState {
     /// The version whose taking is in the journal or on its way there.
     long versionTaken;
 
+    /// The highest version whose taking is durable: no message but a question goes out in a later
+    /// one.
+    long versionDurable;
+
     /// Whether this store has everything that was committed before [#versionTaken], and may become
     /// primary by itself.
     boolean inSync;
@@ -72,6 +76,7 @@ final class ReplicaState {
         this.outbox = outbox;
         this.leases = leases;
         this.versionTaken = recovered.version();
+        this.versionDurable = recovered.version();
         this.inSync = recovered.inSync();
         this.tables = recovered.tables().copy();
         this.list = new PreparedList(recovered.appliedSequence());
@@ -112,7 +117,12 @@ final class ReplicaState {
     void takeVersion(long version, boolean nowInSync, LongConsumer whenDurable) {
         versionTaken = version;
         inSync = nowInSync;
-        append(new JournalRecord.VersionTaken(pg, version, nowInSync), whenDurable);
+        append(
+                new JournalRecord.VersionTaken(pg, version, nowInSync),
+                nowNanos -> {
+                    versionDurable = Math.max(versionDurable, version);
+                    whenDurable.accept(nowNanos);
+                });
     }
 
     /// Adds an entry to the list and the journal.

@@ -9,9 +9,11 @@ import weft.wire.storage.Mutation;
 
 import java.nio.ByteBuffer;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 
 /// The part of a group's replicated state that is not block data: each volume's fencing token, and
 /// which requests of which session are finished. A pure function of the committed entries: all
@@ -26,6 +28,10 @@ public final class ReplicatedTables {
 
     /// The most finished requests above a session's lowest unfinished one: the client's window.
     public static final int FINISHED_MAX = 4096;
+
+    /// The most finished requests of all sessions: 8 bytes each, 2 MiB. With them the tables fit in
+    /// `ReplicaMessage.TABLES_BYTES_MAX`; beyond it the session longest unused is forgotten.
+    private static final int FINISHED_TOTAL_MAX = 256 << 10;
 
     private static final int FORMAT = 1;
     private static final int SESSION_BYTES_MIN = 36;
@@ -46,6 +52,7 @@ public final class ReplicatedTables {
 
     private final Map<VolumeId, Long> tokens = new HashMap<>();
     private final Map<Long, Session> sessions = new HashMap<>();
+    private int finishedTotal;
 
     /// Whether a request took effect before.
     public enum Standing {
@@ -80,7 +87,7 @@ public final class ReplicatedTables {
             case Mutation.RaiseToken raise -> raise(raise.volume(), raise.token());
             case Mutation.DropLayer drop -> {
                 tokens.remove(drop.volume());
-                sessions.values().removeIf(session -> session.volume.equals(drop.volume()));
+                forgetIf(session -> session.volume.equals(drop.volume()));
             }
             case Mutation.OfChunk _ -> {}
         }
@@ -93,8 +100,7 @@ public final class ReplicatedTables {
         if (token > token(volume)) {
             tokens.put(volume, token);
             // Requests of lower tokens are refused, so nobody asks about them again.
-            sessions.values()
-                    .removeIf(session -> session.volume.equals(volume) && session.token < token);
+            forgetIf(session -> session.volume.equals(volume) && session.token < token);
         }
     }
 
@@ -105,20 +111,31 @@ public final class ReplicatedTables {
                         id -> new Session(entry.mutation().volume(), entry.token()));
         session.lastSequence = entry.sequence();
         session.lowestUnfinished = Math.max(session.lowestUnfinished, entry.lowestUnfinished());
+        int before = session.finished.size();
         session.finished.add(entry.requestSequence());
         session.finished.headSet(session.lowestUnfinished).clear();
         while (session.finished.size() > FINISHED_MAX) {
             session.lowestUnfinished = session.finished.pollFirst() + 1;
         }
-        if (sessions.size() > SESSIONS_MAX) {
-            long oldest =
-                    Collections.min(
-                                    sessions.entrySet(),
-                                    java.util.Comparator.comparingLong(
-                                            e -> e.getValue().lastSequence))
-                            .getKey();
-            sessions.remove(oldest);
+        finishedTotal += session.finished.size() - before;
+        while (sessions.size() > SESSIONS_MAX || finishedTotal > FINISHED_TOTAL_MAX) {
+            forgetOldest();
         }
+    }
+
+    private void forgetOldest() {
+        long oldest =
+                Collections.min(
+                                sessions.entrySet(),
+                                Comparator.comparingLong(e -> e.getValue().lastSequence))
+                        .getKey();
+        Session forgotten = sessions.remove(oldest);
+        finishedTotal -= forgotten == null ? 0 : forgotten.finished.size();
+    }
+
+    private void forgetIf(Predicate<Session> condition) {
+        sessions.values().removeIf(condition);
+        finishedTotal = sessions.values().stream().mapToInt(s -> s.finished.size()).sum();
     }
 
     /// A copy that goes its own way.
@@ -132,6 +149,7 @@ public final class ReplicatedTables {
             other.finished.addAll(session.finished);
             copy.sessions.put(id, other);
         });
+        copy.finishedTotal = finishedTotal;
         return copy;
     }
 
@@ -147,7 +165,7 @@ public final class ReplicatedTables {
         out.putByte(FORMAT);
         out.putInt(tokens.size());
         tokens.entrySet().stream()
-                .sorted(java.util.Comparator.comparingLong(e -> e.getKey().value()))
+                .sorted(Comparator.comparingLong(e -> e.getKey().value()))
                 .forEach(e -> {
                     out.putLong(e.getKey().value());
                     out.putLong(e.getValue());
@@ -192,6 +210,7 @@ public final class ReplicatedTables {
                     session.finished.add(in.readLong());
                 }
                 tables.sessions.put(id, session);
+                tables.finishedTotal += session.finished.size();
             }
             in.end();
             return tables;

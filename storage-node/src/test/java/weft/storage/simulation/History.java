@@ -71,6 +71,7 @@ final class History {
     private final Map<Long, Long> firstDoneByToken = new HashMap<>();
     private long values;
     private int done;
+    private int doneWrites;
 
     History(SimWorld world) {
         this.world = world;
@@ -107,6 +108,7 @@ final class History {
         write.end = world.nowNanos();
         checkFence(write);
         done++;
+        doneWrites++;
     }
 
     void endRead(Operation read, long value) {
@@ -161,6 +163,11 @@ final class History {
                         operation + " was answered after token " + token + " was in use");
             }
         });
+    }
+
+    /// Writes answered.
+    int doneWrites() {
+        return doneWrites;
     }
 
     /// Operations answered.

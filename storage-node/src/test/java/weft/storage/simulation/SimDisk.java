@@ -52,6 +52,7 @@ final class SimDisk implements ReplicaDisk {
     private final List<JournalRecord> journal = new ArrayList<>();
     private Checkpoint checkpoint;
     private long durableTail;
+    private long durableVersion;
 
     // Volatile.
     private Host host;
@@ -102,8 +103,13 @@ final class SimDisk implements ReplicaDisk {
                     durableTail = Math.min(durableTail, r.afterSequence());
             case JournalRecord.Adopted r -> durableTail = r.sequence();
             case JournalRecord.Dropped _ -> durableTail = 0;
-            case JournalRecord.VersionTaken _ -> {}
+            case JournalRecord.VersionTaken r -> durableVersion = r.version();
         }
+    }
+
+    /// The last version in the journal.
+    long durableVersion() {
+        return durableVersion;
     }
 
     /// Starts again: what the production store's recovery would find.

@@ -9,6 +9,7 @@ import weft.sim.SimWorld;
 import weft.storage.replica.Replica;
 import weft.storage.replica.ReplicaStatus;
 import weft.wire.storage.Entry;
+import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.StorageMessage;
 
 import java.util.ArrayList;
@@ -194,6 +195,9 @@ final class StorageCluster implements SimNode.Surroundings, SimClient.Network {
 
     @Override
     public void send(SimNode from, NodeId to, StorageMessage message) {
+        if (message instanceof StorageMessage.ToReplica replica) {
+            checkVersion(from, replica.message());
+        }
         for (int copies = world.chance(lossRate / 2) ? 2 : 1; copies > 0; copies--) {
             if (cutLinks.contains(from.id + ">" + to) || world.chance(lossRate)) {
                 continue;
@@ -286,6 +290,17 @@ final class StorageCluster implements SimNode.Surroundings, SimClient.Network {
         }
         if (readers > 1) {
             fail(readers + " replicas may answer reads");
+        }
+    }
+
+    /// Nothing is said in a version before the journal holds it, but questions and refusals.
+    private void checkVersion(SimNode from, ReplicaMessage message) {
+        boolean exempt =
+                message instanceof ReplicaMessage.JoinRequest
+                        || message instanceof ReplicaMessage.JoinRefused
+                        || message instanceof ReplicaMessage.NewerVersion;
+        if (!exempt && message.version() > from.disk.durableVersion()) {
+            fail(from.id + " speaks before its journal: " + message);
         }
     }
 

@@ -1,0 +1,108 @@
+package weft.storage.replica;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+
+import weft.fabric.Member;
+import weft.fabric.NodeId;
+import weft.fabric.StoreId;
+import weft.wire.storage.StorageMessage;
+import weft.wire.storage.StorageMessage.Beat;
+import weft.wire.storage.StorageMessage.BeatAck;
+import weft.wire.storage.StorageMessage.StoreBeat;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+
+class NodeLeasesTest {
+    private static final long MILLIS = 1_000_000;
+    private static final NodeId OTHER = new NodeId("other");
+    private static final Member OWN = new Member(new StoreId(new UUID(1, 1)), 1);
+    private static final Member THEIRS = new Member(new StoreId(new UUID(2, 2)), 5);
+
+    private final List<StorageMessage> sent = new ArrayList<>();
+    private final NodeLeases leases =
+            new NodeLeases(
+                    ReplicaSettings.DEFAULT,
+                    new NodeId("self"),
+                    List.of(new StoreBeat(OWN, 100)),
+                    (_, message) -> sent.add(message),
+                    0);
+
+    private void answered(long sentMillis, long nowMillis) {
+        leases.onBeatAck(
+                new BeatAck(OTHER, sentMillis * MILLIS, List.of(new StoreBeat(THEIRS, 1))),
+                nowMillis * MILLIS);
+    }
+
+    @Test
+    void aLeaseRunsFromWhenTheAnsweredBeatWasSent() {
+        answered(1_000, 1_900);
+        assertTrue(leases.isHeld(THEIRS, 2_999 * MILLIS));
+        assertFalse(leases.isHeld(THEIRS, 3_000 * MILLIS));
+    }
+
+    @Test
+    void aLeaseOfAnEarlierLifeIsNotALaterOnes() {
+        answered(1_000, 1_100);
+        assertFalse(leases.isHeld(new Member(THEIRS.store(), 6), 1_200 * MILLIS));
+        assertFalse(leases.isHeld(new Member(THEIRS.store(), 4), 1_200 * MILLIS));
+    }
+
+    @Test
+    void aLapseIsRememberedEvenIfNobodyLooked() {
+        answered(1_000, 1_100);
+        long generation = leases.generation(THEIRS);
+        answered(2_900, 2_950);
+        assertEquals(generation, leases.generation(THEIRS));
+        // Sent before the lease ended, but it came after.
+        answered(3_000, 4_950);
+        assertEquals(generation + 1, leases.generation(THEIRS));
+    }
+
+    @Test
+    void anAnswerThatComesTooLateGrantsNothing() {
+        answered(1_000, 3_100);
+        assertFalse(leases.isHeld(THEIRS, 3_100 * MILLIS));
+        assertEquals(0, leases.generation(THEIRS));
+    }
+
+    @Test
+    void thePromiseIsRememberedWhenItIsGiven() {
+        assertEquals(0, leases.lastAnsweredNanos(THEIRS.store()));
+        leases.onBeat(new Beat(OTHER, 77, List.of(new StoreBeat(THEIRS, 1))), 1_500 * MILLIS);
+        assertEquals(1_500 * MILLIS, leases.lastAnsweredNanos(THEIRS.store()));
+        assertEquals(
+                List.of(new BeatAck(new NodeId("self"), 77, List.of(new StoreBeat(OWN, 100)))),
+                sent);
+    }
+
+    @Test
+    void aNodeThatStoodStillAccusesNobodyForAWhile() {
+        leases.onTick(Set.of(), 250 * MILLIS);
+        assertFalse(leases.isSelfLate(300 * MILLIS));
+        assertTrue(leases.isSelfLate(5_000 * MILLIS));
+        leases.onTick(Set.of(), 5_000 * MILLIS);
+        assertTrue(leases.isSelfLate(5_100 * MILLIS));
+        leases.onTick(Set.of(), 5_250 * MILLIS);
+        leases.onTick(Set.of(), 5_500 * MILLIS);
+        assertFalse(leases.isSelfLate(5_550 * MILLIS));
+    }
+
+    @Test
+    void aNodeThatHearsNobodyAsksForNoPromise() {
+        leases.onTick(Set.of(OTHER), 1_000 * MILLIS);
+        assertEquals(List.of(new StoreBeat(OWN, 100)), ((Beat) sent.getLast()).stores());
+        leases.onTick(Set.of(OTHER), 2_100 * MILLIS);
+        assertEquals(List.of(), ((Beat) sent.getLast()).stores());
+        leases.onBeat(new Beat(OTHER, 1, List.of()), 2_200 * MILLIS);
+        assertEquals(List.of(), ((BeatAck) sent.getLast()).stores());
+        leases.onTick(Set.of(OTHER), 2_300 * MILLIS);
+        assertEquals(List.of(new StoreBeat(OWN, 100)), ((Beat) sent.getLast()).stores());
+    }
+}
