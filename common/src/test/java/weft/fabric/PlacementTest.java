@@ -79,6 +79,6 @@ class PlacementTest {
                     Integer::sum);
         }
         // Of five parts, the big one has two: 1638 ± 5 standard deviations of 31.
-        assertEquals(1638, shares.get(stores.getLast().store()), 160);
+        assertEquals(1638, shares.getOrDefault(stores.getLast().store(), 0), 160);
     }
 }
