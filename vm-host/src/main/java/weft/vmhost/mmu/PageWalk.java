@@ -1,5 +1,7 @@
 package weft.vmhost.mmu;
 
+import org.jspecify.annotations.Nullable;
+
 import weft.vmhost.memory.GuestMemory;
 
 /// The walk through the page tables: Sv39, Sv48 and Sv57 (Privileged ISA, 12.3.2). Sets the
@@ -63,6 +65,16 @@ public final class PageWalk {
     /// @param mxr whether executable pages are readable
     public Outcome walk(
             long satp, long address, Access access, boolean user, boolean sum, boolean mxr) {
+        Outcome outcome;
+        do {
+            outcome = walkOnce(satp, address, access, user, sum, mxr);
+        } while (outcome == null);
+        return outcome;
+    }
+
+    /// Null if somebody changed the leaf meanwhile: then what it says now decides.
+    private @Nullable Outcome walkOnce(
+            long satp, long address, Access access, boolean user, boolean sum, boolean mxr) {
         int levels = (int) (satp >>> 60) - SV39 + 3;
         int unusedBits = 64 - (GuestMemory.PAGE_SHIFT + LEVEL_BITS * levels);
         if (address << unusedBits >> unusedBits != address) {
@@ -85,8 +97,7 @@ public final class PageWalk {
                 }
                 return leaf(entryAddress, entry, address, shift, access)
                         ? Outcome.TRANSLATED
-                        // Somebody changed the entry meanwhile: decide by what it says now.
-                        : walk(satp, address, access, user, sum, mxr);
+                        : null;
             }
             if (!PageTableEntry.isPointer(entry)) {
                 return Outcome.PAGE_FAULT;
