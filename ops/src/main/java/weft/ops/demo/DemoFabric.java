@@ -2,15 +2,12 @@ package weft.ops.demo;
 
 import weft.coordination.FabricPaths;
 import weft.fabric.Configuration;
-import weft.fabric.FabricImage;
 import weft.ops.cli.FabricFile;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.fabric.LocalProcesses;
 import weft.ops.cli.fabric.Up;
 import weft.ops.node.LocalLayout;
 import weft.ops.pool.PoolSession;
-import weft.runtime.BootClock;
-import weft.runtime.Pause;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -22,12 +19,9 @@ import java.util.stream.Stream;
 
 /// The fabric of a demo: ZooKeeper, control, three storage nodes and two hosts, each a process of
 /// its own, in a folder of its own.
-public final class DemoFabric implements AutoCloseable {
-    static final int STORAGE_NODES = 3;
-    static final int HOSTS = 2;
+public final class DemoFabric implements Stage, AutoCloseable {
     private static final long HOST_MEMORY_BYTES = 2L << 30;
     private static final Duration START_PATIENCE = Duration.ofSeconds(90);
-    private static final int POLL_MILLIS = 100;
 
     private final LocalLayout layout;
     private final LocalProcesses processes;
@@ -62,24 +56,24 @@ public final class DemoFabric implements AutoCloseable {
         }
     }
 
-    FabricSession session() {
+    @Override
+    public FabricSession session() {
         return session;
     }
 
-    FabricImage image() {
-        return session.image();
-    }
-
-    PoolSession pool() {
+    @Override
+    public PoolSession pool() {
         return pool;
     }
 
-    LocalLayout layout() {
-        return layout;
+    @Override
+    public String harm(int storageNode) {
+        return "kill -9 of node%d, the primary of most placement groups".formatted(storageNode);
     }
 
-    /// Kills a storage node as a power cut would: SIGKILL, at once.
-    void kill(String node) throws IOException {
+    @Override
+    public void doHarm(int storageNode) throws IOException {
+        String node = "node" + storageNode;
         ProcessHandle process =
                 FabricFile.read(layout.folder()).orElseThrow().processes().stream()
                         .filter(started -> started.name().equals(node))
@@ -91,13 +85,14 @@ public final class DemoFabric implements AutoCloseable {
         process.onExit().join();
     }
 
-    /// Starts a storage node again.
-    void restart(int storageNode) throws IOException {
+    @Override
+    public void heal(int storageNode) throws IOException {
         var _ = processes.startStorage(storageNode);
     }
 
     /// The node with the most primaries: its death hurts most.
-    int busiestStorageNode() throws IOException {
+    @Override
+    public int victim() throws IOException {
         var primaries = new int[STORAGE_NODES + 1];
         for (String name : session.records().store().children(FabricPaths.PLACEMENT_GROUPS)) {
             Configuration group = configuration(name);
@@ -123,29 +118,6 @@ public final class DemoFabric implements AutoCloseable {
                 .find(FabricPaths.PLACEMENT_GROUPS + "/" + name, Configuration.class)
                 .orElseThrow(() -> new DemoFailure("placement group " + name + " is gone"))
                 .noun();
-    }
-
-    /// Waits until every placement group has all its copies in sync.
-    void awaitHealthy(Duration patience) throws IOException {
-        long endNanos = BootClock.SYSTEM.nowNanos() + patience.toNanos();
-        while (true) {
-            int degraded = 0;
-            for (String name : session.records().store().children(FabricPaths.PLACEMENT_GROUPS)) {
-                Configuration group = configuration(name);
-                if (group.members().size() < group.wanted().size()) {
-                    degraded++;
-                }
-            }
-            if (degraded == 0) {
-                return;
-            }
-            DemoFailure.unless(
-                    BootClock.SYSTEM.nowNanos() < endNanos,
-                    "%d placement groups are still degraded after %d s",
-                    degraded,
-                    patience.toSeconds());
-            Pause.millis(POLL_MILLIS);
-        }
     }
 
     /// It goes on running after [#close].

@@ -60,10 +60,10 @@ public final class Story {
 
     private final Narrator narrator;
     private final ImageFiles image;
-    private final DemoFabric fabric;
+    private final Stage fabric;
     private final List<GuestShell> shells = new ArrayList<>();
 
-    public Story(Narrator narrator, ImageFiles image, DemoFabric fabric) {
+    public Story(Narrator narrator, ImageFiles image, Stage fabric) {
         this.narrator = narrator;
         this.image = image;
         this.fabric = fabric;
@@ -86,7 +86,7 @@ public final class Story {
             shells.add(spy);
             narrator.step("three VMs boot on two hosts", () -> boot(web1, web2, spy));
             network(web1, web2, spy);
-            narrator.chapter("A storage node is killed in the middle of writes");
+            narrator.chapter("A storage node is lost in the middle of writes");
             disk(web1);
             narrator.chapter("A VM moves to the other host while it is pinged and writes");
             migrate(web1, web2);
@@ -220,12 +220,12 @@ public final class Story {
                     awaitRecords(web1, 5);
                     return "";
                 });
-        int node = fabric.busiestStorageNode();
+        int node = fabric.victim();
         narrator.step(
-                "kill -9 of node%d, the primary of most placement groups".formatted(node),
+                fabric.harm(node),
                 () -> {
                     long before = records(web1);
-                    fabric.kill("node" + node);
+                    fabric.doHarm(node);
                     awaitRecords(web1, before + 20);
                     double stall = longestGap(web1);
                     narrator.figure("longest write stall at the kill", stall, "s");
@@ -238,11 +238,11 @@ public final class Story {
                 "node%d comes back and catches up".formatted(node),
                 () -> {
                     long startNanos = BootClock.SYSTEM.nowNanos();
-                    fabric.restart(node);
+                    fabric.heal(node);
                     fabric.awaitHealthy(LONG_PATIENCE);
                     double seconds = (BootClock.SYSTEM.nowNanos() - startNanos) / 1e9;
                     narrator.figure(
-                            "restart of the node until all copies are in sync", seconds, "s");
+                            "return of the node until all copies are in sync", seconds, "s");
                     return "all placement groups have three copies again";
                 });
     }
@@ -373,7 +373,7 @@ public final class Story {
                     String found =
                             web1.run(
                                             "mount-disk; for f in before after log; do md5sum <"
-                                                + " /disk/$f; done",
+                                                    + " /disk/$f; done",
                                             LONG_PATIENCE)
                                     .orFail("checksums after the reboot");
                     List<String> lines = found.lines().map(String::strip).toList();
