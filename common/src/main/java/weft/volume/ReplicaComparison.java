@@ -9,6 +9,7 @@ import weft.fabric.Configuration;
 import weft.fabric.Member;
 import weft.fabric.NodeId;
 import weft.runtime.Clock;
+import weft.runtime.Pause;
 import weft.transport.Peers;
 import weft.wire.audit.AuditMessage.ChunkDigest;
 import weft.wire.audit.AuditMessage.DigestRequest;
@@ -68,11 +69,9 @@ public final class ReplicaComparison {
             if (result.differences().isEmpty() || clock.nowNanos() >= endNanos) {
                 return result;
             }
-            try {
-                Thread.sleep(PAUSE_MILLIS);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new IOException("interrupted", e);
+            Pause.millis(PAUSE_MILLIS);
+            if (Thread.currentThread().isInterrupted()) {
+                throw new IOException("interrupted");
             }
         }
     }

@@ -125,16 +125,20 @@ final class NamespaceLab implements AutoCloseable {
     }
 
     @Override
-    public void close() throws InterruptedException {
+    public void close() {
         for (Process process : processes) {
             process.destroyForcibly();
         }
-        for (Process process : processes) {
-            process.waitFor(COMMAND_SECONDS, TimeUnit.SECONDS);
+        try {
+            for (Process process : processes) {
+                process.waitFor(COMMAND_SECONDS, TimeUnit.SECONDS);
+            }
+            for (int i = 1; i <= machines; i++) {
+                tryRun(List.of("ip", "netns", "del", machine(i)));
+            }
+            tryRun(List.of("ip", "netns", "del", net()));
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
-        for (int i = 1; i <= machines; i++) {
-            tryRun(List.of("ip", "netns", "del", machine(i)));
-        }
-        tryRun(List.of("ip", "netns", "del", net()));
     }
 }

@@ -17,7 +17,8 @@ import java.util.Optional;
 /// The image `debian-micro`, made once for all tests of a build. Without a mirror that answers, the
 /// test that wants it is skipped.
 final class PulledImage {
-    private static final Path CACHE = Path.of("target", "image-cache").toAbsolutePath();
+    /// Has the cache.
+    static final Path STATE_FOLDER = Path.of("target", "image-cache").toAbsolutePath();
 
     private PulledImage() {}
 
@@ -27,7 +28,8 @@ final class PulledImage {
         Optional<? extends Trust> trust = Trust.ofThisMachine();
         Assumptions.assumeTrue(trust.isPresent(), "no Debian archive keyring");
         try {
-            return new DebianMicro(mirror.orElseThrow(), trust.orElseThrow(), CACHE, Proxy.NO_PROXY)
+            return new DebianMicro(
+                            mirror.orElseThrow(), trust.orElseThrow(), STATE_FOLDER, Proxy.NO_PROXY)
                     .pull(Progress.NONE);
         } catch (IOException e) {
             Assumptions.abort("debian-micro cannot be made: " + e.getMessage());

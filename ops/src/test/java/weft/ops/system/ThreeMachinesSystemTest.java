@@ -8,7 +8,6 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 import weft.ops.cli.JavaProcess;
-import weft.ops.image.ImageFiles;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -28,7 +27,7 @@ class ThreeMachinesSystemTest {
     @Test
     @Timeout(value = 15, unit = TimeUnit.MINUTES)
     void theStoryIsTrueOnThreeMachinesOfWhichOneIsCutOff() throws Exception {
-        ImageFiles image = PulledImage.debianMicro();
+        var _ = PulledImage.debianMicro();
         try (var lab = NamespaceLab.of(ZOOKEEPER_MACHINE)) {
             startZooKeeper(lab);
             startNode(lab, 1, "control", "control1", List.of("--metrics-port", "9402"), 7402);
@@ -45,7 +44,7 @@ class ThreeMachinesSystemTest {
                         List.of("--memory", "2G", "--metrics-port", "9401"),
                         7401);
             }
-            tellTheStory(lab, image);
+            tellTheStory(lab);
         }
     }
 
@@ -93,7 +92,7 @@ class ThreeMachinesSystemTest {
                 JavaProcess.command(folder.resolve(name + ".log"), List.of("-Xmx1g"), arguments));
     }
 
-    private void tellTheStory(NamespaceLab lab, ImageFiles image) throws Exception {
+    private void tellTheStory(NamespaceLab lab) throws Exception {
         var command =
                 new ArrayList<>(
                         List.of(
@@ -105,12 +104,7 @@ class ThreeMachinesSystemTest {
                                 System.getProperty("java.class.path"),
                                 ThreeMachinesStory.class.getName(),
                                 ZOOKEEPER,
-                                image.kernel()
-                                        .getParent()
-                                        .getParent()
-                                        .getParent()
-                                        .getParent()
-                                        .toString()));
+                                PulledImage.STATE_FOLDER.toString()));
         command.add(String.join(" ", lab.cable(3, "down")));
         command.add(String.join(" ", lab.cable(3, "up")));
         Path told = folder.resolve("story.txt");
