@@ -20,6 +20,7 @@ public final class JavaProcess {
         command.add("--enable-native-access=ALL-UNNAMED");
         command.add("--sun-misc-unsafe-memory-access=allow");
         command.add("-Dweft.log.to=file");
+        command.add("-Dweft.log.level=INFO");
         command.add("-Dweft.log.file=" + logFile.toAbsolutePath());
         command.addAll(jvmOptions);
         command.add("-cp");
