@@ -39,12 +39,12 @@ public final class DebianMicro {
     private static final int SEED_BYTES = 1 << 20;
 
     /// The console of the machine's first UART; "quiet" because each line printed at boot costs an
-    /// interpreted guest some milliseconds. Two initialisers of the kernel are left out, which takes
-    /// the boot from 1.86 G to 1.40 G instructions (QEMU, -icount shift=0): the self-test of a random
-    /// source that is not used (0.18 G; the machine gives a seed), and the certificates that module
-    /// signatures are checked with (0.28 G; the modules were checked when the image was made, down
-    /// from the archive's signature). The kernel therefore counts itself tainted, as with any module
-    /// whose signer it does not know.
+    /// interpreted guest some milliseconds. Two initialisers of the kernel are left out, which
+    /// takes the boot from 1.86 G to 1.40 G instructions (QEMU, -icount shift=0): the self-test of
+    /// a random source that is not used (0.18 G; the machine gives a seed), and the certificates
+    /// that module signatures are checked with (0.28 G; the modules were checked when the image was
+    /// made, down from the archive's signature). The kernel therefore counts itself tainted, as
+    /// with any module whose signer it does not know.
     private static final String BOOT_ARGUMENTS =
             "console=ttyS0 quiet initcall_blacklist=jent_mod_init,load_system_certificate_list";
 
