@@ -21,7 +21,7 @@ import java.util.UUID;
 ///
 /// Bytes after the node id belong to later minor versions and are skipped. The connecting side
 /// speaks first; the other answers with its own hello or a refusal; the first then goes on, or
-/// refuses in turn.
+/// closes the connection.
 ///
 /// @param incarnation changes at each start of the process
 /// @param features bits both sides must have before either uses what they stand for

@@ -153,8 +153,13 @@ final class HandshakeGate extends ChannelInboundHandlerAdapter {
         meters.handshakesRefused.increment();
         log.warn("{}: refused: {}", ctx.channel().remoteAddress(), reason);
         finish();
-        ctx.writeAndFlush(Unpooled.wrappedBuffer(Handshake.toRefusal(reason)))
-                .addListener(ChannelFutureListener.CLOSE);
+        if (speaksFirst) {
+            // The other side has passed its gate and reads envelopes: it sees the close.
+            ctx.close();
+        } else {
+            ctx.writeAndFlush(Unpooled.wrappedBuffer(Handshake.toRefusal(reason)))
+                    .addListener(ChannelFutureListener.CLOSE);
+        }
         outcome.failed(new PeerFailure(reason));
     }
 

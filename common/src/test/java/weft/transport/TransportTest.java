@@ -172,6 +172,8 @@ class TransportTest {
         assertTrue(
                 failure.toString().contains("node1 answered at the address of node2"),
                 failure.toString());
+        await(() -> server.connectionCount() == 0);
+        assertEquals(0, registry.counter("weft.transport.garbage").count());
     }
 
     @Test
