@@ -17,6 +17,9 @@ public interface MessageFamily {
     /// Range of questions about replicas: are they equal?
     int AUDIT = 0x04;
 
+    /// Range of frame captures at a host's switch.
+    int CAPTURE = 0x05;
+
     /// The high byte of all type ids of this family.
     int rangeByte();
 

@@ -28,6 +28,7 @@ import weft.volume.PoolClient;
 import weft.vswitch.VSwitch;
 import weft.vswitch.VSwitchSettings;
 import weft.wire.MessageFamily;
+import weft.wire.capture.CaptureFamily;
 import weft.wire.console.ConsoleFamily;
 import weft.wire.migration.MigrationFamily;
 import weft.wire.storage.StorageCodec;
@@ -81,7 +82,11 @@ public final class VmHost implements AutoCloseable {
         long incarnation = ThreadLocalRandom.current().nextLong(1, Long.MAX_VALUE);
         var handshake = Handshake.of(clusterId, Role.HOST, settings.node(), incarnation);
         List<MessageFamily> families =
-                List.of(new StorageCodec(), new MigrationFamily(), new ConsoleFamily());
+                List.of(
+                        new StorageCodec(),
+                        new MigrationFamily(),
+                        new ConsoleFamily(),
+                        new CaptureFamily());
         Transport transport = own(new Transport(handshake, families, EVENT_LOOPS, registry));
         PoolClient pool = own(new PoolClient(store, watcher::image, transport, clock, registry));
         VSwitch vswitch =

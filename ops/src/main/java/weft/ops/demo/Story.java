@@ -179,26 +179,54 @@ public final class Story {
                 () -> isolation(web1, web2, spy));
     }
 
-    /// Frames that reached the spy's NIC while blue was noisy: counted by the guest's own driver,
-    /// and read by a socket in the guest would it deliver any.
+    /// Two witnesses: captures of both networks at the switch of host2, and the counters of the
+    /// guests' own drivers, which count what reached their NICs.
     private String isolation(GuestShell web1, GuestShell web2, GuestShell spy)
             throws IOException, InterruptedException {
-        // Its own chatter (neighbour discovery) is over.
-        String before = spy.run(RX_FRAMES, COMMAND_PATIENCE).orFail("counters of the spy");
-        String blueBefore = web2.run(RX_FRAMES, COMMAND_PATIENCE).orFail("counters of web2");
-        // Broadcasts (ARP for nobody) and unicast, in blue.
-        var _ = web1.run("ping -c 2 -W 1 10.0.0.77", COMMAND_PATIENCE);
-        web1.run("ping -c 5 -W 5 " + WEB2_ADDRESS, COMMAND_PATIENCE).orFail("ping in blue");
-        String after = spy.run(RX_FRAMES, COMMAND_PATIENCE).orFail("counters of the spy");
-        String blueAfter = web2.run(RX_FRAMES, COMMAND_PATIENCE).orFail("counters of web2");
-        long heard = Long.parseLong(after) - Long.parseLong(before);
-        long blue = Long.parseLong(blueAfter) - Long.parseLong(blueBefore);
-        DemoFailure.unless(blue >= 7, "web2 heard only %d frames of blue's noise", blue);
-        DemoFailure.unless(heard == 0, "the spy in red heard %d frames of blue", heard);
-        var toBlue = spy.run("ping -c 2 -W 1 " + WEB2_ADDRESS, COMMAND_PATIENCE);
-        DemoFailure.unless(toBlue.status() != 0, "the spy in red reaches web2 in blue");
-        narrator.figure("frames of blue that red heard", heard, "");
-        return "web2 received %d frames, the spy 0".formatted(blue);
+        try (var capture =
+                IsolationCapture.start(fabric::image, new NodeId("host2"), "blue", "red")) {
+            // Its own chatter (neighbour discovery) is over.
+            String before = spy.run(RX_FRAMES, COMMAND_PATIENCE).orFail("counters of the spy");
+            String blueBefore = web2.run(RX_FRAMES, COMMAND_PATIENCE).orFail("counters of web2");
+            // Broadcasts (ARP for nobody) and unicast, in blue.
+            var _ = web1.run("ping -c 2 -W 1 10.0.0.77", COMMAND_PATIENCE);
+            capture.read();
+            web1.run("ping -c 5 -W 5 " + WEB2_ADDRESS, COMMAND_PATIENCE).orFail("ping in blue");
+            capture.read();
+            String after = spy.run(RX_FRAMES, COMMAND_PATIENCE).orFail("counters of the spy");
+            String blueAfter = web2.run(RX_FRAMES, COMMAND_PATIENCE).orFail("counters of web2");
+            long heard = Long.parseLong(after) - Long.parseLong(before);
+            long blue = Long.parseLong(blueAfter) - Long.parseLong(blueBefore);
+            DemoFailure.unless(blue >= 7, "web2 heard only %d frames of blue's noise", blue);
+            DemoFailure.unless(heard == 0, "the spy in red heard %d frames of blue", heard);
+            var toBlue = spy.run("ping -c 2 -W 1 " + WEB2_ADDRESS, COMMAND_PATIENCE);
+            DemoFailure.unless(toBlue.status() != 0, "the spy in red reaches web2 in blue");
+            narrator.figure("frames of blue that red heard", heard, "");
+            return "web2 received %d frames, the spy 0; %s"
+                    .formatted(blue, captured(capture.finish()));
+        }
+    }
+
+    private String captured(IsolationCapture.Findings found) {
+        DemoFailure.unless(found.lost() == 0, "%d frames passed uncaptured", found.lost());
+        // Five pings and their answers; at least one question for the address that nobody has.
+        DemoFailure.unless(
+                found.noisyIcmp() >= 10 && found.noisyArp() >= 1,
+                "the capture of blue has %d ICMP and %d ARP frames of the noise",
+                found.noisyIcmp(),
+                found.noisyArp());
+        DemoFailure.unless(
+                found.foreign() == 0,
+                "%d frames of one network were captured in the other",
+                found.foreign());
+        narrator.figure(
+                "frames of blue's noise captured in blue at host2",
+                found.noisyArp() + found.noisyIcmp(),
+                "");
+        narrator.figure("frames of blue captured in red at host2", found.foreign(), "");
+        return "captured at host2: in blue %d ARP and %d ICMP frames, in red %d of the spy's own"
+                        .formatted(found.noisyArp(), found.noisyIcmp(), found.quietOwn())
+                + " and none of blue";
     }
 
     private static final String RX_FRAMES = "cat /sys/class/net/eth0/statistics/rx_packets";

@@ -8,10 +8,12 @@ import weft.fabric.Migration;
 import weft.fabric.VmPlacement;
 import weft.runtime.Loop;
 import weft.runtime.Owned;
+import weft.runtime.WallClock;
 import weft.transport.Service;
 import weft.vmhost.device.SerialConsole;
 import weft.vmhost.machine.Machine;
 import weft.vswitch.port.ForwardingImage;
+import weft.wire.capture.CaptureFamily;
 import weft.wire.console.ConsoleFamily;
 import weft.wire.migration.MigrationFamily;
 
@@ -33,6 +35,7 @@ public final class HostAgent implements AutoCloseable {
     private final BootFiles bootFiles;
     private final Arrivals arrivals = new Arrivals();
     private final ConsoleServer consoles = new ConsoleServer(this::consoleOf);
+    private final CaptureServer captures;
     private final Loop loop = new Loop("agent");
     private ForwardingImage forwarding = ForwardingImage.EMPTY;
     private final Map<String, VmRunner> runners = new ConcurrentHashMap<>();
@@ -41,13 +44,15 @@ public final class HostAgent implements AutoCloseable {
         this.host = host;
         claims = new Claims(host.records(), host.self());
         bootFiles = new BootFiles(host.pool());
+        captures = new CaptureServer(host.vswitch(), host.clock(), WallClock::epochNanos);
     }
 
-    /// What peers and console clients may ask of this host.
+    /// What peers and the clients of consoles and captures may ask of this host.
     public List<Service> services() {
         return List.of(
                 new Service(new MigrationFamily(), arrivals),
-                new Service(new ConsoleFamily(), consoles));
+                new Service(new ConsoleFamily(), consoles),
+                new Service(new CaptureFamily(), captures));
     }
 
     /// Begins to follow the fabric.
@@ -122,5 +127,6 @@ public final class HostAgent implements AutoCloseable {
             }
         }
         consoles.close();
+        captures.close();
     }
 }

@@ -26,13 +26,14 @@ import java.util.concurrent.Callable;
 /// `weft network …`.
 @Command(
         name = "network",
-        description = "Create, list and delete isolated virtual networks.",
+        description = "Create, list, watch and delete isolated virtual networks.",
         mixinStandardHelpOptions = true,
         synopsisSubcommandLabel = "COMMAND",
         subcommands = {
             NetworkCommand.Create.class,
             NetworkCommand.ListAll.class,
-            NetworkCommand.Delete.class
+            NetworkCommand.Delete.class,
+            NetworkCapture.class
         },
         footer = {"", "Example:", "  weft network create blue --vlan 10"})
 public final class NetworkCommand {
