@@ -449,6 +449,7 @@ final class Primary implements Role, ClientRequests.Sequencer {
     /// What should change, if anything: failed members first, then lapsed leases, then growth.
     private Optional<Configuration> nextConfiguration(long nowNanos) {
         Set<StoreId> failed = leases.failed(disowned, nowNanos);
+        failed.addAll(stuck(failed.size(), nowNanos));
         if (!failed.isEmpty()) {
             return Optional.of(Reconfiguration.remove(state.current(), failed));
         }
@@ -467,6 +468,18 @@ final class Primary implements Role, ClientRequests.Sequencer {
             }
         }
         return Reconfiguration.dismissUnwanted(state.current());
+    }
+
+    /// A member whose node lives but whose journal does not move. It is not taken out if too few
+    /// would be left to answer writes: slow is better than not at all.
+    private Set<StoreId> stuck(int failedCount, long nowNanos) {
+        int spare = configuration.members().size() - failedCount - configuration.minReplicas();
+        for (Follower follower : followers.values()) {
+            if (follower.isStuck(state.list.tail(), nowNanos) && spare > 0) {
+                return Set.of(follower.member.store());
+            }
+        }
+        return Set.of();
     }
 
     private void propose(Configuration next, long nowNanos) {

@@ -5,6 +5,7 @@ import weft.fabric.Member;
 import weft.fabric.StoreId;
 import weft.runtime.BrokenInvariant;
 import weft.runtime.Owned;
+import weft.storage.reconfigure.Reconfiguration;
 import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.ReplicaMessage;
@@ -70,9 +71,11 @@ public final class Replica {
         }
         adopt(read, nowNanos);
         if (synced) {
-            if (state.proposalInDoubt) {
-                state.pending = null;
-                state.proposalInDoubt = false;
+            if (state.readsInDoubt > 0) {
+                state.readsInDoubt--;
+                if (state.readsInDoubt == 0) {
+                    state.pending = null;
+                }
             }
             state.newerVersionSeen = 0;
             if (role instanceof Idle idle) {
@@ -85,20 +88,20 @@ public final class Replica {
     public void onProposal(Proposal proposal, long nowNanos) {
         guarded(() -> {
             switch (proposal) {
-                case Proposal.Won won -> {
-                    adopt(won.now(), nowNanos);
-                    state.pending = null;
-                }
-                case Proposal.Lost lost -> {
-                    adopt(lost.now(), nowNanos);
-                    state.pending = null;
-                }
+                case Proposal.Won won -> decided(won.now(), nowNanos);
+                case Proposal.Lost lost -> decided(lost.now(), nowNanos);
                 case Proposal.Unknown _ -> {
-                    state.proposalInDoubt = true;
+                    state.readsInDoubt = 2;
                     state.outbox.readConfiguration();
                 }
             }
         });
+    }
+
+    private void decided(Configuration now, long nowNanos) {
+        adopt(now, nowNanos);
+        state.pending = null;
+        state.readsInDoubt = 0;
     }
 
     /// Takes a configuration, if it is newer than the present one.
@@ -220,7 +223,7 @@ public final class Replica {
     /// Time passes: call it every 50 ms or so.
     public void onTick(long nowNanos) {
         guarded(() -> {
-            if (state.newerVersionSeen > 0 || state.proposalInDoubt) {
+            if (state.newerVersionSeen > 0 || state.readsInDoubt > 0) {
                 state.askConfiguration(nowNanos);
             }
             role.onTick(nowNanos);
@@ -277,6 +280,20 @@ public final class Replica {
             stopped = true;
             state.outbox.tell(state.pg + ": replica stops: " + why);
             role.end();
+            if (role instanceof Primary && state.pending == null) {
+                handOver();
+            }
+        }
+    }
+
+    /// A primary that stops says so at once: its node may live on, and then nobody would miss it.
+    private void handOver() {
+        Configuration last = state.current();
+        for (Member member : last.members()) {
+            if (!member.equals(state.self)) {
+                state.outbox.propose(last, Reconfiguration.handOver(last, member));
+                return;
+            }
         }
     }
 

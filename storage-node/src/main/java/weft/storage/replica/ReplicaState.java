@@ -53,8 +53,9 @@ final class ReplicaState {
     /// The one proposal under way; null if none.
     @Nullable Pending pending;
 
-    /// Whether nobody knows how [#pending] ended.
-    boolean proposalInDoubt;
+    /// While nobody knows how [#pending] ended: the synced reads still needed. Two, because the
+    /// first may have begun before the proposal ended; reads follow each other.
+    int readsInDoubt;
 
     /// The version someone else acts in and this replica has not read yet; 0 if none.
     long newerVersionSeen;

@@ -45,6 +45,10 @@ final class StorageCluster implements SimNode.Surroundings, SimClient.Network {
     private final Map<String, Long> lastArrivals = new HashMap<>();
     private long exchangeCount;
     double lossRate;
+
+    /// Whether a replica may stop for good; by itself none has a reason to.
+    boolean mayStop;
+
     double lateRate;
 
     StorageCluster(long seed, int nodeCount, int replicas, int minReplicas) {
@@ -280,7 +284,7 @@ final class StorageCluster implements SimNode.Surroundings, SimClient.Network {
             if (replica == null || node.isFrozen()) {
                 continue;
             }
-            if (replica.isStopped()) {
+            if (replica.isStopped() && !mayStop) {
                 fail(node.id + " stopped");
             }
             if (replica.mayRead(node.now())) {

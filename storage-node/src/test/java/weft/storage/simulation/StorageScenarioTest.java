@@ -184,6 +184,30 @@ class StorageScenarioTest {
     }
 
     @Test
+    void aPrimaryThatStopsForGoodHandsOver() {
+        startWork();
+        int failed = cluster.primary();
+        stop(failed);
+        assertTrue(progressWithin(2_000), cluster.world.trace());
+        assertNotEquals(failed, cluster.primary());
+    }
+
+    @Test
+    void aSecondaryThatStopsForGoodIsTakenOut() {
+        startWork();
+        int failed = (cluster.primary() + 1) % 3;
+        stop(failed);
+        assertTrue(progressWithin(13_000), cluster.world.trace());
+        assertFalse(cluster.configurations.current().hasStore(cluster.nodes.get(failed).store));
+    }
+
+    private void stop(int node) {
+        cluster.mayStop = true;
+        SimNode at = cluster.nodes.get(node);
+        at.on(at.life(), r -> r.onFailed(0, "on purpose", at.now()));
+    }
+
+    @Test
     void aMemberWithASlowDiskSlowsWritesAndStays() {
         startWork();
         cluster.nodes.get((cluster.primary() + 1) % 3).disk.slowness = 50;
