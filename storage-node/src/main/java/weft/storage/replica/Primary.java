@@ -359,8 +359,6 @@ final class Primary implements Role, ClientRequests.Sequencer {
         }
     }
 
-    // ---- Catch-up.
-
     @Override
     public void onChunkList(long ticket, List<ChunkStamp> stamps, boolean last, long nowNanos) {
         source.onChunkList(ticket, stamps, last);
