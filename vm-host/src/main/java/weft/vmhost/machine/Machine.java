@@ -355,7 +355,8 @@ public final class Machine implements AutoCloseable {
 
     private void wishFor(GuestWish wanted) {
         wish = wanted;
-        harts.forEach(thread -> thread.hart().requestStop());
+        // The guest does not see its call return: it would think that it had failed.
+        harts.forEach(HartThread::requestStop);
         carryOutWishLater();
     }
 

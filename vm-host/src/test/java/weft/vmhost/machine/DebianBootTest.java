@@ -91,7 +91,7 @@ class DebianBootTest {
             var guest = new DebianGuest(machine.console());
             machine.nics().getFirst().plug(wire);
             machine.start();
-            guest.await("WEFT-READY");
+            guest.awaitShell();
 
             guest.run("echo hello-disk | dd of=/dev/vda bs=512 seek=5 conv=sync,fsync");
             assertEquals("hello-disk", new String(disk.bytes(), 5 * 512, 10));
@@ -103,7 +103,7 @@ class DebianBootTest {
 
             guest.type("reboot -f");
             assertTrue(rebooted.await(60, TimeUnit.SECONDS));
-            guest.await("WEFT-READY");
+            guest.awaitShell();
             guest.type("poweroff -f");
             assertTrue(off.await(60, TimeUnit.SECONDS));
             assertInstanceOf(PowerState.Off.class, machine.state());
@@ -117,7 +117,7 @@ class DebianBootTest {
                 var target = new Machine(spec("to", disk), BootClock.SYSTEM, listener)) {
             var before = new DebianGuest(source.console());
             source.start();
-            before.await("WEFT-READY");
+            before.awaitShell();
             before.run("secret=swordfish");
             before.type("while true; do cat /proc/uptime; sleep 0.05; done");
             before.await("\n");

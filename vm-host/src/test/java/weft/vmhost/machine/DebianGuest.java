@@ -63,6 +63,12 @@ public final class DebianGuest {
         }
     }
 
+    /// Waits for the shell's first prompt; what is typed before may be lost while the line is set up.
+    public void awaitShell() throws InterruptedException {
+        await("WEFT-READY");
+        await("# ");
+    }
+
     /// Types a line.
     public void type(String line) {
         byte[] bytes = (line + "\n").getBytes(StandardCharsets.US_ASCII);
