@@ -63,7 +63,8 @@ public final class DebianGuest {
         }
     }
 
-    /// Waits for the shell's first prompt; what is typed before may be lost while the line is set up.
+    /// Waits for the shell's first prompt; what is typed before may be lost while the line is set
+    /// up.
     public void awaitShell() throws InterruptedException {
         await("WEFT-READY");
         await("# ");
