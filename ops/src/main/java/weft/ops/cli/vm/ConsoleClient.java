@@ -6,6 +6,7 @@ import weft.fabric.FabricImage;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.fabric.VmPlacement;
+import weft.fabric.VmSpec;
 import weft.ops.admin.Refusal;
 import weft.ops.admin.VmAdmin;
 import weft.runtime.FreshIds;
@@ -67,7 +68,12 @@ public final class ConsoleClient implements AutoCloseable {
     ///
     /// @throws Refusal if the VM does not run
     public byte[] read() throws IOException, InterruptedException {
-        NodeId at = whereabouts();
+        Optional<NodeId> found = whereabouts();
+        if (found.isEmpty()) {
+            Pause.millis(RETRY_MILLIS);
+            return new byte[0];
+        }
+        NodeId at = found.get();
         if (host.isPresent() && !host.get().equals(at)) {
             offsetBytes = ConsoleMessage.FROM_START_OF_BACKLOG;
         }
@@ -105,14 +111,31 @@ public final class ConsoleClient implements AutoCloseable {
         }
     }
 
-    private NodeId whereabouts() {
-        VmAdmin.find(image.get(), vm);
+    private int write(NodeId at, byte[] input, int offset, int lengthBytes)
+            throws IOException, InterruptedException {
+        var message =
+                new ConsoleMessage.Write(
+                        vm, ByteBuffer.wrap(input, offset, lengthBytes).slice());
+        return ask(at, message) instanceof ConsoleMessage.Written(var count)
+                ? count
+                : 0;
+    }
+
+    /// The host that runs the VM; empty while it is about to start.
+    private Optional<NodeId> whereabouts() {
+        VmSpec spec = VmAdmin.find(image.get(), vm);
         VmPlacement placement = VmAdmin.placementOf(image.get(), vm);
         NodeId owner = placement.owner();
-        if (owner == null) {
+        if (owner != null) {
+            return Optional.of(owner);
+        }
+        if (placement.state() == VmPlacement.State.FAILED) {
+            throw Refusal.state("VM '%s' could not start: %s", vm, placement.detail());
+        }
+        if (spec.power() == VmSpec.Power.STOPPED) {
             throw Refusal.state("VM '%s' is stopped: weft vm start %s", vm, vm);
         }
-        return owner;
+        return Optional.empty();
     }
 
     private WireMessage ask(NodeId at, ConsoleMessage question)
