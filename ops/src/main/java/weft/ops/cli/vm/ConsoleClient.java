@@ -98,12 +98,8 @@ public final class ConsoleClient implements AutoCloseable {
         int done = 0;
         while (done < lengthBytes) {
             int length = Math.min(lengthBytes - done, ConsoleMessage.INPUT_BYTES_MAX);
-            WireMessage answer =
-                    ask(
-                            whereabouts(),
-                            new ConsoleMessage.Write(
-                                    vm, ByteBuffer.wrap(input, done, length).slice()));
-            int accepted = answer instanceof ConsoleMessage.Written(var count) ? count : 0;
+            Optional<NodeId> at = whereabouts();
+            int accepted = at.isEmpty() ? 0 : write(at.get(), input, done, length);
             done += accepted;
             if (accepted == 0) {
                 Pause.millis(RETRY_MILLIS);
