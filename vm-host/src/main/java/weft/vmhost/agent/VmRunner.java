@@ -164,7 +164,8 @@ final class VmRunner implements AutoCloseable {
         }
         if (migration.isPresent()
                 && migration.get().to().equals(host.self())
-                && migration.get().phase() == Migration.Phase.REQUESTED) {
+                && migration.get().phase() == Migration.Phase.REQUESTED
+                && RunningVm.isDescribed(image, spec)) {
             prepareArrival(image, spec, migration.get());
             return;
         }
@@ -189,6 +190,9 @@ final class VmRunner implements AutoCloseable {
             return;
         }
         VmSpec spec = wanted.get();
+        if (!RunningVm.isDescribed(image, spec)) {
+            return;
+        }
         Optional<Claims.Held> held = claims.claim(image, spec);
         if (held.isEmpty()) {
             return;
