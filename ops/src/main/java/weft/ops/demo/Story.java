@@ -55,7 +55,7 @@ public final class Story {
               i=$((i+1))
             done
             END
-            chmod +x /tmp/writer\
+            chmod +x /tmp/writer; : > /tmp/log\
             """;
 
     private final Narrator narrator;
