@@ -401,7 +401,7 @@ public final class Story {
                     String found =
                             web1.run(
                                             "mount-disk > /dev/null; for f in before after log; do"
-                                                + " md5sum < /disk/$f; done",
+                                                    + " md5sum < /disk/$f; done",
                                             LONG_PATIENCE)
                                     .orFail("checksums after the reboot");
                     List<String> lines = found.lines().map(String::strip).toList();

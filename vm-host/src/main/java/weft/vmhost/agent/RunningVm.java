@@ -50,8 +50,8 @@ final class RunningVm implements MovingMachine, AutoCloseable {
         this.bindings = bindings;
     }
 
-    /// Whether the image shows all that the VM is made of. Kinds of records are watched one by one, so a
-    /// spec may be seen a moment before the ports and disks that were written with it.
+    /// Whether the image shows all that the VM is made of. Kinds of records are watched one by one,
+    /// so a spec may be seen a moment before the ports and disks that were written with it.
     static boolean isDescribed(FabricImage image, VmSpec spec) {
         return image.volumes().keySet().containsAll(spec.disks())
                 && image.ports().keySet().containsAll(spec.ports());

@@ -110,11 +110,8 @@ public final class ConsoleClient implements AutoCloseable {
     private int write(NodeId at, byte[] input, int offset, int lengthBytes)
             throws IOException, InterruptedException {
         var message =
-                new ConsoleMessage.Write(
-                        vm, ByteBuffer.wrap(input, offset, lengthBytes).slice());
-        return ask(at, message) instanceof ConsoleMessage.Written(var count)
-                ? count
-                : 0;
+                new ConsoleMessage.Write(vm, ByteBuffer.wrap(input, offset, lengthBytes).slice());
+        return ask(at, message) instanceof ConsoleMessage.Written(var count) ? count : 0;
     }
 
     /// The host that runs the VM; empty while it is about to start.
