@@ -82,7 +82,7 @@ public final class NetworkAdmin {
     public static Network find(FabricImage image, String name) {
         Network network = image.networks().get(name);
         if (network == null) {
-            throw Refusal.badRequest(
+            throw Refusal.state(
                     "there is no network '%s'%s",
                     name, Names.suggestion(name, image.networks().keySet()));
         }

@@ -237,7 +237,7 @@ public final class VmAdmin {
     public static VmSpec find(FabricImage image, String name) {
         VmSpec spec = image.vms().get(name);
         if (spec == null) {
-            throw Refusal.badRequest(
+            throw Refusal.state(
                     "there is no VM '%s'%s", name, Names.suggestion(name, image.vms().keySet()));
         }
         return spec;
@@ -254,7 +254,7 @@ public final class VmAdmin {
     static Image findImage(FabricImage image, String name) {
         Image found = image.images().get(name);
         if (found == null) {
-            throw Refusal.badRequest(
+            throw Refusal.state(
                     "there is no image '%s'%s (weft image pull debian-micro)",
                     name, Names.suggestion(name, image.images().keySet()));
         }
@@ -264,7 +264,7 @@ public final class VmAdmin {
     static NodePresence findHost(FabricImage image, NodeId host) {
         return image.presence(NodePresence.Role.HOST, host)
                 .orElseThrow(() ->
-                        Refusal.badRequest(
+                        Refusal.state(
                                 "there is no live host '%s'%s",
                                 host,
                                 Names.suggestion(

@@ -167,7 +167,7 @@ public final class VolumeAdmin {
         if (wanted.isPresent()) {
             return image.presence(NodePresence.Role.STORAGE, wanted.get())
                     .orElseThrow(() ->
-                            Refusal.badRequest(
+                            Refusal.state(
                                     "there is no live storage node '%s' (weft status shows them)",
                                     wanted.get()));
         }
@@ -194,7 +194,7 @@ public final class VolumeAdmin {
     }
 
     private static Refusal unknown(FabricImage image, String name) {
-        return Refusal.badRequest(
+        return Refusal.state(
                 "there is no volume '%s'%s",
                 name, Names.suggestion(name, image.volumes().keySet()));
     }

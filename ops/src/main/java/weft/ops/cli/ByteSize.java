@@ -56,7 +56,7 @@ public record ByteSize(long bytes) {
         if (bytes % GRANULARITY_BYTES != 0) {
             long below = Math.max(1, (long) (bytes / GRANULARITY_BYTES)) * GRANULARITY_BYTES;
             throw new IllegalArgumentException(
-                    "size '%s' is not a multiple of 4096 bytes; the nearest below is %d"
+                    "size '%s' is not a multiple of 4096 bytes; the nearest is %d"
                             .formatted(typed, below));
         }
         return new ByteSize((long) bytes);

@@ -34,7 +34,7 @@ final class PrintingTest {
         assertRefused("0", "zero");
         assertRefused("0G", "zero");
         assertRefused("-1G", "negative");
-        assertRefused("4097", "multiple of 4096 bytes; the nearest below is 4096");
+        assertRefused("4097", "multiple of 4096 bytes; the nearest is 4096");
         assertRefused("1", "multiple of 4096");
         assertRefused("1025T", "too large");
         assertRefused("9999999999999999T", "too large");
