@@ -25,6 +25,7 @@ import weft.fabric.VolumeId;
 /// /weft/exports/<volume name>      Export
 /// /weft/images/<name>              Image
 /// /weft/networks/<name>            Network
+/// /weft/vlans/<id>                 the name of the network that has the VLAN id
 /// /weft/ports/<vm>-<index>         PortBinding
 /// /weft/vms/<name>                 VmSpec: what a person wants
 /// /weft/placements/<vm>            VmPlacement: who runs it
@@ -69,6 +70,11 @@ public final class FabricPaths {
 
     public static String network(String name) {
         return of(Kind.NETWORK, name);
+    }
+
+    /// Reserves a VLAN id, and with it a VNI, for one network.
+    public static String vlan(int id) {
+        return ROOT + "/vlans/" + id;
     }
 
     public static String port(String port) {

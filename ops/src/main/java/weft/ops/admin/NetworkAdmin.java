@@ -8,6 +8,7 @@ import weft.fabric.FabricImage;
 import weft.fabric.Network;
 
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -48,15 +49,20 @@ public final class NetworkAdmin {
                         vlan,
                         VNI_BASE + vlan,
                         Ipv4Subnet.parse(subnet.orElse(SUBNET_DEFAULT)).toString());
-        if (!records.create(FabricPaths.network(name), network)) {
-            throw Refusal.state("network '%s' exists already: choose another name", name);
+        var changes =
+                List.<Change>of(
+                        FabricRecords.creation(FabricPaths.vlan(vlan), name),
+                        FabricRecords.creation(FabricPaths.network(name), network));
+        if (records.store().commit(changes) instanceof Outcome.Conflict) {
+            throw Refusal.state(
+                    "network '%s' or VLAN %d was made by someone else meanwhile", name, vlan);
         }
         return network;
     }
 
     /// Removes a network that no NIC is plugged into.
     public void delete(FabricImage image, String name) throws IOException {
-        find(image, name);
+        Network network = find(image, name);
         for (var port : image.ports().values()) {
             if (port.network().equals(name)) {
                 throw Refusal.state(
@@ -64,15 +70,13 @@ public final class NetworkAdmin {
                         name, port.port());
             }
         }
-        var found = records.store().read(FabricPaths.network(name));
-        if (found.isEmpty()
-                || records.store()
-                                .commit(
-                                        List.of(
-                                                new Change.Delete(
-                                                        FabricPaths.network(name),
-                                                        found.get().version())))
-                        instanceof Outcome.Conflict) {
+        var changes = new ArrayList<Change>();
+        for (String path : List.of(FabricPaths.network(name), FabricPaths.vlan(network.vlan()))) {
+            records.store()
+                    .read(path)
+                    .ifPresent(found -> changes.add(new Change.Delete(path, found.version())));
+        }
+        if (changes.isEmpty() || records.store().commit(changes) instanceof Outcome.Conflict) {
             throw Refusal.state(
                     "network '%s' was changed by someone else meanwhile: try again", name);
         }

@@ -194,6 +194,9 @@ public final class GroupCommit implements Closeable {
         } catch (IOException e) {
             fail(e);
             return;
+        } catch (RuntimeException | AssertionError e) {
+            fail(new IOException("the journal cannot be written", e));
+            return;
         }
         groupsWritten++;
         recordsWritten += batch.size();

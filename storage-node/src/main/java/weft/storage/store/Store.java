@@ -309,6 +309,10 @@ public final class Store implements Closeable {
             }
         } catch (IOException e) {
             fail(e);
+        } catch (RuntimeException | AssertionError e) {
+            // What was taken for the checkpoint is not in memory any more: the store must not go
+            // on.
+            fail(new IOException("the checkpoint failed", e));
         }
         askSpace();
     }
@@ -333,6 +337,10 @@ public final class Store implements Closeable {
             }
         } catch (IOException e) {
             fail(e);
+        } catch (RuntimeException | AssertionError e) {
+            // What was taken for the checkpoint is not in memory any more: the store must not go
+            // on.
+            fail(new IOException("the checkpoint failed", e));
         }
     }
 

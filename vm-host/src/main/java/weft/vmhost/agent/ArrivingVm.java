@@ -80,11 +80,15 @@ final class ArrivingVm implements IncomingMachine.Arrival {
             Machine.Listener machineListener,
             Consumer<Arrived> listener)
             throws IOException {
+        RunningVm running = null;
         try {
-            RunningVm running = RunningVm.build(host, image, spec, bootFiles, machineListener);
+            running = RunningVm.build(host, image, spec, bootFiles, machineListener);
             running.plug(RunningVm.Plugging.STANDBY);
             return new ArrivingVm(host, claims, image, spec, migration, running, listener);
-        } catch (IOException | IllegalArgumentException | IllegalStateException e) {
+        } catch (IOException | RuntimeException e) {
+            if (running != null) {
+                running.close();
+            }
             Departure.conclude(
                     host.records(),
                     migration,
@@ -107,6 +111,10 @@ final class ArrivingVm implements IncomingMachine.Arrival {
                                                         && now.phase() == Migration.Phase.REQUESTED
                                                 ? now.inPhase(Migration.Phase.PREPARED, "")
                                                 : now);
+    }
+
+    VmSpec spec() {
+        return spec;
     }
 
     Migration migration() {
@@ -132,6 +140,11 @@ final class ArrivingVm implements IncomingMachine.Arrival {
                 || !now.get().id().equals(migration.id())
                 || now.get().phase() == Migration.Phase.FAILED
                 || now.get().phase() == Migration.Phase.CANCELLED;
+    }
+
+    /// Whether it was thrown away, or failed after all had come.
+    boolean isDropped() {
+        return stage.get() == Stage.DROPPED;
     }
 
     /// Throws away what was prepared; false if the VM is arriving just now.
@@ -168,11 +181,18 @@ final class ArrivingVm implements IncomingMachine.Arrival {
             running.close();
             throw e;
         }
-        running.bindDisks(held.attachments());
-        running.activatePorts();
-        long blackoutNanos = pausedNanos + host.clock().nowNanos() - startNanos;
-        running.machine().resumeAfterBlackout(Duration.ofNanos(blackoutNanos));
-        running.announce();
+        try {
+            running.bindDisks(held.attachments());
+            running.activatePorts();
+            long blackoutNanos = pausedNanos + host.clock().nowNanos() - startNanos;
+            running.machine().resumeAfterBlackout(Duration.ofNanos(blackoutNanos));
+            running.announce();
+        } catch (RuntimeException e) {
+            // It is ours, but it does not run: as after a crash, it is claimed again and booted.
+            stage.set(Stage.DROPPED);
+            running.close();
+            throw e;
+        }
         log.info(
                 "VM {}: arrived from {} in epoch {}",
                 spec.name(),
@@ -218,8 +238,8 @@ final class ArrivingVm implements IncomingMachine.Arrival {
         }
     }
 
-    /// The record says that the commit was not made; it cannot be made later either, because nobody
-    /// tries again.
+    /// The record says that the commit was not made. Should it land later all the same, this host
+    /// owns a VM that it does not run, and claims and boots it as after a crash.
     private static final class NotOurs extends IOException {
         private static final long serialVersionUID = 1L;
 

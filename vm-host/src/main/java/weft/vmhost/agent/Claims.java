@@ -20,6 +20,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /// Who runs a VM, decided by commits in which the VM's placement, the attachments of its disks and
 /// the bindings of its ports change together or not at all:
@@ -84,7 +85,7 @@ public final class Claims {
         if (!migration.from().equals(now.owner())
                 || now.epoch() != migration.epoch()
                 || !task.get().noun().id().equals(migration.id())
-                || task.get().noun().phase().isOver()) {
+                || task.get().noun().phase() != Migration.Phase.SWITCHING) {
             return Optional.empty();
         }
         var next =
@@ -147,13 +148,13 @@ public final class Claims {
     /// A migration failed before the destination committed: the source goes on, if it is faster
     /// than a late commit of the destination.
     ///
-    /// @return false if the destination owns the VM: the source must stop for ever
-    public boolean keep(VmSpec spec, long epoch, String why) throws IOException {
+    /// @return the new epoch; empty if the destination owns the VM: the source must stop for ever
+    public OptionalLong keep(VmSpec spec, long epoch, String why) throws IOException {
         while (true) {
             Optional<Found<VmPlacement>> found =
                     records.find(FabricPaths.placement(spec.name()), VmPlacement.class);
             if (found.isEmpty() || !self.equals(found.get().noun().owner())) {
-                return false;
+                return OptionalLong.empty();
             }
             // An epoch above is this host's own earlier attempt whose answer was lost.
             long nextEpoch = Math.max(epoch, found.get().noun().epoch()) + 1;
@@ -166,7 +167,7 @@ public final class Claims {
                 changes.add(binding(port, self, null, nextEpoch));
             }
             if (records.store().commit(changes) instanceof Outcome.Committed) {
-                return true;
+                return OptionalLong.of(nextEpoch);
             }
         }
     }
@@ -179,6 +180,20 @@ public final class Claims {
                             FabricPaths.port(port),
                             PortBinding.class,
                             now -> now.boundTo(now.host(), next, now.epoch()));
+        }
+    }
+
+    /// Takes back that frames may come from this host, if it had been announced as the next.
+    public void withdrawNext(VmSpec spec) throws IOException {
+        for (String port : spec.ports()) {
+            var _ =
+                    records.update(
+                            FabricPaths.port(port),
+                            PortBinding.class,
+                            now ->
+                                    self.equals(now.next())
+                                            ? now.boundTo(now.host(), null, now.epoch())
+                                            : now);
         }
     }
 

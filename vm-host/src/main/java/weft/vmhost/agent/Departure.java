@@ -9,10 +9,12 @@ import weft.fabric.Migration;
 import weft.fabric.VmPlacement;
 import weft.runtime.Pause;
 import weft.transport.PeerConnection;
+import weft.vmhost.machine.PowerState;
 import weft.vmhost.migration.MigrationSource;
 
 import java.io.IOException;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /// A VM that leaves this host: runs the source's side of its migration, keeps the record up to
 /// date, and in doubt asks the records who owns the VM. Runs on the VM's thread.
@@ -105,29 +107,40 @@ final class Departure implements MigrationSource.Journal {
     /// The machine is paused and the destination may own it: only a compare-and-set can tell. While
     /// the records cannot be reached it stays paused.
     private Result resolve(String reason) {
-        while (true) {
+        OptionalLong epoch = keepOrLose(reason);
+        if (epoch.isEmpty()) {
+            vm.leaveTombstones(migration.to(), migration.epoch() + 1);
+            concludeLater(Migration.Phase.DONE, reason);
+            return new Result.Gone();
+        }
+        // A guest that switched itself off meanwhile stays off.
+        if (vm.machine().state() instanceof PowerState.Paused) {
+            vm.machine().resume();
+        }
+        log.warn("VM {}: stays, after a pause: {}", migration.vm(), reason);
+        concludeLater(Migration.Phase.FAILED, reason);
+        return new Result.Stayed(epoch.getAsLong());
+    }
+
+    private OptionalLong keepOrLose(String reason) {
+        while (!Thread.currentThread().isInterrupted()) {
             try {
-                if (!claims.keep(vm.spec(), migration.epoch(), "migration failed: " + reason)) {
-                    vm.leaveTombstones(migration.to(), migration.epoch() + 1);
-                    conclude(host.records(), migration, Migration.Phase.DONE, reason);
-                    return new Result.Gone();
-                }
-                vm.machine().resume();
-                log.warn("VM {}: stays, after a pause: {}", migration.vm(), reason);
-                conclude(host.records(), migration, Migration.Phase.FAILED, reason);
-                long epoch =
-                        host.records()
-                                .find(FabricPaths.placement(migration.vm()), VmPlacement.class)
-                                .map(found -> found.noun().epoch())
-                                .orElse(migration.epoch() + 1);
-                return new Result.Stayed(epoch);
+                return claims.keep(vm.spec(), migration.epoch(), "migration failed: " + reason);
             } catch (IOException e) {
                 log.warn("VM {}: paused, its owner is unknown: {}", migration.vm(), e.getMessage());
                 Pause.millis(RETRY_MILLIS);
-                if (Thread.currentThread().isInterrupted()) {
-                    return new Result.Gone();
-                }
             }
+        }
+        return OptionalLong.empty();
+    }
+
+    /// The VM's fate is decided; that its record does not say so yet is mended by the next look at
+    /// it.
+    private void concludeLater(Migration.Phase phase, String reason) {
+        try {
+            conclude(host.records(), migration, phase, reason);
+        } catch (IOException e) {
+            log.warn("VM {}: the migration's record is old: {}", migration.vm(), e.getMessage());
         }
     }
 

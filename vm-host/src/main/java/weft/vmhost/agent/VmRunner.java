@@ -148,9 +148,11 @@ final class VmRunner implements AutoCloseable {
                             Migration.Phase.FAILED,
                             "the source is gone");
                 }
-                if (arriving.vm().isObsolete(migration) && arriving.vm().drop()) {
+                boolean over = arriving.vm().isDropped() || arriving.vm().isObsolete(migration);
+                if (over && arriving.vm().drop()) {
                     arrivals.remove(arriving.vm());
                     become(new Local.Absent());
+                    claims.withdrawNext(arriving.vm().spec());
                 }
             }
         }
@@ -205,7 +207,7 @@ final class VmRunner implements AutoCloseable {
             vm.bindDisks(held.get().attachments());
             vm.plug(RunningVm.Plugging.ACTIVE);
             vm.machine().start();
-        } catch (IOException | IllegalArgumentException | IllegalStateException e) {
+        } catch (IOException | RuntimeException e) {
             if (vm != null) {
                 vm.close();
             }
@@ -253,9 +255,20 @@ final class VmRunner implements AutoCloseable {
                     host.records(), migration, Migration.Phase.FAILED, "the destination is gone");
             return;
         }
-        if (migration.from().equals(host.self())
-                && migration.epoch() == here.epoch()
-                && migration.phase() == Migration.Phase.PREPARED) {
+        boolean ours = migration.from().equals(host.self()) && !migration.phase().isOver();
+        boolean interrupted =
+                migration.phase() == Migration.Phase.COPYING
+                        || migration.phase() == Migration.Phase.SWITCHING
+                        || migration.epoch() != here.epoch();
+        if (ours && interrupted) {
+            // A departure runs on this thread to its end: this one was cut short, or is of a life
+            // before.
+            claims.announceNext(here.vm().spec(), null);
+            Departure.conclude(
+                    host.records(), migration, Migration.Phase.FAILED, "it was interrupted");
+            return;
+        }
+        if (ours && migration.phase() == Migration.Phase.PREPARED) {
             var departure = new Departure(host, claims, here.vm(), migration);
             switch (departure.run()) {
                 case Departure.Result.Stayed(var epoch) ->
@@ -288,6 +301,8 @@ final class VmRunner implements AutoCloseable {
                                                     arrived.vm().running(),
                                                     arrived.epoch(),
                                                     spec.resets()));
+                                    // It may have switched itself off before we looked.
+                                    guestEnded(arrived.vm().running().machine().state());
                                 }));
         arrivals.add(vm);
         become(new Local.Arriving(vm));

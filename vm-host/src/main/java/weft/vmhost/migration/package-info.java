@@ -3,7 +3,7 @@
 /// destination ([weft.vmhost.agent] `Claims`), never by a message.
 ///
 /// ```text
-///   source: PageStream (rounds of dirty pages) ─► Switchover (pause, the rest, state) ─► destination
+///   source: PageStream (rounds of dirty pages) ─► MigrationSource (pause, the rest, state) ─► destination
 ///   destination: IncomingMachine writes pages, restores, commits, resumes
 /// ```
 @NullMarked
