@@ -57,7 +57,7 @@ public final class DebianMicro {
     private final Path stateFolder;
     private final Proxy proxy;
 
-    /// @param mirror of Debian, such as http://deb.debian.org/debian
+    /// @param mirror of Debian, such as http://mirror.example.org/debian
     /// @param stateFolder downloads and images are cached in its folder `cache`
     public DebianMicro(URI mirror, Trust trust, Path stateFolder, Proxy proxy) {
         this.mirror = mirror;

@@ -33,7 +33,7 @@ import java.util.concurrent.Callable;
             "",
             "Examples:",
             "  weft image pull debian-micro",
-            "  weft image pull debian-micro --mirror http://deb.debian.org/debian"
+            "  weft image pull debian-micro --mirror http://mirror.example.org/debian"
         })
 public final class ImagePull implements Callable<Integer> {
     @Mixin private Output output = new Output();

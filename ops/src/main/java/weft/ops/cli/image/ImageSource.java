@@ -71,7 +71,7 @@ public final class ImageSource {
                 .orElseThrow(() ->
                         CliFailure.failed(
                                 "no Debian mirror in /etc/apt: name one, for example --mirror"
-                                        + " http://deb.debian.org/debian"));
+                                        + " http://mirror.example.org/debian"));
     }
 
     private Trust trust() {
