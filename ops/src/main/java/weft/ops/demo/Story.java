@@ -373,12 +373,17 @@ public final class Story {
     private static String checkConnection(GuestShell web2)
             throws IOException, InterruptedException {
         String count = "awk '$1!=NR-1 {bad=1} END {print NR, bad+0}' /tmp/tcp";
-        String before = web2.run(count, COMMAND_PATIENCE).orFail("what came by TCP");
+        String before = lastLine(web2.run(count, COMMAND_PATIENCE).orFail("what came by TCP"));
         String after = web2.run("sleep 2; " + count, COMMAND_PATIENCE).orFail("what came by TCP");
         DemoFailure.unless(after.endsWith(" 0"), "lines are missing in the connection: %s", after);
         long more = Long.parseLong(after.split(" ")[0]) - Long.parseLong(before.split(" ")[0]);
         DemoFailure.unless(more > 0, "the TCP connection stands still after %s", before);
         return "%s lines, all in order, and going on".formatted(after.split(" ")[0]);
+    }
+
+    /// The shell may say before it that a job has ended.
+    private static String lastLine(String output) {
+        return output.substring(output.lastIndexOf('\n') + 1).strip();
     }
 
     private Migration move() throws IOException, InterruptedException {
