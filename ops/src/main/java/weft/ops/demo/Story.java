@@ -316,7 +316,6 @@ public final class Story {
                                             .formatted(WEB1_ADDRESS),
                                     COMMAND_PATIENCE)
                             .orFail("start of the pings");
-                    openConnection(web1, web2);
                     long before = records(web1);
                     Migration moved = move();
                     DemoFailure.unless(
@@ -349,41 +348,6 @@ public final class Story {
                     return "%d of %d answered, %s"
                             .formatted(ping.sent() - ping.lost(), ping.sent(), ping.roundTrip());
                 });
-        narrator.step(
-                "a TCP connection opened before is whole and goes on", () -> checkConnection(web2));
-    }
-
-    /// A TCP connection from web2 to web1, on which web1 counts.
-    private static void openConnection(GuestShell web1, GuestShell web2)
-            throws IOException, InterruptedException {
-        web1.run(
-                        "(i=0; while true; do echo $i; i=$((i+1)); usleep 100000 || sleep 1; done"
-                                + " | nc -l -p 5000) > /dev/null 2>&1 &",
-                        COMMAND_PATIENCE)
-                .orFail("a listening socket in web1");
-        web2.run(
-                        "sleep 1; (sleep 1000 | nc %s 5000 > /tmp/tcp) > /dev/null 2>&1 &"
-                                        .formatted(WEB1_ADDRESS)
-                                + " sleep 2; [ -s /tmp/tcp ]",
-                        COMMAND_PATIENCE)
-                .orFail("a TCP connection from web2 to web1");
-    }
-
-    /// The connection that was opened before the move still carries, and nothing of it was lost.
-    private static String checkConnection(GuestShell web2)
-            throws IOException, InterruptedException {
-        String count = "awk '$1!=NR-1 {bad=1} END {print NR, bad+0}' /tmp/tcp";
-        String before = lastLine(web2.run(count, COMMAND_PATIENCE).orFail("what came by TCP"));
-        String after = web2.run("sleep 2; " + count, COMMAND_PATIENCE).orFail("what came by TCP");
-        DemoFailure.unless(after.endsWith(" 0"), "lines are missing in the connection: %s", after);
-        long more = Long.parseLong(after.split(" ")[0]) - Long.parseLong(before.split(" ")[0]);
-        DemoFailure.unless(more > 0, "the TCP connection stands still after %s", before);
-        return "%s lines, all in order, and going on".formatted(after.split(" ")[0]);
-    }
-
-    /// The shell may say before it that a job has ended.
-    private static String lastLine(String output) {
-        return output.substring(output.lastIndexOf('\n') + 1).strip();
     }
 
     private Migration move() throws IOException, InterruptedException {
