@@ -4,6 +4,7 @@ import weft.fabric.FabricImage;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.fabric.StoreId;
+import weft.transport.NodeAddress;
 
 import java.net.InetSocketAddress;
 import java.util.Map;
@@ -42,7 +43,7 @@ public final class StorageNodes {
     public Optional<InetSocketAddress> addressOf(NodeId node) {
         image.get()
                 .presence(NodePresence.Role.STORAGE, node)
-                .flatMap(presence -> parse(presence.address()))
+                .flatMap(presence -> NodeAddress.parse(presence.address()))
                 .filter(address -> !address.equals(addresses.get(node)))
                 .ifPresent(address -> addresses.put(node, address));
         return Optional.ofNullable(addresses.get(node));
@@ -52,22 +53,10 @@ public final class StorageNodes {
     public Set<NodeId> known() {
         for (NodePresence presence : image.get().presences().values()) {
             if (presence.role() == NodePresence.Role.STORAGE) {
-                parse(presence.address()).ifPresent(at -> addresses.put(presence.node(), at));
+                NodeAddress.parse(presence.address())
+                        .ifPresent(at -> addresses.put(presence.node(), at));
             }
         }
         return Set.copyOf(addresses.keySet());
-    }
-
-    private static Optional<InetSocketAddress> parse(String address) {
-        int colon = address.lastIndexOf(':');
-        if (colon < 1) {
-            return Optional.empty();
-        }
-        try {
-            int port = Integer.parseInt(address.substring(colon + 1));
-            return Optional.of(new InetSocketAddress(address.substring(0, colon), port));
-        } catch (IllegalArgumentException e) {
-            return Optional.empty();
-        }
     }
 }

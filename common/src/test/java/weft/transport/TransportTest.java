@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 import weft.fabric.NodeId;
+import weft.fixtures.Await;
 import weft.wire.MalformedMessage;
 import weft.wire.MessageFamily;
 import weft.wire.WireMessage;
@@ -31,7 +32,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 
 /// Real sockets on loopback; one side of some tests is a bare socket that misbehaves.
 @Timeout(60)
@@ -108,13 +108,6 @@ class TransportTest {
         return new Bytes(ByteBuffer.wrap(content));
     }
 
-    private static void await(BooleanSupplier condition) throws InterruptedException {
-        while (!condition.getAsBoolean()) {
-            Thread.onSpinWait();
-            Thread.sleep(1);
-        }
-    }
-
     @Test
     void everyRequestGetsItsOwnAnswerWhateverItsLength() throws Exception {
         MessageServer server = serve("node1", (message, caller) -> caller.reply(message));
@@ -172,7 +165,7 @@ class TransportTest {
         assertTrue(
                 failure.toString().contains("node1 answered at the address of node2"),
                 failure.toString());
-        await(() -> server.connectionCount() == 0);
+        Await.until("the connection is gone", () -> server.connectionCount() == 0);
         assertEquals(0, registry.counter("weft.transport.garbage").count());
     }
 
@@ -223,7 +216,7 @@ class TransportTest {
                 transport(CLUSTER, "client", Role.CLIENT)
                         .connect(server.address(), new NodeId("node1"), List.of());
         var answer = connection.request(message(10, 1));
-        await(() -> !waiting.isEmpty());
+        Await.until("the request is there", () -> !waiting.isEmpty());
         server.close();
         var failure = assertThrows(ExecutionException.class, answer::get);
         assertInstanceOf(PeerUnreachable.class, failure.getCause());
@@ -238,7 +231,7 @@ class TransportTest {
         connection.request(message(10, 1)).get();
         int port = server.address().getPort();
         server.close();
-        await(() -> !connection.isOpen());
+        Await.until("the client has seen the end", () -> !connection.isOpen());
         assertThrows(ExecutionException.class, () -> connection.request(message(1, 1)).get());
         opened.add(
                 transport(CLUSTER, "node1", Role.STORAGE)
@@ -248,14 +241,12 @@ class TransportTest {
                                         new Service(
                                                 FAMILY,
                                                 (message, caller) -> caller.reply(message)))));
-        while (true) {
-            try {
-                assertEquals(message(10, 3), connection.request(message(10, 3)).get());
-                return;
-            } catch (ExecutionException e) {
-                Thread.sleep(5);
-            }
-        }
+        Await.until(
+                "a request over a new connection",
+                () -> {
+                    var answer = connection.request(message(10, 3));
+                    return answer.handle((content, _) -> message(10, 3).equals(content)).get();
+                });
     }
 
     @Test
@@ -271,9 +262,11 @@ class TransportTest {
             answers.add(connection.request(message(1 << 20, 1)));
             // The client's own queue is bounded too.
             int sent = i;
-            await(() -> waiting.size() > sent - 32 || registryPaused());
+            Await.until(
+                    "all but 32 have arrived, or the server reads no further",
+                    () -> waiting.size() > sent - 32 || hasPaused());
         }
-        await(this::registryPaused);
+        Await.until("the server reads no further", this::hasPaused);
         // One read of the socket may complete a few messages more.
         assertTrue(waiting.size() <= MessageChannel.HELD_BYTES_MAX / (1 << 20) + 2);
         Caller next;
@@ -290,7 +283,7 @@ class TransportTest {
         }
     }
 
-    private boolean registryPaused() {
+    private boolean hasPaused() {
         return registry.counter("weft.transport.read.pauses").count() > 0;
     }
 

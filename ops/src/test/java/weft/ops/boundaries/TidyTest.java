@@ -38,6 +38,13 @@ final class TidyTest {
     private static final Pattern UNFINISHED =
             Pattern.compile("\\b(TO" + "DO|FIX" + "ME|XX" + "X)\\b");
 
+    /// A test that lets time pass hopes that something has happened meanwhile.
+    private static final Pattern SLEEP =
+            Pattern.compile("\\bThread\\.sl" + "eep\\(|\\bPause\\.millis\\(|\\.park" + "Nanos\\(");
+
+    /// The one place where tests wait without an event, bounded and for a condition.
+    private static final String WAITING_FIXTURE = "common/src/test/java/weft/fixtures/Await.java";
+
     private static final List<SourceFile> FILES = SourceTree.parse();
 
     @Test
@@ -113,6 +120,13 @@ final class TidyTest {
     @Test
     void nothingNamesAPlaceOfOneMachine() {
         assertNone("paths of one machine", matches(MACHINE_PATH));
+    }
+
+    @Test
+    void aTestAwaitsAConditionAndNeverJustSleeps() {
+        var found = matches(SLEEP);
+        found.removeIf(place -> !place.contains("/src/test/") || place.startsWith(WAITING_FIXTURE));
+        assertNone("sleeps in tests: use weft.fixtures.Await", found);
     }
 
     private static TreeSet<String> matches(Pattern pattern) {

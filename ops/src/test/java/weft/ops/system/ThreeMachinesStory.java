@@ -4,6 +4,7 @@ import weft.coordination.FabricPaths;
 import weft.fabric.Cluster;
 import weft.fabric.FabricImage;
 import weft.fabric.NodePresence;
+import weft.fixtures.Await;
 import weft.ops.cli.CliFailure;
 import weft.ops.cli.FabricSession;
 import weft.ops.demo.DemoFailure;
@@ -14,7 +15,6 @@ import weft.ops.image.ImageCache;
 import weft.ops.image.ImageFiles;
 import weft.ops.pool.PoolSession;
 import weft.runtime.BootClock;
-import weft.runtime.Pause;
 
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -70,18 +70,18 @@ final class ThreeMachinesStory {
         }
     }
 
-    private static PoolSession awaitComplete(FabricSession session)
-            throws IOException, InterruptedException {
+    private static PoolSession awaitComplete(FabricSession session) throws Exception {
         var complete =
                 session.await(
                         Duration.ofSeconds(120),
                         image -> image.cluster().filter(_ -> joined(image) == ALL_PARTS));
         Cluster cluster =
                 complete.orElseThrow(() -> new DemoFailure("the machines have not all joined"));
-        while (session.records().store().children(FabricPaths.PLACEMENT_GROUPS).size()
-                < 1 << cluster.pgBits()) {
-            Pause.millis(200);
-        }
+        Await.until(
+                "all placement groups have a configuration",
+                () ->
+                        session.records().store().children(FabricPaths.PLACEMENT_GROUPS).size()
+                                >= 1 << cluster.pgBits());
         return new PoolSession(session.records().store(), session::image);
     }
 

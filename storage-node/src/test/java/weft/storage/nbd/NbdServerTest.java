@@ -14,6 +14,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
+import weft.fixtures.Await;
+import weft.fixtures.MemoryVolume;
 import weft.storage.nbd.NbdClient.Reply;
 import weft.volume.VolumeException;
 
@@ -27,7 +29,6 @@ import java.util.List;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.function.BooleanSupplier;
 
 @Timeout(60)
 class NbdServerTest {
@@ -40,7 +41,7 @@ class NbdServerTest {
     private NbdServer server;
 
     @BeforeEach
-    void start() throws IOException {
+    void start() throws Exception {
         server = new NbdServer(new InetSocketAddress("127.0.0.1", 0), exports, registry);
         exports.add("disk", () -> CompletableFuture.completedFuture(disk));
         exports.add("image", () -> CompletableFuture.completedFuture(image));
@@ -60,14 +61,8 @@ class NbdServerTest {
         return registry.get(name).counters().stream().mapToDouble(c -> c.count()).sum();
     }
 
-    private static void await(BooleanSupplier condition) {
-        while (!condition.getAsBoolean()) {
-            Thread.onSpinWait();
-        }
-    }
-
     @Test
-    void optionsAreAnsweredAndUnknownOnesDoNotEndTheNegotiation() throws IOException {
+    void optionsAreAnsweredAndUnknownOnesDoNotEndTheNegotiation() throws Exception {
         try (var client = client().greeted(3)) {
             client.option(77, new byte[100]);
             assertEquals(NbdProtocol.REP_ERR_UNSUP, client.optionReply().type());
@@ -103,12 +98,12 @@ class NbdServerTest {
             assertEquals(NbdProtocol.REP_ACK, client.optionReply().type());
             assertTrue(client.isClosedByServer());
         }
-        await(image::isClosed);
+        Await.until("the image is closed", image::isClosed);
         assertEquals(0, count("weft_nbd_garbage_connections"));
     }
 
     @Test
-    void theOldWayToAnExportHasItsZeroes() throws IOException {
+    void theOldWayToAnExportHasItsZeroes() throws Exception {
         try (var client = client().greeted(1)) {
             client.option(
                     NbdProtocol.OPT_EXPORT_NAME,
@@ -126,7 +121,7 @@ class NbdServerTest {
     }
 
     @Test
-    void garbageEndsItsConnectionIsCountedAndHurtsNobodyElse() throws IOException {
+    void garbageEndsItsConnectionIsCountedAndHurtsNobodyElse() throws Exception {
         try (var honest = client().going("disk")) {
             byte[][] garbage = {
                 new byte[64],
@@ -157,7 +152,9 @@ class NbdServerTest {
                 client.request(NbdProtocol.CMD_WRITE, 0, 1, 0, 0xffff_ffffL);
                 assertTrue(client.isClosedByServer());
             }
-            await(() -> count("weft_nbd_garbage_connections") == garbage.length + 2);
+            Await.until(
+                    "the connection was counted",
+                    () -> count("weft_nbd_garbage_connections") == garbage.length + 2);
             honest.request(NbdProtocol.CMD_READ, 0, 9, 0, 4096);
             assertEquals(new Reply(9, NbdProtocol.OK), honest.reply());
             honest.in.readNBytes(4096);
@@ -166,7 +163,7 @@ class NbdServerTest {
     }
 
     @Test
-    void randomBytesNeverBreakTheServer() throws IOException {
+    void randomBytesNeverBreakTheServer() throws Exception {
         long seed = Long.getLong("weft.seed", new Random().nextLong());
         System.out.println("NbdServerTest -Dweft.seed=" + seed);
         var random = new Random(seed);
@@ -190,12 +187,16 @@ class NbdServerTest {
             client.request(NbdProtocol.CMD_FLUSH, 0, 1, 0, 0);
             assertEquals(new Reply(1, NbdProtocol.OK), client.reply());
         }
-        await(() -> registry.get("weft_nbd_open_connections").gauge().value() == 0);
-        await(() -> registry.get("weft_nbd_in_flight_bytes").gauge().value() == 0);
+        Await.until(
+                "all connections are closed",
+                () -> registry.get("weft_nbd_open_connections").gauge().value() == 0);
+        Await.until(
+                "nothing is in flight",
+                () -> registry.get("weft_nbd_in_flight_bytes").gauge().value() == 0);
     }
 
     @Test
-    void illegalRequestsAreRefusedAndTheConnectionGoesOn() throws IOException {
+    void illegalRequestsAreRefusedAndTheConnectionGoesOn() throws Exception {
         long size = 64L * MIB;
         try (var client = client().going("disk")) {
             record Bad(int type, int flags, long offset, long length, int error) {}
@@ -258,7 +259,7 @@ class NbdServerTest {
     }
 
     @Test
-    void repliesComeInTheOrderOfTheVolumeAndEveryRequestHasOne() throws IOException {
+    void repliesComeInTheOrderOfTheVolumeAndEveryRequestHasOne() throws Exception {
         disk.hold();
         try (var client = client().going("disk")) {
             for (int i = 0; i < 100; i++) {
@@ -268,8 +269,8 @@ class NbdServerTest {
                 client.out.write(block);
             }
             client.out.flush();
-            await(() -> disk.heldCount() == 100);
-            disk.letGo(new Random(3));
+            Await.until("operations are held", () -> disk.heldCount() == 100);
+            disk.release(new Random(3));
             Set<Long> answered = new HashSet<>();
             long first = client.reply().cookie();
             answered.add(first);
@@ -304,10 +305,10 @@ class NbdServerTest {
                                     throw new java.io.UncheckedIOException(e);
                                 }
                             });
-            await(() -> disk.heldCount() == 2);
+            Await.until("operations are held", () -> disk.heldCount() == 2);
             assertEquals(64.0 * MIB, registry.get("weft_nbd_in_flight_bytes").gauge().value());
             assertTrue(sender.isAlive(), "the sender feels it");
-            disk.letGo(new Random(1));
+            disk.release(new Random(1));
             for (int i = 0; i < requests; i++) {
                 assertEquals(NbdProtocol.OK, client.reply().error());
             }
@@ -316,7 +317,7 @@ class NbdServerTest {
     }
 
     @Test
-    void aForcedWriteIsFlushedBeforeItIsAnswered() throws IOException {
+    void aForcedWriteIsFlushedBeforeItIsAnswered() throws Exception {
         try (var client = client().going("disk")) {
             client.request(NbdProtocol.CMD_WRITE, NbdProtocol.CMD_FLAG_FUA, 1, 0, 1);
             client.out.write(1);
@@ -327,7 +328,7 @@ class NbdServerTest {
     }
 
     @Test
-    void failuresOfTheVolumeHaveTheirErrorNumbers() throws IOException {
+    void failuresOfTheVolumeHaveTheirErrorNumbers() throws Exception {
         try (var client = client().going("disk")) {
             int[][] expected = {
                 {VolumeException.Reason.NO_SPACE.ordinal(), NbdProtocol.ENOSPC},
@@ -336,7 +337,7 @@ class NbdServerTest {
                 {VolumeException.Reason.CLOSED.ordinal(), NbdProtocol.ESHUTDOWN},
             };
             for (int[] pair : expected) {
-                disk.failure = VolumeException.Reason.values()[pair[0]];
+                disk.failWith(VolumeException.Reason.values()[pair[0]]);
                 client.request(NbdProtocol.CMD_READ, 0, 4, 0, 512);
                 assertEquals(new Reply(4, pair[1]), client.reply());
             }
@@ -344,15 +345,15 @@ class NbdServerTest {
     }
 
     @Test
-    void aFencedVolumeEndsEveryConnectionOfItsExportWithoutAnIoError() throws IOException {
+    void aFencedVolumeEndsEveryConnectionOfItsExportWithoutAnIoError() throws Exception {
         try (var one = client().going("disk");
                 var other = client().going("disk");
                 var elsewhere = client().going("image")) {
-            disk.failure = VolumeException.Reason.FENCED;
+            disk.failWith(VolumeException.Reason.FENCED);
             one.request(NbdProtocol.CMD_READ, 0, 1, 0, 512);
             assertTrue(one.in.read() < 0, "no reply at all");
             assertTrue(other.in.read() < 0);
-            await(disk::isClosed);
+            Await.until("the disk is closed", disk::isClosed);
             assertEquals(List.of("image"), exports.names());
             elsewhere.request(NbdProtocol.CMD_FLUSH, 0, 2, 0, 0);
             assertEquals(new Reply(2, NbdProtocol.OK), elsewhere.reply());
@@ -360,26 +361,26 @@ class NbdServerTest {
     }
 
     @Test
-    void aRemovedExportAnswersWhatIsInFlightThenCloses() throws IOException {
+    void aRemovedExportAnswersWhatIsInFlightThenCloses() throws Exception {
         disk.hold();
         try (var client = client().going("disk")) {
             client.request(NbdProtocol.CMD_READ, 0, 1, 0, 512);
-            await(() -> disk.heldCount() == 1);
+            Await.until("operations are held", () -> disk.heldCount() == 1);
             assertTrue(exports.remove("disk"));
             assertFalse(disk.isClosed());
             client.request(NbdProtocol.CMD_FLUSH, 0, 2, 0, 0);
             assertEquals(new Reply(2, NbdProtocol.ESHUTDOWN), client.reply());
-            disk.letGo(new Random(1));
+            disk.release(new Random(1));
             assertEquals(new Reply(1, NbdProtocol.OK), client.reply());
             client.in.readNBytes(512);
             assertTrue(client.in.read() < 0);
         }
-        await(disk::isClosed);
+        Await.until("the disk is closed", disk::isClosed);
         assertFalse(exports.remove("disk"));
     }
 
     @Test
-    void aVolumeThatCannotBeOpenedIsRefusedAndTriedAgain() throws IOException {
+    void aVolumeThatCannotBeOpenedIsRefusedAndTriedAgain() throws Exception {
         exports.remove("disk");
         boolean[] isBroken = {true};
         exports.add(

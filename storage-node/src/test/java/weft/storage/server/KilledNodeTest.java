@@ -13,9 +13,11 @@ import org.junit.jupiter.api.io.CleanupMode;
 import org.junit.jupiter.api.io.TempDir;
 
 import weft.fabric.Volume;
+import weft.fixtures.Await;
 import weft.volume.BlockVolume;
 import weft.volume.PoolClient;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Random;
@@ -90,7 +92,7 @@ class KilledNodeTest {
     void nothingAcknowledgedIsLostWhenAnyNodeIsKilled() throws Exception {
         for (int round = 0; round < 4; round++) {
             int victim = 1 + (round + (int) (seed & 1)) % LocalCluster.REPLICAS;
-            Thread.sleep(random.nextInt(1000));
+            awaitCompletions(random.nextInt(1000));
             worstGapNanos.set(0);
             nodes[victim].kill();
             awaitCompletions(500);
@@ -106,7 +108,7 @@ class KilledNodeTest {
     @Test
     void nothingAcknowledgedIsLostWhenAllNodesAreKilledAtOnce() throws Exception {
         for (int round = 0; round < 2; round++) {
-            Thread.sleep(random.nextInt(1000));
+            awaitCompletions(random.nextInt(1000));
             for (int i = 1; i <= LocalCluster.REPLICAS; i++) {
                 nodes[i].kill();
             }
@@ -128,8 +130,8 @@ class KilledNodeTest {
             long gap = worstGapNanos.get();
             System.out.printf("node%d stopped: pause %d ms%n", victim, gap / 1_000_000);
             assertTrue(gap < 2 * STALL_NANOS_MAX, "a pause of " + gap + " ns");
-            // Longer than the lease: it must not believe that it is still the primary.
-            Thread.sleep(1000 + random.nextInt(3000));
+            // The others have taken over: it must not believe that it is still the primary.
+            awaitCompletions(random.nextInt(3000));
             nodes[victim].signal("CONT");
             awaitFullGroups();
         }
@@ -142,9 +144,7 @@ class KilledNodeTest {
             writer.join();
         }
         verify();
-        while (!client.replicaComparison().compare().differences().isEmpty()) {
-            Thread.sleep(100);
-        }
+        cluster.awaitWhole(client);
         System.out.println(completions.get() + " writes");
     }
 
@@ -168,25 +168,22 @@ class KilledNodeTest {
         return ByteBuffer.wrap(bytes);
     }
 
-    private void awaitCompletions(int more) throws InterruptedException {
+    private void awaitCompletions(int more) throws Exception {
         long goal = completions.get() + more;
-        while (completions.get() < goal) {
-            Thread.sleep(10);
-        }
+        Await.until(more + " more writes are done", () -> completions.get() >= goal);
     }
 
     private void awaitFullGroups() throws Exception {
-        while (true) {
-            try {
-                var result = client.replicaComparison().compare();
-                if (result.fullGroups() == result.groups()) {
-                    return;
-                }
-            } catch (java.io.IOException e) {
-                // The node that returns does not answer yet.
-            }
-            Thread.sleep(100);
-        }
+        Await.until(
+                "all groups have all their members",
+                () -> {
+                    try {
+                        var result = client.replicaComparison().compare();
+                        return result.fullGroups() == result.groups();
+                    } catch (IOException e) {
+                        return false; // The node that returns does not answer yet.
+                    }
+                });
     }
 
     private void verify() throws Exception {

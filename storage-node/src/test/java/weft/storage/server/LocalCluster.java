@@ -19,6 +19,7 @@ import weft.fabric.PlacementGroupId;
 import weft.fabric.StoreId;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
+import weft.fixtures.Await;
 import weft.runtime.BootClock;
 import weft.storage.StorageNode;
 import weft.storage.StorageNodeSettings;
@@ -131,11 +132,24 @@ final class LocalCluster implements AutoCloseable {
         }
     }
 
+    /// Waits until every group has all the members it should and they hold the same, to the byte.
+    void awaitWhole(PoolClient client) throws Exception {
+        Await.until(
+                "all replicas are there and equal",
+                () -> {
+                    try {
+                        var result = client.replicaComparison().compare();
+                        return result.fullGroups() == result.groups()
+                                && result.differences().isEmpty();
+                    } catch (IOException e) {
+                        return false; // A node that returns does not answer yet.
+                    }
+                });
+    }
+
     /// Waits until so many storage nodes are there, then writes the first configurations.
-    void placeGroups() throws IOException, InterruptedException {
-        while (storagePresences().size() < REPLICAS) {
-            Thread.sleep(20);
-        }
+    void placeGroups() throws Exception {
+        Await.until("all nodes are announced", () -> storagePresences().size() >= REPLICAS);
         Cluster cluster = watcher.image().cluster().orElseThrow();
         List<Placement.Candidate> candidates = new ArrayList<>();
         List<Member> members = new ArrayList<>();

@@ -1,6 +1,7 @@
 package weft.storage.server;
 
 import weft.fabric.Volume;
+import weft.fixtures.Await;
 import weft.volume.BlockVolume;
 
 import java.nio.ByteBuffer;
@@ -23,9 +24,9 @@ final class PoolBench {
                 cluster.startNode(i);
             }
             cluster.placeGroups();
-            Thread.sleep(5_000);
+            letPass(5);
             long idleStart = cpuNanos();
-            Thread.sleep(10_000);
+            letPass(10);
             System.out.printf(
                     "node-idle-cpu  %.2f %% of a core for three nodes, ZooKeeper and a client%n",
                     (cpuNanos() - idleStart) / 1e8);
@@ -46,6 +47,11 @@ final class PoolBench {
             }
         }
         System.exit(0);
+    }
+
+    private static void letPass(int seconds) throws Exception {
+        long end = System.nanoTime() + seconds * 1_000_000_000L;
+        Await.until(seconds + " s have passed", () -> System.nanoTime() >= end);
     }
 
     private static ByteBuffer random(int lengthBytes, long seed) {

@@ -9,6 +9,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 import weft.fabric.Volume;
+import weft.fixtures.Await;
 import weft.storage.journal.JournalSettings;
 import weft.storage.store.StoreSettings;
 import weft.volume.BlockVolume;
@@ -80,15 +81,13 @@ class PoolFailuresTest {
                             random(CHUNK, i), read(volume, i * (long) CHUNK, CHUNK), "chunk " + i);
                 }
                 volume.discard(0, written * (long) CHUNK).get();
-                while (true) {
-                    try {
-                        volume.write(0, ByteBuffer.wrap(random(CHUNK, 99))).join();
-                        break;
-                    } catch (CompletionException e) {
-                        // The nodes tell each other of their space with beats.
-                        Thread.sleep(50);
-                    }
-                }
+                // The nodes tell each other of their space with beats.
+                Await.until(
+                        "the space that was given back is there",
+                        () ->
+                                volume.write(0, ByteBuffer.wrap(random(CHUNK, 99)))
+                                        .handle((_, failure) -> failure == null)
+                                        .get());
                 assertArrayEquals(random(CHUNK, 99), read(volume, 0, CHUNK));
             }
         }
@@ -160,13 +159,7 @@ class PoolFailuresTest {
                 }
                 volume.discard(4 * CHUNK, CHUNK).get();
                 cluster.startNode(2);
-                while (true) {
-                    var result = client.replicaComparison().compare();
-                    if (result.fullGroups() == result.groups() && result.differences().isEmpty()) {
-                        break;
-                    }
-                    Thread.sleep(50);
-                }
+                cluster.awaitWhole(client);
                 // What it has now is all there is.
                 cluster.stopNode(1);
                 for (int i = 0; i < 8; i++) {

@@ -13,9 +13,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 import weft.coordination.FabricPaths;
 import weft.fabric.Volume;
+import weft.fixtures.Await;
 import weft.volume.BlockVolume;
 import weft.volume.PoolClient;
-import weft.volume.ReplicaComparison;
 import weft.volume.VolumeException;
 
 import java.io.IOException;
@@ -191,18 +191,7 @@ class PoolTest {
                 volume.write(i * (long) CHUNK + i * 5000, ByteBuffer.wrap(random(70_000, i))).get();
             }
         }
-        awaitEqual();
-    }
-
-    private static ReplicaComparison.Result awaitEqual() throws Exception {
-        while (true) {
-            ReplicaComparison.Result result = client.replicaComparison().compare();
-            if (result.differences().isEmpty() && result.fullGroups() == result.groups()) {
-                return result;
-            }
-            System.out.println(result);
-            Thread.sleep(100);
-        }
+        cluster.awaitWhole(client);
     }
 
     @Test
@@ -213,9 +202,10 @@ class PoolTest {
         }
         cluster.records.delete(FabricPaths.volume("deleted"));
         BlockVolume ghost = client.openReadOnly(record);
-        while (!Arrays.equals(new byte[4096], read(ghost, 0, 4096))
-                || !Arrays.equals(new byte[4096], read(ghost, CHUNK, 4096))) {
-            Thread.sleep(50);
-        }
+        Await.until(
+                "both chunks read as zeroes",
+                () ->
+                        Arrays.equals(new byte[4096], read(ghost, 0, 4096))
+                                && Arrays.equals(new byte[4096], read(ghost, CHUNK, 4096)));
     }
 }

@@ -8,9 +8,9 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 import weft.fabric.MacAddress;
+import weft.fixtures.MemoryVolume;
 import weft.runtime.BootClock;
 import weft.vmhost.snapshot.MachineSnapshot;
-import weft.vmhost.virtio.MemoryVolume;
 import weft.vswitch.port.SwitchPort;
 
 import java.io.IOException;
@@ -85,7 +85,7 @@ class DebianBootTest {
     @Test
     void aDebianGuestBootsUsesItsDevicesRebootsAndGoesOff()
             throws IOException, InterruptedException {
-        var disk = new MemoryVolume(16 << 20);
+        var disk = new MemoryVolume(16 << 20, false);
         var wire = new Wire();
         try (var machine = new Machine(spec("boot", disk), BootClock.SYSTEM, listener)) {
             var guest = new DebianGuest(machine.console());
@@ -112,7 +112,7 @@ class DebianBootTest {
 
     @Test
     void aBusyGuestGoesOnInAnotherMachine() throws IOException, InterruptedException {
-        var disk = new MemoryVolume(16 << 20);
+        var disk = new MemoryVolume(16 << 20, false);
         try (var source = new Machine(spec("from", disk), BootClock.SYSTEM, listener);
                 var target = new Machine(spec("to", disk), BootClock.SYSTEM, listener)) {
             var before = new DebianGuest(source.console());

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
+import weft.fixtures.MemoryVolume;
 import weft.vmhost.device.TestLine;
 import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.virtio.block.VirtioBlock;
@@ -23,7 +24,7 @@ class HostileDriverTest {
     private final GuestMemory memory = new GuestMemory(RAM, RAM_BYTES);
     private final DriverSide.HandLoop loop = new DriverSide.HandLoop();
     private final TestLine line = new TestLine();
-    private final MemoryVolume volume = new MemoryVolume(1 << 20);
+    private final MemoryVolume volume = new MemoryVolume(1 << 20, false);
     private final VirtioMmio transport =
             new VirtioMmio(
                     "virtio0",

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
+import weft.fixtures.MemoryVolume;
 import weft.vmhost.device.TestLine;
 import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.virtio.block.VirtioBlock;
@@ -32,7 +33,7 @@ class VirtioBlockTest {
     private final GuestMemory memory = new GuestMemory(RAM, 4 << 20);
     private final DriverSide.HandLoop loop = new DriverSide.HandLoop();
     private final TestLine line = new TestLine();
-    private final MemoryVolume volume = new MemoryVolume(1 << 20);
+    private final MemoryVolume volume = new MemoryVolume(1 << 20, false);
     private final List<Runnable> timers = new ArrayList<>();
     private final List<VolumeException.Reason> trouble = new ArrayList<>();
     private final VirtioMmio transport = disk(memory, line, volume);
@@ -113,7 +114,7 @@ class VirtioBlockTest {
         volume.hold();
         request(0, 4, 0, 0, false);
         assertEquals(0, driver.usedIndex(0));
-        assertEquals(1, volume.waiting());
+        assertEquals(1, volume.heldCount());
         request(1, 8, 0, 20, true);
 
         assertEquals(1, driver.usedIndex(0));
@@ -123,7 +124,7 @@ class VirtioBlockTest {
         loop.runAll();
         assertEquals(2, driver.usedIndex(0));
         assertEquals(0, status(0));
-        assertEquals(1, volume.flushes());
+        assertEquals(1, volume.flushCount());
     }
 
     @Test
@@ -238,7 +239,7 @@ class VirtioBlockTest {
         var state = new ByteArrayOutputStream();
         transport.capture(new DataOutputStream(state));
 
-        var backing = new MemoryVolume(1 << 20);
+        var backing = new MemoryVolume(1 << 20, false);
         var otherLine = new TestLine();
         VirtioMmio other = disk(memory, otherLine, backing);
         other.restore(new DataInputStream(new ByteArrayInputStream(state.toByteArray())));
@@ -263,6 +264,6 @@ class VirtioBlockTest {
         transport.resume();
         loop.runAll();
 
-        assertEquals(1, volume.waiting());
+        assertEquals(1, volume.heldCount());
     }
 }
