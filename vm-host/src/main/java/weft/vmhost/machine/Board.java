@@ -24,6 +24,7 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.LongConsumer;
 
 /// The devices of a machine and how they are wired: to the bus, to the interrupt controller, to the
@@ -35,6 +36,9 @@ final class Board {
     private final GoldfishRtc rtc;
     private final List<VirtioMmio> slots = new ArrayList<>();
     private final List<VirtioNet> nics = new ArrayList<>();
+    private final Loop loop;
+    private final Optional<HostTarget> hostTarget;
+    private Optional<Loop.Timer> hostTargetLooks = Optional.empty();
 
     Board(
             MachineSpec spec,
@@ -45,6 +49,7 @@ final class Board {
             List<Hart> harts,
             TestDevice.Finisher finisher,
             Machine.Listener listener) {
+        this.loop = loop;
         plic = new Plic(externalInterrupts(harts));
         aclint = new Aclint(time::ticks, softwareInterrupts(harts), machineTimers(harts));
         DeviceTimers timers = (nanos, task) -> loop.schedule(Duration.ofNanos(nanos), task)::cancel;
@@ -62,6 +67,13 @@ final class Board {
             bus.attach(MemoryLayout.virtioSlot(slot), VirtioMmio.SIZE_BYTES, transport);
             slots.add(transport);
         }
+        hostTarget =
+                hostTargetAddresses(spec.boot())
+                        .map(at -> new HostTarget(bus.memory(), at, console, finisher));
+    }
+
+    private static Optional<HostTarget.Addresses> hostTargetAddresses(Boot boot) {
+        return boot instanceof ElfProgram program ? program.hostTarget() : Optional.empty();
     }
 
     private List<VirtioDevice> virtioDevices(
@@ -148,6 +160,7 @@ final class Board {
     /// `time` stands still.
     void stopTimers() {
         rtc.disarm();
+        hostTargetLooks.ifPresent(Loop.Timer::cancel);
     }
 
     boolean isIdle() {
@@ -160,6 +173,7 @@ final class Board {
 
     void resume() {
         rtc.rearm();
+        hostTargetLooks = hostTarget.map(target -> loop.every(HostTarget.PERIOD, target::look));
         slots.forEach(VirtioMmio::resume);
     }
 }

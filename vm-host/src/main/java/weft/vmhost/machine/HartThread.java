@@ -49,11 +49,12 @@ final class HartThread {
         return status;
     }
 
-    /// As after a reset: the boot hart stands at the kernel's entry, the others are stopped.
-    void reset(boolean boot, long entry, long treeAddress) {
+    /// As after a reset: at the entry; in S-mode all but the boot hart are stopped.
+    void reset(Privilege privilege, long entry, long treeAddress) {
         assert thread == null;
-        hart.reset(entry, Privilege.SUPERVISOR, hart.id(), treeAddress);
-        status = boot ? Status.STARTED : Status.STOPPED;
+        hart.reset(entry, privilege, hart.id(), treeAddress);
+        boolean begins = hart.id() == 0 || privilege == Privilege.MACHINE;
+        status = begins ? Status.STARTED : Status.STOPPED;
     }
 
     /// Takes over a status from a snapshot.

@@ -4,7 +4,6 @@ import weft.vmhost.memory.GuestMemory;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.Map;
 
 /// Puts kernel, initramfs and device tree into RAM, or says why that cannot work.
 ///
@@ -27,19 +26,6 @@ final class KernelLoader {
 
     /// What a kernel needs beside its own image and the unpacked initramfs to come up at all.
     private static final long WORKING_BYTES = 16 << 20;
-
-    private static final Map<Integer, String> ELF_MACHINES =
-            Map.of(
-                    3,
-                    "x86 (32 bit)",
-                    62,
-                    "x86-64",
-                    40,
-                    "ARM (32 bit)",
-                    183,
-                    "AArch64",
-                    243,
-                    "RISC-V");
 
     private KernelLoader() {}
 
@@ -70,7 +56,7 @@ final class KernelLoader {
                             .formatted(kernel.length, header.getLong(16)));
         }
         InitramfsCheck.check(boot.initrd());
-        long treeAddress = MemoryLayout.RAM + (memoryBytes - TREE_BYTES_MAX & -ALIGNMENT);
+        long treeAddress = treeAddress(memoryBytes);
         long initrdStart = treeAddress - boot.initrd().length & -GuestMemory.PAGE_BYTES;
         long kernelEnd = MemoryLayout.RAM + textOffset + imageBytes;
         long needed =
@@ -89,6 +75,11 @@ final class KernelLoader {
                 treeAddress);
     }
 
+    /// Near the end of RAM.
+    static long treeAddress(long memoryBytes) {
+        return MemoryLayout.RAM + (memoryBytes - TREE_BYTES_MAX & -ALIGNMENT);
+    }
+
     private static BootRefused tooSmall(long memoryBytes, long needed) {
         return new BootRefused(
                 "memory of %d MiB is too small for this kernel and initramfs: give at least %d MiB"
@@ -97,7 +88,7 @@ final class KernelLoader {
 
     private static void checkIsImage(byte[] kernel) {
         ByteBuffer header = ByteBuffer.wrap(kernel).order(ByteOrder.LITTLE_ENDIAN);
-        if (kernel.length >= 20 && header.getInt(0) == 0x464c_457f) {
+        if (kernel.length >= 20 && header.getInt(0) == ElfMachine.MAGIC) {
             throw new BootRefused(elfReason(header.getShort(18) & 0xffff));
         }
         if (kernel.length >= 2 && (header.getShort(0) & 0xffff) == 0x8b1f) {
@@ -118,10 +109,11 @@ final class KernelLoader {
     }
 
     private static String elfReason(int machine) {
-        String known = ELF_MACHINES.getOrDefault(machine, "machine number " + machine);
-        return machine == 243
+        return machine == ElfMachine.RISC_V
                 ? "kernel is an ELF file: give the raw Image (objcopy -O binary makes it)"
-                : "kernel is an ELF of another machine: " + known + ", not RISC-V";
+                : "kernel is an ELF of another machine: "
+                        + ElfMachine.nameOf(machine)
+                        + ", not RISC-V";
     }
 
     /// Copies kernel, initramfs and tree to their places.

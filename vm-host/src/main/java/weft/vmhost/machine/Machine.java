@@ -11,6 +11,7 @@ import weft.vmhost.device.DeviceState;
 import weft.vmhost.device.SerialConsole;
 import weft.vmhost.hart.Engine;
 import weft.vmhost.hart.Hart;
+import weft.vmhost.hart.Privilege;
 import weft.vmhost.interpreter.Interpreter;
 import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.memory.PhysicalBus;
@@ -89,7 +90,9 @@ public final class Machine implements AutoCloseable {
         time = new GuestTime(clock);
         loop = new Loop(spec.name() + "-devices");
         var bus = new PhysicalBus(memory);
-        var sbi = new Sbi(new SbiBoard(), console, memory);
+        // A bare-metal program is its own firmware: its calls trap to it.
+        boolean bare = BootLoader.entryPrivilege(spec.boot()) == Privilege.MACHINE;
+        var sbi = bare ? null : new Sbi(new SbiBoard(), console, memory);
         for (int id = 0; id < spec.harts(); id++) {
             var hart = new Hart(id, bus, time, sbi);
             harts.add(new HartThread(hart, engines.apply(hart), spec.name() + "-hart" + id));
@@ -298,16 +301,19 @@ public final class Machine implements AutoCloseable {
     }
 
     private void boot() {
-        KernelLoader.Placement placement = KernelLoader.place(spec.boot(), spec.memoryBytes());
+        KernelLoader.Placement placement = BootLoader.place(spec.boot(), spec.memoryBytes());
         var seed = new byte[DeviceTree.SEED_BYTES];
         new SecureRandom().nextBytes(seed);
         byte[] tree = DeviceTree.of(spec, placement, board.slotsInUse(), seed);
         wish = null;
         board.reset();
-        KernelLoader.load(memory, spec.boot(), placement, tree);
+        BootLoader.load(memory, spec.boot(), placement, tree);
         board.setClock();
         for (HartThread thread : harts) {
-            thread.reset(thread.hart().id() == 0, placement.entry(), placement.treeAddress());
+            thread.reset(
+                    BootLoader.entryPrivilege(spec.boot()),
+                    placement.entry(),
+                    placement.treeAddress());
         }
     }
 

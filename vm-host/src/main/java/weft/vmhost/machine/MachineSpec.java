@@ -16,24 +16,20 @@ import java.util.List;
 /// @param disks in slot order; the first is `vda`
 /// @param nics in slot order, behind the disks; the first is `eth0`
 public record MachineSpec(
-        String name,
-        long memoryBytes,
-        int harts,
-        BootImage boot,
-        List<Disk> disks,
-        List<Nic> nics) {
+        String name, long memoryBytes, int harts, Boot boot, List<Disk> disks, List<Nic> nics) {
     /// As many as a PLIC context pair each and a hart mask of one word carry.
     public static final int HARTS_MAX = 32;
 
     /// The smallest RAM worth trying; what a kernel needs is checked when it is loaded.
     public static final long MEMORY_BYTES_MIN = 16L << 20;
 
-    /// A kernel and what it is told. The arrays are shared and not to be changed.
+    /// A kernel, entered in S-mode by hart 0 with the machine's own SBI below it. The arrays are
+    /// shared and not to be changed.
     ///
     /// @param kernel a RISC-V `Image`
     /// @param initrd an initramfs, or empty
     /// @param arguments the kernel's command line
-    public record BootImage(byte[] kernel, byte[] initrd, String arguments) {}
+    public record BootImage(byte[] kernel, byte[] initrd, String arguments) implements Boot {}
 
     /// A disk.
     ///

@@ -4,6 +4,7 @@ import org.jspecify.annotations.Nullable;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 
 import weft.ops.cli.ByteSize;
 import weft.ops.cli.CliFailure;
@@ -11,7 +12,9 @@ import weft.ops.cli.ExitCode;
 import weft.ops.cli.RawTerminal;
 import weft.runtime.BootClock;
 import weft.vmhost.hart.Hart;
+import weft.vmhost.machine.Boot;
 import weft.vmhost.machine.BootRefused;
+import weft.vmhost.machine.ElfProgram;
 import weft.vmhost.machine.Machine;
 import weft.vmhost.machine.MachineSpec;
 import weft.vmhost.machine.PowerState;
@@ -27,30 +30,36 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 
 /// Runs one guest on this terminal: `weft emu run`.
 @Command(
         name = "run",
-        description = "Boot a kernel on this terminal; Ctrl-] leaves.",
+        description =
+                "Boot a kernel, or start a bare-metal program, on this terminal; Ctrl-] leaves.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
             "The exit code is 0 when the guest switches itself off or Ctrl-] is typed, and the",
-            "guest's own code when it ends through the test device.",
+            "guest's own code when it ends through the test device, or through HTIF where the",
+            "ELF has a symbol 'tohost'. Codes above 255 become 255.",
             "",
-            "Example:",
-            "  weft emu run --kernel Image --initrd initrd.gz --disk disk.img --memory 512M"
+            "Examples:",
+            "  weft emu run --kernel Image --initrd initrd.gz --disk disk.img --memory 512M",
+            "  weft emu run program.elf --smp 2 --timeout 60"
         })
 public final class EmuRun implements Callable<Integer> {
     /// Kernels and initramfs above this are a slip of the finger, and would not fit an array.
     private static final long FILE_BYTES_MAX = 1L << 30;
 
-    @Option(
-            names = "--kernel",
-            required = true,
-            paramLabel = "FILE",
-            description = "RISC-V kernel Image.")
-    private Path kernel = Path.of("");
+    @Parameters(
+            arity = "0..1",
+            paramLabel = "FILE.elf",
+            description = "Bare-metal ELF64, started in M-mode by all harts (instead of --kernel).")
+    private @Nullable Path program;
+
+    @Option(names = "--kernel", paramLabel = "FILE", description = "RISC-V kernel Image.")
+    private @Nullable Path kernel;
 
     @Option(names = "--initrd", paramLabel = "FILE", description = "Initramfs.")
     private @Nullable Path initrd;
@@ -83,6 +92,12 @@ public final class EmuRun implements Callable<Integer> {
     private ByteSize memory = new ByteSize(256L << 20);
 
     @Option(
+            names = "--timeout",
+            paramLabel = "SECONDS",
+            description = "End the guest after this long, with exit code 1.")
+    private @Nullable Integer timeoutSeconds;
+
+    @Option(
             names = "--report",
             description = "At the end print run time and instructions on standard error.")
     private boolean report;
@@ -91,11 +106,7 @@ public final class EmuRun implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException {
-        var boot =
-                new MachineSpec.BootImage(
-                        readFile("kernel", kernel),
-                        initrd == null ? new byte[0] : readFile("initrd", initrd),
-                        bootArguments());
+        Boot boot = boot();
         List<BlockVolume> volumes = new ArrayList<>();
         try {
             List<MachineSpec.Disk> specs = new ArrayList<>();
@@ -110,6 +121,32 @@ public final class EmuRun implements Callable<Integer> {
         } finally {
             volumes.forEach(BlockVolume::close);
         }
+    }
+
+    private Boot boot() throws IOException {
+        if (timeoutSeconds != null && timeoutSeconds < 1) {
+            throw CliFailure.usage("--timeout %d: at least 1 second".formatted(timeoutSeconds));
+        }
+        if (program != null && kernel != null) {
+            throw CliFailure.usage("either --kernel or a bare-metal program, not both");
+        }
+        if (program != null) {
+            if (initrd != null || !append.isEmpty()) {
+                throw CliFailure.usage("--initrd and --append are for --kernel");
+            }
+            try {
+                return ElfProgram.parse(readFile("program", program));
+            } catch (BootRefused e) {
+                throw CliFailure.refused(String.valueOf(e.getMessage()));
+            }
+        }
+        if (kernel == null) {
+            throw CliFailure.usage("what is to run? give --kernel FILE or a bare-metal FILE.elf");
+        }
+        return new MachineSpec.BootImage(
+                readFile("kernel", kernel),
+                initrd == null ? new byte[0] : readFile("initrd", initrd),
+                bootArguments());
     }
 
     private String bootArguments() {
@@ -145,18 +182,31 @@ public final class EmuRun implements Callable<Integer> {
             try (RawTerminal _ = person ? RawTerminal.take() : null) {
                 var session = new ConsoleSession(machine.console(), person, over::countDown);
                 session.start();
-                over.await();
+                boolean inTime = awaitEnd();
                 PowerState end = machine.pause();
                 machine.console().close();
                 session.awaitOutput();
                 if (report) {
                     report(machine, BootClock.SYSTEM.nowNanos() - startNanos);
                 }
+                if (!inTime) {
+                    throw CliFailure.failed(
+                            "the guest did not end within %d s".formatted(timeoutSeconds));
+                }
                 return end instanceof PowerState.Failed(int code)
-                        ? Math.clamp(code, 1, 255)
+                        ? Math.min(code, 255)
                         : ExitCode.OK.value();
             }
         }
+    }
+
+    /// Waits for the guest's end, or for the person to leave.
+    private boolean awaitEnd() throws InterruptedException {
+        if (timeoutSeconds != null) {
+            return over.await(timeoutSeconds, TimeUnit.SECONDS);
+        }
+        over.await();
+        return true;
     }
 
     private static void report(Machine machine, long nanos) {

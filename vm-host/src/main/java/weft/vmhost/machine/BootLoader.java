@@ -1,0 +1,36 @@
+package weft.vmhost.machine;
+
+import weft.vmhost.hart.Privilege;
+import weft.vmhost.memory.GuestMemory;
+
+/// Puts what a machine starts with into RAM, whatever it is.
+final class BootLoader {
+    private BootLoader() {}
+
+    /// Chooses the places without touching memory.
+    ///
+    /// @throws BootRefused if the files are not what they should be, or do not fit
+    static KernelLoader.Placement place(Boot boot, long memoryBytes) {
+        return switch (boot) {
+            case MachineSpec.BootImage image -> KernelLoader.place(image, memoryBytes);
+            case ElfProgram program -> program.place(memoryBytes);
+        };
+    }
+
+    /// Copies everything to its place.
+    static void load(GuestMemory memory, Boot boot, KernelLoader.Placement placement, byte[] tree) {
+        switch (boot) {
+            case MachineSpec.BootImage image -> KernelLoader.load(memory, image, placement, tree);
+            case ElfProgram program -> program.load(memory, placement, tree);
+        }
+    }
+
+    /// The mode of the first instruction. In M-mode all harts begin at the entry, as firmware
+    /// expects; in S-mode the boot hart does, and the others wait for hart_start.
+    static Privilege entryPrivilege(Boot boot) {
+        return switch (boot) {
+            case MachineSpec.BootImage _ -> Privilege.SUPERVISOR;
+            case ElfProgram _ -> Privilege.MACHINE;
+        };
+    }
+}
