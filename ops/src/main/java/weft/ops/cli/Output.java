@@ -34,6 +34,11 @@ public final class Output {
         return json;
     }
 
+    /// Whether a person watches, so that a line may be drawn again and again.
+    public boolean isWatched() {
+        return !json && Terminal.isInteractive();
+    }
+
     /// Rows as a table, or as a JSON array of the records.
     public <T> void list(List<T> rows, List<Column<T>> columns) {
         if (json) {
@@ -71,10 +76,7 @@ public final class Output {
     /// @param label what is going on: "linux-image-6.12 (106 MB)"
     /// @param totalBytes the size, or a negative number if it is unknown
     public ProgressBar progress(String label, long totalBytes) {
-        var style =
-                json || !Terminal.isInteractive()
-                        ? ProgressBar.Style.PLAIN_LINES
-                        : ProgressBar.Style.REDRAWN;
+        var style = isWatched() ? ProgressBar.Style.REDRAWN : ProgressBar.Style.PLAIN_LINES;
         return new ProgressBar(err(), style, BootClock.SYSTEM, label, totalBytes);
     }
 

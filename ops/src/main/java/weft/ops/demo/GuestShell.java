@@ -30,6 +30,11 @@ public final class GuestShell implements AutoCloseable {
         console = new ConsoleClient(vm, image, ConsoleMessage.FROM_START_OF_BACKLOG);
     }
 
+    /// The guest's VM.
+    String vm() {
+        return vm;
+    }
+
     /// What a command printed, and how it ended.
     public record Result(String output, int status) {
         /// The output, of a command that must have succeeded.

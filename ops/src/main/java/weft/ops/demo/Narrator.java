@@ -24,13 +24,18 @@ public final class Narrator {
 
     private final PrintWriter out;
     private final String tick;
+    private final String cross;
+    private final boolean live;
     private final List<Figure> figures = new ArrayList<>();
     private final long startNanos = BootClock.SYSTEM.nowNanos();
 
     /// @param ascii for outputs that do not show a tick
-    public Narrator(PrintWriter out, boolean ascii) {
+    /// @param live for a terminal: says what it is about before it is done, in the same line
+    public Narrator(PrintWriter out, boolean ascii, boolean live) {
         this.out = out;
+        this.live = live;
         tick = ascii ? "ok" : "✓";
+        cross = ascii ? "failed:" : "✗";
     }
 
     /// What a step does.
@@ -42,23 +47,29 @@ public final class Narrator {
 
     /// Tells one step; a failure ends the story.
     public void step(String claim, Step step) throws Exception {
-        out.printf("  … %s", claim);
-        out.flush();
+        if (live) {
+            out.printf("  … %s", claim);
+            out.flush();
+        }
         long stepNanos = BootClock.SYSTEM.nowNanos();
         String found;
         try {
             found = step.tell();
         } catch (Exception e) {
-            out.printf("%n  ✗ %s%n", claim);
+            out.printf("%s  %s %s%n", lineStart(), cross, claim);
             out.flush();
             throw e;
         }
         double seconds = (BootClock.SYSTEM.nowNanos() - stepNanos) / 1e9;
-        out.printf(Locale.ROOT, "\r  %s %s  (%.1f s)%n", tick, claim, seconds);
+        out.printf(Locale.ROOT, "%s  %s %s  (%.1f s)%n", lineStart(), tick, claim, seconds);
         if (!found.isEmpty()) {
             out.printf("      %s%n", found);
         }
         out.flush();
+    }
+
+    private String lineStart() {
+        return live ? "\r" : "";
     }
 
     /// A heading between steps.

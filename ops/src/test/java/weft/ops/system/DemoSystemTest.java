@@ -24,7 +24,7 @@ class DemoSystemTest {
     @Timeout(value = 12, unit = TimeUnit.MINUTES)
     void theDemosStoryIsTrue() throws Exception {
         ImageFiles image = PulledImage.debianMicro();
-        var narrator = new Narrator(new PrintWriter(System.out, true), true);
+        var narrator = new Narrator(new PrintWriter(System.out, true), true, false);
         try (var fabric = DemoFabric.start(folder.resolve("fabric"))) {
             new Story(narrator, image, fabric).tell();
         }

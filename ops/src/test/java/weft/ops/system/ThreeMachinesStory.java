@@ -39,7 +39,7 @@ final class ThreeMachinesStory {
                             pool,
                             List.of(arguments[2].split(" ")),
                             List.of(arguments[3].split(" ")));
-            var narrator = new Narrator(new PrintWriter(System.out, true), true);
+            var narrator = new Narrator(new PrintWriter(System.out, true), true, false);
             new Story(narrator, images.getFirst(), stage).tell();
             narrator.summarise();
         } catch (DemoFailure | IOException e) {

@@ -51,7 +51,8 @@ public final class DemoCommand implements Callable<Integer> {
         var narrator =
                 new Narrator(
                         output.isJson() ? output.err() : output.out(),
-                        !Charset.defaultCharset().name().startsWith("UTF"));
+                        !Charset.defaultCharset().name().startsWith("UTF"),
+                        output.isWatched());
         DemoFabric[] running = new DemoFabric[1];
         try {
             narrator.step(
