@@ -26,11 +26,14 @@ final class Csr {
     static final int MCOUNTEREN = 0x306;
     static final int MENVCFG = 0x30A;
     static final int MCOUNTINHIBIT = 0x320;
+    static final int MHPMEVENT3 = 0x323;
     static final int MSCRATCH = 0x340;
     static final int MEPC = 0x341;
     static final int MCAUSE = 0x342;
     static final int MTVAL = 0x343;
     static final int MIP = 0x344;
+    static final int PMPCFG0 = 0x3A0;
+    static final int PMPADDR0 = 0x3B0;
     static final int MCYCLE = 0xB00;
     static final int MINSTRET = 0xB02;
     static final int CYCLE = 0xC00;
@@ -72,17 +75,26 @@ final class Csr {
                     | STATUS_TSR;
     static final long SSTATUS_VISIBLE = SSTATUS_WRITABLE | 2L << 32 | STATUS_SD;
 
-    /// menvcfg: Sstc on. ADUE and FIOM are kept, and change nothing: the walk always updates the
-    /// accessed and dirty bits, and every fence orders I/O.
+    // menvcfg and, from CBZE down, senvcfg. FIOM is kept and changes nothing: every fence orders
+    // I/O.
     static final long ENVCFG_STCE = 1L << 63;
-
+    static final long ENVCFG_PBMTE = 1L << 62;
     static final long ENVCFG_ADUE = 1L << 61;
+    static final long ENVCFG_CBZE = 1 << 7;
+    static final long ENVCFG_CBCFE = 1 << 6;
+    static final int ENVCFG_CBIE_SHIFT = 4;
+    static final long ENVCFG_CBIE = 3 << ENVCFG_CBIE_SHIFT;
     static final long ENVCFG_FIOM = 1;
+    static final long SENVCFG_WRITABLE = ENVCFG_FIOM | ENVCFG_CBIE | ENVCFG_CBCFE | ENVCFG_CBZE;
+    static final long MENVCFG_WRITABLE =
+            SENVCFG_WRITABLE | ENVCFG_STCE | ENVCFG_PBMTE | ENVCFG_ADUE;
 
     /// mcounteren and scounteren: cycle, time, instret.
     static final int COUNTER_TIME = 2;
 
     static final long COUNTERS = 7;
+    static final long COUNTER_CYCLE = 1;
+    static final long COUNTER_INSTRET = 4;
 
     /// RV64, and the letters A C D F I M S U.
     static final long MISA_VALUE =

@@ -2,13 +2,14 @@ package weft.vmhost.hart;
 
 import weft.vmhost.isa.fp.FloatFlags;
 import weft.vmhost.mmu.PageWalk;
+import weft.vmhost.mmu.PhysicalProtection;
 
 import java.util.SortedMap;
 import java.util.TreeMap;
 
 /// The control and status registers of one hart: what they hold, who may touch them, and which
-/// values they take (Privileged ISA, chapters 3 and 12; Zicsr, Zicntr, Sstc). Physical memory
-/// protection has no entries: its registers read as zero.
+/// values they take (Privileged ISA, chapters 3 and 12; Zicsr, Zicntr, Sstc, Zicbom, Zicboz, Svadu,
+/// Svpbmt).
 public final class CsrFile {
     private final Hart hart;
     final FloatFlags floatFlags = new FloatFlags();
@@ -32,15 +33,18 @@ public final class CsrFile {
     private long scounteren;
     private long menvcfg;
     private long senvcfg;
-    private long cycleOffset;
-    private long instretOffset;
+    private final Counters counters = new Counters();
 
     CsrFile(Hart hart) {
         this.hart = hart;
     }
 
     void reset() {
-        restore(new TreeMap<>());
+        TreeMap<String, Long> initial = new TreeMap<>();
+        // As QEMU: software that never heard of the two gets what their absence used to mean.
+        initial.put("menvcfg", Csr.ENVCFG_ADUE | Csr.ENVCFG_PBMTE);
+        initial.put("pmpcfg0", 0L);
+        restore(initial);
     }
 
     /// What firmware leaves behind when it enters a supervisor.
@@ -49,7 +53,8 @@ public final class CsrFile {
         mideleg = Interrupt.SUPERVISOR;
         mcounteren = Csr.COUNTERS;
         scounteren = Csr.COUNTERS;
-        menvcfg = Csr.ENVCFG_STCE | Csr.ENVCFG_ADUE;
+        menvcfg = Csr.MENVCFG_WRITABLE & ~Csr.ENVCFG_FIOM;
+        protection().openAll();
     }
 
     /// CSRRW without its read, when the destination is x0.
@@ -145,6 +150,38 @@ public final class CsrFile {
         return (menvcfg & Csr.ENVCFG_STCE) != 0;
     }
 
+    /// Svpbmt.
+    boolean hasMemoryTypes() {
+        return (menvcfg & Csr.ENVCFG_PBMTE) != 0;
+    }
+
+    /// Svadu.
+    boolean updatesMarks() {
+        return (menvcfg & Csr.ENVCFG_ADUE) != 0;
+    }
+
+    /// `cbo.inval` is lent out mode by mode; whether it discards or flushes makes no difference.
+    public void checkBlockInvalidate() {
+        checkEnvironment(Csr.ENVCFG_CBIE);
+    }
+
+    /// `cbo.clean`, `cbo.flush`.
+    public void checkBlockClean() {
+        checkEnvironment(Csr.ENVCFG_CBCFE);
+    }
+
+    /// `cbo.zero`.
+    public void checkBlockZero() {
+        checkEnvironment(Csr.ENVCFG_CBZE);
+    }
+
+    private void checkEnvironment(long field) {
+        int level = hart.privilege().level();
+        if (level < 3 && (menvcfg & field) == 0 || level < 1 && (senvcfg & field) == 0) {
+            throw new IllegalInstruction();
+        }
+    }
+
     SortedMap<String, Long> capture() {
         TreeMap<String, Long> csrs = new TreeMap<>();
         csrs.put("fcsr", (long) roundingMode << 5 | floatFlags.accrued);
@@ -167,12 +204,18 @@ public final class CsrFile {
         csrs.put("scounteren", scounteren);
         csrs.put("menvcfg", menvcfg);
         csrs.put("senvcfg", senvcfg);
-        csrs.put("mcycle.offset", cycleOffset);
-        csrs.put("minstret.offset", instretOffset);
+        counters.capture(csrs);
+        PhysicalProtection protection = protection();
+        csrs.put("pmpcfg0", protection.configurations(0));
+        csrs.put("pmpcfg2", protection.configurations(1));
+        for (int entry = 0; entry < PhysicalProtection.ENTRIES; entry++) {
+            csrs.put("pmpaddr" + entry, protection.address(entry));
+        }
         return csrs;
     }
 
-    /// Registers the map does not name become zero.
+    /// Registers the map does not name become zero; but a state without physical memory protection
+    /// is of a machine that had none, and goes on unprotected.
     void restore(SortedMap<String, Long> csrs) {
         long fcsr = csrs.getOrDefault("fcsr", 0L);
         floatFlags.accrued = (int) fcsr & 31;
@@ -196,10 +239,27 @@ public final class CsrFile {
         sscratch = csrs.getOrDefault("sscratch", 0L);
         mcounteren = csrs.getOrDefault("mcounteren", 0L) & Csr.COUNTERS;
         scounteren = csrs.getOrDefault("scounteren", 0L) & Csr.COUNTERS;
-        setMenvcfg(csrs.getOrDefault("menvcfg", 0L));
-        senvcfg = csrs.getOrDefault("senvcfg", 0L) & Csr.ENVCFG_FIOM;
-        cycleOffset = csrs.getOrDefault("mcycle.offset", 0L);
-        instretOffset = csrs.getOrDefault("minstret.offset", 0L);
+        menvcfg = environment(0, csrs.getOrDefault("menvcfg", 0L), Csr.MENVCFG_WRITABLE);
+        senvcfg = environment(0, csrs.getOrDefault("senvcfg", 0L), Csr.SENVCFG_WRITABLE);
+        counters.restore(csrs);
+        restoreProtection(csrs);
+    }
+
+    private void restoreProtection(SortedMap<String, Long> csrs) {
+        PhysicalProtection protection = protection();
+        if (!csrs.containsKey("pmpcfg0")) {
+            protection.openAll();
+            return;
+        }
+        for (int entry = 0; entry < PhysicalProtection.ENTRIES; entry++) {
+            String register = entry < 8 ? "pmpcfg0" : "pmpcfg2";
+            int configuration = (int) (csrs.getOrDefault(register, 0L) >>> 8 * (entry & 7)) & 0xFF;
+            protection.restore(entry, configuration, csrs.getOrDefault("pmpaddr" + entry, 0L));
+        }
+    }
+
+    private PhysicalProtection protection() {
+        return hart.memory().protection();
     }
 
     private void checkWritable(int number) {
@@ -262,21 +322,44 @@ public final class CsrFile {
             case Csr.MCAUSE -> mcause;
             case Csr.MTVAL -> mtval;
             case Csr.MIP -> hart.pendingInterrupts();
-            case Csr.MCYCLE, Csr.CYCLE -> hart.retiredInstructions() + cycleOffset;
-            case Csr.MINSTRET, Csr.INSTRET -> hart.retiredInstructions() + instretOffset;
+            case Csr.MCOUNTINHIBIT -> counters.inhibited();
+            case Csr.MCYCLE, Csr.CYCLE -> counters.cycle(hart.retiredInstructions());
+            case Csr.MINSTRET, Csr.INSTRET -> counters.instret(hart.retiredInstructions());
             case Csr.TIME -> hart.time();
             case Csr.MHARTID -> hart.id();
-            default -> zero(number);
+            default -> isProtection(number) ? protection(number) : zero(number);
         };
     }
 
-    /// Registers that exist and hold nothing: hardware counters, protection entries, identity.
+    /// `pmpcfg0`, `pmpcfg2` and the addresses; on RV64 there are no odd configuration registers.
+    private static boolean isProtection(int number) {
+        int entry = number - Csr.PMPADDR0;
+        return number == Csr.PMPCFG0
+                || number == Csr.PMPCFG0 + 2
+                || entry >= 0 && entry < PhysicalProtection.ENTRIES;
+    }
+
+    private long protection(int number) {
+        return number >= Csr.PMPADDR0
+                ? protection().address(number - Csr.PMPADDR0)
+                : protection().configurations(number - Csr.PMPCFG0 >> 1);
+    }
+
+    private void setProtection(int number, long value) {
+        if (number >= Csr.PMPADDR0) {
+            protection().setAddress(number - Csr.PMPADDR0, value);
+        } else {
+            protection().setConfigurations(number - Csr.PMPCFG0 >> 1, value);
+        }
+        hart.memory().flushAll();
+    }
+
+    /// Registers that exist and hold nothing: hardware counters, identity.
     private static long zero(int number) {
         boolean exists =
-                number >= Csr.MCOUNTINHIBIT && number < Csr.MSCRATCH && number != 0x321
+                number >= Csr.MHPMEVENT3 && number < Csr.MSCRATCH
                         || number > Csr.MINSTRET && number < Csr.MINSTRET + 30
                         || number > Csr.INSTRET && number < Csr.INSTRET + 30
-                        || number >= 0x3A0 && number < 0x3F0
                         || number >= Csr.MVENDORID && number <= Csr.MCONFIGPTR;
         if (!exists) {
             throw new IllegalInstruction();
@@ -296,7 +379,7 @@ public final class CsrFile {
             case Csr.SIE -> mie = mie & ~mideleg | value & mideleg;
             case Csr.STVEC -> stvec = value & ~2L;
             case Csr.SCOUNTEREN -> scounteren = value & Csr.COUNTERS;
-            case Csr.SENVCFG -> senvcfg = value & Csr.ENVCFG_FIOM;
+            case Csr.SENVCFG -> senvcfg = environment(senvcfg, value, Csr.SENVCFG_WRITABLE);
             case Csr.SSCRATCH -> sscratch = value;
             case Csr.SEPC -> sepc = value & ~1L;
             case Csr.SCAUSE -> scause = value;
@@ -310,17 +393,23 @@ public final class CsrFile {
             case Csr.MIE -> mie = value & Interrupt.ALL;
             case Csr.MTVEC -> mtvec = value & ~2L;
             case Csr.MCOUNTEREN -> mcounteren = value & Csr.COUNTERS;
-            case Csr.MENVCFG -> setMenvcfg(value);
+            case Csr.MENVCFG -> menvcfg = environment(menvcfg, value, Csr.MENVCFG_WRITABLE);
             case Csr.MSCRATCH -> mscratch = value;
             case Csr.MEPC -> mepc = value & ~1L;
             case Csr.MCAUSE -> mcause = value;
             case Csr.MTVAL -> mtval = value;
             case Csr.MIP -> hart.interrupts().write(value, Interrupt.SUPERVISOR);
-            // The instruction that writes a counter does not count itself (Zicntr).
-            case Csr.MCYCLE -> cycleOffset = value - hart.retiredInstructions();
-            case Csr.MINSTRET -> instretOffset = value - hart.retiredInstructions();
+            case Csr.MCOUNTINHIBIT -> counters.setInhibited(value, hart.retiredInstructions());
+            case Csr.MCYCLE -> counters.setCycle(value, hart.retiredInstructions());
+            case Csr.MINSTRET -> counters.setInstret(value, hart.retiredInstructions());
             case Csr.MISA -> {}
-            default -> zero(number);
+            default -> {
+                if (isProtection(number)) {
+                    setProtection(number, value);
+                } else {
+                    zero(number);
+                }
+            }
         }
     }
 
@@ -357,7 +446,10 @@ public final class CsrFile {
         }
     }
 
-    private void setMenvcfg(long value) {
-        menvcfg = value & (Csr.ENVCFG_STCE | Csr.ENVCFG_ADUE | Csr.ENVCFG_FIOM);
+    /// menvcfg or senvcfg after a write; CBIE = 2 is reserved and leaves CBIE as it was.
+    private static long environment(long old, long value, long writable) {
+        long next = value & writable;
+        boolean reserved = (next & Csr.ENVCFG_CBIE) == 2L << Csr.ENVCFG_CBIE_SHIFT;
+        return reserved ? next & ~Csr.ENVCFG_CBIE | old & Csr.ENVCFG_CBIE : next;
     }
 }

@@ -346,6 +346,12 @@ public final class Hart implements WriteTagHolder {
         memory.fence(rs1 != 0, x[rs1], rs2 != 0, (int) x[rs2] & 0xFFFF);
     }
 
+    /// `sfence.w.inval`, `sfence.inval.ir`: `sinval.vma` did at once what they would have ordered.
+    public void orderInvalidations() {
+        refuseIf(privilege == Privilege.USER);
+        orderMemory();
+    }
+
     /// A CSR was written, or privilege changed: translation and interrupts may have other rules.
     public void contextChanged() {
         memory.update();

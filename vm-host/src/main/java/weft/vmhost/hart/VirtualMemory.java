@@ -6,12 +6,16 @@ import weft.vmhost.memory.HostMemory;
 import weft.vmhost.memory.PhysicalBus;
 import weft.vmhost.mmu.Access;
 import weft.vmhost.mmu.PageWalk;
+import weft.vmhost.mmu.PhysicalProtection;
 import weft.vmhost.mmu.Tlb;
 import weft.vmhost.mmu.TranslationContexts;
 
 /// Memory as a hart's instructions see it, behind the TLB's fast path: translation, permission,
-/// devices, misaligned and page-crossing accesses, and the announcement of written pages. Every
-/// failure is a [Trap] with the virtual address, before anything was changed.
+/// physical protection, devices, misaligned and page-crossing accesses, and the announcement of
+/// written pages. Every failure is a [Trap] with the virtual address, before anything was changed.
+///
+/// Physical protection costs nothing on the fast path: the TLB holds a page only with the rights
+/// that all its bytes have, and no page whose bytes differ.
 public final class VirtualMemory {
     private final Hart hart;
     private final CsrFile csrs;
@@ -19,11 +23,12 @@ public final class VirtualMemory {
     private final GuestMemory memory;
     private final Tlb tlb = new Tlb();
     private final TranslationContexts contexts = new TranslationContexts(tlb);
+    private final PhysicalProtection protection = new PhysicalProtection();
     private final PageWalk walk;
+    private Privilege dataPrivilege = Privilege.MACHINE;
     private long dataContext;
     private long fetchContext;
     private boolean dataIsBare = true;
-    private boolean dataIsUser;
     private boolean fetchIsBare = true;
 
     VirtualMemory(Hart hart, CsrFile csrs, PhysicalBus bus) {
@@ -31,7 +36,7 @@ public final class VirtualMemory {
         this.csrs = csrs;
         this.bus = bus;
         memory = bus.memory();
-        walk = new PageWalk(memory);
+        walk = new PageWalk(memory, protection);
     }
 
     public Tlb tlb() {
@@ -59,7 +64,7 @@ public final class VirtualMemory {
         }
         long host = tlb.readable(address, dataContext);
         if (host == 0) {
-            long physical = translate(address, Access.LOAD);
+            long physical = translate(address, Access.LOAD, sizeBytes);
             host = remember(address, physical, false);
             if (host == 0) {
                 return loadFromDevice(address, physical, sizeBytes);
@@ -77,8 +82,9 @@ public final class VirtualMemory {
     public void store(long address, int sizeBytes, long value) {
         if ((address & GuestMemory.PAGE_BYTES - 1) + sizeBytes > GuestMemory.PAGE_BYTES) {
             // Both pages must be writable before the first byte changes.
-            translate(address, Access.STORE);
-            translate(address + sizeBytes - 1 & -GuestMemory.PAGE_BYTES, Access.STORE);
+            long second = address + sizeBytes - 1 & -GuestMemory.PAGE_BYTES;
+            translate(address, Access.STORE, (int) (second - address));
+            translate(second, Access.STORE, (int) (address + sizeBytes - second));
             for (int i = 0; i < sizeBytes; i++) {
                 store(address + i, 1, value >>> 8 * i);
             }
@@ -86,7 +92,7 @@ public final class VirtualMemory {
         }
         long host = tlb.writable(address, dataContext);
         if (host == 0) {
-            long physical = translate(address, Access.STORE);
+            long physical = translate(address, Access.STORE, sizeBytes);
             host = remember(address, physical, true);
             if (host == 0) {
                 storeToDevice(address, physical, sizeBytes, value);
@@ -108,7 +114,7 @@ public final class VirtualMemory {
         }
         long host = tlb.readable(address, dataContext);
         if (host == 0) {
-            host = remember(address, translate(address, Access.LOAD), false);
+            host = remember(address, translate(address, Access.LOAD, sizeBytes), false);
             if (host == 0) {
                 throw new Trap(TrapCause.LOAD_ACCESS_FAULT, address);
             }
@@ -123,7 +129,7 @@ public final class VirtualMemory {
         }
         long host = tlb.writable(address, dataContext);
         if (host == 0) {
-            host = remember(address, translate(address, Access.STORE), true);
+            host = remember(address, translate(address, Access.STORE, sizeBytes), true);
             if (host == 0) {
                 throw new Trap(TrapCause.STORE_ACCESS_FAULT, address);
             }
@@ -131,22 +137,49 @@ public final class VirtualMemory {
         return host;
     }
 
-    /// Finds the page of an instruction and remembers it; answers the index of its fetch entry.
+    /// Finds the page of an instruction; answers the index of its fetch entry, which is remembered
+    /// (its tag is set) if instructions may be fetched from all of the page.
     public int fetch(long address) {
-        long physical = translateFetch(address);
-        if (!memory.contains(physical, 2)) {
-            throw new Trap(TrapCause.INSTRUCTION_ACCESS_FAULT, address);
-        }
-        return tlb.fillFetch(address, fetchContext, physical & -GuestMemory.PAGE_BYTES);
+        long page = translateFetch(address) & -GuestMemory.PAGE_BYTES;
+        boolean keep = protection.pageRights(page, isMachine()) != PhysicalProtection.MIXED;
+        return tlb.fillFetch(address, fetchContext, page, keep);
     }
 
     /// One halfword of the instruction stream.
     public int fetchHalfword(long address) {
-        long physical = translateFetch(address);
-        if (!memory.contains(physical, 2)) {
-            throw new Trap(TrapCause.INSTRUCTION_ACCESS_FAULT, address);
+        return memory.load16(translateFetch(address));
+    }
+
+    /// `cbo.zero`: clears the aligned block of RAM at this address.
+    ///
+    /// @param address what the instruction named; faults show it
+    public void zeroBlock(long address, int blockBytes) {
+        long block = address & -blockBytes;
+        long host = tlb.writable(block, dataContext);
+        if (host == 0) {
+            long physical = physicalAddress(walkData(address, Access.STORE), address, Access.STORE);
+            host =
+                    allows(physical & -blockBytes, Access.STORE, blockBytes)
+                            ? remember(block, physical & -blockBytes, true)
+                            : 0;
+            if (host == 0) {
+                throw new Trap(TrapCause.STORE_ACCESS_FAULT, address);
+            }
         }
-        return memory.load16(physical);
+        for (int i = 0; i < blockBytes; i += 8) {
+            HostMemory.putLong(host + i, 0);
+        }
+    }
+
+    /// Whether `cbo.clean` and its like may name this address: one that may be loaded from (nothing
+    /// can be stored to and not loaded from). Nothing is cached, so there is nothing else to do.
+    public void checkBlock(long address, int blockBytes) {
+        PageWalk.Outcome outcome = walkData(address, Access.LOAD);
+        long block = physicalAddress(outcome, address, Access.STORE) & -blockBytes;
+        boolean exists = memory.contains(block, blockBytes) || bus.isDevice(block, blockBytes);
+        if (!exists || !allows(block, Access.LOAD, blockBytes)) {
+            throw new Trap(TrapCause.STORE_ACCESS_FAULT, address);
+        }
     }
 
     /// A page is about to be decoded: from now on its writers announce themselves. Answers the
@@ -185,8 +218,14 @@ public final class VirtualMemory {
         update();
     }
 
-    /// To be called when privilege, satp or mstatus changed.
+    /// To be followed by [#flushAll] when it was changed.
+    PhysicalProtection protection() {
+        return protection;
+    }
+
+    /// To be called when privilege, satp, mstatus or menvcfg changed.
     void update() {
+        walk.setRules(csrs.hasMemoryTypes(), csrs.updatesMarks());
         int generation;
         do {
             generation = contexts.generation();
@@ -197,7 +236,7 @@ public final class VirtualMemory {
             Privilege effective =
                     (status & Csr.STATUS_MPRV) != 0 ? csrs.previousMachinePrivilege() : privilege;
             dataIsBare = isBare(effective);
-            dataIsUser = effective == Privilege.USER;
+            dataPrivilege = effective;
             dataContext = contexts.bits(csrs.satp, kind(effective, (status & Csr.STATUS_MXR) != 0));
             // Looking up the second context may have renumbered the first.
         } while (generation != contexts.generation());
@@ -212,8 +251,11 @@ public final class VirtualMemory {
     }
 
     private int kind(Privilege privilege, boolean mxr) {
-        if (isBare(privilege)) {
+        if (privilege == Privilege.MACHINE) {
             return TranslationContexts.BARE_KIND;
+        }
+        if (isBare(privilege)) {
+            return TranslationContexts.BARE_PROTECTED;
         }
         if (privilege == Privilege.USER) {
             return mxr ? TranslationContexts.USER_MXR : TranslationContexts.USER;
@@ -221,33 +263,55 @@ public final class VirtualMemory {
         return mxr ? TranslationContexts.SUPERVISOR_MXR : TranslationContexts.SUPERVISOR;
     }
 
-    private long translate(long address, Access access) {
-        if (dataIsBare) {
-            return address;
-        }
-        boolean sum = (csrs.mstatus & Csr.STATUS_SUM) != 0;
-        boolean mxr = (csrs.mstatus & Csr.STATUS_MXR) != 0;
-        return outcome(
-                walk.walk(csrs.satp, address, access, dataIsUser, sum, mxr), address, access);
-    }
-
-    private long translateFetch(long address) {
-        if (fetchIsBare) {
-            return address;
-        }
-        boolean user = hart.privilege() == Privilege.USER;
-        long physical =
-                outcome(
-                        walk.walk(csrs.satp, address, Access.FETCH, user, false, false),
-                        address,
-                        Access.FETCH);
-        if (walk.leafShift() > GuestMemory.PAGE_SHIFT) {
-            tlb.noteSuperpage(address);
+    /// The guest-physical address of an access within a page, which is allowed.
+    private long translate(long address, Access access, int sizeBytes) {
+        long physical = physicalAddress(walkData(address, access), address, access);
+        if (!allows(physical, access, sizeBytes)) {
+            throw new Trap(accessFault(access), address);
         }
         return physical;
     }
 
-    private long outcome(PageWalk.Outcome outcome, long address, Access access) {
+    private PageWalk.Outcome walkData(long address, Access access) {
+        if (dataIsBare) {
+            return walk.identity(address);
+        }
+        boolean user = dataPrivilege == Privilege.USER;
+        boolean sum = (csrs.mstatus & Csr.STATUS_SUM) != 0;
+        boolean mxr = (csrs.mstatus & Csr.STATUS_MXR) != 0;
+        return walk.walk(csrs.satp, address, access, user, sum, mxr);
+    }
+
+    private boolean allows(long physical, Access access, int sizeBytes) {
+        return protection.allows(physical, sizeBytes, access, dataPrivilege == Privilege.MACHINE);
+    }
+
+    private boolean isMachine() {
+        return hart.privilege() == Privilege.MACHINE;
+    }
+
+    /// Where a halfword of the instruction stream is, in RAM.
+    private long translateFetch(long address) {
+        long physical = address;
+        if (!fetchIsBare) {
+            boolean user = hart.privilege() == Privilege.USER;
+            physical =
+                    physicalAddress(
+                            walk.walk(csrs.satp, address, Access.FETCH, user, false, false),
+                            address,
+                            Access.FETCH);
+            if (walk.leafShift() > GuestMemory.PAGE_SHIFT) {
+                tlb.noteSuperpage(address);
+            }
+        }
+        if (!memory.contains(physical, 2)
+                || !protection.allows(physical, 2, Access.FETCH, isMachine())) {
+            throw new Trap(TrapCause.INSTRUCTION_ACCESS_FAULT, address);
+        }
+        return physical;
+    }
+
+    private long physicalAddress(PageWalk.Outcome outcome, long address, Access access) {
         return switch (outcome) {
             case TRANSLATED -> walk.physicalAddress();
             case PAGE_FAULT -> throw new Trap(pageFault(access), address);
@@ -255,8 +319,8 @@ public final class VirtualMemory {
         };
     }
 
-    /// Fills the TLB after a successful translation, if it leads to RAM; answers the host address,
-    /// or 0 for a device.
+    /// Fills the TLB after a successful translation, if it leads to RAM and the whole page has the
+    /// same protection; answers the host address, or 0 for a device.
     private long remember(long address, long physical, boolean write) {
         long hostPage = memory.hostPage(physical);
         if (hostPage == 0) {
@@ -271,12 +335,16 @@ public final class VirtualMemory {
             if (walk.leafShift() > GuestMemory.PAGE_SHIFT) {
                 tlb.noteSuperpage(address);
             }
-            if (walk.isUserPage() && !dataIsUser) {
+            if (walk.isUserPage() && dataPrivilege != Privilege.USER) {
                 tlb.noteBorrowed(address, dataContext);
             }
         }
         long page = physical & -GuestMemory.PAGE_BYTES;
-        tlb.fill(address, dataContext, hostPage, page, read, write);
+        int rights = protection.pageRights(page, dataPrivilege == Privilege.MACHINE);
+        if (rights != PhysicalProtection.MIXED) {
+            read &= (rights & PhysicalProtection.READ) != 0;
+            tlb.fill(address, dataContext, hostPage, page, read, write);
+        }
         return hostPage + (physical - page);
     }
 

@@ -2,7 +2,7 @@ package weft.vmhost.interpreter;
 
 import weft.vmhost.isa.Op;
 
-/// Zba, Zbb and Zbs.
+/// Zba, Zbb, Zbc, Zbs and Zicond.
 final class BitManipulation {
     private static final long WORD = 0xFFFF_FFFFL;
 
@@ -51,8 +51,31 @@ final class BitManipulation {
             case Op.BINVI -> a ^ 1L << immediate;
             case Op.BSET -> a | 1L << b;
             case Op.BSETI -> a | 1L << immediate;
-            default -> throw new IllegalStateException("no operation of Zba, Zbb, Zbs: " + op);
+            case Op.CLMUL -> carrylessLow(a, b);
+            case Op.CLMULH -> carrylessHigh(a, b);
+            case Op.CLMULR -> carrylessHigh(a, b) << 1 | carrylessLow(a, b) >>> 63;
+            case Op.CZERO_EQZ -> b == 0 ? 0 : a;
+            case Op.CZERO_NEZ -> b != 0 ? 0 : a;
+            default -> throw new IllegalStateException("no operation on bits: " + op);
         };
+    }
+
+    /// The low 64 bits of the product of polynomials over GF(2).
+    private static long carrylessLow(long a, long b) {
+        long product = 0;
+        for (long bits = b; bits != 0; bits &= bits - 1) {
+            product ^= a << Long.numberOfTrailingZeros(bits);
+        }
+        return product;
+    }
+
+    /// The high 64 bits; the topmost is always 0.
+    private static long carrylessHigh(long a, long b) {
+        long product = 0;
+        for (long bits = b & -2; bits != 0; bits &= bits - 1) {
+            product ^= a >>> 64 - Long.numberOfTrailingZeros(bits);
+        }
+        return product;
     }
 
     /// Every byte that is not zero becomes 0xFF.

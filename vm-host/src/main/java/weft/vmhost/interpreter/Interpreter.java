@@ -22,6 +22,9 @@ import weft.vmhost.mmu.Tlb;
 /// HotSpot never compiles a method of more than 8000 bytes of bytecode: so [#execute] holds what
 /// compilers emit most, and the rest stands in methods by extension.
 public final class Interpreter implements Engine {
+    /// What a `cbo` instruction works on; the device tree says so.
+    public static final int CACHE_BLOCK_BYTES = 64;
+
     private static final long PAGE_MASK = -4096;
 
     /// No slot: the page was left and pc is already known.
@@ -44,6 +47,10 @@ public final class Interpreter implements Engine {
 
     private final int[] crossingBits = new int[CROSSINGS];
     private final long[] crossingDecoded = new long[CROSSINGS];
+
+    /// Where in it an instruction stands that was decoded for once.
+    private int loneSlot;
+
     private final AtomicUnit atomics;
     private final FloatUnit floats;
 
@@ -284,16 +291,28 @@ public final class Interpreter implements Engine {
         return (int) (decoded >>> 24) & 3;
     }
 
-    /// The fetch entry of this address; -1 if fetching traps, which is then taken.
+    /// The fetch entry of this address; -1 if fetching traps, which is then taken. Where protection
+    /// changes within the page, the entry is good for one instruction, and so are its slots.
     private int fetchPage(long pc) {
         try {
             int index = memory.fetch(pc);
-            fetchSlots[index] = pages.at(tlb.fetchPage(index));
+            boolean kept = tlb.fetchTags()[index] == Tlb.tag(pc, memory.fetchContext());
+            fetchSlots[index] = kept ? pages.at(tlb.fetchPage(index)) : loneInstruction(pc);
             return index;
         } catch (Trap trap) {
             hart.take(trap);
             return -1;
         }
+    }
+
+    private long[] loneInstruction(long pc) {
+        crossing[DecodedPages.SLOTS - 1] = Op.UNDECODED;
+        crossing[loneSlot] = Op.UNDECODED;
+        loneSlot = (int) (pc & ~PAGE_MASK) >>> 1;
+        int low = memory.fetchHalfword(pc);
+        int bits = Decoder.isLong(low) ? memory.fetchHalfword(pc + 2) << 16 | low : low;
+        crossing[loneSlot] = Decoder.decode(bits);
+        return crossing;
     }
 
     private long decode(int slot, int fetchIndex) {
@@ -310,6 +329,7 @@ public final class Interpreter implements Engine {
     /// Reads both halves each time, as either page may have been written or mapped anew, but does
     /// not decode the same bits twice.
     private long decodeCrossing(long pc, int fetchIndex) {
+        crossing[loneSlot] = Op.UNDECODED;
         long next = pc + 2;
         int nextIndex = Tlb.fetchIndex(next, memory.fetchContext());
         if (tlb.fetchTags()[nextIndex] != Tlb.tag(next, memory.fetchContext())) {
@@ -344,14 +364,30 @@ public final class Interpreter implements Engine {
             hart.integerRegisters()[Decoded.rd(d)] = atomics.execute(op, a, b);
         } else if (op == Op.FENCE) {
             hart.orderMemory();
+        } else if (op >= Op.CBO_INVAL && op <= Op.CBO_ZERO) {
+            cacheBlock(op, a);
         } else {
             hart.integerRegisters()[Decoded.rd(d)] =
                     BitManipulation.execute(op, a, b, (int) Decoded.immediate(d));
         }
     }
 
+    private void cacheBlock(int op, long address) {
+        CsrFile csrs = hart.csrs();
+        switch (op) {
+            case Op.CBO_INVAL -> csrs.checkBlockInvalidate();
+            case Op.CBO_CLEAN -> csrs.checkBlockClean();
+            default -> csrs.checkBlockZero();
+        }
+        if (op == Op.CBO_ZERO) {
+            memory.zeroBlock(address, CACHE_BLOCK_BYTES);
+        } else {
+            memory.checkBlock(address, CACHE_BLOCK_BYTES);
+        }
+    }
+
     private static boolean isSystem(int op) {
-        return op >= Op.ECALL && op <= Op.ILLEGAL || op == Op.FENCE_I;
+        return op >= Op.ECALL && op <= Op.ILLEGAL || op == Op.FENCE_I || op == Op.SFENCE_INVAL;
     }
 
     /// Instructions after which nothing that was known may be relied on. The hart has pc and count.
@@ -378,6 +414,7 @@ public final class Interpreter implements Engine {
             }
             case Op.WFI -> hart.executeWfi();
             case Op.FENCE_I -> hart.fenceOwnInstructions();
+            case Op.SFENCE_INVAL -> hart.orderInvalidations();
             case Op.SFENCE_VMA -> hart.fenceTranslations(rs1, Decoded.rs2(d));
             case Op.CSRRW -> write(d, csr, a);
             case Op.CSRRWI -> write(d, csr, rs1);

@@ -1,7 +1,8 @@
 package weft.vmhost.isa;
 
-/// From instruction bits to the decoded form: RV64IMAFD, Zicsr, Zifencei, Zba, Zbb, Zbs; the C
-/// extension is [CompressedDecoder]'s. What is not an instruction of these decodes to ILLEGAL.
+/// From instruction bits to the decoded form: RV64IMAFD, Zicsr, Zifencei, Zba, Zbb, Zbc, Zbs,
+/// Zicond, Zicbom, Zicboz, Svinval; the C extension is [CompressedDecoder]'s. What is not an
+/// instruction of these decodes to ILLEGAL.
 public final class Decoder {
     private static final int[] LOADS = {
         Op.LB, Op.LH, Op.LW, Op.LD, Op.LBU, Op.LHU, Op.LWU, Op.ILLEGAL
@@ -14,6 +15,9 @@ public final class Decoder {
     };
     private static final int[] MULTIPLY = {
         Op.MUL, Op.MULH, Op.MULHSU, Op.MULHU, Op.DIV, Op.DIVU, Op.REM, Op.REMU
+    };
+    private static final int[] CARRYLESS_AND_LIMITS = {
+        Op.ILLEGAL, Op.CLMUL, Op.CLMULR, Op.CLMULH, Op.MIN, Op.MINU, Op.MAX, Op.MAXU
     };
     private static final int[] MULTIPLY_WORD = {
         Op.MULW, Op.ILLEGAL, Op.ILLEGAL, Op.ILLEGAL, Op.DIVW, Op.DIVUW, Op.REMW, Op.REMUW
@@ -146,8 +150,20 @@ public final class Decoder {
         return switch (funct3(bits)) {
             case 0 -> Decoded.of(Op.FENCE, 0, 0, 0, 0, 2, 0);
             case 1 -> Decoded.of(Op.FENCE_I, 0, 0, 0, 0, 2, 0);
+            case 2 -> cacheBlock(bits);
             default -> illegal(bits);
         };
+    }
+
+    private static long cacheBlock(int bits) {
+        int op =
+                switch (bits >>> 20) {
+                    case 0 -> Op.CBO_INVAL;
+                    case 1, 2 -> Op.CBO_CLEAN;
+                    case 4 -> Op.CBO_ZERO;
+                    default -> Op.ILLEGAL;
+                };
+        return op == Op.ILLEGAL || rd(bits) != 0 ? illegal(bits) : typeI(op, bits, 0);
     }
 
     private static long upper(int op, int bits) {
@@ -249,7 +265,13 @@ public final class Decoder {
                 switch (bits >>> 25) {
                     case 0x00 -> PLAIN[funct3];
                     case 0x01 -> MULTIPLY[funct3];
-                    case 0x05 -> select(funct3, 4, Op.MIN, Op.MINU, Op.MAX, Op.MAXU);
+                    case 0x05 -> CARRYLESS_AND_LIMITS[funct3];
+                    case 0x07 ->
+                            switch (funct3) {
+                                case 5 -> Op.CZERO_EQZ;
+                                case 7 -> Op.CZERO_NEZ;
+                                default -> Op.ILLEGAL;
+                            };
                     case 0x10 -> select(funct3 >>> 1, 1, Op.SH1ADD, Op.SH2ADD, Op.SH3ADD);
                     case 0x14 -> funct3 == 1 ? Op.BSET : Op.ILLEGAL;
                     case 0x20 ->
@@ -344,7 +366,8 @@ public final class Decoder {
             int op = CSR[funct3(bits)];
             return op == Op.ILLEGAL ? illegal(bits) : typeI(op, bits, bits >>> 20);
         }
-        if (bits >>> 25 == 0x09 && rd(bits) == 0) {
+        boolean isFence = bits >>> 25 == 0x09 || bits >>> 25 == 0x0B;
+        if (isFence && rd(bits) == 0) {
             return typeR(Op.SFENCE_VMA, bits);
         }
         int op =
@@ -354,6 +377,7 @@ public final class Decoder {
                     case 0x1020_0073 -> Op.SRET;
                     case 0x3020_0073 -> Op.MRET;
                     case 0x1050_0073 -> Op.WFI;
+                    case 0x1800_0073, 0x1810_0073 -> Op.SFENCE_INVAL;
                     default -> Op.ILLEGAL;
                 };
         return op == Op.ILLEGAL ? illegal(bits) : Decoded.of(op, 0, 0, 0, 0, 2, 0);

@@ -236,12 +236,29 @@ public final class Op {
     public static final int FMV_D_X = 202;
     public static final int FCVT_D_S = 203;
 
-    public static final int COUNT = 204;
+    // Zbc.
+    public static final int CLMUL = 204;
+    public static final int CLMULH = 205;
+    public static final int CLMULR = 206;
+
+    // Zicond.
+    public static final int CZERO_EQZ = 207;
+    public static final int CZERO_NEZ = 208;
+
+    // Zicbom and Zicboz. CBO_CLEAN covers cbo.flush.
+    public static final int CBO_INVAL = 209;
+    public static final int CBO_CLEAN = 210;
+    public static final int CBO_ZERO = 211;
+
+    // Svinval: sfence.w.inval and sfence.inval.ir. What sinval.vma does, SFENCE_VMA does.
+    public static final int SFENCE_INVAL = 212;
+
+    public static final int COUNT = 213;
 
     private Op() {}
 
     /// Whether the operation is of the F or D extension, loads and stores included.
     public static boolean isFloatingPoint(int op) {
-        return op >= FLW && op <= FSD || op >= FADD_S;
+        return op >= FLW && op <= FSD || op >= FADD_S && op <= FCVT_D_S;
     }
 }

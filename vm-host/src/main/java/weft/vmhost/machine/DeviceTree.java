@@ -6,6 +6,7 @@ import weft.vmhost.device.Plic;
 import weft.vmhost.device.TestDevice;
 import weft.vmhost.device.Uart16550;
 import weft.vmhost.hart.TimeSource;
+import weft.vmhost.interpreter.Interpreter;
 import weft.vmhost.virtio.VirtioMmio;
 
 /// Describes the machine to a kernel, with the nodes and names of QEMU's `virt`.
@@ -16,8 +17,30 @@ final class DeviceTree {
     /// Bytes of `rng-seed`.
     static final int SEED_BYTES = 32;
 
+    /// In the canonical order: what begins with Z by its second letter, then S.
     private static final String[] EXTENSIONS = {
-        "i", "m", "a", "f", "d", "c", "zicntr", "zicsr", "zifencei", "sstc"
+        "i",
+        "m",
+        "a",
+        "f",
+        "d",
+        "c",
+        "zicbom",
+        "zicboz",
+        "zicntr",
+        "zicond",
+        "zicsr",
+        "zifencei",
+        "zihintpause",
+        "zba",
+        "zbb",
+        "zbc",
+        "zbs",
+        "sstc",
+        "svadu",
+        "svinval",
+        "svnapot",
+        "svpbmt"
     };
 
     private static final int TEST_PHANDLE = 1;
@@ -97,9 +120,11 @@ final class DeviceTree {
                     .cells("reg", hart)
                     .strings("status", "okay")
                     .strings("compatible", "riscv")
-                    .strings("riscv,isa", "rv64imafdc_zicntr_zicsr_zifencei_sstc")
+                    .strings("riscv,isa", isaString())
                     .strings("riscv,isa-base", "rv64i")
                     .strings("riscv,isa-extensions", EXTENSIONS)
+                    .cells("riscv,cbom-block-size", Interpreter.CACHE_BLOCK_BYTES)
+                    .cells("riscv,cboz-block-size", Interpreter.CACHE_BLOCK_BYTES)
                     .strings("mmu-type", "riscv,sv39")
                     .begin("interrupt-controller")
                     .cells("#address-cells", 0)
@@ -115,6 +140,15 @@ final class DeviceTree {
             tree.begin("core" + hart).cells("cpu", FIRST_CPU_PHANDLE + hart).end();
         }
         tree.end().end().end();
+    }
+
+    /// The extensions again, for kernels that know the older property only.
+    private static String isaString() {
+        var isa = new StringBuilder("rv64");
+        for (String extension : EXTENSIONS) {
+            isa.append(extension.length() > 1 ? "_" : "").append(extension);
+        }
+        return isa.toString();
     }
 
     private static void power(FlattenedTree tree) {

@@ -66,6 +66,12 @@ public final class PhysicalBus {
         window.device().store((int) (address - window.base()), sizeBytes, value);
     }
 
+    /// Whether a device's registers lie at all of this range.
+    public boolean isDevice(long address, int sizeBytes) {
+        Map.@Nullable Entry<Long, Window> entry = windows.floorEntry(address);
+        return entry != null && entry.getValue().contains(address, sizeBytes);
+    }
+
     private Window windowAt(long address, int sizeBytes) {
         Map.@Nullable Entry<Long, Window> entry = windows.floorEntry(address);
         if (address < 0

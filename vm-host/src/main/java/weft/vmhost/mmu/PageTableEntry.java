@@ -7,7 +7,9 @@ package weft.vmhost.mmu;
 ///    N   PBMT  zero       PPN       RSW  D A G U X W R V
 /// ```
 ///
-/// N and PBMT belong to extensions the machine does not have: they must be zero.
+/// N (Svnapot) makes a leaf of the last level one of sixteen that map 64 KiB together; the low four
+/// bits of its page number say so and are no address. PBMT (Svpbmt) names a memory type where
+/// `menvcfg.PBMTE` allows it; all types are alike here, as nothing is cached.
 final class PageTableEntry {
     static final long VALID = 1;
     static final long READ = 1 << 1;
@@ -17,7 +19,12 @@ final class PageTableEntry {
     static final long ACCESSED = 1 << 6;
     static final long DIRTY = 1 << 7;
 
-    private static final long RESERVED = -1L << 54;
+    private static final long CONTIGUOUS = 1L << 63;
+    private static final long MEMORY_TYPE = 3L << 61;
+    private static final long RESERVED = ~(CONTIGUOUS | MEMORY_TYPE) & -1L << 54;
+    private static final int CONTIGUOUS_SHIFT = 16;
+    private static final long CONTIGUOUS_MARK_BITS = 15L << 10;
+    private static final long CONTIGUOUS_MARK = 8L << 10;
     private static final long PAGE_NUMBER_BITS = (1L << 44) - 1;
 
     private PageTableEntry() {}
@@ -37,6 +44,28 @@ final class PageTableEntry {
 
     /// A pointer to the next level must have none of the leaf's bits.
     static boolean isPointer(long entry) {
-        return (entry & (READ | WRITE | EXECUTE | USER | ACCESSED | DIRTY)) == 0;
+        long leafBits = READ | WRITE | EXECUTE | USER | ACCESSED | DIRTY;
+        return (entry & (leafBits | CONTIGUOUS | MEMORY_TYPE)) == 0;
+    }
+
+    /// Whether the leaf's memory type is one of those that may stand there.
+    static boolean hasLegalMemoryType(long entry, boolean memoryTypes) {
+        long type = entry & MEMORY_TYPE;
+        return type == 0 || memoryTypes && type != MEMORY_TYPE;
+    }
+
+    /// The size of what a leaf maps, as a power of two; 0 if its N is set where it must not be.
+    static int leafShift(long entry, int levelShift) {
+        if ((entry & CONTIGUOUS) == 0) {
+            return levelShift;
+        }
+        boolean legal = levelShift == 12 && (entry & CONTIGUOUS_MARK_BITS) == CONTIGUOUS_MARK;
+        return legal ? CONTIGUOUS_SHIFT : 0;
+    }
+
+    /// Where the range begins that a leaf of this size maps.
+    static long leafAddress(long entry, int leafShift) {
+        long address = pageAddress(entry);
+        return leafShift == CONTIGUOUS_SHIFT ? address & -1L << CONTIGUOUS_SHIFT : address;
     }
 }

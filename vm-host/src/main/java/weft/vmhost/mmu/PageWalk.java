@@ -4,8 +4,9 @@ import org.jspecify.annotations.Nullable;
 
 import weft.vmhost.memory.GuestMemory;
 
-/// The walk through the page tables: Sv39, Sv48 and Sv57 (Privileged ISA, 12.3.2). Sets the
-/// accessed and dirty bits itself, as Svadu does, atomically in the entry.
+/// The walk through the page tables: Sv39, Sv48 and Sv57 (Privileged ISA, 12.3.2), with Svnapot and
+/// Svpbmt. Sets the accessed and dirty bits itself, atomically in the entry, if `menvcfg.ADUE` says
+/// so (Svadu); otherwise their absence is a page fault (Svade).
 ///
 /// One per hart; the results of the last successful walk stand in its fields, so that a TLB miss
 /// allocates nothing.
@@ -14,7 +15,7 @@ public final class PageWalk {
     public enum Outcome {
         TRANSLATED,
         PAGE_FAULT,
-        /// A page table lies where there is no RAM.
+        /// A page table lies where there is no RAM, or where S-mode may not go.
         ACCESS_FAULT
     }
 
@@ -28,12 +29,25 @@ public final class PageWalk {
     private static final int LEVEL_BITS = 9;
 
     private final GuestMemory memory;
+    private final PhysicalProtection protection;
+    private boolean memoryTypes;
+    private boolean updatesMarks;
     private long physicalAddress;
     private long entry;
     private int leafShift;
 
-    public PageWalk(GuestMemory memory) {
+    public PageWalk(GuestMemory memory, PhysicalProtection protection) {
         this.memory = memory;
+        this.protection = protection;
+    }
+
+    /// What `menvcfg` says.
+    ///
+    /// @param memoryTypes whether PBMT is a field or reserved
+    /// @param updatesMarks whether accessed and dirty bits are set or asked for
+    public void setRules(boolean memoryTypes, boolean updatesMarks) {
+        this.memoryTypes = memoryTypes;
+        this.updatesMarks = updatesMarks;
     }
 
     /// Where the address leads.
@@ -41,7 +55,7 @@ public final class PageWalk {
         return physicalAddress;
     }
 
-    /// The page's size as a power of two: 12, or 21, 30, 39, 48 for superpages.
+    /// The page's size as a power of two: 12, or 16 (Svnapot), or 21, 30, 39, 48 for superpages.
     public int leafShift() {
         return leafShift;
     }
@@ -56,6 +70,12 @@ public final class PageWalk {
 
     public boolean isUserPage() {
         return (entry & PageTableEntry.USER) != 0;
+    }
+
+    /// What a walk answers where nothing is translated.
+    public Outcome identity(long address) {
+        physicalAddress = address;
+        return Outcome.TRANSLATED;
     }
 
     /// Walks the tables that `satp` names; its mode is one of the paged ones.
@@ -84,7 +104,7 @@ public final class PageWalk {
         for (int level = levels - 1; level >= 0; level--) {
             int shift = GuestMemory.PAGE_SHIFT + LEVEL_BITS * level;
             long entryAddress = table + ((address >>> shift & 511) << 3);
-            if (!memory.contains(entryAddress, 8)) {
+            if (!isTable(entryAddress, Access.LOAD)) {
                 return Outcome.ACCESS_FAULT;
             }
             long entry = memory.load64(entryAddress);
@@ -92,12 +112,12 @@ public final class PageWalk {
                 return Outcome.PAGE_FAULT;
             }
             if (PageTableEntry.isLeaf(entry)) {
-                if (!isAllowed(entry, access, user, sum, mxr) || isMisaligned(entry, shift)) {
+                if (!isAllowed(entry, access, user, sum, mxr)
+                        || !PageTableEntry.hasLegalMemoryType(entry, memoryTypes)
+                        || isMisaligned(entry, shift)) {
                     return Outcome.PAGE_FAULT;
                 }
-                return leaf(entryAddress, entry, address, shift, access)
-                        ? Outcome.TRANSLATED
-                        : null;
+                return leaf(entryAddress, entry, address, shift, access);
             }
             if (!PageTableEntry.isPointer(entry)) {
                 return Outcome.PAGE_FAULT;
@@ -125,21 +145,38 @@ public final class PageWalk {
         return (entry & needed) != 0;
     }
 
-    /// Takes over the leaf; false if the accessed and dirty bits could not be set.
-    private boolean leaf(long entryAddress, long entry, long address, int shift, Access access) {
+    private boolean isTable(long entryAddress, Access access) {
+        return memory.contains(entryAddress, 8)
+                && protection.allows(entryAddress, 8, access, false);
+    }
+
+    /// Takes over the leaf; null if somebody changed it before its marks could be set.
+    private @Nullable Outcome leaf(
+            long entryAddress, long entry, long address, int levelShift, Access access) {
+        int shift = PageTableEntry.leafShift(entry, levelShift);
+        if (shift == 0) {
+            return Outcome.PAGE_FAULT;
+        }
         long offsetBits = (1L << shift) - 1;
         long marks =
                 access == Access.STORE
                         ? PageTableEntry.ACCESSED | PageTableEntry.DIRTY
                         : PageTableEntry.ACCESSED;
-        if ((entry & marks) != marks
-                && !memory.compareAndSet64(entryAddress, entry, entry | marks)) {
-            return false;
+        if ((entry & marks) != marks) {
+            if (!updatesMarks) {
+                return Outcome.PAGE_FAULT;
+            }
+            if (!isTable(entryAddress, Access.STORE)) {
+                return Outcome.ACCESS_FAULT;
+            }
+            if (!memory.compareAndSet64(entryAddress, entry, entry | marks)) {
+                return null;
+            }
         }
         this.entry = entry | marks;
         leafShift = shift;
-        physicalAddress = PageTableEntry.pageAddress(entry) | address & offsetBits;
-        return true;
+        physicalAddress = PageTableEntry.leafAddress(entry, shift) | address & offsetBits;
+        return Outcome.TRANSLATED;
     }
 
     private static boolean isMisaligned(long entry, int shift) {

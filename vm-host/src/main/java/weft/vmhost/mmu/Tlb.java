@@ -125,10 +125,12 @@ public final class Tlb {
         }
     }
 
-    /// Remembers a page instructions are fetched from; answers its index.
-    public int fillFetch(long address, long contextBits, long physicalPage) {
+    /// Notes a page instructions are fetched from; answers its index.
+    ///
+    /// @param keep whether later fetches may take it from here; if not, only the present one may
+    public int fillFetch(long address, long contextBits, long physicalPage, boolean keep) {
         int index = fetchIndex(address, contextBits);
-        fetchTags[index] = tag(address, contextBits);
+        fetchTags[index] = keep ? tag(address, contextBits) : NO_TAG;
         fetchPages[index] = physicalPage;
         return index;
     }

@@ -9,7 +9,7 @@ import java.util.Arrays;
 ///
 /// SUM is no part of it: entries that S-mode has for user pages are few and go when SUM is cleared.
 public final class TranslationContexts {
-    /// Bare translation: machine mode, or satp.MODE = 0. Never flushed, for it is the identity.
+    /// Bare translation in machine mode. Not flushed but with everything, for it is the identity.
     public static final int BARE_KIND = 0;
 
     public static final int USER = 1;
@@ -17,7 +17,10 @@ public final class TranslationContexts {
     public static final int USER_MXR = 3;
     public static final int SUPERVISOR_MXR = 4;
 
-    private static final int KINDS = 5;
+    /// Bare translation (satp.MODE = 0) in the other modes, which physical memory protection binds.
+    public static final int BARE_PROTECTED = 5;
+
+    private static final int KINDS = 6;
 
     /// Nine bits of a tag, less the highest number: with it, a tag could equal the TLB's "no tag".
     private static final int CONTEXTS_MAX = 510;

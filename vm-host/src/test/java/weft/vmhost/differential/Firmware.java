@@ -5,6 +5,34 @@ import weft.vmhost.isa.asm.Assembler;
 /// What runs around the programs, in M-mode: it starts each with the registers of its slot, logs
 /// and skips the instructions that trap, and stores the registers at the program's end.
 final class Firmware {
+    /// The window's pages lose rights as a whole, by halves and by words; two also for M-mode. The
+    /// rest of memory is open.
+    private static final String PROTECTION =
+            """
+                li   t1, 0x200082ff      # 2 KiB of page 0: R
+                csrw 0x3b0, t1
+                li   t1, 0x2000a004      # one word of page 8: nothing
+                csrw 0x3b1, t1
+                li   t1, 0x20009100      # from the middle of page 4
+                csrw 0x3b2, t1
+                li   t1, 0x20009600      # to the middle of page 5: R, X
+                csrw 0x3b3, t1
+                li   t1, 0x200085ff      # page 1: R
+                csrw 0x3b4, t1
+                li   t1, 0x2000bdff      # page 15, locked: R
+                csrw 0x3b5, t1
+                li   t1, 0x2000a4bf      # 512 bytes of page 9, locked: X
+                csrw 0x3b6, t1
+                li   t1, 0x20009bff      # pages 6 and 7: R
+                csrw 0x3b7, t1
+                li   t1, -1
+                csrw 0x3b8, t1
+                li   t1, 0x1f
+                csrw pmpcfg2, t1
+                li   t1, 0x199c99190d001019
+                csrw pmpcfg0, t1
+            """;
+
     private static final String START =
             """
             start:
@@ -15,14 +43,6 @@ final class Firmware {
                 wfi
                 j    park
             first:
-                la   t0, unready
-                csrw mtvec, t0
-                li   t0, -1              # machines without PMP trap here, to the next line
-                csrw pmpaddr0, t0
-                li   t0, 0x1f
-                csrw pmpcfg0, t0
-            .align 2
-            unready:
                 la   t0, handler
                 csrw mtvec, t0
                 csrw mie, zero
@@ -33,38 +53,41 @@ final class Firmware {
                 csrw mscratch, t0
                 la   t1, table
                 sd   t1, 64(t0)
-            next:
-                la   t0, context
-                ld   s0, 64(t0)
-                ld   s1, 0(s0)           # entry
-                beqz s1, done
-                csrw mepc, s1
-                ld   t1, 8(s0)           # end
-                sd   t1, 24(t0)
-                ld   s2, 16(s0)          # inputs
-                ld   t1, 24(s0)          # results
-                sd   t1, 56(t0)
-                ld   t1, 32(s0)          # trap log
-                sd   t1, 32(t0)
-                sd   zero, 48(t0)
-                ld   t1, 40(s0)
-                csrw satp, t1
-                sfence.vma zero, zero
-                fence.i
-                li   t1, 0xc7888         # clear MXR, SUM, FS, MPP, MPIE, MIE
-                csrrc zero, mstatus, t1
-                ld   t1, 48(s0)
-                csrrs zero, mstatus, t1
-                csrw sscratch, zero
-                csrw sepc, zero
-                csrw scause, zero
-                csrw stval, zero
-                addi s0, s0, 56
-                sd   s0, 64(t0)
-                sc.w t1, zero, (t0)      # no reservation survives
-                ld   t1, 512(s2)
-                csrw fcsr, t1
-            """;
+            """
+                    + PROTECTION
+                    + """
+                    next:
+                        la   t0, context
+                        ld   s0, 64(t0)
+                        ld   s1, 0(s0)           # entry
+                        beqz s1, done
+                        csrw mepc, s1
+                        ld   t1, 8(s0)           # end
+                        sd   t1, 24(t0)
+                        ld   s2, 16(s0)          # inputs
+                        ld   t1, 24(s0)          # results
+                        sd   t1, 56(t0)
+                        ld   t1, 32(s0)          # trap log
+                        sd   t1, 32(t0)
+                        sd   zero, 48(t0)
+                        ld   t1, 40(s0)
+                        csrw satp, t1
+                        sfence.vma zero, zero
+                        fence.i
+                        li   t1, 0xc7888         # clear MXR, SUM, FS, MPP, MPIE, MIE
+                        csrrc zero, mstatus, t1
+                        ld   t1, 48(s0)
+                        csrrs zero, mstatus, t1
+                        csrw sscratch, zero
+                        csrw sepc, zero
+                        csrw scause, zero
+                        csrw stval, zero
+                        addi s0, s0, 56
+                        sd   s0, 64(t0)
+                        sc.w t1, zero, (t0)      # no reservation survives
+                        ld   t1, 512(s2)
+                        csrw fcsr, t1
+                    """;
 
     private static final String HANDLER =
             """

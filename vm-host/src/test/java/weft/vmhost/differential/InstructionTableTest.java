@@ -19,6 +19,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
@@ -30,9 +31,21 @@ class InstructionTableTest {
     private static final int RAM_BYTES = 16 << 20;
 
     /// Those that change privilege, or wait: tests of the hart are about them.
-    private static final Set<String> ELSEWHERE = Set.of("mret", "sret", "wfi", "sfence.vma");
+    private static final Set<String> ELSEWHERE =
+            Set.of(
+                    "mret",
+                    "sret",
+                    "wfi",
+                    "sfence.vma",
+                    "sinval.vma",
+                    "sfence.w.inval",
+                    "sfence.inval.ir");
 
-    private final List<InstructionRow> rows = rows();
+    /// Those QEMU 7.2 does not have.
+    static final Set<String> UNKNOWN_TO_QEMU =
+            Set.of("czero.eqz", "czero.nez", "cbo.inval", "cbo.clean", "cbo.flush", "cbo.zero");
+
+    private List<InstructionRow> rows = rows();
 
     @Test
     void aHartDoesWhatTheTableSays() throws Exception {
@@ -43,6 +56,10 @@ class InstructionTableTest {
     @Test
     void qemuDoesWhatTheTableSays(@TempDir Path folder) throws Exception {
         assumeTrue(QemuMachine.isInstalled(), "needs qemu-system-riscv64 (qemu-system-misc)");
+        rows =
+                rows.stream()
+                        .filter(row -> Collections.disjoint(row.instructions(), UNKNOWN_TO_QEMU))
+                        .toList();
         judge(new QemuMachine(folder));
     }
 

@@ -65,6 +65,7 @@ final class BareHart implements AutoCloseable {
         memory.write(RAM, ByteBuffer.wrap(assembler.assemble()));
         hart.reset(RAM, Privilege.MACHINE, 0, 0);
         setCsrs(Map.of("mtvec", label("exit"), "mstatus", 0x6000L));
+        protect(0, 0x1F, -1);
     }
 
     /// Where a label of the program is, as a physical address.
@@ -87,6 +88,18 @@ final class BareHart implements AutoCloseable {
                         false,
                         state.retiredInstructions()));
         return this;
+    }
+
+    /// Sets one of the first eight entries of physical memory protection; at the start, the first
+    /// opens everything.
+    BareHart protect(int entry, int configuration, long address) {
+        long others = csr("pmpcfg0") & ~(0xFFL << 8 * entry);
+        return setCsrs(
+                Map.of(
+                        "pmpcfg0",
+                        others | (long) configuration << 8 * entry,
+                        "pmpaddr" + entry,
+                        address));
     }
 
     /// Continues at this address in this mode, with registers as they are.

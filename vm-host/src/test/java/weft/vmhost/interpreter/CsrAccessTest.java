@@ -98,11 +98,68 @@ class CsrAccessTest {
     void registersTakeOnlyLegalValues() {
         assertEquals(-3, value("csrw mtvec, a1"));
         assertEquals(-2, value("csrw sepc, a1"));
-        assertEquals(0, value("csrw pmpaddr0, a1"));
+        assertEquals(-1L >>> 10, value("csrw pmpaddr0, a1"));
+        assertEquals(5, value("csrw mcountinhibit, a1"));
+        assertEquals(0xE000_0000_0000_00F1L, value("csrw menvcfg, a1"));
+        assertEquals(0xF1, value("csrw senvcfg, a1"));
         assertEquals(0x222, value("csrw mideleg, a1"));
         assertEquals(0xB3FF, value("csrw medeleg, a1"));
         assertEquals(7, value("csrw mcounteren, a1"));
         assertEquals(0, value("csrw satp, a1")); // mode 15 is reserved: no effect at all
+    }
+
+    @Test
+    void aReservedWriteOfCbieKeepsCbie() {
+        try (BareHart it = new BareHart("csrw senvcfg, a1\n csrw senvcfg, a2\n csrr a0, senvcfg")) {
+            it.hart.setX(11, 1 << 4);
+            it.hart.setX(12, 2 << 4 | 1 << 6);
+            assertEquals(1 << 4 | 1 << 6, it.run().x(10));
+        }
+    }
+
+    @Test
+    void registersThatAreNotThereAreIllegal() {
+        for (String csr : List.of("0x3a1", "0x3a4", "0x3c0", "0x321", "0x747", "0xc80", "0x30c")) {
+            assertIllegal("csrr a0, " + csr, Privilege.MACHINE, Map.of());
+        }
+    }
+
+    @Test
+    void eventCountersStandAtZero() {
+        assertEquals(0, value("csrw 0xb03, a1"));
+        assertEquals(0, value("csrw 0xb1f, a1"));
+        assertEquals(0, value("csrw 0x323, a1"));
+        assertIllegal("csrr a0, 0xc03", Privilege.SUPERVISOR, Map.of("mcounteren", 7L));
+    }
+
+    @Test
+    void whatIsWrittenToACounterTheNextInstructionReads() {
+        try (BareHart it = new BareHart("li a1, 100\n csrw minstret, a1\n csrr a0, minstret")) {
+            assertEquals(100, it.run().x(10));
+        }
+    }
+
+    @Test
+    void anInhibitedCounterStandsStillAndGoesOnFromThere() {
+        try (BareHart it =
+                new BareHart(
+                        """
+                            li a1, 4
+                            csrw mcountinhibit, a1
+                            csrr a2, minstret
+                            csrr a3, minstret
+                            csrr a4, mcycle
+                            csrw mcountinhibit, zero
+                            csrr a5, minstret
+                            csrr a6, minstret
+                        """)) {
+            it.run();
+            assertEquals(2, it.x(12));
+            assertEquals(2, it.x(13));
+            assertEquals(4, it.x(14));
+            assertEquals(2, it.x(15));
+            assertEquals(3, it.x(16));
+        }
     }
 
     @Test

@@ -153,8 +153,8 @@ class PageFaultTest {
     void reservedEntriesFault() {
         long[] reserved = {
             1L << 54 | R | A | D, // a reserved bit
-            1L << 63 | R | A | D, // Svnapot is absent
-            1L << 61 | R | A | D, // Svpbmt is absent
+            1L << 63 | R | A | D, // N without the mark of 64 KiB
+            3L << 61 | R | A | D, // the reserved memory type
             W | A | D, // writable, not readable
             0 // a pointer at the last level
         };

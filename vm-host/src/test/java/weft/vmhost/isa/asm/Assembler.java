@@ -268,11 +268,12 @@ public final class Assembler {
     private static Map<String, Integer> csrNames() {
         String table =
                 "fflags 1 frm 2 fcsr 3 sstatus 100 sie 104 stvec 105 scounteren 106 sscratch 140"
-                        + " sepc 141 scause 142 stval 143 sip 144 stimecmp 14d satp 180 mstatus 300"
-                        + " misa 301 medeleg 302 mideleg 303 mie 304 mtvec 305 mcounteren 306"
-                        + " menvcfg 30a mscratch 340 mepc 341 mcause 342 mtval 343 mip 344"
-                        + " pmpcfg0 3a0 pmpaddr0 3b0 mcycle b00 minstret b02 cycle c00 time c01"
-                        + " instret c02 mvendorid f11 marchid f12 mimpid f13 mhartid f14";
+                    + " sepc 141 scause 142 stval 143 sip 144 stimecmp 14d satp 180 mstatus 300"
+                    + " misa 301 medeleg 302 mideleg 303 mie 304 mtvec 305 mcounteren 306 menvcfg"
+                    + " 30a senvcfg 10a mcountinhibit 320 mscratch 340 mepc 341 mcause 342 mtval"
+                    + " 343 mip 344 pmpcfg0 3a0 pmpcfg2 3a2 pmpaddr0 3b0 pmpaddr1 3b1 mcycle b00"
+                    + " minstret b02 cycle c00 time c01 instret c02 mvendorid f11 marchid f12"
+                    + " mimpid f13 mhartid f14";
         String[] words = table.split(" ");
         Map<String, Integer> map = new HashMap<>();
         for (int i = 0; i < words.length; i += 2) {

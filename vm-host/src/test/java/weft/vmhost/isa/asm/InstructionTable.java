@@ -6,9 +6,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/// Every instruction of RV64GC, Zba, Zbb and Zbs with what privileged programs need: name, the bits
-/// that do not depend on operands, and the operands in the order of assembly text. Four hex digits
-/// are a compressed instruction.
+/// Every instruction of RV64GC, Zba, Zbb, Zbc, Zbs, Zicond, Zicbom, Zicboz and Svinval with what
+/// privileged programs need: name, the bits that do not depend on operands, and the operands in the
+/// order of assembly text. Four hex digits are a compressed instruction.
 public final class InstructionTable {
     /// One line of the table.
     public record Encoding(
@@ -116,6 +116,11 @@ public final class InstructionTable {
             bext        48005033 RD RS1 RS2
             binv        68001033 RD RS1 RS2
             bset        28001033 RD RS1 RS2
+            clmul       0a001033 RD RS1 RS2
+            clmulr      0a002033 RD RS1 RS2
+            clmulh      0a003033 RD RS1 RS2
+            czero.eqz   0e005033 RD RS1 RS2
+            czero.nez   0e007033 RD RS1 RS2
             clz         60001013 RD RS1
             ctz         60101013 RD RS1
             cpop        60201013 RD RS1
@@ -163,6 +168,13 @@ public final class InstructionTable {
             fence       0ff0000f
             fence.i     0000100f
             sfence.vma  12000073 RS1 RS2
+            sinval.vma  16000073 RS1 RS2
+            sfence.w.inval  18000073
+            sfence.inval.ir 18100073
+            cbo.inval   0000200f BLOCK
+            cbo.clean   0010200f BLOCK
+            cbo.flush   0020200f BLOCK
+            cbo.zero    0040200f BLOCK
             flw         00002007 FRD IMM_I RS1
             fld         00003007 FRD IMM_I RS1
             fsw         00002027 FRS2 IMM_S RS1

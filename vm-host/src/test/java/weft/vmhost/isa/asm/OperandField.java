@@ -8,6 +8,8 @@ public enum OperandField {
     RD(Kind.X, 7, 0, 31),
     RS1(Kind.X, 15, 0, 31),
     RS2(Kind.X, 20, 0, 31),
+    /// The address of a cache block, alone between parentheses.
+    BLOCK(Kind.X, 15, 0, 31),
     FRD(Kind.F, 7, 0, 31),
     FRS1(Kind.F, 15, 0, 31),
     FRS2(Kind.F, 20, 0, 31),

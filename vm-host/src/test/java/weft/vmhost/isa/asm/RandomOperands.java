@@ -19,7 +19,8 @@ public final class RandomOperands {
             if (field == OperandField.RM_OF_EXACT) {
                 continue;
             }
-            boolean isBase = encoding.isAtomic() && field == OperandField.RS1;
+            boolean isBase =
+                    field == OperandField.BLOCK || encoding.isAtomic() && field == OperandField.RS1;
             if (afterOffset || isBase) {
                 line.append(isBase ? separator : "").append('(');
                 line.append(operand(field, random)).append(')');
