@@ -76,7 +76,7 @@ final class PoolMap {
                     blocking.execute(() -> {
                         try {
                             readNow(pg);
-                        } catch (IOException | IllegalArgumentException e) {
+                        } catch (IOException | RuntimeException e) {
                             log.debug("{}: configuration not read", pg, e);
                         } finally {
                             reads.remove(pg);

@@ -107,16 +107,25 @@ final class SpanRequest {
         if (known.isEmpty() || attempt % ATTEMPTS_PER_REFRESH == ATTEMPTS_PER_REFRESH - 1) {
             volume.map()
                     .refresh(pg)
-                    .thenRun(() -> {
-                        if (volume.map().configurationOf(pg).isPresent()) {
-                            ask();
+                    .whenComplete((_, failure) -> {
+                        if (failure == null && volume.map().configurationOf(pg).isPresent()) {
+                            askOrEnd();
                         } else {
                             retryAfterPause();
                         }
                     });
             return;
         }
-        ask();
+        askOrEnd();
+    }
+
+    /// What cannot even be asked ends: it would fail the same way again, and nobody would hear.
+    private void askOrEnd() {
+        try {
+            ask();
+        } catch (RuntimeException e) {
+            finish(Optional.of(e));
+        }
     }
 
     private void ask() {
@@ -133,7 +142,7 @@ final class SpanRequest {
                 .request(node.get(), message(configuration.version()))
                 .whenComplete((answer, failure) -> {
                     if (failure == null) {
-                        onAnswer(answer);
+                        onAnswerOrEnd(answer);
                     } else {
                         retryElsewhere();
                     }
@@ -163,6 +172,14 @@ final class SpanRequest {
         };
     }
 
+    private void onAnswerOrEnd(WireMessage answer) {
+        try {
+            onAnswer(answer);
+        } catch (RuntimeException e) {
+            finish(Optional.of(e));
+        }
+    }
+
     private void onAnswer(WireMessage answer) {
         switch (answer) {
             case WriteDone _ when work instanceof Work.Change -> finish(Optional.empty());
@@ -190,13 +207,22 @@ final class SpanRequest {
             return;
         }
         if (finished.compareAndSet(false, true)) {
+            end(copied(done, fetch));
+        }
+    }
+
+    /// Into the caller's buffer; what is wrong with that, the caller hears.
+    private static Optional<RuntimeException> copied(ReadDone done, Work.Fetch fetch) {
+        try {
             fetch.target()
                     .put(
                             fetch.targetIndex(),
                             done.data(),
                             done.data().position() + fetch.skipBytes(),
                             fetch.wantedBytes());
-            end(Optional.empty());
+            return Optional.empty();
+        } catch (RuntimeException e) {
+            return Optional.of(e);
         }
     }
 

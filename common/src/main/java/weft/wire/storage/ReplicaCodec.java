@@ -6,6 +6,8 @@ import weft.fabric.VolumeId;
 import weft.wire.MalformedMessage;
 import weft.wire.WireReader;
 import weft.wire.WireWriter;
+import weft.wire.storage.ReplicaMessage.BlockReply;
+import weft.wire.storage.ReplicaMessage.BlockRequest;
 import weft.wire.storage.ReplicaMessage.CaughtUp;
 import weft.wire.storage.ReplicaMessage.ChunkList;
 import weft.wire.storage.ReplicaMessage.ChunkListRequest;
@@ -41,6 +43,8 @@ final class ReplicaCodec {
     private static final int CHUNK_REPLY = 12;
     private static final int CAUGHT_UP = 13;
     private static final int JOIN_REFUSED = 14;
+    private static final int BLOCK_REQUEST = 15;
+    private static final int BLOCK_REPLY = 16;
 
     private static final int STAMP_BYTES = 32;
     private static final int RUN_BYTES_MIN = 16;
@@ -63,6 +67,8 @@ final class ReplicaCodec {
             case ChunkReply _ -> CHUNK_REPLY;
             case CaughtUp _ -> CAUGHT_UP;
             case JoinRefused _ -> JOIN_REFUSED;
+            case BlockRequest _ -> BLOCK_REQUEST;
+            case BlockReply _ -> BLOCK_REPLY;
         };
     }
 
@@ -107,11 +113,15 @@ final class ReplicaCodec {
             case ChunkReply m -> {
                 out.putLong(m.attempt());
                 putKey(m.key(), out);
-                out.putBoolean(m.content().isPresent());
-                m.content().ifPresent(content -> putContent(content, out));
+                putOptionalContent(m.content(), out);
             }
             case CaughtUp m -> putPair(m.attempt(), m.durableSequence(), out);
             case JoinRefused m -> out.putLong(m.attempt());
+            case BlockRequest m -> putBlock(m.block(), out);
+            case BlockReply m -> {
+                putBlock(m.block(), out);
+                putOptionalContent(m.content(), out);
+            }
         }
     }
 
@@ -149,14 +159,11 @@ final class ReplicaCodec {
                             in.readBoolean());
             case CHUNK_REQUEST -> new ChunkRequest(pg, version, in.readLong(), key(in));
             case CHUNK_REPLY ->
-                    new ChunkReply(
-                            pg,
-                            version,
-                            in.readLong(),
-                            key(in),
-                            in.readBoolean() ? Optional.of(content(in)) : Optional.empty());
+                    new ChunkReply(pg, version, in.readLong(), key(in), optionalContent(in));
             case CAUGHT_UP -> new CaughtUp(pg, version, in.readLong(), EntryCodec.count(in));
             case JOIN_REFUSED -> new JoinRefused(pg, version, in.readLong());
+            case BLOCK_REQUEST -> new BlockRequest(pg, version, block(in));
+            case BLOCK_REPLY -> new BlockReply(pg, version, block(in), optionalContent(in));
             default -> throw new MalformedMessage("replica message kind " + kind);
         };
     }
@@ -172,6 +179,24 @@ final class ReplicaCodec {
 
     private static ChunkKey key(WireReader in) throws MalformedMessage {
         return new ChunkKey(new VolumeId(in.readLong()), in.readLong());
+    }
+
+    private static void putBlock(DamagedBlock block, WireWriter out) {
+        putKey(block.key(), out);
+        out.putInt(block.blockIndex());
+    }
+
+    private static DamagedBlock block(WireReader in) throws MalformedMessage {
+        return new DamagedBlock(key(in), in.readInt());
+    }
+
+    private static void putOptionalContent(Optional<ChunkContent> content, WireWriter out) {
+        out.putBoolean(content.isPresent());
+        content.ifPresent(present -> putContent(present, out));
+    }
+
+    private static Optional<ChunkContent> optionalContent(WireReader in) throws MalformedMessage {
+        return in.readBoolean() ? Optional.of(content(in)) : Optional.empty();
     }
 
     private static void putOptionalKey(Optional<ChunkKey> key, WireWriter out) {

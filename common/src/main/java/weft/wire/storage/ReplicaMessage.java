@@ -102,6 +102,18 @@ public sealed interface ReplicaMessage {
             Optional<ChunkContent> content)
             implements ReplicaMessage {}
 
+    /// Primary → member: my copy of this block is damaged; send me yours.
+    record BlockRequest(PlacementGroupId pg, long version, DamagedBlock block)
+            implements ReplicaMessage {}
+
+    /// Member → primary.
+    ///
+    /// @param content the chunk's stamp here and the block's run, no run if it is not stored here;
+    ///   empty if it is damaged here too
+    record BlockReply(
+            PlacementGroupId pg, long version, DamagedBlock block, Optional<ChunkContent> content)
+            implements ReplicaMessage {}
+
     /// Joiner → primary: all chunks compared and copied, everything to `durableSequence` durable.
     record CaughtUp(PlacementGroupId pg, long version, long attempt, long durableSequence)
             implements ReplicaMessage {}

@@ -86,6 +86,10 @@ class StorageCodecTest {
         all.add(new ReplicaMessage.ChunkReply(PG, 3, 1, key, Optional.empty()));
         all.add(new ReplicaMessage.CaughtUp(PG, 3, 1, 20));
         all.add(new ReplicaMessage.JoinRefused(PG, 3, 1));
+        var block = new DamagedBlock(key, 3);
+        all.add(new ReplicaMessage.BlockRequest(PG, 3, block));
+        all.add(new ReplicaMessage.BlockReply(PG, 3, block, Optional.of(content)));
+        all.add(new ReplicaMessage.BlockReply(PG, 3, block, Optional.empty()));
         return all;
     }
 

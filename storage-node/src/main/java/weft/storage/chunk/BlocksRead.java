@@ -1,6 +1,6 @@
 package weft.storage.chunk;
 
-import weft.fabric.ChunkKey;
+import weft.wire.storage.DamagedBlock;
 
 import java.nio.ByteBuffer;
 
@@ -12,5 +12,5 @@ public sealed interface BlocksRead {
     record Intact(ByteBuffer blocks, ByteBuffer checksums) implements BlocksRead {}
 
     /// A stored block does not have its checksum.
-    record Corrupt(ChunkKey key, int blockIndex) implements BlocksRead {}
+    record Corrupt(DamagedBlock block) implements BlocksRead {}
 }

@@ -2,6 +2,7 @@ package weft.storage.chunk;
 
 import weft.fabric.ChunkKey;
 import weft.wire.storage.ChunkContent;
+import weft.wire.storage.DamagedBlock;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -26,6 +27,13 @@ final class ChunkExport {
             // Stored and zero blocks take turns: sent as stored alike, neighbours become one run.
             runs = runs(true);
         }
+        return new ChunkContent(chunk.stamp(), runs);
+    }
+
+    /// The stamp, and the block's run if it is stored.
+    ChunkContent content(int block) throws IOException {
+        List<ChunkContent.Run> runs =
+                map.isStored(block) ? List.of(storedRun(block, block + 1)) : List.of();
         return new ChunkContent(chunk.stamp(), runs);
     }
 
@@ -61,7 +69,7 @@ final class ChunkExport {
             int checksum = map.isStored(at) ? map.checksum(at) : BlockMap.ZERO_BLOCK_CRC;
             int offset = (at - block) * ChunkKey.BLOCK_BYTES;
             if (BlockMap.checksum(payload.slice(offset, ChunkKey.BLOCK_BYTES)) != checksum) {
-                throw new CorruptChunkException(chunk.key, at);
+                throw new CorruptChunkException(new DamagedBlock(chunk.key, at));
             }
             checksums.putInt(checksum);
         }

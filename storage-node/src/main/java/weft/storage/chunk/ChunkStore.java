@@ -10,6 +10,7 @@ import weft.storage.disk.StoreIdentity;
 import weft.storage.metadata.MetadataStore;
 import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
 import weft.wire.storage.Mutation;
 
@@ -286,6 +287,43 @@ public final class ChunkStore {
             return Optional.empty();
         }
         return Optional.of(new ChunkExport(cache, chunk).content());
+    }
+
+    /// One block; empty if there is no such chunk, without a run if the block is not stored.
+    ///
+    /// @throws CorruptChunkException if it is damaged
+    public Optional<ChunkContent> export(DamagedBlock block) throws IOException {
+        Chunk chunk = chunks.get(block.key());
+        if (chunk == null) {
+            return Optional.empty();
+        }
+        return Optional.of(new ChunkExport(cache, chunk).content(block.blockIndex()));
+    }
+
+    /// Replaces a damaged block by another member's copy, if that is of the same point in the
+    /// group's order or has the checksum that the block should have. Returns whether it was.
+    ///
+    /// @param copy has the block's bytes and nothing else
+    public boolean repair(DamagedBlock block, ChunkContent copy) throws IOException {
+        Chunk chunk = chunks.get(block.key());
+        if (chunk == null) {
+            return false;
+        }
+        ChunkContent.Run run = copy.runs().getFirst();
+        int checksum = run.checksums().getInt(run.checksums().position());
+        BlockMap map = cache.map(chunk);
+        int index = block.blockIndex();
+        boolean samePoint = chunk.stamp().equals(copy.stamp());
+        boolean fits =
+                map.isStored(index)
+                        && BlockMap.checksum(run.payload()) == checksum
+                        && (samePoint || map.checksum(index) == checksum);
+        if (fits) {
+            fileToWrite(chunk).write(index, run.payload());
+            map.store(index, checksum);
+            changed(chunk, map);
+        }
+        return fits;
     }
 
     /// Replaces a chunk as a whole, unless its stamp is higher; durable with the next checkpoint.

@@ -1,6 +1,6 @@
 package weft.storage.chunk;
 
-import weft.fabric.ChunkKey;
+import weft.wire.storage.DamagedBlock;
 
 import java.io.IOException;
 
@@ -8,9 +8,16 @@ import java.io.IOException;
 public final class CorruptChunkException extends IOException {
     private static final long serialVersionUID = 1L;
 
-    /// @param key the chunk
-    /// @param blockIndex its first damaged block
-    public CorruptChunkException(ChunkKey key, int blockIndex) {
-        super("chunk %s: block %d does not have its checksum".formatted(key, blockIndex));
+    private final transient DamagedBlock block;
+
+    /// @param block the first damaged one
+    public CorruptChunkException(DamagedBlock block) {
+        super(block + " does not have its checksum");
+        this.block = block;
+    }
+
+    /// The first damaged block.
+    public DamagedBlock block() {
+        return block;
     }
 }

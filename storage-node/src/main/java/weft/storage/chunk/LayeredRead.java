@@ -2,6 +2,7 @@ package weft.storage.chunk;
 
 import weft.fabric.ChunkKey;
 import weft.fabric.VolumeId;
+import weft.wire.storage.DamagedBlock;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -85,7 +86,7 @@ final class LayeredRead {
             int offset = (at - block) * ChunkKey.BLOCK_BYTES;
             int found = BlockMap.checksum(run.slice(offset, ChunkKey.BLOCK_BYTES));
             if (found != map.checksum(at) && !accepted.contains(chunk.key, at)) {
-                return Optional.of(new BlocksRead.Corrupt(chunk.key, at));
+                return Optional.of(new BlocksRead.Corrupt(new DamagedBlock(chunk.key, at)));
             }
             checksums.putInt(map.checksum(at));
         }

@@ -191,23 +191,33 @@ public final class GroupCommit implements Closeable {
                 RecordGroup.add(group, waiting.parts(), waiting.lengthBytes());
             }
             journal.write(group, batch.size());
+            groupsWritten++;
+            recordsWritten += batch.size();
+            tellDurable();
         } catch (IOException e) {
             fail(e);
             return;
-        } catch (RuntimeException | AssertionError e) {
-            fail(new IOException("the journal cannot be written", e));
+        } catch (RuntimeException | Error e) {
+            // This thread must not end without a word: everybody would wait for it.
+            fail(new IOException("the journal cannot be written: " + e, e));
             return;
-        }
-        groupsWritten++;
-        recordsWritten += batch.size();
-        for (Waiting waiting : batch) {
-            waiting.durable().run();
         }
         synchronized (lock) {
             durableCount += batch.size();
             if (flushing > 0) {
                 lock.notifyAll();
             }
+        }
+    }
+
+    private void tellDurable() {
+        synchronized (lock) {
+            if (failure != null) {
+                return; // Abandoned during the write.
+            }
+        }
+        for (Waiting waiting : batch) {
+            waiting.durable().run();
         }
     }
 
@@ -243,7 +253,7 @@ public final class GroupCommit implements Closeable {
             if (interrupted) {
                 Thread.currentThread().interrupt();
             }
-            if (durableCount < target) {
+            if (durableCount < target || failure != null) {
                 throw new IOException("the journal has failed", failure);
             }
         }
@@ -269,12 +279,19 @@ public final class GroupCommit implements Closeable {
     }
 
     private void fail(IOException e) {
+        abandon(e);
+        onFailure.accept(e);
+    }
+
+    /// The store has failed: nothing that is queued or comes later is written or acknowledged.
+    public void abandon(IOException why) {
         synchronized (lock) {
-            failure = e;
+            if (failure == null) {
+                failure = why;
+            }
             queue.clear();
             lock.notifyAll();
         }
-        onFailure.accept(e);
     }
 
     /// The epoch of the segment being written: what is appended from now on lies in it or behind.

@@ -4,8 +4,12 @@ import weft.fabric.Configuration;
 import weft.fabric.Member;
 import weft.runtime.BrokenInvariant;
 import weft.storage.journal.JournalRecord;
+import weft.wire.storage.ChunkContent;
+import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
 import weft.wire.storage.ReplicaMessage;
+import weft.wire.storage.ReplicaMessage.BlockReply;
+import weft.wire.storage.ReplicaMessage.BlockRequest;
 import weft.wire.storage.ReplicaMessage.CommitPoint;
 import weft.wire.storage.ReplicaMessage.Prepare;
 import weft.wire.storage.ReplicaMessage.Reconcile;
@@ -14,6 +18,9 @@ import weft.wire.storage.StorageMessage;
 import weft.wire.storage.StorageMessage.Refused.Reason;
 
 import java.util.ArrayDeque;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
 
 /// A secondary of one configuration: makes durable what the primary sends, applies what it commits,
 /// and takes over when the primary is silent for longer than the grace it was given.
@@ -21,10 +28,14 @@ final class Backup implements Role {
     /// Messages that may wait for the version to be durable: a primary's first burst.
     private static final int EARLY_MAX = 256;
 
+    /// Blocks being read for the primary's repairs; it asks again for what is dropped.
+    private static final int BLOCK_READS_MAX = 64;
+
     private final ReplicaState state;
     private final Configuration configuration;
     private final PrimaryGrace grace;
     private final ArrayDeque<ReplicaMessage> early = new ArrayDeque<>();
+    private final Map<Long, DamagedBlock> blockReads = new HashMap<>();
     private boolean versionDurable;
     private boolean reconciled;
 
@@ -62,6 +73,7 @@ final class Backup implements Role {
             case Reconcile m -> onReconcile(m);
             case Prepare m -> onPrepare(m);
             case CommitPoint m -> commitTo(m.committedSequence());
+            case BlockRequest m -> onBlockRequest(m.block());
             default -> {}
         }
     }
@@ -120,9 +132,43 @@ final class Backup implements Role {
         state.list.release(state.list.committed(), 0);
     }
 
+    /// The primary's copy is damaged.
+    private void onBlockRequest(DamagedBlock block) {
+        if (blockReads.size() < BLOCK_READS_MAX) {
+            long ticket = state.nextTicket();
+            blockReads.put(ticket, block);
+            state.disk.readBlock(ticket, block);
+        }
+    }
+
+    @Override
+    public void onChunk(long ticket, Optional<ChunkContent> content, long nowNanos) {
+        DamagedBlock asked = blockReads.remove(ticket);
+        if (asked != null && content.isPresent()) {
+            answer(asked, content);
+        }
+    }
+
+    @Override
+    public void onDamaged(long ticket, DamagedBlock block, long nowNanos) {
+        DamagedBlock asked = blockReads.remove(ticket);
+        if (asked != null) {
+            answer(asked, Optional.empty());
+        }
+    }
+
+    private void answer(DamagedBlock asked, Optional<ChunkContent> content) {
+        state.outbox.send(
+                configuration.primary().store(),
+                new BlockReply(state.pg, configuration.version(), asked, content));
+    }
+
     @Override
     public void onPreparedDurable(long nowNanos) {
-        Prepares.acknowledge(state, configuration.primary(), false);
+        // Before that the list may hold what the primary never had.
+        if (reconciled) {
+            Prepares.acknowledge(state, configuration.primary(), false);
+        }
     }
 
     @Override

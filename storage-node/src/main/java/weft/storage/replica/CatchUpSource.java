@@ -179,6 +179,34 @@ final class CatchUpSource {
         }
     }
 
+    /// The chunk cannot be sent as it is. Answers who waits for its repair; empty if nobody.
+    Optional<BlockRepairs.Waiting> onDamaged(long ticket) {
+        ChunkRead read = chunkReads.remove(ticket);
+        return Optional.ofNullable(read).map(AfterRepair::new);
+    }
+
+    /// A learner's read of a damaged chunk. If the block is lost the learner gets no answer: it
+    /// does not become a member by a copy that is known to be bad.
+    private final class AfterRepair implements BlockRepairs.Waiting {
+        private final ChunkRead read;
+
+        AfterRepair(ChunkRead read) {
+            this.read = read;
+        }
+
+        @Override
+        public void repaired() {
+            long ticket = state.nextTicket();
+            chunkReads.put(ticket, read);
+            state.disk.readChunk(ticket, read.key());
+        }
+
+        @Override
+        public void lost(String detail) {
+            read.learner().reads--;
+        }
+    }
+
     void onCaughtUp(Member from, CaughtUp message, long nowNanos) {
         Learner learner = learner(from, message.attempt());
         if (learner != null) {

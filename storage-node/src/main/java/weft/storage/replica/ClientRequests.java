@@ -44,6 +44,10 @@ final class ClientRequests {
     private final Map<Key, Long> sequenced = new HashMap<>();
     private final Map<Long, List<Long>> exchanges = new HashMap<>();
     private final Map<VolumeId, Long> raising = new HashMap<>();
+
+    /// Of each session with open entries: the lowest unfinished request that they tell of.
+    private final Map<Long, Long> lowestAhead = new HashMap<>();
+
     private final List<Long> doneUnanswered = new ArrayList<>();
 
     /// @param state whose open entries are requests of an earlier primary
@@ -58,6 +62,7 @@ final class ClientRequests {
     private void remember(Entry entry) {
         if (entry.session() != 0) {
             sequenced.put(new Key(entry.session(), entry.requestSequence()), entry.sequence());
+            lowestAhead.merge(entry.session(), entry.lowestUnfinished(), Math::max);
         }
         if (entry.mutation() instanceof Mutation.RaiseToken raise) {
             raising.merge(raise.volume(), raise.token(), Math::max);
@@ -100,7 +105,12 @@ final class ClientRequests {
             refuse(next, Reason.FENCED, volume + " has token " + tokenAhead(volume));
             return;
         }
-        switch (state.tables.standing(key.session(), key.requestSequence())) {
+        Long before = sequenced.get(key);
+        if (before != null) {
+            exchanges.computeIfAbsent(before, _ -> new ArrayList<>()).addAll(next.exchanges());
+            return;
+        }
+        switch (standingAhead(key)) {
             case FINISHED -> {
                 done(next.exchanges());
                 return;
@@ -111,11 +121,6 @@ final class ClientRequests {
             }
             case NEW -> {}
         }
-        Long before = sequenced.get(key);
-        if (before != null) {
-            exchanges.computeIfAbsent(before, _ -> new ArrayList<>()).addAll(next.exchanges());
-            return;
-        }
         if (request.mutation() instanceof Mutation.Write write
                 && primary.freeBytesMin() < write.lengthBytes()) {
             refuse(next, Reason.NO_SPACE, "a member's store is full");
@@ -125,6 +130,17 @@ final class ClientRequests {
         Entry entry = primary.sequence(request, request.mutation(), false);
         remember(entry);
         exchanges.put(entry.sequence(), next.exchanges());
+    }
+
+    /// What the tables will say of the request when all prepared entries are committed. A late copy
+    /// of a request that its client gave up must not get a sequence behind later ones of the same
+    /// client, however little of these is committed yet.
+    private ReplicatedTables.Standing standingAhead(Key key) {
+        var standing = state.tables.standing(key.session(), key.requestSequence());
+        boolean isLate = key.requestSequence() < lowestAhead.getOrDefault(key.session(), 0L);
+        return isLate && standing == ReplicatedTables.Standing.NEW
+                ? ReplicatedTables.Standing.FORGOTTEN
+                : standing;
     }
 
     private void raiseIfHigher(WriteBlocks request) {
@@ -151,6 +167,7 @@ final class ClientRequests {
     /// The entry is committed.
     void onCommitted(Entry entry) {
         sequenced.remove(new Key(entry.session(), entry.requestSequence()));
+        lowestAhead.remove(entry.session(), entry.lowestUnfinished());
         if (entry.mutation() instanceof Mutation.RaiseToken raise) {
             raising.remove(raise.volume(), raise.token());
         }

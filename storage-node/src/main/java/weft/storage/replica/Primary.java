@@ -6,9 +6,11 @@ import weft.fabric.StoreId;
 import weft.storage.reconfigure.Reconfiguration;
 import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
 import weft.wire.storage.Mutation;
 import weft.wire.storage.ReplicaMessage;
+import weft.wire.storage.ReplicaMessage.BlockReply;
 import weft.wire.storage.ReplicaMessage.CaughtUp;
 import weft.wire.storage.ReplicaMessage.ChunkListRequest;
 import weft.wire.storage.ReplicaMessage.ChunkRequest;
@@ -20,11 +22,8 @@ import weft.wire.storage.ReplicaMessage.Reconcile;
 import weft.wire.storage.ReplicaMessage.ReconcileAck;
 import weft.wire.storage.StorageMessage;
 import weft.wire.storage.StorageMessage.ReadBlocks;
-import weft.wire.storage.StorageMessage.ReadDone;
-import weft.wire.storage.StorageMessage.Refused.Reason;
 import weft.wire.storage.StorageMessage.WriteBlocks;
 
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -44,14 +43,9 @@ import java.util.Set;
 /// ```
 ///
 /// Which leases count is the business of [SecondaryLeases].
-final class Primary implements Role, ClientRequests.Sequencer {
-    /// Reads at the disk or waiting for a token.
-    private static final int READS_MAX = 4096;
-
+final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Server {
     /// Entries sent at once to one that lacks them; its acknowledgement asks for more.
     private static final int BURST_MAX = 2048;
-
-    private record Read(long exchange, ReadBlocks request) {}
 
     private final ReplicaState state;
     private final Configuration configuration;
@@ -60,8 +54,8 @@ final class Primary implements Role, ClientRequests.Sequencer {
     private final Set<StoreId> disowned = new HashSet<>();
     private final CatchUpSource source;
     private final ClientRequests requests;
-    private final Map<Long, Read> reads = new HashMap<>();
-    private final Map<Long, List<Read>> readsAfter = new HashMap<>();
+    private final BlockRepairs repairs;
+    private final ClientReads reads;
     private final long openAtStart;
     private boolean versionDurable;
     private boolean established;
@@ -78,6 +72,8 @@ final class Primary implements Role, ClientRequests.Sequencer {
         this.configuration = configuration;
         source = new CatchUpSource(state, configuration);
         requests = new ClientRequests(state, this);
+        repairs = new BlockRepairs(state, configuration);
+        reads = new ClientReads(state, this, requests, repairs);
         lastTickNanos = nowNanos;
         openAtStart = state.list.tail();
         leases = new SecondaryLeases(state, configuration, captured, nowNanos);
@@ -129,6 +125,7 @@ final class Primary implements Role, ClientRequests.Sequencer {
             case ChunkListRequest m -> source.onListRequest(from, m);
             case ChunkRequest m -> source.onChunkRequest(from, m);
             case CaughtUp m -> source.onCaughtUp(from, m, nowNanos);
+            case BlockReply m -> repairs.onReply(from, m, nowNanos);
             default -> {}
         }
     }
@@ -156,11 +153,14 @@ final class Primary implements Role, ClientRequests.Sequencer {
     private void onPrepareAck(Member from, PrepareAck ack, long nowNanos) {
         Follower follower = followers.get(from.store());
         if (follower != null && follower.member.equals(from)) {
-            follower.acknowledged(ack.durableSequence(), nowNanos);
-            if (ack.lacking() && follower.reconciled) {
-                resend(follower, nowNanos);
+            // Before it has reconciled it may count entries that it is about to drop.
+            if (follower.reconciled) {
+                follower.acknowledged(ack.durableSequence(), nowNanos);
+                if (ack.lacking()) {
+                    resend(follower, nowNanos);
+                }
+                advance();
             }
-            advance();
             return;
         }
         CatchUpSource.Learner learner = source.learner(from);
@@ -197,7 +197,8 @@ final class Primary implements Role, ClientRequests.Sequencer {
     }
 
     /// Commits what all members have durable; establishes the version once all that was open is.
-    private void advance() {
+    @Override
+    public void advance() {
         if (!versionDurable) {
             return;
         }
@@ -213,10 +214,7 @@ final class Primary implements Role, ClientRequests.Sequencer {
             Entry entry = state.commitNext();
             state.disk.apply(entry);
             requests.onCommitted(entry);
-            List<Read> waiting = readsAfter.remove(entry.sequence());
-            if (waiting != null) {
-                waiting.forEach(this::startRead);
-            }
+            reads.onCommitted(entry.sequence());
         }
         release();
         boolean reconciled = followers.values().stream().allMatch(f -> f.reconciled);
@@ -302,61 +300,26 @@ final class Primary implements Role, ClientRequests.Sequencer {
     public void onRequest(long exchange, StorageMessage.Request request, long nowNanos) {
         switch (request) {
             case WriteBlocks write -> requests.admit(exchange, write);
-            case ReadBlocks read -> onRead(new Read(exchange, read), nowNanos);
+            case ReadBlocks read -> reads.admit(exchange, read, nowNanos);
         }
     }
 
     // ---- Reads.
 
-    private void onRead(Read read, long nowNanos) {
-        long token = read.request().token();
-        long known = requests.tokenAhead(read.request().volume());
-        if (!mayRead(nowNanos)) {
-            Role.refuse(state, read.exchange(), Reason.NOT_SERVING, "no lease");
-        } else if (token != 0 && token < known) {
-            Role.refuse(state, read.exchange(), Reason.FENCED, "token " + known);
-        } else if (reads.size() + readsAfter.size() >= READS_MAX) {
-            Role.refuse(state, read.exchange(), Reason.OVERLOADED, "too many reads");
-        } else if (token <= state.tables.token(read.request().volume())) {
-            startRead(read);
-        } else if (token == known || maySequence()) {
-            long after = requests.raise(read.request().volume(), token);
-            readsAfter.computeIfAbsent(after, _ -> new ArrayList<>()).add(read);
-            advance();
-        } else {
-            Role.refuse(state, read.exchange(), Reason.NOT_SERVING, "token cannot be raised now");
-        }
-    }
-
-    private void startRead(Read read) {
-        long ticket = state.nextTicket();
-        reads.put(ticket, read);
-        state.disk.read(ticket, read.request());
-    }
-
-    /// Whether committed state may be shown: no other primary can have committed anything since.
-    boolean mayRead(long nowNanos) {
+    /// No other primary can have committed anything since the leases were granted.
+    @Override
+    public boolean mayRead(long nowNanos) {
         return established && !isStopped() && leases.areAllUnbroken(nowNanos);
     }
 
     @Override
     public void onRead(long ticket, ReplicaDisk.ReadOutcome outcome, long nowNanos) {
-        Read read = reads.remove(ticket);
-        if (read == null) {
-            return;
-        }
-        // After the data were collected: what was read was the committed state while it was read.
-        if (!mayRead(nowNanos)) {
-            Role.refuse(state, read.exchange(), Reason.NOT_SERVING, "the lease ran out");
-            return;
-        }
-        switch (outcome) {
-            case ReplicaDisk.ReadOutcome.Blocks blocks ->
-                    state.outbox.reply(
-                            read.exchange(), new ReadDone(blocks.blocks(), blocks.checksums()));
-            case ReplicaDisk.ReadOutcome.Corrupt corrupt ->
-                    Role.refuse(state, read.exchange(), Reason.CORRUPT, corrupt.detail());
-        }
+        reads.onRead(ticket, outcome, nowNanos);
+    }
+
+    @Override
+    public void onRepaired(long ticket, boolean fits, long nowNanos) {
+        repairs.onWritten(ticket, fits);
     }
 
     @Override
@@ -367,6 +330,11 @@ final class Primary implements Role, ClientRequests.Sequencer {
     @Override
     public void onChunk(long ticket, Optional<ChunkContent> content, long nowNanos) {
         source.onChunk(ticket, content);
+    }
+
+    @Override
+    public void onDamaged(long ticket, DamagedBlock block, long nowNanos) {
+        source.onDamaged(ticket).ifPresent(waiting -> repairs.repair(block, waiting, nowNanos));
     }
 
     // ---- Time.
@@ -380,6 +348,7 @@ final class Primary implements Role, ClientRequests.Sequencer {
             return;
         }
         resendToQuiet(nowNanos);
+        repairs.onTick(nowNanos);
         advance();
         tellCommit();
         boolean judges = !late && !state.leases.isSelfLate(nowNanos);
@@ -489,11 +458,6 @@ final class Primary implements Role, ClientRequests.Sequencer {
     @Override
     public void end() {
         requests.end();
-        reads.values().forEach(this::refuseEnded);
-        readsAfter.values().stream().flatMap(List::stream).forEach(this::refuseEnded);
-    }
-
-    private void refuseEnded(Read read) {
-        Role.refuse(state, read.exchange(), Reason.NOT_PRIMARY, "no longer primary");
+        reads.end();
     }
 }

@@ -8,6 +8,7 @@ import weft.runtime.Owned;
 import weft.storage.reconfigure.Reconfiguration;
 import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.ReplicaMessage.JoinRequest;
 import weft.wire.storage.ReplicaMessage.NewerVersion;
@@ -252,6 +253,16 @@ public final class Replica {
     /// See [ReplicaDisk.Events#onChunk].
     public void onChunk(long ticket, Optional<ChunkContent> content, long nowNanos) {
         guarded(() -> role.onChunk(ticket, content, nowNanos));
+    }
+
+    /// See [ReplicaDisk.Events#onDamaged].
+    public void onDamaged(long ticket, DamagedBlock block, long nowNanos) {
+        guarded(() -> role.onDamaged(ticket, block, nowNanos));
+    }
+
+    /// See [ReplicaDisk.Events#onRepaired].
+    public void onRepaired(long ticket, boolean fits, long nowNanos) {
+        guarded(() -> role.onRepaired(ticket, fits, nowNanos));
     }
 
     /// See [ReplicaDisk.Events#onDone].

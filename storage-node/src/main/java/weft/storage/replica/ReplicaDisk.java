@@ -4,6 +4,7 @@ import weft.fabric.ChunkKey;
 import weft.storage.journal.JournalRecord;
 import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
 import weft.wire.storage.StorageMessage.ReadBlocks;
 
@@ -35,6 +36,13 @@ public interface ReplicaDisk {
     /// Reads all that is mapped in a chunk, as of one moment, with its stamp.
     void readChunk(long ticket, ChunkKey key);
 
+    /// Reads one block with its chunk's stamp: no chunk or no run if it is not stored here.
+    void readBlock(long ticket, DamagedBlock block);
+
+    /// Writes another member's copy of a damaged block, if it fits: if its stamp is the chunk's
+    /// present one, or its checksum the one that the block should have.
+    void repairBlock(long ticket, DamagedBlock block, ChunkContent copy);
+
     /// Replaces a chunk, all at once, unless its stamp's sequence is higher; done when durable.
     void installChunk(long ticket, ChunkContent content);
 
@@ -49,8 +57,11 @@ public interface ReplicaDisk {
         /// @param checksums one CRC32C (4 bytes, big-endian) per block
         record Blocks(ByteBuffer blocks, ByteBuffer checksums) implements ReadOutcome {}
 
-        /// A block's bytes and its checksum do not agree, or the device failed.
-        record Corrupt(String detail) implements ReadOutcome {}
+        /// A block's bytes and its checksum do not agree.
+        record Damaged(DamagedBlock block) implements ReadOutcome {}
+
+        /// The device failed.
+        record Failed(String detail) implements ReadOutcome {}
     }
 
     /// Results. The wiring calls them on the replica's loop.
@@ -64,14 +75,20 @@ public interface ReplicaDisk {
         /// [ReplicaDisk#listChunks] ended. `last`: nothing follows.
         void onChunkList(long ticket, List<ChunkStamp> stamps, boolean last);
 
-        /// [ReplicaDisk#readChunk] ended; empty if there is no such chunk.
+        /// [ReplicaDisk#readChunk] or [ReplicaDisk#readBlock] ended; empty if there is no such
+        /// chunk.
         void onChunk(long ticket, Optional<ChunkContent> content);
+
+        /// [ReplicaDisk#readChunk] or [ReplicaDisk#readBlock] met a damaged block.
+        void onDamaged(long ticket, DamagedBlock block);
+
+        /// [ReplicaDisk#repairBlock] ended. `fits`: the block is good again.
+        void onRepaired(long ticket, boolean fits);
 
         /// An install, delete or drop is durable.
         void onDone(long ticket);
 
-        /// The store cannot go on (device error, corrupt chunk in a catch-up read): the replica
-        /// stops and answers nothing more.
+        /// The store cannot go on: the replica stops and answers nothing more.
         void onFailed(long ticket, String detail);
     }
 }

@@ -25,6 +25,9 @@ public interface ReplicaOutbox {
     /// Repeated calls may be merged, failures retried.
     void readConfiguration();
 
+    /// A damaged block was replaced from another member, or no member has it intact.
+    void tellDamage(String what, boolean repaired);
+
     /// One line for the log: a transition, with ids and old → new.
     void tell(String transition);
 }

@@ -3,6 +3,7 @@ package weft.storage.replica;
 import weft.fabric.Member;
 import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.StorageMessage;
 import weft.wire.storage.StorageMessage.Refused.Reason;
@@ -42,6 +43,12 @@ sealed interface Role permits Idle, Joining, Backup, Primary {
 
     /// A chunk was read.
     default void onChunk(long ticket, Optional<ChunkContent> content, long nowNanos) {}
+
+    /// A chunk or block could not be read.
+    default void onDamaged(long ticket, DamagedBlock block, long nowNanos) {}
+
+    /// A repair was written, or did not fit.
+    default void onRepaired(long ticket, boolean fits, long nowNanos) {}
 
     /// An install or delete is durable.
     default void onDone(long ticket, long nowNanos) {}

@@ -21,6 +21,7 @@ import weft.transport.Peers;
 import weft.wire.audit.AuditMessage.DigestRequest;
 import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.StorageMessage;
 
@@ -61,6 +62,7 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
     private volatile @Nullable Configuration newest;
     private boolean reading;
     private boolean failed;
+    private boolean damageTold;
 
     HostedReplica(PlacementGroupId pg, Loop loop, Surroundings around) {
         this.pg = pg;
@@ -106,9 +108,30 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
 
     private void ifAlive(Consumer<Replica> event) {
         Replica present = replica;
-        if (present != null && !failed) {
-            event.accept(present);
+        if (present == null || failed) {
+            return;
         }
+        try {
+            event.accept(present);
+        } catch (RuntimeException | AssertionError e) {
+            // What it did in part must not be built on.
+            log.error("{}: a replica's event failed", pg, e);
+            onFailed(0, String.valueOf(e));
+        }
+        if (present.isStopped()) {
+            noteStopped("see before");
+        }
+    }
+
+    private void noteStopped(String why) {
+        if (failed) {
+            return;
+        }
+        failed = true;
+        around.meters().failures.increment();
+        log.error("{}: the replica stopped: {}", pg, why);
+        callers.values().forEach(caller -> caller.fail("the replica has stopped"));
+        callers.clear();
     }
 
     void postRequest(StorageMessage.Request request, Caller caller) {
@@ -124,7 +147,7 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
                 return;
             }
             callers.put(exchange, caller);
-            present.onRequest(exchange, request, now());
+            ifAlive(alive -> alive.onRequest(exchange, request, now()));
         });
     }
 
@@ -215,6 +238,18 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
     }
 
     @Override
+    public void tellDamage(String what, boolean repaired) {
+        (repaired ? around.meters().blocksRepaired : around.meters().blocksLost).increment();
+        // A bad disk has many: the counters say how many.
+        if (!damageTold) {
+            damageTold = true;
+            log.warn("{} (the first of this group since the start)", what);
+        } else {
+            log.debug("{}", what);
+        }
+    }
+
+    @Override
     public void tell(String transition) {
         around.meters().transitions.increment();
         log.info("{}", transition);
@@ -251,6 +286,20 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
     }
 
     @Override
+    public void onDamaged(long ticket, DamagedBlock block) {
+        if (ticket < 0) {
+            questions.onFailed(ticket, block + " is damaged");
+        } else {
+            ifAlive(present -> present.onDamaged(ticket, block, now()));
+        }
+    }
+
+    @Override
+    public void onRepaired(long ticket, boolean fits) {
+        ifAlive(present -> present.onRepaired(ticket, fits, now()));
+    }
+
+    @Override
     public void onDone(long ticket) {
         ifAlive(present -> present.onDone(ticket, now()));
     }
@@ -261,14 +310,11 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
             questions.onFailed(ticket, detail);
             return;
         }
-        around.meters().failures.increment();
-        log.error("{}: the replica stops: {}", pg, detail);
-        ifAlive(present -> {
+        Replica present = replica;
+        if (present != null && !failed) {
             present.onFailed(ticket, detail, now());
-            failed = true;
-            callers.values().forEach(caller -> caller.fail("the replica has stopped"));
-            callers.clear();
-        });
+            noteStopped(detail);
+        }
     }
 
     @Override

@@ -40,6 +40,10 @@ public final class ReplicationService implements AutoCloseable {
     private final ReplicaDirectory replicas;
     private final StorageServer server;
     private final LayerGarbage garbage;
+    private final StorageMeters meters;
+
+    // Beat loop only.
+    private boolean failureCounted;
 
     /// @param self what this node says of itself on connections
     /// @param peers to the other storage nodes
@@ -60,7 +64,7 @@ public final class ReplicationService implements AutoCloseable {
         this.nodes = nodes;
         this.clock = clock;
         node = self.nodeId();
-        var meters = new StorageMeters(registry);
+        meters = new StorageMeters(registry);
         beatLoop = new Loop("beats-" + node);
         leases = new NodeLeases(settings, node, beats(), peers::send, clock.nowNanos());
         replicas =
@@ -100,6 +104,10 @@ public final class ReplicationService implements AutoCloseable {
     }
 
     private void beat() {
+        if (!failureCounted && store.failure().isPresent()) {
+            failureCounted = true;
+            meters.storeFailures.increment();
+        }
         leases.setStores(beats());
         Set<NodeId> others = new HashSet<>(nodes.known());
         others.remove(node);

@@ -20,6 +20,9 @@ final class StorageMeters {
     final Counter proposals;
     final Counter failures;
     final Counter layersDropped;
+    final Counter blocksRepaired;
+    final Counter blocksLost;
+    final Counter storeFailures;
 
     StorageMeters(MeterRegistry registry) {
         writes = registry.counter("weft.storage.requests", "kind", "write");
@@ -34,6 +37,9 @@ final class StorageMeters {
         proposals = registry.counter("weft.storage.configurations.proposed");
         failures = registry.counter("weft.storage.replica.failures");
         layersDropped = registry.counter("weft.storage.layers.dropped");
+        blocksRepaired = registry.counter("weft.storage.blocks.repaired");
+        storeFailures = registry.counter("weft.storage.store.failures");
+        blocksLost = registry.counter("weft.storage.blocks.lost");
     }
 
     void count(StorageMessage.Request request, int payloadBytes) {

@@ -18,6 +18,7 @@ import weft.wire.MalformedMessage;
 import weft.wire.WireWriter;
 import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
 import weft.wire.storage.Mutation;
 import weft.wire.storage.ReplicaMessage;
@@ -292,13 +293,11 @@ final class GroupStore implements ReplicaDisk {
                     switch (found) {
                         case BlocksRead.Intact(var blocks, var checksums) ->
                                 new ReplicaDisk.ReadOutcome.Blocks(blocks, checksums);
-                        case BlocksRead.Corrupt(var key, var block) ->
-                                new ReplicaDisk.ReadOutcome.Corrupt(
-                                        "%s: chunk %s, block %d does not have its checksum"
-                                                .formatted(pg, key, block));
+                        case BlocksRead.Corrupt(var block) ->
+                                new ReplicaDisk.ReadOutcome.Damaged(block);
                     };
         } catch (IOException e) {
-            outcome = new ReplicaDisk.ReadOutcome.Corrupt(pg + ": " + e.getMessage());
+            outcome = new ReplicaDisk.ReadOutcome.Failed(pg + ": " + e.getMessage());
         }
         ReplicaDisk.ReadOutcome result = outcome;
         tell(e -> e.onRead(ticket, result));
@@ -315,14 +314,43 @@ final class GroupStore implements ReplicaDisk {
 
     @Override
     public void readChunk(long ticket, ChunkKey key) {
+        export(ticket, () -> chunks.export(key));
+    }
+
+    @Override
+    public void readBlock(long ticket, DamagedBlock block) {
+        export(ticket, () -> chunks.export(block));
+    }
+
+    /// A copy for another member.
+    @FunctionalInterface
+    private interface Export {
+        Optional<ChunkContent> make() throws IOException;
+    }
+
+    private void export(long ticket, Export export) {
         try {
             Optional<ChunkContent> content;
             synchronized (lock) {
-                content = chunks.export(key);
+                content = export.make();
             }
             tell(e -> e.onChunk(ticket, content));
         } catch (CorruptChunkException e) {
-            tell(to -> to.onFailed(ticket, pg + ": " + e.getMessage()));
+            tell(to -> to.onDamaged(ticket, e.block()));
+        } catch (IOException e) {
+            store.failed(e);
+        }
+    }
+
+    @Override
+    public void repairBlock(long ticket, DamagedBlock block, ChunkContent copy) {
+        try {
+            boolean fits;
+            synchronized (lock) {
+                fits = chunks.repair(block, copy);
+                changed |= fits;
+            }
+            tell(e -> e.onRepaired(ticket, fits));
         } catch (IOException e) {
             store.failed(e);
         }

@@ -36,6 +36,7 @@ import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicReference;
 
 /// One disk of a storage node: the journal, chunks and maps of its placement groups.
 ///
@@ -72,7 +73,7 @@ public final class Store implements Closeable {
     // Checkpoint loop only.
     private long ticksSinceCheckpoint;
 
-    private volatile @Nullable IOException failure;
+    private final AtomicReference<@Nullable IOException> failure = new AtomicReference<>();
     private volatile boolean started;
 
     private final GroupStore.StoreEvents groupEvents =
@@ -222,6 +223,7 @@ public final class Store implements Closeable {
     public ReplicaDisk attach(PlacementGroupId pg, Executor loop, ReplicaDisk.Events events) {
         GroupStore group = groups.computeIfAbsent(pg, this::newGroup);
         group.attach(loop, events);
+        failure().ifPresent(why -> group.tellFailed(toldOf(why)));
         return group;
     }
 
@@ -255,7 +257,7 @@ public final class Store implements Closeable {
 
     /// Why the store serves no more; empty while it does.
     public Optional<IOException> failure() {
-        return Optional.ofNullable(failure);
+        return Optional.ofNullable(failure.get());
     }
 
     /// Device writes of the journal since the start, and the records they carried.
@@ -303,7 +305,7 @@ public final class Store implements Closeable {
                         || ticksSinceCheckpoint * CHECKPOINT_TICK.toMillis()
                                 >= settings.checkpointMillis();
         try {
-            if (due && failure == null) {
+            if (due && failure().isEmpty()) {
                 checkpoint.runFull(groups.values());
                 ticksSinceCheckpoint = 0;
             }
@@ -332,7 +334,7 @@ public final class Store implements Closeable {
             settling.clear();
         }
         try {
-            if (failure == null) {
+            if (failure().isEmpty()) {
                 checkpoint.runPartial(waiting);
             }
         } catch (IOException e) {
@@ -345,22 +347,27 @@ public final class Store implements Closeable {
     }
 
     private void fail(IOException e) {
-        if (failure != null) {
+        if (!failure.compareAndSet(null, e)) {
             return;
         }
-        failure = e;
+        // First of all: what is queued there is not to be acknowledged either.
+        journal.abandon(e);
         log.error("store {} failed, it acknowledges nothing any more: {}", id(), e.toString());
         log.debug("store {} failed", id(), e);
         for (GroupStore group : groups.values()) {
-            group.tellFailed("store " + id() + " failed: " + e.getMessage());
+            group.tellFailed(toldOf(e));
         }
+    }
+
+    private String toldOf(IOException e) {
+        return "store " + id() + " failed: " + e.getMessage();
     }
 
     /// Stops; what was acknowledged is durable without a checkpoint, one is made to start faster.
     @Override
     public void close() throws IOException {
         checkpointLoop.close();
-        if (failure == null) {
+        if (failure().isEmpty()) {
             checkpoint.runFull(groups.values());
         }
         journal.close();

@@ -1,5 +1,7 @@
 package weft.storage.disk;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
@@ -26,6 +28,7 @@ public final class SimDisk implements Disk {
     private long operations;
     private long crashAt = Long.MAX_VALUE;
     private long freeBytes = 1L << 40;
+    private @Nullable Throwable broken;
 
     /// The disk has crashed; nothing on it can be done any more.
     public static final class Crashed extends IOException {
@@ -74,6 +77,22 @@ public final class SimDisk implements Disk {
     synchronized void live() throws Crashed {
         if (operations > crashAt) {
             throw new Crashed();
+        }
+    }
+
+    /// From now on writes to files throw this: an error of the device, or of the code.
+    public synchronized void breakWritesBy(Throwable why) {
+        broken = why;
+    }
+
+    /// Throws it, if there is one.
+    public static void raise(@Nullable Throwable why) throws IOException {
+        switch (why) {
+            case null -> {}
+            case IOException e -> throw e;
+            case RuntimeException e -> throw e;
+            case Error e -> throw e;
+            case Throwable e -> throw new IllegalArgumentException(e);
         }
     }
 
@@ -280,6 +299,7 @@ public final class SimDisk implements Disk {
 
         private void change(long position, byte[] bytes) throws IOException {
             synchronized (SimDisk.this) {
+                raise(broken);
                 boolean crash = step();
                 file.bytes = put(file.bytes, position, bytes, 0, bytes.length);
                 file.unforced.add(new Unforced(position, bytes));

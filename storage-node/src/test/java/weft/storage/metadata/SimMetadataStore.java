@@ -15,6 +15,7 @@ import java.util.TreeMap;
 public final class SimMetadataStore implements MetadataStore {
     private final SimDisk disk;
     private final Random random;
+    private @Nullable Throwable broken;
     private final TreeMap<byte[], byte[]> entries = new TreeMap<>(Arrays::compareUnsigned);
 
     public SimMetadataStore(SimDisk disk, Random random) {
@@ -44,8 +45,14 @@ public final class SimMetadataStore implements MetadataStore {
         }
     }
 
+    /// From now on writes throw this.
+    public synchronized void breakBy(Throwable why) {
+        broken = why;
+    }
+
     @Override
     public synchronized void write(Batch batch) throws IOException {
+        SimDisk.raise(broken);
         boolean crash = disk.step();
         if (!crash || random.nextBoolean()) {
             for (Change change : batch.changes()) {

@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
+import weft.coordination.FabricStore;
 import weft.coordination.FabricWatcher;
 import weft.coordination.zookeeper.EmbeddedZooKeeper;
 import weft.coordination.zookeeper.ZooKeeperFabricStore;
@@ -40,6 +41,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Objects;
 import java.util.UUID;
 
 /// A pool on this machine for tests: a real ZooKeeper, storage nodes in this process (or elsewhere)
@@ -178,7 +180,29 @@ final class LocalCluster implements AutoCloseable {
                 .toList();
     }
 
+    /// The group's configuration as it is now.
+    Configuration configuration(int pg) throws IOException {
+        return records.find(FabricPaths.PLACEMENT_GROUPS + "/" + pg, Configuration.class)
+                .orElseThrow()
+                .noun();
+    }
+
+    /// The running node's store.
+    Member member(int number) {
+        return Objects.requireNonNull(nodes[number]).member();
+    }
+
+    /// Whether the group's configuration has the running node's store.
+    boolean isMember(int pg, int number) throws IOException {
+        return configuration(pg).members().contains(member(number));
+    }
+
     PoolClient client(String name) {
+        return client(name, store);
+    }
+
+    /// A client that sees the coordination through another view.
+    PoolClient client(String name, FabricStore view) {
         var transport =
                 opened(
                         new Transport(
@@ -186,7 +210,7 @@ final class LocalCluster implements AutoCloseable {
                                 List.of(new StorageCodec(), new AuditCodec()),
                                 1,
                                 registry));
-        return opened(new PoolClient(store, watcher::image, transport, BootClock.SYSTEM, registry));
+        return opened(new PoolClient(view, watcher::image, transport, BootClock.SYSTEM, registry));
     }
 
     Volume createVolume(String name, long sizeBytes) throws IOException {

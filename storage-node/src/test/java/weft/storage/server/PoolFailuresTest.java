@@ -3,6 +3,7 @@ package weft.storage.server;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -17,6 +18,8 @@ import weft.volume.PoolClient;
 import weft.volume.VolumeException;
 
 import java.nio.ByteBuffer;
+import java.nio.ReadOnlyBufferException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
@@ -143,6 +146,89 @@ class PoolFailuresTest {
                     assertArrayEquals(random(4096, 300 + i), read(volume, i * (long) CHUNK, 4096));
                 }
             }
+        }
+    }
+
+    @Test
+    void aStoreThatFailsIsReplacedByTheOthersAndItsProcessLives() throws Exception {
+        try (var cluster = started(new LocalCluster(folder, 2, 2))) {
+            Volume record = cluster.createVolume("disk", 8 * CHUNK);
+            PoolClient client = cluster.client("client");
+            try (BlockVolume volume = client.open(record, client.claim(record, "test"))) {
+                for (int i = 0; i < 8; i++) {
+                    volume.write(i * (long) CHUNK, ByteBuffer.wrap(random(4096, i))).get();
+                }
+                // Its folder of chunks turns into a file: no new one can be made, none forced.
+                Path chunks = cluster.folderOf(2).resolve("chunks");
+                Path aside = cluster.folderOf(2).resolve("aside");
+                Files.move(chunks, aside);
+                Files.createFile(chunks);
+                Await.until(
+                        "node 2 is out of all groups",
+                        () -> {
+                            for (int i = 0; i < 8; i++) {
+                                byte[] bytes = random(4096, 100 + i);
+                                long offset = i * (long) CHUNK + 4096;
+                                volume.write(offset, ByteBuffer.wrap(bytes))
+                                        .get(20, TimeUnit.SECONDS);
+                                assertArrayEquals(bytes, read(volume, offset, 4096));
+                            }
+                            boolean in = false;
+                            for (int pg = 0; pg < 4; pg++) {
+                                in |= cluster.isMember(pg, 2);
+                            }
+                            return !in;
+                        });
+                assertTrue(cluster.registry.counter("weft.storage.replica.failures").count() > 0);
+                assertEquals(1, cluster.registry.counter("weft.storage.store.failures").count());
+                cluster.stopNode(2);
+                Files.delete(chunks);
+                Files.move(aside, chunks);
+                cluster.startNode(2);
+                cluster.awaitWhole(client);
+                for (int i = 0; i < 8; i++) {
+                    long offset = i * (long) CHUNK;
+                    assertArrayEquals(random(4096, i), read(volume, offset, 4096));
+                    assertArrayEquals(random(4096, 100 + i), read(volume, offset + 4096, 4096));
+                }
+            }
+        }
+    }
+
+    @Test
+    void aReadThatBeginsWhileTheCoordinationIsAwayIsDoneWhenItReturns() throws Exception {
+        try (var cluster = started(new LocalCluster(folder, 1, 2))) {
+            Volume record = cluster.createVolume("disk", CHUNK);
+            PoolClient writer = cluster.client("writer");
+            try (BlockVolume volume = writer.open(record, writer.claim(record, "test"))) {
+                volume.write(0, ByteBuffer.wrap(random(4096, 1))).get();
+            }
+            // This client knows no configuration yet.
+            BlockVolume volume = cluster.client("reader").openReadOnly(record);
+            cluster.stopZooKeeper();
+            ByteBuffer into = ByteBuffer.allocate(4096);
+            var read = volume.read(0, into);
+            cluster.startZooKeeper();
+            read.get(60, TimeUnit.SECONDS);
+            assertArrayEquals(random(4096, 1), into.array());
+        }
+    }
+
+    @Test
+    void aRequestEndsOrIsRetriedWhateverGoesWrongOnItsWay() throws Exception {
+        try (var cluster = started(new LocalCluster(folder, 1, 2))) {
+            Volume record = cluster.createVolume("disk", CHUNK);
+            var failing = new FailingView(cluster.store, 3);
+            BlockVolume volume = cluster.client("client", failing).openReadOnly(record);
+            assertArrayEquals(new byte[4096], read(volume, 0, 4096));
+            assertEquals(0, failing.failuresLeft());
+            // The answer does not fit into what the caller gave.
+            var readOnly = ByteBuffer.allocate(4096).asReadOnlyBuffer();
+            var failed =
+                    volume.read(0, readOnly)
+                            .handle((_, failure) -> failure)
+                            .get(20, TimeUnit.SECONDS);
+            assertInstanceOf(ReadOnlyBufferException.class, failed);
         }
     }
 

@@ -11,6 +11,7 @@ import weft.storage.replica.ReplicatedTables;
 import weft.wire.MalformedMessage;
 import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
 import weft.wire.storage.Mutation;
 import weft.wire.storage.StorageMessage.ReadBlocks;
@@ -18,9 +19,11 @@ import weft.wire.storage.StorageMessage.ReadBlocks;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 
@@ -66,6 +69,9 @@ final class SimDisk implements ReplicaDisk {
     private int life;
     private long journalBusyUntil;
 
+    /// Blocks whose bytes rot on the medium; a write makes them good.
+    private final Set<DamagedBlock> damaged = new HashSet<>();
+
     /// How much slower than usual it is.
     long slowness = 1;
 
@@ -83,6 +89,15 @@ final class SimDisk implements ReplicaDisk {
 
     TreeMap<ChunkKey, Chunk> chunks() {
         return chunks;
+    }
+
+    /// A block rots.
+    void damage(DamagedBlock block) {
+        damaged.add(block);
+    }
+
+    boolean isDamaged(DamagedBlock block) {
+        return damaged.contains(block);
     }
 
     /// Power fails: of the records on their way some prefix reaches the medium.
@@ -245,6 +260,7 @@ final class SimDisk implements ReplicaDisk {
                     Map<Integer, Long> blocks =
                             old == null ? new HashMap<>() : new HashMap<>(old.blocks());
                     int block = change.offsetInChunk() / ChunkKey.BLOCK_BYTES;
+                    damaged.remove(new DamagedBlock(change.chunk(), block));
                     blocks.put(
                             block,
                             change instanceof Mutation.Write w
@@ -286,6 +302,13 @@ final class SimDisk implements ReplicaDisk {
     @Override
     public void read(long ticket, ReadBlocks request) {
         int count = request.lengthBytes() / ChunkKey.BLOCK_BYTES;
+        Optional<DamagedBlock> bad = damagedIn(request);
+        if (bad.isPresent()) {
+            host.later(
+                    world.between(50_000, 500_000) * slowness,
+                    events -> events.onRead(ticket, new ReadOutcome.Damaged(bad.get())));
+            return;
+        }
         ByteBuffer answer = ByteBuffer.allocate(8 * count);
         for (int i = 0; i < count; i++) {
             int block = request.offsetInChunk() / ChunkKey.BLOCK_BYTES + i;
@@ -297,6 +320,53 @@ final class SimDisk implements ReplicaDisk {
                 events ->
                         events.onRead(
                                 ticket, new ReadOutcome.Blocks(answer, ByteBuffer.allocate(0))));
+    }
+
+    private Optional<DamagedBlock> damagedIn(ReadBlocks request) {
+        int first = request.offsetInChunk() / ChunkKey.BLOCK_BYTES;
+        int end = first + request.lengthBytes() / ChunkKey.BLOCK_BYTES;
+        return damaged.stream()
+                .filter(block -> block.key().chunkIndex() == request.chunkIndex())
+                .filter(block -> block.blockIndex() >= first && block.blockIndex() < end)
+                .findFirst();
+    }
+
+    @Override
+    public void readBlock(long ticket, DamagedBlock block) {
+        Chunk chunk = chunks.get(block.key());
+        boolean bad = damaged.contains(block);
+        Optional<ChunkContent> content =
+                Optional.ofNullable(chunk).map(c -> contentOf(c, block.blockIndex()));
+        host.later(
+                world.between(100_000, 2_000_000) * slowness,
+                events -> {
+                    if (bad) {
+                        events.onDamaged(ticket, block);
+                    } else {
+                        events.onChunk(ticket, content);
+                    }
+                });
+    }
+
+    private static ChunkContent contentOf(Chunk chunk, int block) {
+        List<ChunkContent.Run> runs =
+                contentOf(chunk).runs().stream().filter(r -> r.firstBlock() == block).toList();
+        return new ChunkContent(chunk.stamp(), runs);
+    }
+
+    @Override
+    public void repairBlock(long ticket, DamagedBlock block, ChunkContent copy) {
+        Chunk own = chunks.get(block.key());
+        boolean fits = false;
+        if (own != null && own.stamp().equals(copy.stamp())) {
+            fits = true;
+            Map<Integer, Long> blocks = new HashMap<>(own.blocks());
+            blocks.put(block.blockIndex(), copy.runs().getFirst().payload().getLong(0));
+            chunks.put(block.key(), new Chunk(own.stamp(), blocks));
+            damaged.remove(block);
+        }
+        boolean told = fits;
+        host.later(0, events -> events.onRepaired(ticket, told));
     }
 
     private long valueOf(List<VolumeId> layers, long chunkIndex, int block) {
@@ -328,6 +398,14 @@ final class SimDisk implements ReplicaDisk {
     @Override
     public void readChunk(long ticket, ChunkKey key) {
         Chunk chunk = chunks.get(key);
+        Optional<DamagedBlock> bad =
+                damaged.stream().filter(block -> block.key().equals(key)).findFirst();
+        if (bad.isPresent()) {
+            host.later(
+                    world.between(100_000, 2_000_000) * slowness,
+                    events -> events.onDamaged(ticket, bad.get()));
+            return;
+        }
         Optional<ChunkContent> content =
                 chunk == null ? Optional.empty() : Optional.of(contentOf(chunk));
         host.later(
@@ -355,6 +433,7 @@ final class SimDisk implements ReplicaDisk {
             Map<Integer, Long> blocks = new HashMap<>();
             content.runs().forEach(r -> blocks.put(r.firstBlock(), r.payload().getLong(0)));
             chunks.put(content.stamp().key(), new Chunk(content.stamp(), blocks));
+            damaged.removeIf(block -> block.key().equals(content.stamp().key()));
         }
         beginCheckpoint(List.of(ticket));
     }

@@ -13,6 +13,7 @@ import weft.storage.replica.Replica;
 import weft.storage.replica.ReplicaDisk;
 import weft.storage.replica.ReplicaOutbox;
 import weft.storage.replica.ReplicaSettings;
+import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
 import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.StorageMessage;
@@ -53,6 +54,12 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
     @Nullable Replica replica;
     @Nullable NodeLeases leases;
     Member self;
+
+    /// Damaged blocks that it replaced.
+    int repairs;
+
+    /// Damaged blocks that no member had.
+    int losses;
 
     SimNode(
             int number,
@@ -230,6 +237,16 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
     }
 
     @Override
+    public void tellDamage(String what, boolean repaired) {
+        world.tell(id + " " + what);
+        if (repaired) {
+            repairs++;
+        } else {
+            losses++;
+        }
+    }
+
+    @Override
     public void tell(String transition) {
         world.tell(id + " " + transition);
     }
@@ -256,6 +273,16 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
         public void onChunk(
                 long ticket, java.util.Optional<weft.wire.storage.ChunkContent> content) {
             replica.onChunk(ticket, content, node.now());
+        }
+
+        @Override
+        public void onDamaged(long ticket, DamagedBlock block) {
+            replica.onDamaged(ticket, block, node.now());
+        }
+
+        @Override
+        public void onRepaired(long ticket, boolean fits) {
+            replica.onRepaired(ticket, fits, node.now());
         }
 
         @Override

@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 
+import weft.fabric.ChunkKey;
 import weft.storage.replica.Replica;
+import weft.wire.storage.DamagedBlock;
 
 import java.util.List;
 
@@ -199,6 +201,71 @@ class StorageScenarioTest {
         stop(failed);
         assertTrue(progressWithin(13_000), cluster.world.trace());
         assertFalse(cluster.configurations.current().hasStore(cluster.nodes.get(failed).store));
+    }
+
+    private static DamagedBlock block(int chunk, int block) {
+        return new DamagedBlock(new ChunkKey(SimClient.VOLUME, chunk), block);
+    }
+
+    private int repairs() {
+        return cluster.nodes.stream().mapToInt(node -> node.repairs).sum();
+    }
+
+    @Test
+    void damagedBlocksOfThePrimaryAreReplacedWhileWritesGoOn() {
+        startWork();
+        for (int round = 0; round < 60; round++) {
+            DamagedBlock bad = block(round % SimClient.CHUNKS, round / 3 % SimClient.BLOCKS);
+            SimDisk disk = cluster.nodes.get(cluster.primary()).disk;
+            disk.damage(bad);
+            assertTrue(cluster.runUntil(10_000, () -> !disk.isDamaged(bad)), cluster.world::trace);
+        }
+        assertTrue(repairs() > 5, () -> repairs() + " repairs, the rest overwritten");
+        assertEquals(0, cluster.nodes.stream().mapToInt(node -> node.losses).sum());
+        endWork();
+    }
+
+    @Test
+    void aBlockDamagedAtAllMembersIsRefusedUntilItIsWrittenAnew() {
+        SimClient writer = startWork();
+        writer.stop();
+        assertTrue(cluster.runUntil(10_000, writer::isIdle));
+        SimNode primary = cluster.nodes.get(cluster.primary());
+        DamagedBlock bad = block(0, 0);
+        cluster.nodes.forEach(node -> node.disk.damage(bad));
+        SimClient reader = cluster.client(writer.token);
+        int done = cluster.history.doneCount();
+        reader.sendRead(cluster.history.beginRead(0, 0, writer.token), 0);
+        cluster.run(3_000);
+        assertTrue(primary.losses > 0, cluster.world::trace);
+        assertEquals(done, cluster.history.doneCount());
+        SimClient next = cluster.client(writer.token + 1);
+        next.start(4);
+        assertTrue(cluster.runUntil(10_000, () -> !primary.disk.isDamaged(bad)));
+        next.stop();
+        assertTrue(cluster.runUntil(10_000, next::isIdle));
+        cluster.run(1_000);
+        cluster.checkReplicasAreEqual();
+    }
+
+    @Test
+    void aDamagedChunkIsRepairedBeforeAJoinerGetsIt() {
+        SimClient writer = startWork();
+        writer.stop();
+        assertTrue(cluster.runUntil(10_000, writer::isIdle));
+        SimDisk disk = cluster.nodes.get(cluster.primary()).disk;
+        var written = disk.chunks().firstEntry();
+        int index = written.getValue().blocks().keySet().iterator().next();
+        disk.damage(new DamagedBlock(written.getKey(), index));
+        cluster.configurations.want(
+                List.of(0, 1, 2, 3).stream()
+                        .filter(i -> i != (cluster.primary() + 1) % 3)
+                        .map(SimNode::storeOf)
+                        .toList());
+        assertTrue(cluster.runUntil(15_000, cluster::isWhole), cluster.world::trace);
+        assertEquals(1, repairs());
+        cluster.run(1_000);
+        cluster.checkReplicasAreEqual();
     }
 
     private void stop(int node) {

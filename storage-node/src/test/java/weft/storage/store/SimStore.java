@@ -20,6 +20,7 @@ import weft.storage.metadata.SimMetadataStore;
 import weft.storage.replica.ReplicaDisk;
 import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
 import weft.wire.storage.Mutation;
 import weft.wire.storage.StorageMessage.ReadBlocks;
@@ -27,14 +28,14 @@ import weft.wire.storage.StorageMessage.ReadBlocks;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 /// A store over a simulated disk, without threads: every event comes at once, on the caller's
 /// thread.
@@ -66,12 +67,14 @@ final class SimStore implements ReplicaDisk.Events {
     @Nullable Store opened;
     @Nullable ReplicaDisk attached;
 
-    final Set<Long> durable = new HashSet<>();
-    final Set<Long> done = new HashSet<>();
-    final List<String> failed = new ArrayList<>();
+    final Set<Long> durable = ConcurrentHashMap.newKeySet();
+    final Set<Long> done = ConcurrentHashMap.newKeySet();
+    final List<String> failed = new CopyOnWriteArrayList<>();
     ReplicaDisk.@Nullable ReadOutcome lastRead;
     List<ChunkStamp> lastList = List.of();
     Optional<ChunkContent> lastChunk = Optional.empty();
+    Optional<DamagedBlock> lastDamaged = Optional.empty();
+    boolean lastFits;
 
     SimStore(Random random) {
         disk = new SimDisk(random);
@@ -168,7 +171,9 @@ final class SimStore implements ReplicaDisk.Events {
                     assertEquals(BlockMap.checksum(block), checksums.getInt(4 * i));
                 }
             }
-            case ReplicaDisk.ReadOutcome.Corrupt(String detail) -> throw new AssertionError(detail);
+            case ReplicaDisk.ReadOutcome.Damaged(var block) ->
+                    throw new AssertionError(block + " is damaged");
+            case ReplicaDisk.ReadOutcome.Failed(String detail) -> throw new AssertionError(detail);
         }
     }
 
@@ -190,6 +195,16 @@ final class SimStore implements ReplicaDisk.Events {
     @Override
     public void onChunk(long ticket, Optional<ChunkContent> content) {
         lastChunk = content;
+    }
+
+    @Override
+    public void onDamaged(long ticket, DamagedBlock block) {
+        lastDamaged = Optional.of(block);
+    }
+
+    @Override
+    public void onRepaired(long ticket, boolean fits) {
+        lastFits = fits;
     }
 
     @Override

@@ -18,6 +18,7 @@ import weft.storage.replica.RecoveredState;
 import weft.storage.replica.ReplicaDisk;
 import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
 import weft.wire.storage.Mutation;
 
@@ -74,6 +75,14 @@ class StoreFolderTest {
         public void onDone(long ticket) {
             done.release();
         }
+
+        @Override
+        public void onDamaged(long ticket, DamagedBlock block) {
+            throw new AssertionError(block + " is damaged");
+        }
+
+        @Override
+        public void onRepaired(long ticket, boolean fits) {}
 
         @Override
         public void onFailed(long ticket, String detail) {

@@ -15,6 +15,7 @@ import weft.storage.replica.ReplicaDisk.ReadOutcome;
 import weft.storage.replica.ReplicatedTables;
 import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
 import weft.wire.storage.Mutation;
 
@@ -49,7 +50,7 @@ class StoreTest {
         String file = "chunks/3/1-1.1";
         sim.disk.damage(file, 4096 + 1 * BLOCK + 77);
         var outcome = sim.read(SimStore.BASE_ONLY, 1, 0, 8);
-        assertTrue(outcome instanceof ReadOutcome.Corrupt, outcome::toString);
+        assertTrue(outcome instanceof ReadOutcome.Damaged, outcome::toString);
         assertTrue(outcome.toString().contains("block 1"), outcome::toString);
         assertTrue(sim.read(SimStore.BASE_ONLY, 2, 0, 8) instanceof ReadOutcome.Blocks);
     }
@@ -64,12 +65,76 @@ class StoreTest {
         sim.commit(
                 SimStore.entry(
                         2, SimStore.write(SimStore.BASE_ONLY, 0, 10, SimStore.bytes(2, 100))));
-        assertTrue(sim.read(SimStore.BASE_ONLY, 0, 0, 1) instanceof ReadOutcome.Corrupt);
+        assertTrue(sim.read(SimStore.BASE_ONLY, 0, 0, 1) instanceof ReadOutcome.Damaged);
         // A whole write heals it.
         sim.commit(
                 SimStore.entry(
                         3, SimStore.write(SimStore.BASE_ONLY, 0, 0, SimStore.bytes(3, BLOCK))));
         assertTrue(sim.read(SimStore.BASE_ONLY, 0, 0, 1) instanceof ReadOutcome.Blocks);
+    }
+
+    /// Another store with the same entries.
+    private static SimStore twin(int entries) throws IOException {
+        var other = new StoreTest();
+        other.sim.open();
+        other.commitWrites(1, entries);
+        return other.sim;
+    }
+
+    private static ChunkContent blockOf(SimStore store, DamagedBlock block) {
+        store.group().readBlock(1, block);
+        return store.lastChunk.orElseThrow();
+    }
+
+    @Test
+    void aDamagedBlockIsRepairedByACopyOfTheSamePointOrOfItsChecksumAndByNoOther()
+            throws Exception {
+        sim.open();
+        commitWrites(1, 7);
+        var block = new DamagedBlock(new ChunkKey(SimStore.BASE, 1), 1);
+        sim.disk.damage("chunks/3/1-1.1", 4096 + 1 * BLOCK + 77);
+        sim.group().readBlock(1, block);
+        assertEquals(Optional.of(block), sim.lastDamaged);
+
+        // Chunk 1 has entries 1, 4 and 7; block 1 is written by 1 only.
+        sim.group().repairBlock(2, block, blockOf(twin(4), block));
+        assertTrue(sim.lastFits, "earlier, but the very checksum");
+        assertTrue(sim.read(SimStore.BASE_ONLY, 1, 0, 8) instanceof ReadOutcome.Blocks);
+
+        var rewritten = new DamagedBlock(block.key(), 7);
+        sim.disk.damage("chunks/3/1-1.1", 4096 + 7 * BLOCK + 5);
+        assertFalse(rewritten.isIn(blockOf(twin(6), rewritten)), "not there yet");
+        sim.group().repairBlock(4, rewritten, blockOf(twin(7), rewritten));
+        assertTrue(sim.lastFits);
+        sim.store().checkpoint();
+        sim.crash();
+        sim.open();
+        assertTrue(sim.read(SimStore.BASE_ONLY, 1, 0, 8) instanceof ReadOutcome.Blocks);
+    }
+
+    @Test
+    void aBlockLostUnderAPartialWriteIsRepairedByTheMemberThatHasBoth() throws Exception {
+        sim.open();
+        var other = new SimStore(new Random(2));
+        other.open();
+        Entry whole =
+                SimStore.entry(
+                        1, SimStore.write(SimStore.BASE_ONLY, 0, 0, SimStore.bytes(1, BLOCK)));
+        Entry part =
+                SimStore.entry(
+                        2, SimStore.write(SimStore.BASE_ONLY, 0, 10, SimStore.bytes(2, 100)));
+        sim.commit(whole);
+        sim.disk.damage("chunks/3/1-0.1", 4096 + 3000);
+        sim.commit(part);
+        other.commit(whole);
+        var block = new DamagedBlock(new ChunkKey(SimStore.BASE, 0), 0);
+        sim.group().repairBlock(1, block, blockOf(other, block));
+        assertFalse(sim.lastFits, "without the second entry");
+        other.commit(part);
+        sim.group().repairBlock(2, block, blockOf(other, block));
+        assertTrue(sim.lastFits);
+        assertEquals(
+                other.read(SimStore.BASE_ONLY, 0, 0, 1), sim.read(SimStore.BASE_ONLY, 0, 0, 1));
     }
 
     @Test

@@ -1,0 +1,102 @@
+package weft.storage.replica;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+
+import org.junit.jupiter.api.Test;
+
+import weft.fabric.Member;
+import weft.storage.journal.JournalRecord;
+import weft.wire.storage.Entry;
+import weft.wire.storage.ReplicaMessage.Prepare;
+import weft.wire.storage.ReplicaMessage.PrepareAck;
+import weft.wire.storage.ReplicaMessage.Reconcile;
+import weft.wire.storage.ReplicaMessage.ReconcileAck;
+import weft.wire.storage.StorageMessage.Refused;
+import weft.wire.storage.StorageMessage.WriteDone;
+
+import java.util.List;
+import java.util.Optional;
+
+/// What counts as an acknowledgement, in orders of events that must be made by hand.
+class AcknowledgementsTest {
+    private static final Member A = DrivenReplica.member(1);
+    private static final Member B = DrivenReplica.member(2);
+    private static final Member C = DrivenReplica.member(3);
+
+    private final DrivenReplica driven = new DrivenReplica(A);
+
+    /// A as primary of version 1 that waits for its two secondaries.
+    private void lead() {
+        var first = DrivenReplica.configuration(1, A, List.of(A, B, C));
+        driven.replica.onConfiguration(first, true, 0);
+        driven.becomeDurable();
+        assertEquals(2, driven.sent(Reconcile.class).size());
+    }
+
+    private void reconcile(Member from) {
+        driven.replica.onMessage(from, new ReconcileAck(DrivenReplica.PG, 1, 0, 0), 0);
+    }
+
+    private void acknowledge(Member from, long durable) {
+        driven.replica.onMessage(from, new PrepareAck(DrivenReplica.PG, 1, durable, false), 0);
+    }
+
+    @Test
+    void whatASecondaryHasBeforeItReconciledCountsForNothing() {
+        lead();
+        // It has three entries of an earlier primary, which it is about to drop.
+        acknowledge(B, 3);
+        reconcile(B);
+        reconcile(C);
+        long exchange = driven.write(9, 1, 1);
+        driven.becomeDurable();
+        acknowledge(C, 1);
+        assertEquals(Optional.empty(), driven.answerTo(exchange));
+        assertEquals(List.of(), driven.applied);
+        acknowledge(B, 1);
+        assertEquals(Optional.of(new WriteDone()), driven.answerTo(exchange));
+        assertEquals(1, driven.applied.size());
+    }
+
+    @Test
+    void aSecondaryAcknowledgesNothingBeforeItHasReconciled() {
+        var members = List.of(A, B, C);
+        driven.replica.onConfiguration(DrivenReplica.configuration(1, B, members), true, 0);
+        driven.becomeDurable();
+        driven.replica.onMessage(B, new Reconcile(DrivenReplica.PG, 1, 0, 0), 0);
+        Entry entry = new Entry(1, 1, 9, 1, 1, 0, DrivenReplica.write(0));
+        driven.replica.onMessage(B, new Prepare(DrivenReplica.PG, 1, 0, entry), 0);
+        // Before it is durable another primary leads, who does not have the entry.
+        driven.replica.onConfiguration(DrivenReplica.configuration(2, C, members), true, 0);
+        driven.becomeDurable();
+        assertEquals(List.of(), driven.sent(PrepareAck.class));
+        driven.replica.onMessage(C, new Reconcile(DrivenReplica.PG, 2, 0, 0), 0);
+        assertEquals(
+                new ReconcileAck(DrivenReplica.PG, 2, 0, 0),
+                driven.sent(ReconcileAck.class).getLast());
+        assertInstanceOf(JournalRecord.Truncated.class, driven.journal.getLast());
+    }
+
+    @Test
+    void aRequestThatItsClientGaveUpGetsNoSequenceBehindLaterOnes() {
+        lead();
+        reconcile(B);
+        reconcile(C);
+        long later = driven.write(9, 6, 6);
+        int prepares = driven.sent(Prepare.class).size();
+        long late = driven.write(9, 5, 5);
+        assertEquals(
+                Refused.Reason.BAD_REQUEST,
+                assertInstanceOf(Refused.class, driven.answerTo(late).orElseThrow()).reason());
+        assertEquals(prepares, driven.sent(Prepare.class).size());
+        // The same request again is no late one: it waits for its entry.
+        long again = driven.write(9, 6, 6);
+        driven.becomeDurable();
+        acknowledge(B, 1);
+        acknowledge(C, 1);
+        assertEquals(Optional.of(new WriteDone()), driven.answerTo(later));
+        assertEquals(Optional.of(new WriteDone()), driven.answerTo(again));
+        assertEquals(1, driven.applied.size());
+    }
+}

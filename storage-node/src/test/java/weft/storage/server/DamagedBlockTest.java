@@ -1,0 +1,165 @@
+package weft.storage.server;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+import weft.fabric.Configuration;
+import weft.fabric.Volume;
+import weft.volume.BlockVolume;
+import weft.volume.PoolClient;
+import weft.volume.VolumeException;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.ExecutionException;
+
+/// Bytes that change on a disk under a running pool, as those of a failing medium do.
+@Timeout(120)
+class DamagedBlockTest {
+    private static final int BLOCK = 4096;
+    private static final int BLOCKS = 256;
+    private static final int HEADER_BYTES = 4096;
+
+    @TempDir Path folder;
+    private LocalCluster cluster;
+    private Volume record;
+    private BlockVolume volume;
+    private final byte[] content = new byte[BLOCKS * BLOCK];
+
+    @BeforeEach
+    void start() throws Exception {
+        cluster = new LocalCluster(folder, 0, 2);
+        for (int i = 1; i <= LocalCluster.REPLICAS; i++) {
+            cluster.startNode(i);
+        }
+        cluster.placeGroups();
+        PoolClient client = cluster.client("client");
+        record = cluster.createVolume("disk", BLOCKS * BLOCK);
+        volume = client.open(record, client.claim(record, "test"));
+        new Random(5).nextBytes(content);
+        volume.write(0, ByteBuffer.wrap(content)).get();
+        cluster.awaitWhole(client);
+    }
+
+    @AfterEach
+    void stop() {
+        cluster.close();
+    }
+
+    /// The file of the volume's chunk on the node.
+    private Path file(int node) throws IOException {
+        try (var files = Files.list(cluster.folderOf(node).resolve("chunks").resolve("0"))) {
+            String prefix = record.id().value() + "-0.";
+            List<Path> found =
+                    files.filter(f -> f.getFileName().toString().startsWith(prefix)).toList();
+            assertEquals(1, found.size());
+            return found.getFirst();
+        }
+    }
+
+    private int primary() throws IOException {
+        Configuration group = cluster.configuration(0);
+        for (int i = 1; i <= LocalCluster.REPLICAS; i++) {
+            if (cluster.member(i).equals(group.primary())) {
+                return i;
+            }
+        }
+        throw new AssertionError("no node is primary of " + group);
+    }
+
+    private static void flip(Path file, int block, int offset) throws IOException {
+        try (var channel =
+                FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            ByteBuffer one = ByteBuffer.allocate(1);
+            long position = HEADER_BYTES + (long) block * BLOCK + offset;
+            channel.read(one, position);
+            one.put(0, (byte) ~one.get(0)).rewind();
+            channel.write(one, position);
+        }
+    }
+
+    private byte[] read(int block, int count) throws Exception {
+        ByteBuffer into = ByteBuffer.allocate(count * BLOCK);
+        volume.read((long) block * BLOCK, into).get();
+        return into.array();
+    }
+
+    private double count(String meter) {
+        return cluster.registry.counter(meter).count();
+    }
+
+    private void assertHealed(Path file) throws IOException {
+        byte[] bytes = Files.readAllBytes(file);
+        for (int i = 0; i < content.length; i++) {
+            assertEquals(content[i], bytes[HEADER_BYTES + i], "byte " + i);
+        }
+    }
+
+    @Test
+    void aDamagedBlockOfThePrimaryIsReadFromAnotherMemberAndHealed() throws Exception {
+        Path file = file(primary());
+        flip(file, 3, 0);
+        flip(file, 4, 4095);
+        flip(file, 200, 17);
+        assertArrayEquals(content, read(0, BLOCKS));
+        assertHealed(file);
+        assertEquals(3, count("weft.storage.blocks.repaired"));
+        assertEquals(0, count("weft.storage.blocks.lost"));
+    }
+
+    @Test
+    void damageInDifferentPlacesOfAllMembersLosesNothing() throws Exception {
+        for (int node = 1; node <= LocalCluster.REPLICAS; node++) {
+            flip(file(node), 10 * node, 99);
+        }
+        assertArrayEquals(content, read(0, BLOCKS));
+        assertHealed(file(primary()));
+        assertEquals(1, count("weft.storage.blocks.repaired"));
+    }
+
+    @Test
+    void aPartialWriteOverADamagedBlockIsHealedWithBoth() throws Exception {
+        flip(file(primary()), 7, 3000);
+        byte[] part = new byte[100];
+        new Random(6).nextBytes(part);
+        volume.write(7 * BLOCK + 10, ByteBuffer.wrap(part)).get();
+        System.arraycopy(part, 0, content, 7 * BLOCK + 10, part.length);
+        assertArrayEquals(content, read(0, BLOCKS));
+        assertHealed(file(primary()));
+        assertEquals(1, count("weft.storage.blocks.repaired"));
+    }
+
+    @Test
+    void whereAllCopiesAreBadThereIsAnErrorAndNeverWrongData() throws Exception {
+        for (int node = 1; node <= LocalCluster.REPLICAS; node++) {
+            flip(file(node), 5, 99);
+        }
+        var failure = assertThrows(ExecutionException.class, () -> read(5, 1));
+        var reason = assertInstanceOf(VolumeException.class, failure.getCause());
+        assertEquals(VolumeException.Reason.CORRUPT, reason.reason());
+        assertTrue(reason.toString().contains("intact on no member"), reason::toString);
+        assertEquals(1, count("weft.storage.blocks.lost"));
+        // Its neighbours are there, and a write of the whole block makes it good.
+        byte[] before = new byte[5 * BLOCK];
+        System.arraycopy(content, 0, before, 0, before.length);
+        assertArrayEquals(before, read(0, 5));
+        volume.write(5 * BLOCK, ByteBuffer.wrap(content, 5 * BLOCK, BLOCK)).get();
+        assertArrayEquals(content, read(0, BLOCKS));
+        assertHealed(file(primary()));
+    }
+}
