@@ -12,7 +12,6 @@ import java.nio.ByteBuffer;
 ///  I                                   identity: magic "WFMD" (4), format (4), cluster (16), store (16)
 ///  N                                   incarnation (8): raised at each start
 ///  J                                   epoch (8) of the first journal segment that is needed
-///  C  group (4)                        the last configuration seen, as JSON
 ///  G  group (4)                        the group's state, as GroupState draws it
 ///  M  group (4) layer (8) index (8)    block map of a chunk, as BlockMap draws it
 ///  S  group (4) layer (8) index (8)    generation (8), version (8), sequence (8), stored blocks (4)
@@ -27,9 +26,6 @@ public final class MetadataKeys {
     /// Where the journal begins.
     public static final byte[] JOURNAL_START = {'J'};
 
-    /// Prefix of all configurations.
-    public static final byte[] CONFIGURATIONS = {'C'};
-
     /// Prefix of all groups' states.
     public static final byte[] GROUPS = {'G'};
 
@@ -41,11 +37,6 @@ public final class MetadataKeys {
     private static final int CHUNK_BYTES = GROUP_BYTES + 2 * Long.BYTES;
 
     private MetadataKeys() {}
-
-    /// The last configuration seen of a group.
-    public static byte[] configuration(PlacementGroupId pg) {
-        return group(CONFIGURATIONS[0], pg.value());
-    }
 
     /// A group's state.
     public static byte[] group(PlacementGroupId pg) {

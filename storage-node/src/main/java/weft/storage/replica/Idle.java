@@ -17,6 +17,9 @@ final class Idle implements Role {
     private final long sinceNanos;
     private boolean dropping;
 
+    /// What the coordination has although this store took a higher version; 0 if all is well.
+    private long behindVersion;
+
     Idle(ReplicaState state, long nowNanos) {
         this.state = state;
         sinceNanos = nowNanos;
@@ -27,7 +30,25 @@ final class Idle implements Role {
 
     @Override
     public void onRequest(long exchange, StorageMessage.Request request, long nowNanos) {
-        Role.refuse(state, exchange, Reason.NOT_PRIMARY, "not a member");
+        if (behindVersion > 0) {
+            Role.refuse(state, exchange, Reason.NOT_SERVING, whyBehind());
+        } else {
+            Role.refuse(state, exchange, Reason.NOT_PRIMARY, "not a member");
+        }
+    }
+
+    /// The coordination has forgotten what this store acted in: to serve would be to undo it.
+    void onBehind(Configuration read) {
+        if (behindVersion != read.version()) {
+            behindVersion = read.version();
+            state.outbox.tell(state.pg + ": " + whyBehind());
+        }
+    }
+
+    private String whyBehind() {
+        return ("not serving: the coordination has v%d, this store took v%d;"
+                        + " was it restored from an old copy?")
+                .formatted(behindVersion, state.versionTaken);
     }
 
     @Override

@@ -65,9 +65,10 @@ public final class Replica {
 
     private void takeConfiguration(Configuration read, boolean synced, long nowNanos) {
         if (read.version() < state.versionTaken) {
-            state.outbox.tell(
-                    "%s: the configuration read is v%d, older than v%d taken here: not serving"
-                            .formatted(state.pg, read.version(), state.versionTaken));
+            // Of a watch that lags, or of a coordination that was restored from an old copy.
+            if (synced && role instanceof Idle idle) {
+                idle.onBehind(read);
+            }
             return;
         }
         adopt(read, nowNanos);

@@ -4,8 +4,6 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-import weft.fabric.Configuration;
-import weft.fabric.FabricJson;
 import weft.fabric.Member;
 import weft.fabric.PlacementGroupId;
 import weft.fabric.StoreId;
@@ -32,7 +30,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
@@ -263,28 +260,6 @@ public final class Store implements Closeable {
     /// Device writes of the journal since the start, and the records they carried.
     public long[] journalGroupsAndRecords() {
         return new long[] {journal.groupsWritten(), journal.recordsWritten()};
-    }
-
-    /// Keeps the newest configuration seen of a group, durably; for a rebuild of the coordination
-    /// store. Blocks for a device write: not for data paths.
-    public void rememberConfiguration(Configuration configuration) throws IOException {
-        metadata.write(
-                new MetadataStore.Batch()
-                        .put(
-                                MetadataKeys.configuration(configuration.pg()),
-                                FabricJson.write(configuration)));
-    }
-
-    /// The configurations that were remembered.
-    public Map<PlacementGroupId, Configuration> lastConfigurations() throws IOException {
-        Map<PlacementGroupId, Configuration> found = new TreeMap<>();
-        metadata.scan(
-                MetadataKeys.CONFIGURATIONS,
-                (key, value) ->
-                        found.put(
-                                MetadataKeys.groupOf(key),
-                                FabricJson.read(value, Configuration.class)));
-        return found;
     }
 
     /// Makes everything durable and frees the journal; waits for it. Not for loops.

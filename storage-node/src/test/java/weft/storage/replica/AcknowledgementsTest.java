@@ -2,6 +2,7 @@ package weft.storage.replica;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 
@@ -18,7 +19,7 @@ import weft.wire.storage.StorageMessage.WriteDone;
 import java.util.List;
 import java.util.Optional;
 
-/// What counts as an acknowledgement, in orders of events that must be made by hand.
+/// What counts as an acknowledgement and who may serve, in orders of events made by hand.
 class AcknowledgementsTest {
     private static final Member A = DrivenReplica.member(1);
     private static final Member B = DrivenReplica.member(2);
@@ -76,6 +77,21 @@ class AcknowledgementsTest {
                 new ReconcileAck(DrivenReplica.PG, 2, 0, 0),
                 driven.sent(ReconcileAck.class).getLast());
         assertInstanceOf(JournalRecord.Truncated.class, driven.journal.getLast());
+    }
+
+    @Test
+    void aStoreThatTookAHigherVersionThanTheCoordinationHasServesNobodyAndSaysSo() {
+        var recovered =
+                new RecoveredState(DrivenReplica.PG, 7, true, 0, List.of(), new ReplicatedTables());
+        var restored = new DrivenReplica(A, recovered);
+        restored.replica.onConfiguration(DrivenReplica.configuration(3, A, List.of(A)), true, 0);
+        long exchange = restored.write(9, 1, 1);
+        var refused = assertInstanceOf(Refused.class, restored.answerTo(exchange).orElseThrow());
+        assertEquals(Refused.Reason.NOT_SERVING, refused.reason());
+        assertTrue(refused.detail().contains("has v3, this store took v7"), refused::detail);
+        assertEquals(List.of(), restored.journal);
+        restored.replica.onConfiguration(DrivenReplica.configuration(8, A, List.of(A)), true, 0);
+        assertEquals(1, restored.journal.size());
     }
 
     @Test

@@ -43,15 +43,11 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
     private long exchanges;
 
     DrivenReplica(Member self) {
-        replica =
-                new Replica(
-                        ReplicaSettings.DEFAULT,
-                        self,
-                        RecoveredState.empty(PG),
-                        this,
-                        this,
-                        this,
-                        0);
+        this(self, RecoveredState.empty(PG));
+    }
+
+    DrivenReplica(Member self, RecoveredState recovered) {
+        replica = new Replica(ReplicaSettings.DEFAULT, self, recovered, this, this, this, 0);
     }
 
     static Member member(int number) {

@@ -9,7 +9,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 import weft.fabric.ChunkKey;
-import weft.fabric.Configuration;
 import weft.fabric.PlacementGroupId;
 import weft.runtime.Loop;
 import weft.storage.journal.JournalRecord;
@@ -29,7 +28,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.UUID;
@@ -174,19 +172,6 @@ class StoreFolderTest {
             assertTrue(refusal.toString().contains("has it open"), refusal::toString);
         }
         StoreFolder.open(folder, CLUSTER, SMALL).close();
-    }
-
-    @Test
-    void configurationsAreRemembered() throws Exception {
-        Configuration seen;
-        try (var open = StoreFolder.open(folder, CLUSTER, SMALL)) {
-            var member = open.store().member();
-            seen = new Configuration(PG, 4, member, List.of(member), List.of(member.store()), 1);
-            open.store().rememberConfiguration(seen);
-        }
-        try (var open = StoreFolder.open(folder, CLUSTER, SMALL)) {
-            assertEquals(Map.of(PG, seen), open.store().lastConfigurations());
-        }
     }
 
     @Test
