@@ -169,30 +169,31 @@ final class ArrivingVm implements IncomingMachine.Arrival {
         if (!stage.compareAndSet(Stage.WAITING, Stage.COMPLETING)) {
             throw new IOException("the migration was called off");
         }
+        boolean arrived = false;
+        try {
+            arrive(state, pausedNanos);
+            arrived = true;
+        } finally {
+            if (!arrived) {
+                // If it failed after the commit, the VM is ours but does not run: as after a crash,
+                // it is claimed again and booted. Not before its ports and disks are free.
+                running.close();
+                stage.set(Stage.DROPPED);
+            }
+        }
+    }
+
+    private void arrive(ByteBuffer state, long pausedNanos) throws IOException {
         long startNanos = host.clock().nowNanos();
-        Claims.Held held;
-        try {
-            var bytes = new byte[state.remaining()];
-            state.duplicate().get(bytes);
-            MachineSnapshot.restore(running.machine(), bytes);
-            held = commit();
-        } catch (IOException | RuntimeException e) {
-            stage.set(Stage.DROPPED);
-            running.close();
-            throw e;
-        }
-        try {
-            running.bindDisks(held.attachments());
-            running.activatePorts();
-            long blackoutNanos = pausedNanos + host.clock().nowNanos() - startNanos;
-            running.machine().resumeAfterBlackout(Duration.ofNanos(blackoutNanos));
-            running.announce();
-        } catch (RuntimeException e) {
-            // It is ours, but it does not run: as after a crash, it is claimed again and booted.
-            stage.set(Stage.DROPPED);
-            running.close();
-            throw e;
-        }
+        var bytes = new byte[state.remaining()];
+        state.duplicate().get(bytes);
+        MachineSnapshot.restore(running.machine(), bytes);
+        Claims.Held held = commit();
+        running.bindDisks(held.attachments());
+        running.activatePorts();
+        long blackoutNanos = pausedNanos + host.clock().nowNanos() - startNanos;
+        running.machine().resumeAfterBlackout(Duration.ofNanos(blackoutNanos));
+        running.announce();
         log.info(
                 "VM {}: arrived from {} in epoch {}",
                 spec.name(),

@@ -41,6 +41,9 @@ final class VmRunner implements AutoCloseable {
     private static final int LOOK_AGAIN_MILLIS = 500;
     private static final int RETRY_MILLIS = 1000;
 
+    /// How long a new owner leaves the word about the move to the source, which knows the figures.
+    private static final long SOURCE_PATIENCE_NANOS = 3_000_000_000L;
+
     /// What of the VM is on this host.
     private sealed interface Local {
         record Absent() implements Local {}
@@ -63,6 +66,7 @@ final class VmRunner implements AutoCloseable {
     private final Thread thread;
     private volatile @Nullable RunningVm current;
     private Local local = new Local.Absent();
+    private long hereSinceNanos;
     private volatile boolean closing;
 
     VmRunner(String name, HostParts host, Claims claims, BootFiles bootFiles, Arrivals arrivals) {
@@ -125,6 +129,9 @@ final class VmRunner implements AutoCloseable {
 
     private void become(Local next) {
         log.debug("VM {}: {} → {}", name, local, next);
+        if (!(local instanceof Local.Here)) {
+            hereSinceNanos = host.clock().nowNanos();
+        }
         local = next;
         current = next instanceof Local.Here here ? here.vm() : null;
     }
@@ -264,8 +271,20 @@ final class VmRunner implements AutoCloseable {
             // A departure runs on this thread to its end: this one was cut short, or is of a life
             // before.
             claims.announceNext(here.vm().spec(), null);
+            claims.report(name, VmPlacement.State.RUNNING, "");
             Departure.conclude(
                     host.records(), migration, Migration.Phase.FAILED, "it was interrupted");
+            return;
+        }
+        if (!ours && isLeftOpen(here, migration)) {
+            boolean arrived =
+                    migration.to().equals(host.self())
+                            && migration.phase() == Migration.Phase.SWITCHING;
+            Departure.conclude(
+                    host.records(),
+                    migration,
+                    arrived ? Migration.Phase.DONE : Migration.Phase.FAILED,
+                    "its source did not say how it ended");
             return;
         }
         if (ours && migration.phase() == Migration.Phase.PREPARED) {
@@ -279,6 +298,13 @@ final class VmRunner implements AutoCloseable {
                 }
             }
         }
+    }
+
+    /// Whether this host owns the VM in an epoch after the move, and nobody ends the move's record.
+    private boolean isLeftOpen(Local.Here here, Migration migration) {
+        return !migration.phase().isOver()
+                && here.epoch() > migration.epoch()
+                && host.clock().nowNanos() - hereSinceNanos > SOURCE_PATIENCE_NANOS;
     }
 
     private void prepareArrival(FabricImage image, VmSpec spec, Migration migration)

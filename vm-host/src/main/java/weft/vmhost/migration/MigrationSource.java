@@ -96,16 +96,17 @@ public final class MigrationSource {
             memory.startDirtyTracking();
             rest = preCopy(memory, pages);
             journal.switching();
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
             memory.stopDirtyTracking();
             abort(e);
-            return new Outcome.CalledOff(String.valueOf(e.getMessage()));
+            return new Outcome.CalledOff(reasonOf(e));
         }
         try {
             return switchOver(memory, pages, rest);
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
+            // Whatever it was, the machine may be paused: only the caller's decision lets it go on.
             abort(e);
-            return new Outcome.InDoubt(String.valueOf(e.getMessage()));
+            return new Outcome.InDoubt(reasonOf(e));
         } finally {
             memory.stopDirtyTracking();
         }
@@ -170,8 +171,11 @@ public final class MigrationSource {
     }
 
     /// Best effort: a destination that does not hear it drops what it has when the record says so.
-    private void abort(IOException why) {
-        destination.send(
-                new MigrationMessage.Abort(migration.id(), String.valueOf(why.getMessage())));
+    private void abort(Exception why) {
+        destination.send(new MigrationMessage.Abort(migration.id(), reasonOf(why)));
+    }
+
+    private static String reasonOf(Exception why) {
+        return why instanceof IOException ? String.valueOf(why.getMessage()) : why.toString();
     }
 }
