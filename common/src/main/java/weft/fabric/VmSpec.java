@@ -7,6 +7,7 @@ import java.util.UUID;
 ///
 /// @param id for ever; names may be reused
 /// @param image the image it was made from; kernel and initrd come from its volumes
+/// @param cpus harts; a record of an earlier version has none, which means one
 /// @param disks volume names, first is the root disk
 /// @param ports ids of [PortBinding]s, one per NIC
 /// @param resets raised by one for each `weft vm reset`; the agent restarts the guest when it lags
@@ -16,6 +17,7 @@ public record VmSpec(
         UUID id,
         String image,
         long memoryBytes,
+        int cpus,
         List<String> disks,
         List<String> ports,
         Power power,
@@ -29,19 +31,43 @@ public record VmSpec(
 
     public VmSpec {
         FabricName.check("VM", name);
+        cpus = Math.max(1, cpus);
         disks = List.copyOf(disks);
         ports = List.copyOf(ports);
+    }
+
+    /// With one CPU.
+    public VmSpec(
+            String name,
+            UUID id,
+            String image,
+            long memoryBytes,
+            List<String> disks,
+            List<String> ports,
+            Power power,
+            long resets,
+            long generation) {
+        this(name, id, image, memoryBytes, 1, disks, ports, power, resets, generation);
     }
 
     /// The same VM, to be switched on or off.
     public VmSpec withPower(Power wanted) {
         return new VmSpec(
-                name, id, image, memoryBytes, disks, ports, wanted, resets, generation + 1);
+                name, id, image, memoryBytes, cpus, disks, ports, wanted, resets, generation + 1);
     }
 
     /// The same VM with its reset button pressed once more.
     public VmSpec withReset() {
         return new VmSpec(
-                name, id, image, memoryBytes, disks, ports, power, resets + 1, generation + 1);
+                name,
+                id,
+                image,
+                memoryBytes,
+                cpus,
+                disks,
+                ports,
+                power,
+                resets + 1,
+                generation + 1);
     }
 }

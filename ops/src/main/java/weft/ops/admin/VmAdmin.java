@@ -31,6 +31,10 @@ public final class VmAdmin {
     public static final long MEMORY_BYTES_MIN = 96L << 20;
 
     public static final long MEMORY_BYTES_MAX = 64L << 30;
+
+    /// As many as a machine has.
+    public static final int CPUS_MAX = 16;
+
     private static final int NICS_MAX = 4;
 
     private final FabricRecords records;
@@ -57,6 +61,7 @@ public final class VmAdmin {
                         UUID.randomUUID(),
                         request.image(),
                         request.memoryBytes(),
+                        request.cpus(),
                         List.of(disk.name()),
                         ports.stream().map(PortBinding::port).toList(),
                         request.power(),
@@ -87,6 +92,9 @@ public final class VmAdmin {
         if (memory < MEMORY_BYTES_MIN || memory > MEMORY_BYTES_MAX || memory % 4096 != 0) {
             throw Refusal.badRequest(
                     "memory %d is not usable: a multiple of 4096 bytes from 96M to 64G", memory);
+        }
+        if (request.cpus() < 1 || request.cpus() > CPUS_MAX) {
+            throw Refusal.badRequest("%d CPUs: a VM has 1 to %d", request.cpus(), CPUS_MAX);
         }
         if (request.nics().size() > NICS_MAX) {
             throw Refusal.badRequest(

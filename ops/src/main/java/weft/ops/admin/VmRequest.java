@@ -9,12 +9,14 @@ import java.util.Optional;
 
 /// What a person asks for with `weft vm create`.
 ///
+/// @param cpus harts
 /// @param nics one per NIC, in order
 /// @param host where to run it; empty lets control choose
 public record VmRequest(
         String name,
         String image,
         long memoryBytes,
+        int cpus,
         long diskBytes,
         List<Nic> nics,
         Optional<NodeId> host,
@@ -24,5 +26,17 @@ public record VmRequest(
 
     public VmRequest {
         nics = List.copyOf(nics);
+    }
+
+    /// With one CPU.
+    public VmRequest(
+            String name,
+            String image,
+            long memoryBytes,
+            long diskBytes,
+            List<Nic> nics,
+            Optional<NodeId> host,
+            VmSpec.Power power) {
+        this(name, image, memoryBytes, 1, diskBytes, nics, host, power);
     }
 }

@@ -91,7 +91,7 @@ final class RunningVm implements MovingMachine, AutoCloseable {
                 new MachineSpec(
                         spec.name(),
                         spec.memoryBytes(),
-                        1,
+                        spec.cpus(),
                         boot,
                         machineDisks,
                         bindings.stream()

@@ -17,8 +17,8 @@ import java.util.List;
 /// @param nics in slot order, behind the disks; the first is `eth0`
 public record MachineSpec(
         String name, long memoryBytes, int harts, Boot boot, List<Disk> disks, List<Nic> nics) {
-    /// As many as a PLIC context pair each and a hart mask of one word carry.
-    public static final int HARTS_MAX = 32;
+    /// A thread each: more than hosts of this fabric have cores to give.
+    public static final int HARTS_MAX = 16;
 
     /// The smallest RAM worth trying; what a kernel needs is checked when it is loaded.
     public static final long MEMORY_BYTES_MIN = 16L << 20;

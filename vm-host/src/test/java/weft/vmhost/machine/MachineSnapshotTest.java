@@ -10,6 +10,7 @@ import org.junit.jupiter.api.Test;
 import weft.fabric.MacAddress;
 import weft.runtime.BootClock;
 import weft.vmhost.hart.HartState;
+import weft.vmhost.isa.asm.Assembler;
 import weft.vmhost.snapshot.MachineSnapshot;
 
 import java.io.IOException;
@@ -87,6 +88,67 @@ class MachineSnapshotTest {
             assertTrue(ended.await(60, TimeUnit.SECONDS));
             assertEquals(new PowerState.Off(), target.state(), "time went backwards");
             assertEquals(TimerGuest.DOTS, dots + target.console().outputEnd());
+        }
+    }
+
+    /// Three harts count, each in a word of its own, and look whether the word is what they wrote.
+    @Test
+    void allHartsGoOnWhereTheyWere() throws InterruptedException, IOException {
+        long words = MemoryLayout.RAM + 0x1000;
+        byte[] code =
+                new Assembler(MemoryLayout.RAM)
+                        .add(
+                                """
+                                    li   s1, %#x
+                                    slli t0, a0, 3
+                                    add  s2, s1, t0
+                                    li   s3, 30000000
+                                    addi s4, s1, 24
+                                loop:
+                                    addi s0, s0, 1
+                                    sd   s0, 0(s2)
+                                    ld   t0, 0(s2)
+                                    bne  t0, s0, fail
+                                    bltu s0, s3, loop
+                                    li   t0, 1
+                                    amoadd.d zero, t0, (s4)
+                                others:
+                                    ld   t0, 0(s4)
+                                    li   t1, 3
+                                    bne  t0, t1, others
+                                    li   t0, 0x5555
+                                    j    end
+                                fail:
+                                    li   t0, 0x73333
+                                end:
+                                    li   t1, 0x100000
+                                    sw   t0, 0(t1)
+                                    j    .+0
+                                """
+                                        .formatted(words))
+                        .assemble();
+        var program = new ElfFile(MemoryLayout.RAM).load(MemoryLayout.RAM, code, 0x2000);
+        var boot = ElfProgram.parse(program.bytes());
+        var spec = new MachineSpec("three", 16L << 20, 3, boot, List.of(), List.of());
+        try (var source = new Machine(spec, BootClock.SYSTEM, listener);
+                var target = new Machine(spec, BootClock.SYSTEM, listener)) {
+            source.start();
+            for (int hart = 0; hart < 3; hart++) {
+                while (source.memory().load64(words + 8L * hart) < 1000) {
+                    Thread.onSpinWait();
+                }
+            }
+            assertInstanceOf(PowerState.Paused.class, source.pause());
+            MachineSnapshot.restore(target, MachineSnapshot.capture(source));
+            copyMemory(source, target);
+            for (int hart = 0; hart < 3; hart++) {
+                assertEquals(
+                        source.harts().get(hart).capture(), target.harts().get(hart).capture());
+            }
+            target.resume();
+
+            assertTrue(ended.await(60, TimeUnit.SECONDS));
+            assertEquals(new PowerState.Off(), target.state());
         }
     }
 

@@ -57,6 +57,13 @@ final class VmCreate implements Callable<Integer> {
     private ByteSize memory = new ByteSize(ByteSize.GRANULARITY_BYTES);
 
     @Option(
+            names = "--cpus",
+            paramLabel = "N",
+            defaultValue = "1",
+            description = "Its CPUs, 1 to 16 (default: ${DEFAULT-VALUE}).")
+    private int cpus = 1;
+
+    @Option(
             names = "--disk",
             paramLabel = "SIZE",
             defaultValue = "1G",
@@ -114,6 +121,7 @@ final class VmCreate implements Callable<Integer> {
                                             name,
                                             image,
                                             memory.bytes(),
+                                            cpus,
                                             disk.bytes(),
                                             nics,
                                             Optional.ofNullable(host).map(NodeId::new),

@@ -19,6 +19,7 @@ record VmRow(
         long epoch,
         String image,
         long memoryBytes,
+        int cpus,
         List<String> disks,
         List<Nic> nics,
         String wanted,
@@ -37,6 +38,7 @@ record VmRow(
                 placement.epoch(),
                 spec.image(),
                 spec.memoryBytes(),
+                spec.cpus(),
                 spec.disks(),
                 spec.ports().stream()
                         .map(port -> Optional.ofNullable(image.ports().get(port)))

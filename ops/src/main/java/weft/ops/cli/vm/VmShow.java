@@ -40,6 +40,7 @@ final class VmShow implements Callable<Integer> {
                     (row.host().isEmpty() ? "-" : row.host()) + ", epoch " + row.epoch());
             line(text, "image", row.image());
             line(text, "memory", ByteSize.humane(row.memoryBytes()));
+            line(text, "CPUs", Integer.toString(row.cpus()));
             row.disks().forEach(disk -> line(text, "disk", disk));
             row.nics()
                     .forEach(nic ->
