@@ -20,43 +20,52 @@ public final class StorageNodes {
     private final Supplier<FabricImage> image;
     private final Map<StoreId, NodeId> nodes = new ConcurrentHashMap<>();
     private final Map<NodeId, InetSocketAddress> addresses = new ConcurrentHashMap<>();
+    private volatile FabricImage seen = FabricImage.EMPTY;
 
     /// @param image the newest picture of the fabric
     public StorageNodes(Supplier<FabricImage> image) {
         this.image = image;
     }
 
-    /// The node that serves the store.
-    public Optional<NodeId> nodeOf(StoreId wanted) {
-        for (NodePresence presence : image.get().presences().values()) {
+    /// Looks through a picture once, not for each message.
+    private void look() {
+        FabricImage now = image.get();
+        if (now == seen) {
+            return;
+        }
+        for (NodePresence presence : now.presences().values()) {
             for (UUID held : presence.stores()) {
-                if (held.equals(wanted.uuid())) {
-                    nodes.put(wanted, presence.node());
-                    return Optional.of(presence.node());
-                }
+                nodes.put(new StoreId(held), presence.node());
+            }
+            if (presence.role() == NodePresence.Role.STORAGE) {
+                NodeAddress.parse(presence.address())
+                        .ifPresent(address -> addresses.put(presence.node(), address));
             }
         }
+        // Last: who looked through an older picture meanwhile makes the next call look again.
+        seen = now;
+    }
+
+    /// The node that serves the store.
+    public Optional<NodeId> nodeOf(StoreId wanted) {
+        look();
         return Optional.ofNullable(nodes.get(wanted));
     }
 
     /// Where a storage node is.
     public Optional<InetSocketAddress> addressOf(NodeId node) {
-        image.get()
-                .presence(NodePresence.Role.STORAGE, node)
-                .flatMap(presence -> NodeAddress.parse(presence.address()))
-                .filter(address -> !address.equals(addresses.get(node)))
-                .ifPresent(address -> addresses.put(node, address));
-        return Optional.ofNullable(addresses.get(node));
+        look();
+        InetSocketAddress known = addresses.get(node);
+        if (known != null && known.isUnresolved()) {
+            known = new InetSocketAddress(known.getHostString(), known.getPort());
+            addresses.put(node, known);
+        }
+        return Optional.ofNullable(known);
     }
 
     /// All storage nodes that are, or were, there.
     public Set<NodeId> known() {
-        for (NodePresence presence : image.get().presences().values()) {
-            if (presence.role() == NodePresence.Role.STORAGE) {
-                NodeAddress.parse(presence.address())
-                        .ifPresent(at -> addresses.put(presence.node(), at));
-            }
-        }
+        look();
         return Set.copyOf(addresses.keySet());
     }
 }

@@ -20,6 +20,9 @@ final class Chunk {
     long sequence;
     int storedBlocks;
 
+    /// Of its file, once it was asked for: each write names the file to the next checkpoint.
+    @Nullable String path;
+
     /// Changed since the last checkpoint took it; its map must then stay loaded.
     boolean dirty;
 

@@ -79,7 +79,7 @@ public final class ChunkStore {
         String folder = ChunkFile.folderOf(pg);
         Set<String> known = new HashSet<>();
         for (Chunk chunk : chunks.values()) {
-            known.add(nameOf(chunk).path());
+            known.add(pathOf(chunk));
         }
         for (String name : disk.list(folder)) {
             String path = folder + "/" + name;
@@ -193,7 +193,7 @@ public final class ChunkStore {
         }
         if (map.storedBlocks() == 0) {
             cache.close(chunk);
-            disk.delete(nameOf(chunk).path());
+            disk.delete(pathOf(chunk));
             changes.folderChanged();
         } else {
             fileToWrite(chunk).punch(from, to);
@@ -225,7 +225,7 @@ public final class ChunkStore {
     }
 
     private ChunkFile fileToWrite(Chunk chunk) throws IOException {
-        changes.written(nameOf(chunk).path());
+        changes.written(pathOf(chunk));
         if (!cache.isOpen(chunk)) {
             changes.folderChanged();
         }
@@ -246,7 +246,7 @@ public final class ChunkStore {
         chunks.remove(chunk.key);
         storedBlocks -= chunk.storedBlocks;
         cache.forget(chunk);
-        changes.removed(chunk, nameOf(chunk).path());
+        changes.removed(chunk, pathOf(chunk));
     }
 
     /// Reads whole blocks through the layers, top first.
@@ -404,8 +404,13 @@ public final class ChunkStore {
         }
     }
 
-    private ChunkFile.Name nameOf(Chunk chunk) {
-        return new ChunkFile.Name(pg, chunk.key, chunk.generation);
+    private String pathOf(Chunk chunk) {
+        String path = chunk.path;
+        if (path == null) {
+            path = new ChunkFile.Name(pg, chunk.key, chunk.generation).path();
+            chunk.path = path;
+        }
+        return path;
     }
 
     private static int roundUp(int offset) {
