@@ -23,7 +23,7 @@ import weft.transport.Role;
 import weft.transport.Transport;
 import weft.vmhost.agent.HostAgent;
 import weft.vmhost.agent.HostParts;
-import weft.vmhost.interpreter.Interpreter;
+import weft.vmhost.machine.EngineKind;
 import weft.volume.PoolClient;
 import weft.vswitch.VSwitch;
 import weft.vswitch.VSwitchSettings;
@@ -114,7 +114,7 @@ public final class VmHost implements AutoCloseable {
                                         pool,
                                         vswitch,
                                         hosts,
-                                        Interpreter::new,
+                                        EngineKind.INTERPRETER,
                                         clock,
                                         settings.memoryBytes())));
         MessageServer server = own(transport.listen(settings.listen(), agent.services()));

@@ -22,7 +22,7 @@ import weft.transport.Role;
 import weft.transport.Transport;
 import weft.vmhost.agent.HostAgent;
 import weft.vmhost.agent.HostParts;
-import weft.vmhost.interpreter.Interpreter;
+import weft.vmhost.machine.EngineKind;
 import weft.volume.PoolClient;
 import weft.vswitch.VSwitch;
 import weft.vswitch.VSwitchSettings;
@@ -97,7 +97,7 @@ final class UnluckyHost implements AutoCloseable {
                                         pool,
                                         vswitch,
                                         hosts,
-                                        Interpreter::new,
+                                        EngineKind.INTERPRETER,
                                         BootClock.SYSTEM,
                                         options.memoryBytes())));
         own(transport.listen(options.listen(), agent.services()));

@@ -5,17 +5,14 @@ import weft.coordination.FabricWatcher;
 import weft.fabric.NodeId;
 import weft.runtime.Clock;
 import weft.transport.Peers;
-import weft.vmhost.hart.Engine;
-import weft.vmhost.hart.Hart;
+import weft.vmhost.machine.EngineKind;
 import weft.volume.PoolClient;
 import weft.vswitch.VSwitch;
-
-import java.util.function.Function;
 
 /// What a host's VMs share.
 ///
 /// @param hosts connections to other hosts
-/// @param engines makes what executes a hart's instructions
+/// @param engine what executes the harts' instructions
 /// @param memoryBytes what the host offers to VMs in all
 public record HostParts(
         NodeId self,
@@ -24,6 +21,6 @@ public record HostParts(
         PoolClient pool,
         VSwitch vswitch,
         Peers hosts,
-        Function<Hart, Engine> engines,
+        EngineKind engine,
         Clock clock,
         long memoryBytes) {}

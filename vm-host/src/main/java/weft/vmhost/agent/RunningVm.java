@@ -97,7 +97,7 @@ final class RunningVm implements MovingMachine, AutoCloseable {
                         bindings.stream()
                                 .map(binding -> new MachineSpec.Nic(binding.mac(), MTU_BYTES))
                                 .toList());
-        var machine = new Machine(machineSpec, host.clock(), host.engines(), listener);
+        var machine = new Machine(machineSpec, host.clock(), host.engine(), listener);
         return new RunningVm(host, spec, machine, volumes, disks, bindings);
     }
 

@@ -199,6 +199,11 @@ public final class VirtualMemory {
         return memory.load16(physicalAddress);
     }
 
+    /// Whether the whole range of the host's memory is the guest's RAM.
+    public boolean isGuestMemory(long hostAddress, int lengthBytes) {
+        return memory.isGuestMemory(hostAddress, lengthBytes);
+    }
+
     /// `sfence.vma`; a register number of 0 means all addresses, all address spaces.
     void fence(boolean oneAddress, long address, boolean oneSpace, int asid) {
         if (oneAddress && oneSpace) {

@@ -1,47 +1,41 @@
 package weft.vmhost.interpreter;
 
+import org.jspecify.annotations.Nullable;
+
 import weft.vmhost.hart.VirtualMemory;
-import weft.vmhost.isa.Op;
+
+import java.util.Arrays;
 
 /// The decoded instructions of one hart, by guest-physical page: one slot for each halfword, filled
 /// when execution first comes there. A page is good as long as its code version is the one it was
 /// begun with.
 final class DecodedPages {
-    /// A slot for each halfword; one beyond, and one more where an instruction that crosses the
-    /// page's end would go on.
-    static final int SLOTS = 2048;
-
-    private static final int SLOTS_WITH_END = SLOTS + 2;
-
     /// Direct-mapped, at 16 KiB each: at most 32 MiB for a hart, which covers 8 MiB of code.
     private static final int PAGES_MAX = 2048;
 
     private final VirtualMemory memory;
-    private final long[][] slots = new long[PAGES_MAX][];
-    private final long[] pages = new long[PAGES_MAX];
-    private final int[] versions = new int[PAGES_MAX];
+    private final @Nullable DecodedPage[] pages = new DecodedPage[PAGES_MAX];
 
     DecodedPages(VirtualMemory memory) {
         this.memory = memory;
-        java.util.Arrays.fill(pages, -1);
     }
 
-    /// The slots of this page, all undecoded if it is new or was written since.
-    long[] at(long physicalPage) {
+    /// This page, all undecoded if it is new or was written since.
+    DecodedPage at(long physicalPage) {
         int index = (int) (physicalPage >>> 12) & PAGES_MAX - 1;
-        if (pages[index] == physicalPage && memory.isCodeVersion(physicalPage, versions[index])) {
-            return slots[index];
+        DecodedPage page = pages[index];
+        if (page != null
+                && page.physicalPage() == physicalPage
+                && memory.isCodeVersion(physicalPage, page.version())) {
+            return page;
         }
-        pages[index] = physicalPage;
-        versions[index] = memory.noteCode(physicalPage);
-        slots[index] = emptyPage();
-        return slots[index];
+        page = new DecodedPage(physicalPage, memory.noteCode(physicalPage));
+        pages[index] = page;
+        return page;
     }
 
-    static long[] emptyPage() {
-        long[] page = new long[SLOTS_WITH_END];
-        page[SLOTS] = Op.PAGE_END;
-        page[SLOTS + 1] = Op.PAGE_END;
-        return page;
+    /// Every page is decoded anew, from its next fetch on.
+    void forgetAll() {
+        Arrays.fill(pages, null);
     }
 }

@@ -1,5 +1,7 @@
 package weft.vmhost.interpreter;
 
+import org.jspecify.annotations.Nullable;
+
 import weft.vmhost.hart.CsrFile;
 import weft.vmhost.hart.Engine;
 import weft.vmhost.hart.Hart;
@@ -12,15 +14,18 @@ import weft.vmhost.isa.Decoder;
 import weft.vmhost.isa.Op;
 import weft.vmhost.mmu.Tlb;
 
+import java.util.Arrays;
+
 /// Executes one hart's instructions, one by one, from their decoded form.
 ///
 /// The loop stays within a page of decoded slots; pc is the page's address and a slot number. It
 /// goes through the fetch TLB when it leaves the page, and looks at the budget at each taken jump,
 /// since straight code ends with its page. Whatever can change the rules of translation, privilege
-/// or the decoded page itself is done in [#system], after which the loop starts over from the hart.
+/// or the decoded page itself is done in [SystemUnit], after which the loop starts over from the
+/// hart.
 ///
-/// HotSpot never compiles a method of more than 8000 bytes of bytecode: so [#execute] holds what
-/// compilers emit most, and the rest stands in methods by extension.
+/// HotSpot never compiles a method of more than 8000 bytes of bytecode: so [#executeUntil] holds
+/// what compilers emit most, and the rest stands in methods by extension.
 public final class Interpreter implements Engine {
     /// What a `cbo` instruction works on; the device tree says so.
     public static final int CACHE_BLOCK_BYTES = 64;
@@ -42,17 +47,23 @@ public final class Interpreter implements Engine {
     /// What the fetch TLB's entries lead to.
     private final long[][] fetchSlots = new long[Tlb.FETCH_ENTRIES][];
 
-    /// A page for the one instruction that crosses the end of its own.
-    private final long[] crossing = DecodedPages.emptyPage();
+    private final @Nullable DecodedPage[] fetchPages = new DecodedPage[Tlb.FETCH_ENTRIES];
+
+    /// A page for one instruction that is not taken from its own: it crosses the end of it, or
+    /// translated code begins there, or it may be fetched this once only. All else in it is
+    /// undecoded.
+    private final long[] aside = DecodedPage.emptySlots();
+
+    private int asideSlot;
+
+    /// What stood in the slots that [Op#REGION] took, by number of the head.
+    private long[] displaced = new long[0];
 
     private final int[] crossingBits = new int[CROSSINGS];
     private final long[] crossingDecoded = new long[CROSSINGS];
-
-    /// Where in it an instruction stands that was decoded for once.
-    private int loneSlot;
-
     private final AtomicUnit atomics;
     private final FloatUnit floats;
+    private final SystemUnit system;
 
     public Interpreter(Hart hart) {
         this.hart = hart;
@@ -62,16 +73,26 @@ public final class Interpreter implements Engine {
         pages = new DecodedPages(memory);
         atomics = new AtomicUnit(hart);
         floats = new FloatUnit(hart, data);
+        system = new SystemUnit(hart);
     }
 
     @Override
     public void execute(Hart hart) {
         assert hart == this.hart;
+        executeUntil(Long.MAX_VALUE);
+    }
+
+    /// Executes like [#execute], but also returns when the count of instructions has passed
+    /// `pauseAt`, and where translated code begins: unless it begins at the first instruction,
+    /// which is interpreted.
+    public void executeUntil(long pauseAt) {
         final long[] x = hart.integerRegisters();
         final long[] fetchTags = tlb.fetchTags();
         long pc = hart.pc();
         long retired = hart.retiredInstructions();
-        while (retired < hart.budgetEnd()) {
+        final long first = retired;
+        interpreting:
+        while (retired < hart.budgetEnd() && retired < pauseAt) {
             final long fetchContext = memory.fetchContext();
             final long context = memory.dataContext();
             int fetchIndex = Tlb.fetchIndex(pc, fetchContext);
@@ -95,8 +116,8 @@ public final class Interpreter implements Engine {
                     final int rd = (int) (d >>> 8) & 63;
                     switch ((int) d & 0xFF) {
                         case Op.UNDECODED -> {
-                            if (slots == crossing) {
-                                // A jump from the crossing instruction: back to its own page.
+                            if (slots == aside) {
+                                // Back to its own page.
                                 break inPage;
                             }
                             slots[slot] = decode(slot, fetchIndex);
@@ -106,15 +127,22 @@ public final class Interpreter implements Engine {
                             break inPage;
                         }
                         case Op.CROSSING -> {
-                            crossing[slot] = decodeCrossing(page + 2L * slot, fetchIndex);
-                            slots = crossing;
+                            slots = setAside(slot, decodeCrossing(page + 2L * slot, fetchIndex));
                             continue;
+                        }
+                        case Op.REGION -> {
+                            if (retired == first) {
+                                slots = setAside(slot, displaced[(int) (d >>> 32)]);
+                                continue;
+                            }
+                            pc = page + 2L * slot;
+                            break interpreting;
                         }
                         case Op.JAL -> {
                             x[rd] = page + 2L * (slot + halfwords(d));
                             slot += (int) (d >> 33);
                             retired++;
-                            if (slot >>> 11 != 0 || retired >= hart.budgetEnd()) {
+                            if (slot >>> 11 != 0 || isOver(retired, pauseAt)) {
                                 break inPage;
                             }
                             continue;
@@ -124,7 +152,7 @@ public final class Interpreter implements Engine {
                             retired++;
                             long target = a + (d >> 32);
                             long distance = target - page;
-                            if (distance >>> 12 != 0 || retired >= hart.budgetEnd()) {
+                            if (distance >>> 12 != 0 || isOver(retired, pauseAt)) {
                                 pc = target & -2;
                                 slot = LEFT;
                                 break inPage;
@@ -136,7 +164,7 @@ public final class Interpreter implements Engine {
                             if (a == b) {
                                 slot += (int) (d >> 33);
                                 retired++;
-                                if (slot >>> 11 != 0 || retired >= hart.budgetEnd()) {
+                                if (slot >>> 11 != 0 || isOver(retired, pauseAt)) {
                                     break inPage;
                                 }
                                 continue;
@@ -146,7 +174,7 @@ public final class Interpreter implements Engine {
                             if (a != b) {
                                 slot += (int) (d >> 33);
                                 retired++;
-                                if (slot >>> 11 != 0 || retired >= hart.budgetEnd()) {
+                                if (slot >>> 11 != 0 || isOver(retired, pauseAt)) {
                                     break inPage;
                                 }
                                 continue;
@@ -156,7 +184,7 @@ public final class Interpreter implements Engine {
                             if (a < b) {
                                 slot += (int) (d >> 33);
                                 retired++;
-                                if (slot >>> 11 != 0 || retired >= hart.budgetEnd()) {
+                                if (slot >>> 11 != 0 || isOver(retired, pauseAt)) {
                                     break inPage;
                                 }
                                 continue;
@@ -166,7 +194,7 @@ public final class Interpreter implements Engine {
                             if (a >= b) {
                                 slot += (int) (d >> 33);
                                 retired++;
-                                if (slot >>> 11 != 0 || retired >= hart.budgetEnd()) {
+                                if (slot >>> 11 != 0 || isOver(retired, pauseAt)) {
                                     break inPage;
                                 }
                                 continue;
@@ -176,7 +204,7 @@ public final class Interpreter implements Engine {
                             if (Long.compareUnsigned(a, b) < 0) {
                                 slot += (int) (d >> 33);
                                 retired++;
-                                if (slot >>> 11 != 0 || retired >= hart.budgetEnd()) {
+                                if (slot >>> 11 != 0 || isOver(retired, pauseAt)) {
                                     break inPage;
                                 }
                                 continue;
@@ -186,7 +214,7 @@ public final class Interpreter implements Engine {
                             if (Long.compareUnsigned(a, b) >= 0) {
                                 slot += (int) (d >> 33);
                                 retired++;
-                                if (slot >>> 11 != 0 || retired >= hart.budgetEnd()) {
+                                if (slot >>> 11 != 0 || isOver(retired, pauseAt)) {
                                     break inPage;
                                 }
                                 continue;
@@ -255,10 +283,10 @@ public final class Interpreter implements Engine {
                                                 ? (int) a
                                                 : Integer.remainderUnsigned((int) a, (int) b);
                         default -> {
-                            if (isSystem((int) d & 0xFF)) {
+                            if (SystemUnit.isSystem((int) d & 0xFF)) {
                                 hart.setPc(page + 2L * slot);
                                 hart.setRetiredInstructions(retired);
-                                system(d, a);
+                                system.execute(d, a);
                                 retired = hart.retiredInstructions();
                                 pc = hart.pc();
                                 slot = LEFT;
@@ -287,6 +315,52 @@ public final class Interpreter implements Engine {
         hart.setRetiredInstructions(retired);
     }
 
+    /// The decoded page that this address is fetched from, if that is known without a walk.
+    public @Nullable DecodedPage pageAt(long pc) {
+        int index = Tlb.fetchIndex(pc, memory.fetchContext());
+        return tlb.fetchTags()[index] == Tlb.tag(pc, memory.fetchContext())
+                ? fetchPages[index]
+                : null;
+    }
+
+    /// The slots behind the fetch TLB's entries, for an engine that looks there itself.
+    public long[][] fetchSlots() {
+        return fetchSlots;
+    }
+
+    /// From now on execution returns at this slot, which holds an instruction or another head.
+    public void placeHead(DecodedPage page, int slot, int number) {
+        long instruction = instructionAt(page, slot);
+        if (number >= displaced.length) {
+            displaced = Arrays.copyOf(displaced, Math.max(256, 2 * number));
+        }
+        displaced[number] = instruction;
+        page.slots()[slot] = (long) number << 32 | Op.REGION;
+    }
+
+    /// What the slot would hold if no translated code began there.
+    public long instructionAt(DecodedPage page, int slot) {
+        long d = page.slots()[slot];
+        return Decoded.op(d) == Op.REGION ? displaced[(int) (d >>> 32)] : d;
+    }
+
+    /// Every page is decoded anew, and no head is in place any more.
+    public void forgetPages() {
+        pages.forgetAll();
+        tlb.flushFetches();
+    }
+
+    private boolean isOver(long retired, long pauseAt) {
+        return retired >= hart.budgetEnd() || retired >= pauseAt;
+    }
+
+    private long[] setAside(int slot, long decoded) {
+        aside[asideSlot] = Op.UNDECODED;
+        aside[slot] = decoded;
+        asideSlot = slot;
+        return aside;
+    }
+
     private static int halfwords(long decoded) {
         return (int) (decoded >>> 24) & 3;
     }
@@ -297,7 +371,11 @@ public final class Interpreter implements Engine {
         try {
             int index = memory.fetch(pc);
             boolean kept = tlb.fetchTags()[index] == Tlb.tag(pc, memory.fetchContext());
-            fetchSlots[index] = kept ? pages.at(tlb.fetchPage(index)) : loneInstruction(pc);
+            if (kept) {
+                open(index);
+            } else {
+                fetchSlots[index] = loneInstruction(pc);
+            }
             return index;
         } catch (Trap trap) {
             hart.take(trap);
@@ -306,13 +384,15 @@ public final class Interpreter implements Engine {
     }
 
     private long[] loneInstruction(long pc) {
-        crossing[DecodedPages.SLOTS - 1] = Op.UNDECODED;
-        crossing[loneSlot] = Op.UNDECODED;
-        loneSlot = (int) (pc & ~PAGE_MASK) >>> 1;
         int low = memory.fetchHalfword(pc);
         int bits = Decoder.isLong(low) ? memory.fetchHalfword(pc + 2) << 16 | low : low;
-        crossing[loneSlot] = Decoder.decode(bits);
-        return crossing;
+        return setAside((int) (pc & ~PAGE_MASK) >>> 1, Decoder.decode(bits));
+    }
+
+    private void open(int fetchIndex) {
+        DecodedPage page = pages.at(tlb.fetchPage(fetchIndex));
+        fetchPages[fetchIndex] = page;
+        fetchSlots[fetchIndex] = page.slots();
     }
 
     private long decode(int slot, int fetchIndex) {
@@ -321,7 +401,7 @@ public final class Interpreter implements Engine {
         if (!Decoder.isLong(low)) {
             return Decoder.decode(low);
         }
-        return slot == DecodedPages.SLOTS - 1
+        return slot == DecodedPage.SLOTS - 1
                 ? Op.CROSSING
                 : Decoder.decode(memory.codeHalfword(address + 2) << 16 | low);
     }
@@ -329,12 +409,11 @@ public final class Interpreter implements Engine {
     /// Reads both halves each time, as either page may have been written or mapped anew, but does
     /// not decode the same bits twice.
     private long decodeCrossing(long pc, int fetchIndex) {
-        crossing[loneSlot] = Op.UNDECODED;
         long next = pc + 2;
         int nextIndex = Tlb.fetchIndex(next, memory.fetchContext());
         if (tlb.fetchTags()[nextIndex] != Tlb.tag(next, memory.fetchContext())) {
             nextIndex = memory.fetch(next);
-            fetchSlots[nextIndex] = pages.at(tlb.fetchPage(nextIndex));
+            open(nextIndex);
         }
         int low = memory.codeHalfword(tlb.fetchPage(fetchIndex) + (pc & ~PAGE_MASK));
         int bits = memory.codeHalfword(tlb.fetchPage(nextIndex)) << 16 | low;
@@ -384,69 +463,5 @@ public final class Interpreter implements Engine {
         } else {
             memory.checkBlock(address, CACHE_BLOCK_BYTES);
         }
-    }
-
-    private static boolean isSystem(int op) {
-        return op >= Op.ECALL && op <= Op.ILLEGAL || op == Op.FENCE_I || op == Op.SFENCE_INVAL;
-    }
-
-    /// Instructions after which nothing that was known may be relied on. The hart has pc and count.
-    private void system(long d, long a) {
-        long next = hart.pc() + 2L * Decoded.halfwords(d);
-        int rs1 = Decoded.rs1(d);
-        int csr = (int) Decoded.immediate(d);
-        switch (Decoded.op(d)) {
-            case Op.ECALL -> {
-                hart.environmentCall();
-                return;
-            }
-            case Op.EBREAK -> throw new Trap(TrapCause.BREAKPOINT, hart.pc());
-            case Op.ILLEGAL ->
-                    throw new Trap(
-                            TrapCause.ILLEGAL_INSTRUCTION, Decoded.immediate(d) & 0xFFFF_FFFFL);
-            case Op.SRET -> {
-                hart.supervisorReturn();
-                next = hart.pc();
-            }
-            case Op.MRET -> {
-                hart.machineReturn();
-                next = hart.pc();
-            }
-            case Op.WFI -> hart.executeWfi();
-            case Op.FENCE_I -> hart.fenceOwnInstructions();
-            case Op.SFENCE_INVAL -> hart.orderInvalidations();
-            case Op.SFENCE_VMA -> hart.fenceTranslations(rs1, Decoded.rs2(d));
-            case Op.CSRRW -> write(d, csr, a);
-            case Op.CSRRWI -> write(d, csr, rs1);
-            case Op.CSRRS -> set(d, csr, a, rs1 != 0);
-            case Op.CSRRSI -> set(d, csr, rs1, rs1 != 0);
-            case Op.CSRRC -> clear(d, csr, a, rs1 != 0);
-            case Op.CSRRCI -> clear(d, csr, rs1, rs1 != 0);
-            default -> throw new IllegalStateException("no system operation: " + Decoded.op(d));
-        }
-        hart.setPc(next);
-        hart.setRetiredInstructions(hart.retiredInstructions() + 1);
-    }
-
-    private void write(long d, int csr, long value) {
-        if (Decoded.rd(d) == Decoded.DISCARD) {
-            hart.csrs().write(csr, value);
-        } else {
-            hart.integerRegisters()[Decoded.rd(d)] = hart.csrs().swap(csr, value);
-        }
-        hart.contextChanged();
-    }
-
-    private void set(long d, int csr, long mask, boolean writes) {
-        CsrFile csrs = hart.csrs();
-        hart.integerRegisters()[Decoded.rd(d)] = writes ? csrs.setBits(csr, mask) : csrs.read(csr);
-        hart.contextChanged();
-    }
-
-    private void clear(long d, int csr, long mask, boolean writes) {
-        CsrFile csrs = hart.csrs();
-        hart.integerRegisters()[Decoded.rd(d)] =
-                writes ? csrs.clearBits(csr, mask) : csrs.read(csr);
-        hart.contextChanged();
     }
 }

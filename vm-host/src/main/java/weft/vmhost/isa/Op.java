@@ -253,7 +253,11 @@ public final class Op {
     // Svinval: sfence.w.inval and sfence.inval.ir. What sinval.vma does, SFENCE_VMA does.
     public static final int SFENCE_INVAL = 212;
 
-    public static final int COUNT = 213;
+    /// A sentinel of the decoded page: translated code begins here. The upper half is the number of
+    /// the head, known to whoever put it there.
+    public static final int REGION = 213;
+
+    public static final int COUNT = 214;
 
     private Op() {}
 

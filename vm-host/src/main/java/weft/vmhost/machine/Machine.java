@@ -15,6 +15,9 @@ import weft.vmhost.hart.Privilege;
 import weft.vmhost.interpreter.Interpreter;
 import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.memory.PhysicalBus;
+import weft.vmhost.translator.Translations;
+import weft.vmhost.translator.TranslatorCounts;
+import weft.vmhost.translator.TranslatorSettings;
 import weft.vmhost.virtio.VirtioMmio;
 import weft.vmhost.virtio.net.VirtioNet;
 import weft.volume.VolumeException;
@@ -26,7 +29,6 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.Function;
 
 /// A RISC-V computer: harts on threads of their own, devices on one loop, RAM outside the heap.
 ///
@@ -66,6 +68,7 @@ public final class Machine implements AutoCloseable {
     private final GuestTime time;
     private final Loop loop;
     private final SerialConsole console = new SerialConsole();
+    private final Translations translations = new Translations(TranslatorSettings.DEFAULT);
     private final List<HartThread> harts = new ArrayList<>();
     private final Board board;
     private final ReentrantLock power = new ReentrantLock();
@@ -76,14 +79,13 @@ public final class Machine implements AutoCloseable {
 
     /// Makes a machine that interprets; nothing runs yet.
     public Machine(MachineSpec spec, Clock clock, Listener listener) {
-        this(spec, clock, Interpreter::new, listener);
+        this(spec, clock, EngineKind.INTERPRETER, listener);
     }
 
     /// Makes the machine; nothing runs yet.
     ///
-    /// @param engines makes what executes a hart's instructions, one for each
-    public Machine(
-            MachineSpec spec, Clock clock, Function<Hart, Engine> engines, Listener listener) {
+    /// @param kind what executes the harts' instructions
+    public Machine(MachineSpec spec, Clock clock, EngineKind kind, Listener listener) {
         this.spec = spec;
         this.listener = listener;
         memory = new GuestMemory(MemoryLayout.RAM, spec.memoryBytes());
@@ -95,9 +97,16 @@ public final class Machine implements AutoCloseable {
         var sbi = bare ? null : new Sbi(new SbiBoard(), console, memory);
         for (int id = 0; id < spec.harts(); id++) {
             var hart = new Hart(id, bus, time, sbi);
-            harts.add(new HartThread(hart, engines.apply(hart), spec.name() + "-hart" + id));
+            harts.add(new HartThread(hart, engine(kind, hart), spec.name() + "-hart" + id));
         }
         board = new Board(spec, bus, loop, time, console, harts(), new GuestFinisher(), listener);
+    }
+
+    private Engine engine(EngineKind kind, Hart hart) {
+        return switch (kind) {
+            case INTERPRETER -> new Interpreter(hart);
+            case TRANSLATOR -> translations.engine(hart);
+        };
     }
 
     /// What it was made of.
@@ -118,6 +127,11 @@ public final class Machine implements AutoCloseable {
     /// The serial line.
     public SerialConsole console() {
         return console;
+    }
+
+    /// What its translator has done; nothing if it has none.
+    public TranslatorCounts translatorCounts() {
+        return translations.counts();
     }
 
     /// All harts, by id. Their registers are the harts' own while the machine runs.

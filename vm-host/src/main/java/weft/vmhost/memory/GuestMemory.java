@@ -196,6 +196,11 @@ public final class GuestMemory implements AutoCloseable {
         return contains(page, PAGE_BYTES) ? hostAddress + (page - baseAddress) : 0;
     }
 
+    /// Whether the whole range of the host's memory is this RAM.
+    public boolean isGuestMemory(long hostStart, int lengthBytes) {
+        return contains(hostStart - hostAddress + baseAddress, lengthBytes);
+    }
+
     /// A page of RAM is about to be written through a host address. To be called by a hart before
     /// the store, within the same instruction; devices are noted by the accessors, afterwards.
     /// Decoded instructions of the page are no longer good for the next instruction fence.

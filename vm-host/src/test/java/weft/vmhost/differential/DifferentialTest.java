@@ -11,6 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 import weft.vmhost.differential.TestProgram.Mode;
+import weft.vmhost.interpreter.Interpreter;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -29,7 +30,7 @@ class DifferentialTest {
     @TempDir private Path folder;
 
     private TestMachine oracle = ram -> ram;
-    private final TestMachine hart = new HartMachine();
+    private final TestMachine hart = new HartMachine(() -> Interpreter::new);
 
     @BeforeEach
     void needsTheOracle() {

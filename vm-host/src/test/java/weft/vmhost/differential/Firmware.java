@@ -95,6 +95,7 @@ final class Firmware {
             done:
                 li   t0, 0x100000
                 li   t1, 0x5555
+                csrr t2, minstret
                 sw   t1, 0(t0)
                 j    .+0
             .align 2

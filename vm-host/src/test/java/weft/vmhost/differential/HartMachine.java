@@ -1,8 +1,8 @@
 package weft.vmhost.differential;
 
+import weft.vmhost.hart.Engine;
 import weft.vmhost.hart.Hart;
 import weft.vmhost.hart.Privilege;
-import weft.vmhost.interpreter.Interpreter;
 import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.memory.MmioDevice;
 import weft.vmhost.memory.PhysicalBus;
@@ -11,10 +11,24 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
+import java.util.function.Supplier;
 
-/// Our hart with the interpreter, on a thread of its own.
+/// Our hart with one of its engines, on a thread of its own.
 final class HartMachine implements TestMachine {
+    private final Supplier<Function<Hart, Engine>> engines;
+
+    private long instructions;
+
+    /// @param engines makes what makes the engine of a machine's hart
+    HartMachine(Supplier<Function<Hart, Engine>> engines) {
+        this.engines = engines;
+    }
+
     private static final long SECONDS_MAX = 60;
+
+    /// t2, where [Firmware] has minstret at the end.
+    private static final int INSTRUCTIONS_REGISTER = 7;
 
     @Override
     public byte[] run(byte[] ram) throws IOException, InterruptedException {
@@ -25,7 +39,8 @@ final class HartMachine implements TestMachine {
             PowerSwitch power = new PowerSwitch(hart);
             bus.attach(ProgramImage.POWER_ADDRESS, 0x1000, power);
             hart.reset(ProgramImage.RAM_BASE, Privilege.MACHINE, 0, 0);
-            Thread thread = new Thread(() -> hart.run(new Interpreter(hart)), "test hart");
+            Engine engine = engines.get().apply(hart);
+            Thread thread = new Thread(() -> hart.run(engine), "test hart");
             thread.start();
             thread.join(TimeUnit.SECONDS.toMillis(SECONDS_MAX));
             hart.requestStop();
@@ -33,6 +48,7 @@ final class HartMachine implements TestMachine {
             if (thread.isAlive()) {
                 throw new IOException("the hart does not stop");
             }
+            instructions = hart.x(INSTRUCTIONS_REGISTER);
             byte[] after = new byte[ram.length];
             memory.read(ProgramImage.RAM_BASE, ByteBuffer.wrap(after));
             if (!power.off.get()) {
@@ -41,6 +57,11 @@ final class HartMachine implements TestMachine {
             }
             return after;
         }
+    }
+
+    /// How many instructions the last run took, up to the power switch.
+    long instructions() {
+        return instructions;
     }
 
     private record PowerSwitch(Hart hart, AtomicBoolean off) implements MmioDevice {

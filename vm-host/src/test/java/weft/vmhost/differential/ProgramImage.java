@@ -13,7 +13,7 @@ import java.util.List;
 /// 0          dispatcher, trap handler, program table     (Firmware)
 /// 0x10000    page tables                                 (TestPageTables)
 /// 0x20000    pages the page tables give odd rights to
-/// 0x40000    per program: a Slot of 16 KiB: inputs, results, trap log, scratch memory
+/// 0x40000    per program and lap: a Slot of 16 KiB: inputs, results, trap log, scratch memory
 /// then       the programs' code
 /// ```
 final class ProgramImage {
@@ -40,16 +40,24 @@ final class ProgramImage {
 
     private final byte[] ram;
     private final List<? extends TestProgram> programs;
+    private final int laps;
     private final List<Long> codeAddresses = new ArrayList<>();
     private int usedBytes;
 
-    private ProgramImage(byte[] ram, List<? extends TestProgram> programs) {
+    private ProgramImage(byte[] ram, List<? extends TestProgram> programs, int laps) {
         this.ram = ram;
         this.programs = programs;
+        this.laps = laps;
     }
 
     static ProgramImage of(List<? extends TestProgram> programs, int sizeBytes) {
-        ProgramImage image = new ProgramImage(new byte[sizeBytes], programs);
+        return of(programs, 1, sizeBytes);
+    }
+
+    /// @param laps how often all programs run, each time in a slot of its own: a translator has
+    ///   seen the code before the last time
+    static ProgramImage of(List<? extends TestProgram> programs, int laps, int sizeBytes) {
+        ProgramImage image = new ProgramImage(new byte[sizeBytes], programs, laps);
         image.build();
         return image;
     }
@@ -63,8 +71,9 @@ final class ProgramImage {
         return usedBytes;
     }
 
-    long codeAddress(int program) {
-        return codeAddresses.get(program);
+    /// Of a program, by the number of its slot.
+    long codeAddress(int slot) {
+        return codeAddresses.get(slot % programs.size());
     }
 
     static long slotAddress(int program) {
@@ -75,16 +84,19 @@ final class ProgramImage {
         ByteBuffer bytes = ByteBuffer.wrap(ram).order(ByteOrder.LITTLE_ENDIAN);
         TestPageTables.write(bytes);
         StringBuilder table = new StringBuilder();
-        long code = slotAddress(programs.size());
-        for (int i = 0; i < programs.size(); i++) {
+        int count = programs.size();
+        long code = slotAddress(count * laps);
+        for (int i = 0; i < count; i++) {
             TestProgram program = programs.get(i);
             Assembler assembler = new Assembler(code).add(program.text());
             byte[] assembled = assembler.assemble();
             bytes.put((int) (code - RAM_BASE), assembled);
             long end = assembler.address("end");
             codeAddresses.add(code);
-            appendEntry(table, i, code, end);
-            writeSlot(bytes, i, code);
+            for (int lap = 0; lap < laps; lap++) {
+                appendEntry(table, lap * count + i, code, end);
+                writeSlot(bytes, lap * count + i, code);
+            }
             code = code + assembled.length + 15 & -16L;
         }
         usedBytes = (int) (code - RAM_BASE);
@@ -96,7 +108,7 @@ final class ProgramImage {
     }
 
     private void appendEntry(StringBuilder table, int i, long code, long end) {
-        TestProgram.Mode mode = programs.get(i).mode();
+        TestProgram.Mode mode = programs.get(i % programs.size()).mode();
         long slot = slotAddress(i);
         long[] entry = {
             code, end, slot + INPUTS, slot + RESULTS, slot + TRAP_LOG, satp(mode), mode.status()
@@ -116,7 +128,7 @@ final class ProgramImage {
     }
 
     private void writeSlot(ByteBuffer bytes, int i, long code) {
-        TestProgram program = programs.get(i);
+        TestProgram program = programs.get(i % programs.size());
         int slot = SLOTS_OFFSET + i * SLOT_BYTES;
         long scratch = slotAddress(i) + SCRATCH;
         putWords(bytes, slot + INPUTS, program.inputs(code, scratch));

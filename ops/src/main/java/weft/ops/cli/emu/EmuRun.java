@@ -15,6 +15,7 @@ import weft.vmhost.hart.Hart;
 import weft.vmhost.machine.Boot;
 import weft.vmhost.machine.BootRefused;
 import weft.vmhost.machine.ElfProgram;
+import weft.vmhost.machine.EngineKind;
 import weft.vmhost.machine.Machine;
 import weft.vmhost.machine.MachineSpec;
 import weft.vmhost.machine.PowerState;
@@ -98,6 +99,13 @@ public final class EmuRun implements Callable<Integer> {
     private @Nullable Integer timeoutSeconds;
 
     @Option(
+            names = "--engine",
+            paramLabel = "ENGINE",
+            defaultValue = "interpreter",
+            description = "interpreter or translator (default: ${DEFAULT-VALUE}).")
+    private EngineKind engine = EngineKind.INTERPRETER;
+
+    @Option(
             names = "--report",
             description = "At the end print run time and instructions on standard error.")
     private boolean report;
@@ -176,7 +184,7 @@ public final class EmuRun implements Callable<Integer> {
 
     private int run(MachineSpec spec) throws IOException, InterruptedException {
         long startNanos = BootClock.SYSTEM.nowNanos();
-        try (var machine = new Machine(spec, BootClock.SYSTEM, new Watcher())) {
+        try (var machine = new Machine(spec, BootClock.SYSTEM, engine, new Watcher())) {
             boolean person = System.console() != null && System.console().isTerminal();
             machine.start();
             try (RawTerminal _ = person ? RawTerminal.take() : null) {
@@ -218,6 +226,7 @@ public final class EmuRun implements Callable<Integer> {
                 seconds,
                 instructions / 1e9,
                 instructions / 1e6 / seconds);
+        System.err.println("weft: " + machine.translatorCounts());
     }
 
     /// What the machine tells while it runs.

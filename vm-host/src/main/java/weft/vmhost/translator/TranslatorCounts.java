@@ -1,0 +1,56 @@
+package weft.vmhost.translator;
+
+import java.util.concurrent.atomic.LongAdder;
+
+/// What the translator of one machine has done. Written by harts now and then, and by the
+/// translating thread; read by anyone.
+public final class TranslatorCounts {
+    final LongAdder regionsMade = new LongAdder();
+    final LongAdder instructionsMade = new LongAdder();
+    final LongAdder requestsRefused = new LongAdder();
+    final LongAdder regionRuns = new LongAdder();
+    final LongAdder instructionsTranslated = new LongAdder();
+    final LongAdder instructionsInterpreted = new LongAdder();
+
+    /// Regions that have been translated.
+    public long regionsMade() {
+        return regionsMade.sum();
+    }
+
+    /// Guest instructions in these.
+    public long instructionsMade() {
+        return instructionsMade.sum();
+    }
+
+    /// Requests that found the queue full.
+    public long requestsRefused() {
+        return requestsRefused.sum();
+    }
+
+    /// How often a region was entered.
+    public long regionRuns() {
+        return regionRuns.sum();
+    }
+
+    /// Guest instructions executed by regions.
+    public long instructionsTranslated() {
+        return instructionsTranslated.sum();
+    }
+
+    /// Guest instructions executed by the interpreter.
+    public long instructionsInterpreted() {
+        return instructionsInterpreted.sum();
+    }
+
+    /// For people.
+    @Override
+    public String toString() {
+        long all = Math.max(1, instructionsTranslated() + instructionsInterpreted());
+        return "%d regions of %d instructions, entered %d times; %d %% of all instructions translated"
+                .formatted(
+                        regionsMade(),
+                        instructionsMade(),
+                        regionRuns(),
+                        100 * instructionsTranslated() / all);
+    }
+}

@@ -1,0 +1,130 @@
+package weft.vmhost.differential;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.fail;
+
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+import weft.vmhost.differential.TestProgram.Mode;
+import weft.vmhost.interpreter.Interpreter;
+import weft.vmhost.translator.Translations;
+import weft.vmhost.translator.TranslatorSettings;
+import weft.vmhost.translator.TranslatorSettings.Access;
+import weft.vmhost.translator.TranslatorSettings.When;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+
+/// The translator against the interpreter, on random programs: registers, memory, traps, and the
+/// number of instructions. `-Dweft.seed=N` replays a run, `-Dweft.differential.rounds=N` makes the
+/// long one longer.
+class EngineEquivalenceTest {
+    private static final int RAM_BYTES = 16 << 20;
+    private static final int PROGRAMS = 100;
+    private static final int LAPS = 4;
+    private static final int ELEMENTS = 400;
+
+    /// Code is translated where it was first seen; regions of every size, quanta of every length.
+    private static final List<TranslatorSettings> SHAPES =
+            List.of(
+                    shape(1, 200, 20_000),
+                    shape(1, 1, 20_000),
+                    shape(1, 7, 3),
+                    shape(3, 40, 50),
+                    shape(10, 250, 1));
+
+    private final HartMachine interpreter = new HartMachine(() -> Interpreter::new);
+
+    @Test
+    void translatedProgramsEndAsInterpretedOnesDo() throws Exception {
+        compareRound(Long.getLong("weft.seed", 20_261_120));
+    }
+
+    @Test
+    @Tag("long")
+    void manyTranslatedProgramsEndAsInterpretedOnesDo() throws Exception {
+        int rounds = Integer.getInteger("weft.differential.rounds", 50);
+        long seed = Long.getLong("weft.seed", System.nanoTime());
+        for (int round = 0; round < rounds; round++) {
+            compareRound(seed + round);
+        }
+    }
+
+    private static TranslatorSettings shape(int samplePeriod, int instructionsMax, int budgetMax) {
+        return new TranslatorSettings(
+                samplePeriod, 1, instructionsMax, budgetMax, When.AT_ONCE, Access.CHECKED);
+    }
+
+    private void compareRound(long seed) throws Exception {
+        List<RandomProgram> programs = programs(seed);
+        ProgramImage image = ProgramImage.of(programs, LAPS, RAM_BYTES);
+        byte[] expected = interpreter.run(image.ram());
+        for (TranslatorSettings shape : SHAPES) {
+            var translator = new HartMachine(() -> new Translations(shape)::engine);
+            byte[] actual = translator.run(image.ram());
+            String run = "seed %d, %s".formatted(seed, shape);
+            int slot = ImageDifference.firstProgram(PROGRAMS * LAPS, expected, actual);
+            if (slot >= 0) {
+                fail(run + explain(programs.get(slot % PROGRAMS), slot, expected, actual, shape));
+            }
+            assertEquals(
+                    List.of(), ImageDifference.ofMemory(image.usedBytes(), expected, actual), run);
+            assertEquals(interpreter.instructions(), translator.instructions(), run);
+        }
+    }
+
+    private static List<RandomProgram> programs(long seed) {
+        SplittableRandom random = new SplittableRandom(seed);
+        List<RandomProgram> programs = new ArrayList<>();
+        Mode[] modes = Mode.values();
+        for (int i = 0; i < PROGRAMS; i++) {
+            Mode mode = i % 2 == 0 ? Mode.MACHINE : modes[i / 2 % modes.length];
+            programs.add(RandomProgram.of(random.nextLong(), mode, ELEMENTS));
+        }
+        return programs;
+    }
+
+    // --- shrinking
+
+    private String explain(
+            RandomProgram failing,
+            int slot,
+            byte[] expected,
+            byte[] actual,
+            TranslatorSettings shape)
+            throws Exception {
+        var text = new StringBuilder();
+        text.append(", lap %d of a program in %s:%n".formatted(slot / PROGRAMS, failing.mode()));
+        for (String line : ImageDifference.of(slot, expected, actual)) {
+            text.append("  ").append(line).append('\n');
+        }
+        int agrees = 0;
+        int differs = failing.length();
+        if (!differsAlone(failing, shape)) {
+            return text.append("It agrees when run alone.\n").toString();
+        }
+        while (differs - agrees > 1) {
+            int middle = (agrees + differs) / 2;
+            if (differsAlone(failing.prefix(middle), shape)) {
+                differs = middle;
+            } else {
+                agrees = middle;
+            }
+        }
+        text.append("Alone it differs after ").append(differs).append(" elements:\n");
+        for (int i = Math.max(0, differs - 6); i < differs; i++) {
+            text.append("  e").append(i).append(": ");
+            text.append(failing.element(i).replace("\n", "; ")).append('\n');
+        }
+        return text.toString();
+    }
+
+    private boolean differsAlone(RandomProgram program, TranslatorSettings shape) throws Exception {
+        ProgramImage image = ProgramImage.of(List.of(program), LAPS, RAM_BYTES);
+        byte[] expected = interpreter.run(image.ram());
+        byte[] actual = new HartMachine(() -> new Translations(shape)::engine).run(image.ram());
+        return ImageDifference.firstProgram(LAPS, expected, actual) >= 0;
+    }
+}
