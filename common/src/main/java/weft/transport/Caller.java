@@ -21,4 +21,10 @@ public interface Caller {
 
     /// Answers that the request was not served; the other side's future fails with [PeerFailure].
     void fail(String reason);
+
+    /// Says that the message is none that such a peer may send, though it could be read: a request
+    /// fails, and where there is a connection it is closed and counted as one that brought garbage.
+    default void garbage(String reason) {
+        fail(reason);
+    }
 }

@@ -63,6 +63,9 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
     private volatile boolean closed;
     private volatile boolean paused;
 
+    /// The peer sent garbage. The event loop's.
+    private boolean refused;
+
     MessageChannel(
             Channel channel,
             Handshake peer,
@@ -217,6 +220,10 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
 
     @Override
     public void channelRead(ChannelHandlerContext ctx, Object received) throws MalformedMessage {
+        if (refused) {
+            // What came with the garbage in one piece.
+            return;
+        }
         Envelope envelope = (Envelope) received;
         meters.messagesIn.increment();
         meters.bytesIn.increment(Envelope.HEAD_BYTES + envelope.payload().length);
@@ -292,12 +299,22 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
         if (cause instanceof MalformedMessage malformed) {
-            meters.garbage.increment();
-            log.warn("{}: closed after garbage: {}", peer.nodeId(), malformed.getMessage());
+            refuse(String.valueOf(malformed.getMessage()));
         } else {
             log.debug("{}: connection broke", peer.nodeId(), cause);
+            ctx.close();
         }
-        ctx.close();
+    }
+
+    /// On the event loop: the peer sends what none of ours would.
+    private void refuse(String garbage) {
+        if (refused) {
+            return;
+        }
+        refused = true;
+        meters.garbage.increment();
+        log.warn("{}: closed after garbage: {}", peer.nodeId(), garbage);
+        channel.close();
     }
 
     /// The way back to the sender of one message.
@@ -342,6 +359,13 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
                 }
                 release();
             }
+        }
+
+        @Override
+        public void garbage(String reason) {
+            fail(reason);
+            // Behind the answer, which the same loop writes.
+            channel.eventLoop().execute(() -> refuse(reason));
         }
 
         @Override

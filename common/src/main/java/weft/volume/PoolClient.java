@@ -22,6 +22,7 @@ import weft.transport.Peers;
 import weft.transport.Transport;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -49,6 +50,9 @@ public final class PoolClient implements AutoCloseable {
     /// Longer than a reconfiguration takes; a group that is down longer is raised by its first
     /// request.
     private static final Duration RAISE_WAIT = Duration.ofSeconds(3);
+
+    /// The smallest read there is: one block.
+    private static final int REACH_BYTES = 4096;
 
     private final FabricStore store;
     private final Clock clock;
@@ -153,6 +157,37 @@ public final class PoolClient implements AutoCloseable {
                     attachment.token());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        } finally {
+            session.close();
+        }
+    }
+
+    /// Looks whether the volume can be used from here: reads a block of each of its groups, as
+    /// anyone may. What it learns of the groups, and the connections, serve the holder later.
+    /// Blocks.
+    ///
+    /// @param patience longer than a reconfiguration takes
+    /// @throws IOException if a group does not answer in time
+    public void reach(Volume volume, Duration patience) throws IOException {
+        var session = opened(volume, 0, true, Optional.of(patience));
+        try {
+            List<CompletableFuture<Void>> reads = new ArrayList<>();
+            groupsOf(volume)
+                    .forEach((_, chunkIndex) ->
+                            reads.add(
+                                    session.read(
+                                            chunkIndex * ChunkKey.CHUNK_BYTES,
+                                            ByteBuffer.allocate(REACH_BYTES))));
+            var all = CompletableFuture.allOf(reads.toArray(CompletableFuture[]::new));
+            all.get(2 * patience.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (ExecutionException | TimeoutException e) {
+            throw new IOException(
+                    "disk '%s' cannot be read within %d s"
+                            .formatted(volume.name(), patience.toSeconds()),
+                    e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while reaching for '" + volume.name() + "'", e);
         } finally {
             session.close();
         }

@@ -17,14 +17,19 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 import weft.coordination.FabricPaths;
+import weft.coordination.FabricRecords;
 import weft.fabric.FabricImage;
 import weft.fabric.Migration;
 import weft.fabric.Migration.Phase;
+import weft.fabric.NodeId;
+import weft.fabric.NodePresence;
 import weft.fabric.PortBinding;
 import weft.fabric.VmPlacement;
+import weft.wire.migration.MigrationMessage;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.Objects;
 
 /// Moves of a running guest between two real hosts, each broken at another place: the guest goes on
@@ -216,6 +221,106 @@ class InterruptedMoveTest {
         fabric.awaitRunning("silent", HOST2, 2);
         assertGoesOn(fabric.awaitCounting("silent", HOST2));
         assertMovesBack("silent", 3);
+    }
+
+    /// It has another word for the pool than the rest of the fabric: its requests reach nobody.
+    @Test
+    void aDestinationThatCannotReachTheDiskRefusesBeforeTheSwitch() throws Exception {
+        fabric.boot("rooted");
+        UnluckyHost destination = fabric.host(HOST2);
+        destination.poolSees(InterruptedMoveTest::withoutStorage);
+        try {
+            Migration migration = fabric.migrate("rooted", HOST2);
+            assertEquals(Phase.FAILED, migration.phase());
+            assertTrue(migration.detail().contains("disk 'rooted-root'"), migration::detail);
+            assertEquals(0, migration.transferredBytes(), "before any page was sent");
+        } finally {
+            destination.poolSees(now -> now);
+        }
+        fabric.awaitRunning("rooted", HOST1, 1);
+        assertStayed("rooted");
+        assertMoves("rooted", 2);
+    }
+
+    private static FabricImage withoutStorage(FabricImage now) {
+        var presences = new HashMap<>(now.presences());
+        presences.replaceAll((_, presence) ->
+                presence.role() != NodePresence.Role.STORAGE
+                        ? presence
+                        : new NodePresence(
+                                presence.node(),
+                                presence.role(),
+                                presence.incarnation(),
+                                "127.0.0.1:1",
+                                presence.nbd(),
+                                presence.vtep(),
+                                presence.metrics(),
+                                presence.stores(),
+                                presence.memoryBytes(),
+                                presence.pid()));
+        return new FabricImage(
+                now.cluster(),
+                presences,
+                now.volumes(),
+                now.attachments(),
+                now.exports(),
+                now.images(),
+                now.networks(),
+                now.ports(),
+                now.vms(),
+                now.placements(),
+                now.migrations());
+    }
+
+    /// Before the source speaks, someone does so in its name: the move ends, and nothing of it is
+    /// left at the destination that would be in the way of the next one.
+    @Test
+    void aMoveWhoseStreamIsGarbageEndsAndLeavesNothing() throws Exception {
+        fabric.boot("spoiled");
+        double before = garbageAtDestination();
+        sayAtDestination("spoiled", "host1");
+        Migration migration = fabric.migrate("spoiled", HOST2);
+        assertEquals(Phase.FAILED, migration.phase());
+        assertEquals("it goes on without a begin", migration.detail());
+        assertEquals(before + 1, garbageAtDestination());
+        fabric.awaitRunning("spoiled", HOST1, 1);
+        assertStayed("spoiled");
+        assertMoves("spoiled", 2);
+    }
+
+    @Test
+    void aStrangersWordDoesNotEndAMove() throws Exception {
+        fabric.boot("guarded");
+        double before = garbageAtDestination();
+        sayAtDestination("guarded", "mallory");
+        assertEquals(Phase.DONE, fabric.migrate("guarded", HOST2).phase());
+        assertEquals(before + 1, garbageAtDestination());
+        fabric.awaitRunning("guarded", HOST2, 2);
+        assertGoesOn(fabric.awaitCounting("guarded", HOST2));
+    }
+
+    private static double garbageAtDestination() {
+        return fabric.host(HOST2).registry().counter("weft.transport.garbage").count();
+    }
+
+    /// Just before the VM's next departure begins, that node tells the destination of a page.
+    private static void sayAtDestination(String vm, String node) {
+        fabric.host(HOST1)
+                .store()
+                .next(
+                        writing(FabricPaths.migration(vm), "COPYING"),
+                        (real, changes) -> {
+                            Migration migration =
+                                    new FabricRecords(real)
+                                            .find(FabricPaths.migration(vm), Migration.class)
+                                            .orElseThrow()
+                                            .noun();
+                            fabric.say(
+                                    new NodeId(node),
+                                    HOST2,
+                                    new MigrationMessage.ZeroPages(migration.id(), new long[1]));
+                            return real.commit(changes);
+                        });
     }
 
     private static void assertMoves(String vm, long epoch) throws Exception {

@@ -2,6 +2,10 @@ package weft.ops.system;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
@@ -24,8 +28,14 @@ import weft.ops.node.LocalFabric;
 import weft.ops.node.LocalLayout;
 import weft.ops.node.Part;
 import weft.ops.pool.PoolSession;
+import weft.transport.Handshake;
+import weft.transport.NodeAddress;
+import weft.transport.PeerFailure;
+import weft.transport.Transport;
 import weft.vmhost.machine.Machine;
 import weft.volume.BlockVolume;
+import weft.wire.migration.MigrationFamily;
+import weft.wire.migration.MigrationMessage;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -37,6 +47,8 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 
@@ -182,6 +194,29 @@ final class TwoHosts implements AutoCloseable {
     private static boolean isOver(FabricImage image, Migration asked) {
         Migration now = image.migrations().get(asked.vm());
         return now != null && now.id().equals(asked.id()) && now.phase().isOver();
+    }
+
+    /// Says something to a host over a connection of its own, in that node's name, and waits for
+    /// the refusal.
+    void say(NodeId as, NodeId to, MigrationMessage message) {
+        var address =
+                image().presence(Role.HOST, to)
+                        .flatMap(presence -> NodeAddress.parse(presence.address()))
+                        .orElseThrow();
+        UUID cluster = image().cluster().orElseThrow().id();
+        var self = Handshake.of(cluster, weft.transport.Role.HOST, as, 2);
+        try (var transport =
+                        new Transport(
+                                self,
+                                List.of(new MigrationFamily()),
+                                1,
+                                new SimpleMeterRegistry());
+                var connection = transport.connect(address, to, List.of())) {
+            var answer = connection.request(message);
+            var refused =
+                    assertThrows(ExecutionException.class, () -> answer.get(20, TimeUnit.SECONDS));
+            assertInstanceOf(PeerFailure.class, refused.getCause());
+        }
     }
 
     /// Waits until the VM runs there in that epoch.

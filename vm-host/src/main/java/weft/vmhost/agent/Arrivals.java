@@ -2,6 +2,8 @@ package weft.vmhost.agent;
 
 import weft.transport.Caller;
 import weft.transport.Endpoint;
+import weft.transport.Handshake;
+import weft.transport.Role;
 import weft.wire.WireMessage;
 import weft.wire.migration.MigrationMessage;
 
@@ -34,6 +36,12 @@ final class Arrivals implements Endpoint {
                     new MigrationMessage.NotCommitted(
                             migrationMessage.migration(),
                             "this host does not wait for that migration"));
+            return;
+        }
+        Handshake peer = caller.peer();
+        if (peer.role() != Role.HOST || !peer.nodeId().equals(vm.migration().from())) {
+            // It cannot be that source: the VM goes on waiting for its own.
+            caller.garbage(peer.nodeId() + " is not where the VM comes from");
             return;
         }
         vm.incoming().onMessage(migrationMessage, caller);

@@ -12,17 +12,15 @@ import weft.fabric.VmSpec;
 import weft.runtime.Pause;
 import weft.vmhost.machine.Machine;
 import weft.vmhost.migration.IncomingMachine;
-import weft.vmhost.snapshot.MachineSnapshot;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 
-/// A VM that is on its way here: an empty machine, NICs in standby, disks not opened. The last
-/// message of the source makes it commit; the commit alone decides.
+/// A VM that is on its way here: an empty machine, NICs in standby, disks read but not held. The
+/// last message of the source makes it commit; the commit alone decides.
 final class ArrivingVm implements IncomingMachine.Arrival {
     private static final Logger log = LoggerFactory.getLogger(ArrivingVm.class);
 
@@ -30,11 +28,12 @@ final class ArrivingVm implements IncomingMachine.Arrival {
     /// VM stays paused on both sides for so long.
     private static final int READ_BACK_MILLIS = 200;
 
-    /// WAITING → COMPLETING (the last message) or DROPPED (called off): exactly one of them
-    /// happens.
+    /// WAITING → COMPLETING (the last message) → arrived or DROPPED; WAITING → DROPPING (called
+    /// off) → DROPPED. Dropped means that its memory, ports and disks are given back.
     private enum Stage {
         WAITING,
         COMPLETING,
+        DROPPING,
         DROPPED
     }
 
@@ -50,6 +49,7 @@ final class ArrivingVm implements IncomingMachine.Arrival {
     private final Consumer<Arrived> listener;
     private final IncomingMachine incoming;
     private final AtomicReference<Stage> stage = new AtomicReference<>(Stage.WAITING);
+    private volatile Optional<String> breach = Optional.empty();
 
     private ArrivingVm(
             HostParts host,
@@ -66,7 +66,7 @@ final class ArrivingVm implements IncomingMachine.Arrival {
         this.migration = migration;
         this.running = running;
         this.listener = listener;
-        incoming = new IncomingMachine(migration, running.memory(), this, host.clock());
+        incoming = new IncomingMachine(migration, running.machine(), this, host.clock());
     }
 
     /// Builds what the VM will run in, and says so in the migration's record.
@@ -82,6 +82,7 @@ final class ArrivingVm implements IncomingMachine.Arrival {
             throws IOException {
         RunningVm running = null;
         try {
+            RunningVm.reachDisks(host, image, spec);
             running = RunningVm.build(host, image, spec, bootFiles, machineListener);
             running.plug(RunningVm.Plugging.STANDBY);
             return new ArrivingVm(host, claims, image, spec, migration, running, listener);
@@ -147,16 +148,26 @@ final class ArrivingVm implements IncomingMachine.Arrival {
         return stage.get() == Stage.DROPPED;
     }
 
+    /// Why what came could not be a migration of this VM, if so.
+    Optional<String> breach() {
+        return breach;
+    }
+
     /// Throws away what was prepared; false if the VM is arriving just now.
     boolean drop() {
-        if (stage.compareAndSet(Stage.WAITING, Stage.DROPPED)) {
-            log.info("VM {}: will not arrive", spec.name());
-            running.close();
+        if (stage.compareAndSet(Stage.WAITING, Stage.DROPPING)) {
+            discard();
         } else if (stage.get() != Stage.DROPPED) {
             return false;
         }
         incoming.close();
         return true;
+    }
+
+    private void discard() {
+        log.info("VM {}: will not arrive", spec.name());
+        running.close();
+        stage.set(Stage.DROPPED);
     }
 
     @Override
@@ -165,29 +176,36 @@ final class ArrivingVm implements IncomingMachine.Arrival {
     }
 
     @Override
-    public void complete(ByteBuffer state, long pausedNanos) throws IOException {
-        if (!stage.compareAndSet(Stage.WAITING, Stage.COMPLETING)) {
-            throw new IOException("the migration was called off");
+    public void broken(String reason) {
+        breach = Optional.of(reason);
+        if (stage.compareAndSet(Stage.WAITING, Stage.DROPPING)
+                || stage.compareAndSet(Stage.COMPLETING, Stage.DROPPING)) {
+            discard();
         }
+    }
+
+    @Override
+    public boolean isExpected() {
+        return stage.compareAndSet(Stage.WAITING, Stage.COMPLETING);
+    }
+
+    @Override
+    public void complete(long pausedNanos) throws IOException {
         boolean arrived = false;
         try {
-            arrive(state, pausedNanos);
+            arrive(pausedNanos);
             arrived = true;
         } finally {
             if (!arrived) {
                 // If it failed after the commit, the VM is ours but does not run: as after a crash,
                 // it is claimed again and booted. Not before its ports and disks are free.
-                running.close();
-                stage.set(Stage.DROPPED);
+                discard();
             }
         }
     }
 
-    private void arrive(ByteBuffer state, long pausedNanos) throws IOException {
+    private void arrive(long pausedNanos) throws IOException {
         long startNanos = host.clock().nowNanos();
-        var bytes = new byte[state.remaining()];
-        state.duplicate().get(bytes);
-        MachineSnapshot.restore(running.machine(), bytes);
         Claims.Held held = commit();
         running.bindDisks(held.attachments());
         running.activatePorts();

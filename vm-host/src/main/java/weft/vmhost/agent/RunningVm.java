@@ -18,6 +18,7 @@ import weft.vswitch.port.SwitchPort;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -26,6 +27,9 @@ import java.util.List;
 final class RunningVm implements MovingMachine, AutoCloseable {
     /// Fits every underlay of 1500 bytes with VXLAN's 50 around it.
     private static final int MTU_BYTES = 1450;
+
+    /// Longer than the five seconds that a lost storage node may cost.
+    private static final Duration DISK_PATIENCE = Duration.ofSeconds(6);
 
     private final HostParts host;
     private final VmSpec spec;
@@ -57,6 +61,22 @@ final class RunningVm implements MovingMachine, AutoCloseable {
                 && image.ports().keySet().containsAll(spec.ports());
     }
 
+    /// Reads a block of each placement group of the VM's disks, so that a host that cannot is out
+    /// of question before anything depends on it.
+    static void reachDisks(HostParts host, FabricImage image, VmSpec spec) throws IOException {
+        for (String name : spec.disks()) {
+            host.pool().reach(volume(image, name), DISK_PATIENCE);
+        }
+    }
+
+    private static Volume volume(FabricImage image, String name) throws IOException {
+        Volume volume = image.volumes().get(name);
+        if (volume == null) {
+            throw new IOException("disk '" + name + "' is gone");
+        }
+        return volume;
+    }
+
     /// Builds the machine; it is off, its disks are not bound, its NICs not plugged.
     static RunningVm build(
             HostParts host,
@@ -69,10 +89,7 @@ final class RunningVm implements MovingMachine, AutoCloseable {
         var disks = new ArrayList<HandoverVolume>();
         var machineDisks = new ArrayList<MachineSpec.Disk>();
         for (String name : spec.disks()) {
-            Volume volume = image.volumes().get(name);
-            if (volume == null) {
-                throw new IOException("disk '" + name + "' is gone");
-            }
+            Volume volume = volume(image, name);
             var disk = new HandoverVolume(volume.sizeBytes());
             volumes.add(volume);
             disks.add(disk);
@@ -123,8 +140,8 @@ final class RunningVm implements MovingMachine, AutoCloseable {
         return machine;
     }
 
-    /// Opens the disks for their new holder: from the first request on, earlier holders are
-    /// refused.
+    /// Opens the disks for their new holder, without a word to the pool: from the first request on,
+    /// earlier holders are refused.
     void bindDisks(List<Attachment> attachments) {
         for (int i = 0; i < disks.size(); i++) {
             disks.get(i).bind(host.pool().open(volumes.get(i), attachments.get(i)));

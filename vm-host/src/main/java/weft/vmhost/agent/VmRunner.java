@@ -155,6 +155,14 @@ final class VmRunner implements AutoCloseable {
                             Migration.Phase.FAILED,
                             "the source is gone");
                 }
+                Optional<String> breach = arriving.vm().breach();
+                if (breach.isPresent()) {
+                    Departure.conclude(
+                            host.records(),
+                            arriving.vm().migration(),
+                            Migration.Phase.FAILED,
+                            breach.get());
+                }
                 boolean over = arriving.vm().isDropped() || arriving.vm().isObsolete(migration);
                 if (over && arriving.vm().drop()) {
                     arrivals.remove(arriving.vm());
