@@ -4,6 +4,8 @@ import org.apache.zookeeper.server.embedded.ExitHandler;
 import org.apache.zookeeper.server.embedded.ZooKeeperServerEmbedded;
 
 import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Properties;
@@ -26,6 +28,7 @@ public final class EmbeddedZooKeeper implements AutoCloseable {
     /// @param port the port, or 0 for a free one
     public static EmbeddedZooKeeper start(Path folder, String address, int port)
             throws IOException {
+        requireFree(address, port);
         Files.createDirectories(folder);
         var settings = new Properties();
         settings.setProperty("clientPortAddress", address);
@@ -53,6 +56,18 @@ public final class EmbeddedZooKeeper implements AutoCloseable {
             throw new IOException(
                     "cannot start ZooKeeper on %s:%d in %s: %s"
                             .formatted(address, port, folder, e.getMessage()),
+                    e);
+        }
+    }
+
+    /// ZooKeeper itself neither says that its port is taken nor ends for it.
+    private static void requireFree(String address, int port) throws IOException {
+        try (var probe = new ServerSocket()) {
+            probe.setReuseAddress(true);
+            probe.bind(new InetSocketAddress(address, port));
+        } catch (IOException e) {
+            throw new IOException(
+                    "ZooKeeper cannot listen on %s:%d: %s".formatted(address, port, e.getMessage()),
                     e);
         }
     }

@@ -9,6 +9,7 @@ import weft.fabric.Migration;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.fabric.VmPlacement;
+import weft.fabric.VmSpec;
 
 import java.io.IOException;
 import java.util.Comparator;
@@ -29,7 +30,7 @@ public final class MigrationAdmin {
     /// @param wanted where to; empty takes the live host with the fewest VMs
     public Migration request(FabricImage image, String vm, Optional<NodeId> wanted)
             throws IOException {
-        VmAdmin.find(image, vm);
+        VmSpec spec = VmAdmin.find(image, vm);
         VmPlacement placement = VmAdmin.placementOf(image, vm);
         NodeId from = placement.owner();
         if (from == null || placement.state() != VmPlacement.State.RUNNING) {
@@ -42,9 +43,10 @@ public final class MigrationAdmin {
         }
         NodeId to = wanted.orElseGet(() -> emptiestHostBut(image, from));
         if (to.equals(from)) {
-            throw Refusal.badRequest("VM '%s' runs on '%s' already", vm, to);
+            throw Refusal.state("VM '%s' runs on '%s' already", vm, to);
         }
         VmAdmin.findHost(image, to);
+        HostMemory.check(image, spec, Optional.of(to));
         var migration =
                 new Migration(
                         UUID.randomUUID(),

@@ -67,6 +67,9 @@ public final class VmAdmin {
                         request.power(),
                         0,
                         1);
+        if (spec.power() == VmSpec.Power.RUNNING) {
+            HostMemory.check(image, spec, request.host());
+        }
         var placement =
                 new VmPlacement(
                         request.host().orElse(null), null, 0, VmPlacement.State.STOPPED, "");
@@ -160,6 +163,9 @@ public final class VmAdmin {
         VmPlacement placement = placementOf(image, name);
         if (spec.power() == VmSpec.Power.RUNNING && placement.state() != VmPlacement.State.FAILED) {
             throw Refusal.state("VM '%s' is wanted running already", name);
+        }
+        if (spec.power() == VmSpec.Power.STOPPED && placement.owner() == null) {
+            HostMemory.check(image, spec, host);
         }
         for (String disk : spec.disks()) {
             Export export = image.exports().get(disk);

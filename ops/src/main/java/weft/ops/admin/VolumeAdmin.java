@@ -180,7 +180,7 @@ public final class VolumeAdmin {
     /// Takes an export back.
     public void unexport(String name) throws IOException {
         if (!records.delete(FabricPaths.export(name))) {
-            throw Refusal.badRequest("volume '%s' is not exported", name);
+            throw Refusal.state("volume '%s' is not exported", name);
         }
     }
 

@@ -26,10 +26,17 @@ public final class FabricOptions {
         if (folder != null) {
             return folder.toAbsolutePath().normalize();
         }
-        String home = Terminal.environment("WEFT_HOME");
-        return home == null || home.isBlank()
-                ? Path.of(System.getProperty("user.home"), ".weft")
-                : Path.of(home).toAbsolutePath().normalize();
+        String state = Terminal.environment("WEFT_HOME");
+        if (state != null && !state.isBlank()) {
+            return Path.of(state).toAbsolutePath().normalize();
+        }
+        // What a shell means by ~; Java's own user.home is that of the account.
+        String home = Terminal.environment("HOME");
+        return Path.of(
+                        home == null || home.isBlank() ? System.getProperty("user.home") : home,
+                        ".weft")
+                .toAbsolutePath()
+                .normalize();
     }
 
     /// Whether a fabric runs from the folder, or one was named.

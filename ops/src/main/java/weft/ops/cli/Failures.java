@@ -11,6 +11,11 @@ import weft.ops.admin.Refusal;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.util.List;
 
 /// Turns whatever ended a command into one line on stderr and an exit code. Stack traces are for
@@ -69,6 +74,7 @@ final class Failures {
     private static String message(Throwable e) {
         return switch (e) {
             case CliFailure _, Refusal _, IllegalArgumentException _ -> firstLine(e);
+            case FileSystemException file -> file.getFile() + ": " + reason(file);
             case IOException _ ->
                     e.getMessage() == null ? e.getClass().getSimpleName() : firstLine(e);
             case InterruptedException _ -> "interrupted";
@@ -78,6 +84,17 @@ final class Failures {
                             + ": "
                             + firstLine(e)
                             + " (WEFT_DEBUG=1 shows where)";
+        };
+    }
+
+    /// The message of most of these is the file's name alone.
+    private static String reason(FileSystemException e) {
+        return switch (e) {
+            case NoSuchFileException _ -> "no such file or folder";
+            case FileAlreadyExistsException _ -> "is there already, and is not what is wanted";
+            case NotDirectoryException _ -> "is no folder";
+            case AccessDeniedException _ -> "permission denied";
+            default -> e.getReason() == null ? e.getClass().getSimpleName() : e.getReason();
         };
     }
 

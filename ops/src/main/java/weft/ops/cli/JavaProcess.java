@@ -21,6 +21,7 @@ public final class JavaProcess {
         command.add("--sun-misc-unsafe-memory-access=allow");
         command.add("-Dweft.log.to=file");
         command.add("-Dweft.log.level=INFO");
+        command.add("-Dweft.log.libraries=ERROR");
         command.add("-Dweft.log.file=" + logFile.toAbsolutePath());
         command.addAll(jvmOptions);
         command.add("-cp");

@@ -11,6 +11,7 @@ import weft.fabric.PlacementGroupId;
 import weft.fabric.StoreId;
 import weft.fabric.VmPlacement;
 import weft.fabric.VmSpec;
+import weft.ops.admin.HostMemory;
 
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -64,9 +65,7 @@ final class Placements {
     static Map<String, NodeId> hostsForVms(FabricImage image) {
         List<NodePresence> hosts = ofRole(image, NodePresence.Role.HOST);
         var chosen = new HashMap<String, NodeId>();
-        var freeBytes = new HashMap<NodeId, Long>();
-        hosts.forEach(host ->
-                freeBytes.put(host.node(), host.memoryBytes() - usedBytes(image, host.node())));
+        Map<NodeId, Long> freeBytes = HostMemory.freeBytes(image);
         image.vms().values().stream()
                 .sorted(Comparator.comparing(VmSpec::name))
                 .filter(spec -> spec.power() == VmSpec.Power.RUNNING)
@@ -98,20 +97,6 @@ final class Placements {
         }
         NodeId host = placement.host();
         return host == null || image.presence(NodePresence.Role.HOST, host).isEmpty();
-    }
-
-    private static long usedBytes(FabricImage image, NodeId node) {
-        return image.vms().values().stream()
-                .filter(spec -> {
-                    VmPlacement placement = image.placements().get(spec.name());
-                    return placement != null
-                            && (node.equals(placement.owner())
-                                    || placement.owner() == null
-                                            && node.equals(placement.host())
-                                            && spec.power() == VmSpec.Power.RUNNING);
-                })
-                .mapToLong(VmSpec::memoryBytes)
-                .sum();
     }
 
     private static List<NodePresence> ofRole(FabricImage image, NodePresence.Role role) {

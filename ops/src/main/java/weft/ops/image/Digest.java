@@ -30,7 +30,7 @@ public record Digest(String hex) {
     }
 
     /// The digest of the files' bytes, one after the other.
-    static Digest ofFiles(Path... files) throws IOException {
+    public static Digest ofFiles(Path... files) throws IOException {
         MessageDigest sha256 = sha256();
         byte[] buffer = new byte[1 << 16];
         for (Path file : files) {

@@ -9,6 +9,7 @@ import weft.coordination.FabricWatcher;
 import weft.coordination.zookeeper.ZooKeeperFabricStore;
 import weft.fabric.Cluster;
 import weft.fabric.FabricJson;
+import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.metrics.MetricsPage;
 import weft.ops.controller.Control;
@@ -21,6 +22,8 @@ import weft.vmhost.VmHost;
 import weft.vmhost.VmHostSettings;
 
 import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -32,6 +35,7 @@ import java.util.UUID;
 public final class Part implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Part.class);
     private static final Duration CONNECT_PATIENCE = Duration.ofSeconds(30);
+    private static final int ANSWER_MILLIS = 1000;
     private static final int CLUSTER_POLL_MILLIS = 200;
     private static final Duration CLUSTER_PATIENCE = Duration.ofSeconds(60);
 
@@ -39,8 +43,14 @@ public final class Part implements AutoCloseable {
     private final ZooKeeperFabricStore store;
     private final MetricsPage metrics;
 
-    private Part(NodeOptions options) throws IOException {
+    private Part(NodeOptions options, NodePresence.Role role) throws IOException {
         store = own(ZooKeeperFabricStore.connect(options.zookeeper(), CONNECT_PATIENCE));
+        try {
+            requireUnique(role, options.node());
+        } catch (IOException | RuntimeException e) {
+            close();
+            throw e;
+        }
         try {
             metrics = own(MetricsPage.serve(options.at(options.metricsPort())));
         } catch (IOException e) {
@@ -60,8 +70,9 @@ public final class Part implements AutoCloseable {
         void wire(Part part) throws IOException;
     }
 
-    private static Part start(NodeOptions options, Wiring wiring) throws IOException {
-        var part = new Part(options);
+    private static Part start(NodeOptions options, NodePresence.Role role, Wiring wiring)
+            throws IOException {
+        var part = new Part(options, role);
         try {
             wiring.wire(part);
             return part;
@@ -71,10 +82,36 @@ public final class Part implements AutoCloseable {
         }
     }
 
+    /// Two parts of one name would take each other's records away. A part that has just died may
+    /// still be announced, but its metrics page answers no more.
+    private void requireUnique(NodePresence.Role role, NodeId node) throws IOException {
+        var earlier =
+                new FabricRecords(store)
+                        .find(FabricPaths.presence(role, node.name()), NodePresence.class);
+        if (earlier.isPresent() && answers(earlier.get().noun().metrics())) {
+            throw new IOException(
+                    "%s '%s' runs already (its metrics are at %s): choose another --name"
+                            .formatted(role.lowerCase(), node, earlier.get().noun().metrics()));
+        }
+    }
+
+    private static boolean answers(String address) {
+        int colon = address.lastIndexOf(':');
+        try (var socket = new Socket()) {
+            int port = Integer.parseInt(address.substring(colon + 1));
+            String host = address.substring(0, Math.max(0, colon));
+            socket.connect(new InetSocketAddress(host, port), ANSWER_MILLIS);
+            return true;
+        } catch (IOException | IllegalArgumentException _) {
+            return false;
+        }
+    }
+
     /// Starts a storage node.
     public static Part storage(NodeOptions options) throws IOException {
         return start(
                 options,
+                NodePresence.Role.STORAGE,
                 part -> {
                     var settings =
                             StorageNodeSettings.of(
@@ -104,6 +141,7 @@ public final class Part implements AutoCloseable {
     public static Part host(NodeOptions options) throws IOException {
         return start(
                 options,
+                NodePresence.Role.HOST,
                 part -> {
                     Cluster cluster = part.awaitCluster();
                     FabricWatcher watcher = part.own(FabricWatcher.start(part.store));
@@ -132,6 +170,7 @@ public final class Part implements AutoCloseable {
     public static Part control(NodeOptions options, Cluster first) throws IOException {
         return start(
                 options,
+                NodePresence.Role.CONTROL,
                 part -> {
                     if (new FabricRecords(part.store).create(FabricPaths.CLUSTER, first)) {
                         log.info("cluster {} made", first.id());

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 import weft.fabric.MacAddress;
 import weft.fixtures.MemoryVolume;
@@ -23,6 +24,7 @@ import java.util.concurrent.TimeUnit;
 
 /// The stock Debian kernel in the machine: boots, uses its disk and NIC, moves, reboots, goes off.
 @Tag("long")
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 class DebianBootTest {
     private static final MacAddress MAC = MacAddress.parse("52:54:00:00:00:01");
 

@@ -9,6 +9,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Comparator;
+import java.util.stream.Stream;
 
 /// The stock Debian kernel and an initramfs that prints "WEFT-READY" and gives a shell, where they
 /// are at hand: `-Dweft.guest.kernel=FILE -Dweft.guest.initrd=FILE`, or the cache of `weft image
@@ -33,14 +35,28 @@ public final class DebianGuest {
                 "console=ttyS0 " + arguments);
     }
 
-    private static Path file(String property, String cached) {
-        String home = System.getProperty("user.home", "");
-        String fallback = home + "/.cache/weft/images/debian-micro/" + cached;
-        Path file = Path.of(System.getProperty(property, fallback));
+    private static Path file(String property, String cached) throws IOException {
+        String named = System.getProperty(property);
+        Path file = named == null ? newestInCache().resolve(cached) : Path.of(named);
         Assumptions.assumeTrue(
                 Files.isRegularFile(file),
                 "no Debian guest at " + file + " (weft image pull debian-micro, or -D" + property);
         return file;
+    }
+
+    /// Where `weft image pull` keeps images: a folder each, with what it was made from in its name.
+    private static Path newestInCache() throws IOException {
+        String state = System.getenv("WEFT_HOME");
+        Path home = Path.of(System.getProperty("user.home", ""), ".weft");
+        Path images = (state == null ? home : Path.of(state)).resolve("cache/images");
+        if (!Files.isDirectory(images)) {
+            return images.resolve("debian-micro");
+        }
+        try (Stream<Path> all = Files.list(images)) {
+            return all.filter(image -> image.getFileName().toString().startsWith("debian-micro-"))
+                    .max(Comparator.comparing(image -> image.toFile().lastModified()))
+                    .orElse(images.resolve("debian-micro"));
+        }
     }
 
     /// Waits until the guest has printed this, behind what was waited for before.

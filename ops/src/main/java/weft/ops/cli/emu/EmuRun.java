@@ -168,6 +168,9 @@ public final class EmuRun implements Callable<Integer> {
         if (!Files.isRegularFile(file) || !Files.isReadable(file)) {
             throw CliFailure.refused("%s file '%s' cannot be read".formatted(noun, file));
         }
+        if (Files.size(file) == 0) {
+            throw CliFailure.refused("%s file '%s' is empty".formatted(noun, file));
+        }
         if (Files.size(file) > FILE_BYTES_MAX) {
             throw CliFailure.refused("%s file '%s' is larger than 1 GiB".formatted(noun, file));
         }

@@ -180,7 +180,8 @@ public final class Up implements Callable<Integer> {
             return CliFailure.failed("the fabric did not start: " + why + "; " + more);
         }
 
-        private static boolean isComplete(FabricSession session, int storageNodes, int hosts)
+        /// Whether all parts have announced themselves and all placement groups exist.
+        public static boolean isComplete(FabricSession session, int storageNodes, int hosts)
                 throws IOException {
             FabricImage image = session.image();
             Optional<Cluster> cluster = image.cluster();

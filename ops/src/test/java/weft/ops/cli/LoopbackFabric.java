@@ -1,0 +1,97 @@
+package weft.ops.cli;
+
+import weft.fabric.FabricImage;
+import weft.ops.cli.fabric.Up;
+import weft.ops.node.LocalFabric;
+import weft.ops.node.LocalLayout;
+import weft.runtime.BootClock;
+import weft.runtime.Pause;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/// A whole fabric in the test's process, three storage nodes and two hosts of 256 MiB, and a person
+/// who types commands at it.
+final class LoopbackFabric implements AutoCloseable {
+    static final int STORAGE_NODES = 3;
+    static final int HOSTS = 2;
+    private static final long HOST_MEMORY_BYTES = 256L << 20;
+
+    private final LocalLayout layout;
+    private final LocalFabric fabric;
+    private final FabricSession session;
+
+    private LoopbackFabric(LocalLayout layout, LocalFabric fabric, FabricSession session) {
+        this.layout = layout;
+        this.fabric = fabric;
+        this.session = session;
+    }
+
+    static LoopbackFabric start(Path folder) throws IOException {
+        LocalLayout layout = LocalLayout.free(folder);
+        var fabric = LocalFabric.start(layout, STORAGE_NODES, HOSTS, HOST_MEMORY_BYTES);
+        try {
+            FabricSession session = FabricSession.open(layout.zookeeper(), Duration.ofSeconds(10));
+            long endNanos = BootClock.SYSTEM.nowNanos() + 60_000_000_000L;
+            while (!Up.Readiness.isComplete(session, STORAGE_NODES, HOSTS)) {
+                if (BootClock.SYSTEM.nowNanos() > endNanos) {
+                    session.close();
+                    throw new IOException("the fabric is not complete after a minute");
+                }
+                Pause.millis(50);
+            }
+            return new LoopbackFabric(layout, fabric, session);
+        } catch (IOException | RuntimeException e) {
+            fabric.close();
+            throw e;
+        }
+    }
+
+    LocalLayout layout() {
+        return layout;
+    }
+
+    FabricSession session() {
+        return session;
+    }
+
+    /// How a command line ended.
+    record Ended(int exitCode, String out, String err) {}
+
+    /// Types a command, its words separated by blanks; it is told which fabric is meant.
+    Ended type(String line) {
+        var words = new ArrayList<>(List.of(line.split(" ")));
+        words.addAll(List.of("--zookeeper", layout.zookeeper()));
+        var out = new StringWriter();
+        var err = new StringWriter();
+        var root = Weft.commandLine();
+        root.setOut(new PrintWriter(out));
+        root.setErr(new PrintWriter(err));
+        int exitCode = root.execute(words.toArray(String[]::new));
+        return new Ended(exitCode, out.toString(), err.toString());
+    }
+
+    /// What commands can change; not where things run at the moment.
+    List<Object> wanted() {
+        FabricImage image = session.image();
+        return List.of(
+                image.volumes(),
+                image.exports(),
+                image.images(),
+                image.networks(),
+                image.ports(),
+                image.vms(),
+                image.migrations());
+    }
+
+    @Override
+    public void close() {
+        session.close();
+        fabric.close();
+    }
+}
