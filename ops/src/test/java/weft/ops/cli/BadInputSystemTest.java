@@ -39,10 +39,69 @@ import java.util.Optional;
 final class BadInputSystemTest {
     private static final int IMAGE_BYTES = 8192;
 
+    /// What is typed, the exit code, words of the error.
+    private static final String MISTAKES =
+            """
+            network create bad --vlan 0       | 2 | VLAN id 0 is not in 1..4094
+            network create bad --vlan 4095    | 2 | VLAN id 4095 is not in 1..4094
+            network create bad --vlan=-1      | 2 | VLAN id -1 is not in 1..4094
+            network create bad --vlan x       | 2 | 'x' is not
+            network create blue --vlan 11     | 3 | exists already
+            network create red --vlan 10      | 3 | VLAN 10 is network 'blue' already
+            network create Bad --vlan 11      | 2 | is not usable
+            network create ../x --vlan 11     | 2 | is not usable
+            network create x --vlan 11 --subnet 10.0.0.0/33 | 2 | prefix
+            network delete nosuch             | 3 | there is no network 'nosuch'
+            network delete blue               | 3 | in use by
+            volume create v --size 0          | 2 | is zero
+            volume create v --size=-4096      | 2 | is negative
+            volume create v --size 5000       | 2 | not a multiple of 4096
+            volume create v --size 65T        | 2 | 64 TiB
+            volume create v --size 99999999T  | 2 | too large
+            volume create v --size 1X         | 2 | not understood
+            volume create data --size 4M      | 3 | exists already
+            volume create a/b --size 4M       | 2 | is not usable
+            volume show nosuch                | 3 | there is no volume 'nosuch'
+            volume export nosuch              | 3 | there is no volume 'nosuch'
+            volume export data --node nosuch  | 3 | no live storage node 'nosuch'
+            volume export web1-root           | 3 | in use by VM 'web1'
+            volume unexport data              | 3 | not exported
+            volume delete nosuch              | 3 | there is no volume 'nosuch'
+            volume delete web1-root           | 3 | in use by VM 'web1'
+            vm create a --image nosuch --memory 96M --disk 4M --network blue | 3 | there is no image 'nosuch'
+            vm create a --image idle --memory 96M --disk 4M --network red | 3 | there is no network 'red'
+            vm create a --image idle --memory 96M --disk 4M --network blue --host h9 | 3 | no live host 'h9'
+            vm create a --image idle --memory 1M --disk 4M --network blue | 2 | from 96M to 64G
+            vm create a --image idle --memory 65G --disk 4M --network blue | 2 | from 96M to 64G
+            vm create a --image idle --memory 1G --disk 4M --network blue | 3 | the emptiest host has 256 MiB free
+            vm create a --image idle --memory 192M --disk 4M --network blue --host host1 | 3 | host 'host1' has 160 MiB free
+            vm create a --image idle --memory 96M --disk 4K --network blue | 2 | smaller than
+            vm create a --image idle --memory 96M --disk 4097 --network blue | 2 | not a multiple of 4096
+            vm create a --image idle --memory 96M --disk 4M --network blue --mac 52:54 | 2 | is malformed
+            vm create a --image idle --memory 96M --disk 4M --network blue --mac 01:00:00:00:00:01 | 2 | group's
+            vm create a --image idle --memory 96M --disk 4M --network blue --mac 52:54:00:00:00:11 | 3 | in use by another port
+            vm create a --image idle --memory 96M --disk 4M --network blue --ip 10.0.0.5 | 3 | is in use
+            vm create a --image idle --memory 96M --disk 4M --network blue --ip 10.1.0.5 | 2 | not a host's
+            vm create web1 --image idle --memory 96M --disk 4M --network blue | 3 | exists already
+            vm create A --image idle --memory 96M --disk 4M --network blue | 2 | is not usable
+            vm show nosuch                    | 3 | there is no VM 'nosuch'
+            vm start nosuch                   | 3 | there is no VM 'nosuch'
+            vm start web1                     | 3 | running already
+            vm start off --host h9            | 3 | no live host 'h9'
+            vm stop off                       | 3 | stopped already
+            vm console nosuch                 | 3 | there is no VM 'nosuch'
+            vm migrate nosuch                 | 3 | there is no VM 'nosuch'
+            vm migrate web1 --to host1        | 3 | runs on 'host1' already
+            vm migrate web1 --to h9           | 3 | no live host 'h9'
+            vm migrate off                    | 3 | only a running VM can be moved
+            vm delete web1                    | 3 | is running on host1
+            vm delete nosuch                  | 3 | there is no VM 'nosuch'
+            """;
+
     private LoopbackFabric fabric;
 
     @BeforeAll
-    void aFabricWithOneOfEach(@TempDir Path folder) throws IOException, InterruptedException {
+    void aFabricWithOneOfEach(@TempDir Path folder) throws Exception {
         fabric = LoopbackFabric.start(folder.resolve("fabric"));
         try (var pool =
                 new PoolSession(fabric.session().records().store(), fabric.session()::image)) {
@@ -114,66 +173,7 @@ final class BadInputSystemTest {
     }
 
     @ParameterizedTest
-    @CsvSource(
-            delimiter = '|',
-            quoteCharacter = '"',
-            textBlock =
-                    """
-                    network create bad --vlan 0       | 2 | VLAN id 0 is not in 1..4094
-                    network create bad --vlan 4095    | 2 | VLAN id 4095 is not in 1..4094
-                    network create bad --vlan=-1      | 2 | VLAN id -1 is not in 1..4094
-                    network create bad --vlan x       | 2 | 'x' is not
-                    network create blue --vlan 11     | 3 | exists already
-                    network create red --vlan 10      | 3 | VLAN 10 is network 'blue' already
-                    network create Bad --vlan 11      | 2 | is not usable
-                    network create ../x --vlan 11     | 2 | is not usable
-                    network create x --vlan 11 --subnet 10.0.0.0/33 | 2 | prefix
-                    network delete nosuch             | 3 | there is no network 'nosuch'
-                    network delete blue               | 3 | in use by
-                    volume create v --size 0          | 2 | is zero
-                    volume create v --size=-4096      | 2 | is negative
-                    volume create v --size 5000       | 2 | not a multiple of 4096
-                    volume create v --size 65T        | 2 | 64 TiB
-                    volume create v --size 99999999T  | 2 | too large
-                    volume create v --size 1X         | 2 | not understood
-                    volume create data --size 4M      | 3 | exists already
-                    volume create a/b --size 4M       | 2 | is not usable
-                    volume show nosuch                | 3 | there is no volume 'nosuch'
-                    volume export nosuch              | 3 | there is no volume 'nosuch'
-                    volume export data --node nosuch  | 3 | no live storage node 'nosuch'
-                    volume export web1-root           | 3 | in use by VM 'web1'
-                    volume unexport data              | 3 | not exported
-                    volume delete nosuch              | 3 | there is no volume 'nosuch'
-                    volume delete web1-root           | 3 | in use by VM 'web1'
-                    vm create a --image nosuch --memory 96M --disk 4M --network blue | 3 | there is no image 'nosuch'
-                    vm create a --image idle --memory 96M --disk 4M --network red | 3 | there is no network 'red'
-                    vm create a --image idle --memory 96M --disk 4M --network blue --host h9 | 3 | no live host 'h9'
-                    vm create a --image idle --memory 1M --disk 4M --network blue | 2 | from 96M to 64G
-                    vm create a --image idle --memory 65G --disk 4M --network blue | 2 | from 96M to 64G
-                    vm create a --image idle --memory 1G --disk 4M --network blue | 3 | the emptiest host has 256 MiB free
-                    vm create a --image idle --memory 192M --disk 4M --network blue --host host1 | 3 | host 'host1' has 160 MiB free
-                    vm create a --image idle --memory 96M --disk 4K --network blue | 2 | smaller than
-                    vm create a --image idle --memory 96M --disk 4097 --network blue | 2 | not a multiple of 4096
-                    vm create a --image idle --memory 96M --disk 4M --network blue --mac 52:54 | 2 | is malformed
-                    vm create a --image idle --memory 96M --disk 4M --network blue --mac 01:00:00:00:00:01 | 2 | group's
-                    vm create a --image idle --memory 96M --disk 4M --network blue --mac 52:54:00:00:00:11 | 3 | in use by another port
-                    vm create a --image idle --memory 96M --disk 4M --network blue --ip 10.0.0.5 | 3 | is in use
-                    vm create a --image idle --memory 96M --disk 4M --network blue --ip 10.1.0.5 | 2 | not a host's
-                    vm create web1 --image idle --memory 96M --disk 4M --network blue | 3 | exists already
-                    vm create A --image idle --memory 96M --disk 4M --network blue | 2 | is not usable
-                    vm show nosuch                    | 3 | there is no VM 'nosuch'
-                    vm start nosuch                   | 3 | there is no VM 'nosuch'
-                    vm start web1                     | 3 | running already
-                    vm start off --host h9            | 3 | no live host 'h9'
-                    vm stop off                       | 3 | stopped already
-                    vm console nosuch                 | 3 | there is no VM 'nosuch'
-                    vm migrate nosuch                 | 3 | there is no VM 'nosuch'
-                    vm migrate web1 --to host1        | 3 | runs on 'host1' already
-                    vm migrate web1 --to h9           | 3 | no live host 'h9'
-                    vm migrate off                    | 3 | only a running VM can be moved
-                    vm delete web1                    | 3 | is running on host1
-                    vm delete nosuch                  | 3 | there is no VM 'nosuch'
-                    """)
+    @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = MISTAKES)
     void isRefusedInOneLineAndNothingChanges(String line, int exitCode, String words) {
         var before = fabric.wanted();
         Ended ended = fabric.type(line);

@@ -1,13 +1,11 @@
 package weft.ops.cli;
 
 import weft.fabric.FabricImage;
+import weft.fixtures.Await;
 import weft.ops.cli.fabric.Up;
 import weft.ops.node.LocalFabric;
 import weft.ops.node.LocalLayout;
-import weft.runtime.BootClock;
-import weft.runtime.Pause;
 
-import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Path;
@@ -32,21 +30,17 @@ final class LoopbackFabric implements AutoCloseable {
         this.session = session;
     }
 
-    static LoopbackFabric start(Path folder) throws IOException {
+    static LoopbackFabric start(Path folder) throws Exception {
         LocalLayout layout = LocalLayout.free(folder);
         var fabric = LocalFabric.start(layout, STORAGE_NODES, HOSTS, HOST_MEMORY_BYTES);
         try {
             FabricSession session = FabricSession.open(layout.zookeeper(), Duration.ofSeconds(10));
-            long endNanos = BootClock.SYSTEM.nowNanos() + 60_000_000_000L;
-            while (!Up.Readiness.isComplete(session, STORAGE_NODES, HOSTS)) {
-                if (BootClock.SYSTEM.nowNanos() > endNanos) {
-                    session.close();
-                    throw new IOException("the fabric is not complete after a minute");
-                }
-                Pause.millis(50);
-            }
+            Await.until(
+                    "the fabric is complete",
+                    Duration.ofSeconds(60),
+                    () -> Up.Readiness.isComplete(session, STORAGE_NODES, HOSTS));
             return new LoopbackFabric(layout, fabric, session);
-        } catch (IOException | RuntimeException e) {
+        } catch (Exception | AssertionError e) {
             fabric.close();
             throw e;
         }
