@@ -9,6 +9,7 @@ import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.UsageMessageSpec;
 
+import weft.ops.cli.bench.Bench;
 import weft.ops.cli.demo.DemoCommand;
 import weft.ops.cli.emu.Emu;
 import weft.ops.cli.fabric.Down;
@@ -51,7 +52,7 @@ public final class Weft {
         sections.put("Network:", List.of("network"));
         sections.put("Images:", List.of("image"));
         sections.put("Fabric:", List.of("node"));
-        sections.put("Tools:", List.of("emu"));
+        sections.put("Tools:", List.of("emu", "bench"));
         return sections;
     }
 
@@ -70,6 +71,7 @@ public final class Weft {
         root.addSubcommand(new Completion());
         root.addSubcommand(new ExitCodes());
         root.addSubcommand(new Emu());
+        root.addSubcommand(new Bench());
         return configured(root);
     }
 

@@ -1,0 +1,182 @@
+package weft.ops.bench;
+
+import weft.ops.image.ImageFiles;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
+
+/// `weft bench cpu`: kernels and boots on Weft and on a peer, each in a new process.
+public final class CpuBench {
+    /// How long the end of a run is called steady.
+    private static final double STEADY_SECONDS = 3;
+
+    /// The shortest run whose rate can be measured: a first second, and a steady end.
+    public static final int SECONDS_MIN = 4;
+
+    /// What an emulator may need beyond the run itself: to start, and to end a repetition.
+    private static final Duration SLACK = Duration.ofSeconds(120);
+
+    private static final int INTERPRETER_WARM_SECONDS = 10;
+    private static final String SHELL = "WEFT-READY";
+
+    private final Settings settings;
+    private final Emulator weft;
+    private final Emulator interpreter;
+    private final CrossCompiler compiler;
+    private final Consumer<String> progress;
+    private final Turns turns;
+
+    /// What is measured, and how often.
+    ///
+    /// @param peer whether QEMU runs too
+    /// @param repeat runs of each row and side
+    /// @param seconds how long a kernel runs whose rate is measured, from [#SECONDS_MIN] on
+    /// @param folder for programs and logs
+    /// @param image what `boot-first` boots
+    public record Settings(
+            List<CpuRow> rows,
+            boolean peer,
+            int repeat,
+            int seconds,
+            Path folder,
+            Optional<ImageFiles> image) {}
+
+    /// @param weft makes the command line of a Weft process from its arguments
+    /// @param progress hears a line after each run
+    /// @throws IOException if a program that is needed is missing; the message names its package
+    public CpuBench(Settings settings, UnaryOperator<List<String>> weft, Consumer<String> progress)
+            throws IOException {
+        if (settings.peer()) {
+            Host.require(Emulator.Qemu.PROGRAM, Emulator.Qemu.PACKAGE);
+        }
+        this.settings = settings;
+        this.weft = new Emulator.Weft(weft, List.of());
+        interpreter = new Emulator.Weft(weft, List.of());
+        this.progress = progress;
+        compiler = new CrossCompiler(settings.folder());
+        Optional<Emulator> peer =
+                settings.peer() ? Optional.of(new Emulator.Qemu()) : Optional.empty();
+        turns = new Turns(peer, settings.repeat(), progress);
+    }
+
+    /// Measures all rows.
+    public Report run() throws IOException, InterruptedException {
+        Report.Machine machine = Host.machine();
+        var yardstick = new Yardstick();
+        progress.accept(
+                String.format(Locale.ROOT, "yardstick: %.0f M steps/s", yardstick.measure()));
+        var rows = new ArrayList<Row>();
+        for (CpuRow row : settings.rows()) {
+            rows.addAll(measure(row));
+        }
+        progress.accept(
+                String.format(
+                        Locale.ROOT,
+                        "yardstick: %.0f M steps/s; foreign CPU at most %.2f of a core",
+                        yardstick.measure(),
+                        turns.foreignCoresMax()));
+        return new Report("cpu", Host.commit(), machine, rows);
+    }
+
+    private List<Row> measure(CpuRow row) throws IOException, InterruptedException {
+        return switch (row) {
+            case CpuRow.Steady steady -> steady(steady);
+            case CpuRow.Whole whole -> whole(whole);
+            case CpuRow.Boot boot -> boot(boot);
+            case CpuRow.InterpreterMips mips -> interpreterMips(mips);
+        };
+    }
+
+    private List<Row> steady(CpuRow.Steady row) throws IOException, InterruptedException {
+        Path program = compiler.build(row.name(), Integer.MAX_VALUE);
+        String first = row.name() + "-first-second";
+        var quantities =
+                List.of(
+                        new Turns.Quantity(row.name(), row.unit(), Row.Better.MORE),
+                        new Turns.Quantity(first, row.unit(), Row.Better.MORE));
+        double end = settings.seconds();
+        return turns.compare(
+                row.name(),
+                weft,
+                quantities,
+                emulator -> {
+                    KernelRun run = follow(emulator, program, end);
+                    double steady = run.repetitionsPerSecond(end - STEADY_SECONDS, end);
+                    double cold = run.repetitionsPerSecond(0, 1);
+                    return new Turns.Sample(
+                            List.of(steady * row.perRepetition(), cold * row.perRepetition()),
+                            run.checksum());
+                });
+    }
+
+    private List<Row> whole(CpuRow.Whole row) throws IOException, InterruptedException {
+        Path program = compiler.build(row.name(), row.repetitions());
+        return turns.compare(
+                row.name(),
+                weft,
+                List.of(new Turns.Quantity(row.name(), "s", Row.Better.LESS)),
+                emulator -> {
+                    KernelRun run = follow(emulator, program, SLACK.toSeconds());
+                    return new Turns.Sample(List.of(run.seconds()), run.checksum());
+                });
+    }
+
+    private List<Row> boot(CpuRow.Boot row) throws IOException, InterruptedException {
+        ImageFiles image =
+                settings.image()
+                        .orElseThrow(() ->
+                                new IOException("no image to boot: weft image pull debian-micro"));
+        return turns.compare(
+                row.name(),
+                weft,
+                List.of(new Turns.Quantity(row.name(), "s", Row.Better.LESS)),
+                emulator ->
+                        untilShell(
+                                emulator.boot(
+                                        image.kernel(), image.initrd(), image.bootArguments())));
+    }
+
+    private List<Row> interpreterMips(CpuRow.InterpreterMips row)
+            throws IOException, InterruptedException {
+        Path program = compiler.build("integer", Integer.MAX_VALUE);
+        double end = INTERPRETER_WARM_SECONDS + STEADY_SECONDS;
+        return turns.measure(
+                row.name(),
+                interpreter,
+                List.of(new Turns.Quantity(row.name(), "MIPS", Row.Better.MORE)),
+                emulator -> {
+                    KernelRun run = follow(emulator, program, end);
+                    double mips = run.mips(INTERPRETER_WARM_SECONDS, end);
+                    return new Turns.Sample(List.of(mips), run.checksum());
+                });
+    }
+
+    private KernelRun follow(Emulator emulator, Path program, double seconds)
+            throws IOException, InterruptedException {
+        Duration limit = SLACK.plusSeconds((long) seconds);
+        try (var guest = start(emulator.bare(program), limit)) {
+            return KernelRun.follow(guest, seconds);
+        }
+    }
+
+    private Turns.Sample untilShell(List<String> command) throws IOException, InterruptedException {
+        try (var guest = start(command, SLACK)) {
+            GuestProcess.Line line = guest.awaitLine();
+            while (!line.text().contains(SHELL)) {
+                line = guest.awaitLine();
+            }
+            return new Turns.Sample(List.of((line.nanos() - guest.startNanos()) / 1e9), SHELL);
+        }
+    }
+
+    private GuestProcess start(List<String> command, Duration limit) throws IOException {
+        return GuestProcess.start(command, limit, settings.folder().resolve("emulator.log"));
+    }
+}

@@ -1,0 +1,49 @@
+package weft.ops.bench;
+
+import java.util.List;
+
+/// What `weft bench cpu` can measure, in the order of the table.
+public sealed interface CpuRow {
+    /// As `--rows` names it.
+    String name();
+
+    /// All of them.
+    List<CpuRow> ALL =
+            List.of(
+                    new Steady("integer", "round/s", 60),
+                    new Steady("fp-nbody", "kstep/s", 30),
+                    new Steady("fp-matmul", "MFLOP/s", 16),
+                    new Steady("indirect", "Mop/s", 2.56),
+                    new Steady("sieve", "pass/s", 1),
+                    new Steady("qsort", "sort/s", 1),
+                    new Steady("memcpy", "MB/s", 67.108864),
+                    new Steady("selfmodify", "kpatch/s", 20),
+                    new Steady("chase", "Mload/s", 1),
+                    new Whole("wide", 20),
+                    new Boot(),
+                    new InterpreterMips());
+
+    /// A kernel's rate: in the first second, and in the last three of its run.
+    ///
+    /// @param perRepetition how many of the unit's things are one repetition
+    record Steady(String name, String unit, double perRepetition) implements CpuRow {}
+
+    /// The seconds that a kernel takes from its first repetition to its last, cold.
+    record Whole(String name, int repetitions) implements CpuRow {}
+
+    /// Debian's kernel and the image's initramfs, from the start of the process to the shell.
+    record Boot() implements CpuRow {
+        @Override
+        public String name() {
+            return "boot-first";
+        }
+    }
+
+    /// The interpreter by itself on the integer kernel, warm.
+    record InterpreterMips() implements CpuRow {
+        @Override
+        public String name() {
+            return "interpreter-mips";
+        }
+    }
+}

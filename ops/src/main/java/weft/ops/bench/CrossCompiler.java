@@ -1,0 +1,99 @@
+package weft.ops.bench;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/// Makes bare-metal programs of the kernels in this package's resources, with Debian's compiler for
+/// riscv64.
+final class CrossCompiler {
+    /// The compiler.
+    static final String PROGRAM = "riscv64-linux-gnu-gcc";
+
+    private static final String PACKAGE = "gcc-riscv64-linux-gnu";
+    private static final List<String> COMMON =
+            List.of("start.S", "kernel.c", "kernel.h", "kernel.ld");
+    private static final int SECONDS_MAX = 120;
+
+    private static final List<String> OPTIONS =
+            List.of(
+                    "-O2",
+                    "-std=gnu17",
+                    "-march=rv64gc",
+                    "-mabi=lp64d",
+                    "-mcmodel=medany",
+                    "-ffreestanding",
+                    "-fno-pie",
+                    "-fno-math-errno",
+                    "-fno-tree-loop-distribute-patterns",
+                    "-fno-stack-protector",
+                    "-fno-asynchronous-unwind-tables",
+                    "-nostdlib",
+                    "-static",
+                    "-no-pie",
+                    "-Wl,--build-id=none",
+                    "-Wl,-z,max-page-size=4096",
+                    "-T",
+                    "kernel.ld");
+
+    private final Path folder;
+
+    /// @param folder where sources and programs go
+    CrossCompiler(Path folder) {
+        this.folder = folder;
+    }
+
+    /// Compiles and links a kernel.
+    ///
+    /// @param repetitions after which the program ends by itself
+    Path build(String kernel, int repetitions) throws IOException, InterruptedException {
+        Host.require(PROGRAM, PACKAGE);
+        for (String name : COMMON) {
+            extract(name);
+        }
+        extract(kernel + ".c");
+        Path program = folder.resolve(kernel + ".elf").toAbsolutePath();
+        var command = new ArrayList<String>();
+        command.add(PROGRAM);
+        command.addAll(OPTIONS);
+        command.add("-DREPETITIONS=" + repetitions);
+        command.addAll(List.of("start.S", "kernel.c", kernel + ".c"));
+        command.addAll(List.of("-o", program.toString()));
+        run(command, kernel);
+        return program;
+    }
+
+    private void extract(String name) throws IOException {
+        try (InputStream in = CrossCompiler.class.getResourceAsStream("cpu/" + name)) {
+            if (in == null) {
+                throw new IOException("resource cpu/" + name + " is missing");
+            }
+            Files.write(folder.resolve(name), in.readAllBytes());
+        }
+    }
+
+    private void run(List<String> command, String kernel) throws IOException, InterruptedException {
+        Path log = folder.resolve(kernel + ".log");
+        Process compiler =
+                new ProcessBuilder(command)
+                        .directory(folder.toFile())
+                        .redirectErrorStream(true)
+                        .redirectOutput(log.toFile())
+                        .start();
+        if (!compiler.waitFor(SECONDS_MAX, TimeUnit.SECONDS)) {
+            compiler.destroyForcibly().waitFor();
+            throw new IOException("the compiler did not end in " + SECONDS_MAX + " s");
+        }
+        if (compiler.exitValue() != 0) {
+            String said = Files.readString(log, StandardCharsets.UTF_8);
+            throw new IOException(
+                    "%s does not compile: %s"
+                            .formatted(kernel, said.lines().findFirst().orElse("no message")));
+        }
+    }
+}

@@ -1,0 +1,32 @@
+package weft.ops.bench;
+
+import java.util.Locale;
+import java.util.Optional;
+
+/// A line of a result.
+///
+/// @param peer what the peer reached, if one ran
+public record Row(String name, String unit, Better better, Figure weft, Optional<Peer> peer) {
+    /// Which way is better.
+    public enum Better {
+        MORE,
+        LESS;
+
+        String word() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    /// The other side.
+    public record Peer(String name, Figure figure) {}
+
+    /// Weft against the peer by the medians; above 1 is better for Weft, whichever way is better.
+    public Optional<Double> ratio() {
+        return peer.map(Peer::figure)
+                .map(figure ->
+                        switch (better) {
+                            case MORE -> weft.median() / figure.median();
+                            case LESS -> figure.median() / weft.median();
+                        });
+    }
+}

@@ -1,0 +1,13 @@
+package weft.ops.cli.bench;
+
+import picocli.CommandLine.Command;
+
+/// The group `weft bench`.
+@Command(
+        name = "bench",
+        description = "Measure Weft, and a peer beside it.",
+        synopsisSubcommandLabel = "COMMAND",
+        mixinStandardHelpOptions = true,
+        subcommands = BenchCpu.class,
+        footer = {"", "Example:", "  weft bench cpu --peer qemu"})
+public final class Bench {}

@@ -1,0 +1,182 @@
+package weft.ops.cli.bench;
+
+import org.jspecify.annotations.Nullable;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+import weft.ops.bench.CpuBench;
+import weft.ops.bench.CpuRow;
+import weft.ops.bench.Report;
+import weft.ops.cli.CliFailure;
+import weft.ops.cli.ExitCode;
+import weft.ops.cli.FabricOptions;
+import weft.ops.cli.JavaProcess;
+import weft.ops.cli.Output;
+import weft.ops.image.DebianMicro;
+import weft.ops.image.ImageCache;
+
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/// Measures the emulator: `weft bench cpu`.
+@Command(
+        name = "cpu",
+        description = "Measure the emulator with kernels made for it, and with boots.",
+        mixinStandardHelpOptions = true,
+        footer = {
+            "",
+            "Each run is a process of its own, timed by the host's clock at what the guest prints.",
+            "A kernel's rate is that of the last three seconds of its run; the row 'NAME-first-",
+            "second' is the same kernel cold. Needs gcc-riscv64-linux-gnu, and with --peer qemu",
+            "qemu-system-misc; 'boot-first' needs 'weft image pull debian-micro'.",
+            "",
+            "Example:",
+            "  weft bench cpu --peer qemu --rows integer,wide --repeat 5"
+        })
+public final class BenchCpu implements Callable<Integer> {
+    private static final int REPEAT_MAX = 100;
+    private static final int SECONDS_MAX = 600;
+
+    /// Whom Weft is compared with.
+    enum PeerKind {
+        QEMU
+    }
+
+    @Option(
+            names = "--peer",
+            paramLabel = "PEER",
+            description = "Run a peer in turns with Weft: ${COMPLETION-CANDIDATES}.")
+    private @Nullable PeerKind peer;
+
+    @Option(
+            names = "--rows",
+            paramLabel = "NAME",
+            split = ",",
+            description = "Only these rows (default: all).")
+    private List<String> names = List.of();
+
+    @Option(
+            names = "--repeat",
+            paramLabel = "N",
+            defaultValue = "3",
+            description = "Runs of each row and side (default: ${DEFAULT-VALUE}).")
+    private int repeat = 3;
+
+    @Option(
+            names = "--seconds",
+            paramLabel = "N",
+            defaultValue = "10",
+            description = "How long a kernel with a rate runs (default: ${DEFAULT-VALUE}).")
+    private int seconds = 10;
+
+    @Option(
+            names = "--keep",
+            paramLabel = "FOLDER",
+            description = "Keep sources, programs and logs in this folder.")
+    private @Nullable Path keep;
+
+    @Mixin private FabricOptions fabric = new FabricOptions();
+    @Mixin private Output output = new Output();
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+        List<CpuRow> rows = rows();
+        checkRange("--repeat", repeat, 1, REPEAT_MAX);
+        checkRange("--seconds", seconds, CpuBench.SECONDS_MIN, SECONDS_MAX);
+        Path folder =
+                keep == null
+                        ? Files.createTempDirectory("weft-bench")
+                        : Files.createDirectories(keep);
+        try {
+            print(measure(rows, folder));
+        } finally {
+            if (keep == null) {
+                delete(folder);
+            }
+        }
+        return ExitCode.OK.value();
+    }
+
+    private Report measure(List<CpuRow> rows, Path folder)
+            throws IOException, InterruptedException {
+        var settings =
+                new CpuBench.Settings(
+                        rows,
+                        peer != null,
+                        repeat,
+                        seconds,
+                        folder,
+                        new ImageCache(fabric.folder()).newest(DebianMicro.NAME));
+        Path log = folder.resolve("weft.log");
+        List<String> options = sameJvmOptions();
+        return new CpuBench(
+                        settings,
+                        arguments -> JavaProcess.command(log, options, arguments),
+                        output.err()::println)
+                .run();
+    }
+
+    /// Those of this process, which the launcher chose as it does for `weft emu run`.
+    private static List<String> sameJvmOptions() {
+        return ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+                .filter(option -> option.startsWith("-X"))
+                .toList();
+    }
+
+    private List<CpuRow> rows() {
+        if (names.isEmpty()) {
+            return CpuRow.ALL;
+        }
+        Set<String> wanted = new LinkedHashSet<>(names);
+        var rows = new ArrayList<CpuRow>();
+        for (CpuRow row : CpuRow.ALL) {
+            if (wanted.remove(row.name())) {
+                rows.add(row);
+            }
+        }
+        if (!wanted.isEmpty()) {
+            throw CliFailure.usage(
+                    "no row '%s'; there are: %s"
+                            .formatted(
+                                    wanted.iterator().next(),
+                                    CpuRow.ALL.stream()
+                                            .map(CpuRow::name)
+                                            .collect(Collectors.joining(", "))));
+        }
+        return rows;
+    }
+
+    private static void checkRange(String option, int value, int min, int max) {
+        if (value < min || value > max) {
+            throw CliFailure.usage("%s %d is not in %d..%d".formatted(option, value, min, max));
+        }
+    }
+
+    private void print(Report report) {
+        if (output.isJson()) {
+            output.result(report.json(), "");
+            return;
+        }
+        ReportTable.print(report, output);
+    }
+
+    private static void delete(Path folder) throws IOException {
+        try (Stream<Path> files = Files.walk(folder)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        }
+    }
+}
