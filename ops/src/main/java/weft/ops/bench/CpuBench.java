@@ -1,8 +1,10 @@
 package weft.ops.bench;
 
 import weft.ops.image.ImageFiles;
+import weft.ops.image.SingleProgramRoot;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -10,6 +12,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 
 /// `weft bench cpu`: kernels and boots on Weft and on a peer, each in a new process.
@@ -88,6 +91,7 @@ public final class CpuBench {
     private List<Row> measure(CpuRow row) throws IOException, InterruptedException {
         return switch (row) {
             case CpuRow.Steady steady -> steady(steady);
+            case CpuRow.Linux linux -> linux(linux);
             case CpuRow.Whole whole -> whole(whole);
             case CpuRow.Boot boot -> boot(boot);
             case CpuRow.InterpreterMips mips -> interpreterMips(mips);
@@ -96,23 +100,49 @@ public final class CpuBench {
 
     private List<Row> steady(CpuRow.Steady row) throws IOException, InterruptedException {
         Path program = compiler.build(row.name(), Integer.MAX_VALUE);
-        String first = row.name() + "-first-second";
+        return rates(
+                row.name(), row.unit(), row.perRepetition(), emulator -> emulator.bare(program));
+    }
+
+    private List<Row> linux(CpuRow.Linux row) throws IOException, InterruptedException {
+        ImageFiles image = image();
+        Path program = compiler.buildForLinux(row.name(), Integer.MAX_VALUE);
+        Path root = settings.folder().resolve(row.name() + ".gz").toAbsolutePath();
+        Files.write(root, SingleProgramRoot.of(Files.readAllBytes(program)));
+        return rates(
+                row.name(),
+                row.unit(),
+                row.perRepetition(),
+                emulator -> emulator.boot(image.kernel(), root, image.bootArguments()));
+    }
+
+    private ImageFiles image() throws IOException {
+        return settings.image()
+                .orElseThrow(
+                        () -> new IOException("no image to boot: weft image pull debian-micro"));
+    }
+
+    private List<Row> rates(
+            String name,
+            String unit,
+            double perRepetition,
+            Function<Emulator, List<String>> command)
+            throws IOException, InterruptedException {
         var quantities =
                 List.of(
-                        new Turns.Quantity(row.name(), row.unit(), Row.Better.MORE),
-                        new Turns.Quantity(first, row.unit(), Row.Better.MORE));
+                        new Turns.Quantity(name, unit, Row.Better.MORE),
+                        new Turns.Quantity(name + "-first-second", unit, Row.Better.MORE));
         double end = settings.seconds();
         return turns.compare(
-                row.name(),
+                name,
                 weft,
                 quantities,
                 emulator -> {
-                    KernelRun run = follow(emulator, program, end);
+                    KernelRun run = follow(command.apply(emulator), end);
                     double steady = run.repetitionsPerSecond(end - STEADY_SECONDS, end);
                     double cold = run.repetitionsPerSecond(0, 1);
                     return new Turns.Sample(
-                            List.of(steady * row.perRepetition(), cold * row.perRepetition()),
-                            run.checksum());
+                            List.of(steady * perRepetition, cold * perRepetition), run.checksum());
                 });
     }
 
@@ -123,16 +153,13 @@ public final class CpuBench {
                 weft,
                 List.of(new Turns.Quantity(row.name(), "s", Row.Better.LESS)),
                 emulator -> {
-                    KernelRun run = follow(emulator, program, SLACK.toSeconds());
+                    KernelRun run = follow(emulator.bare(program), SLACK.toSeconds());
                     return new Turns.Sample(List.of(run.seconds()), run.checksum());
                 });
     }
 
     private List<Row> boot(CpuRow.Boot row) throws IOException, InterruptedException {
-        ImageFiles image =
-                settings.image()
-                        .orElseThrow(() ->
-                                new IOException("no image to boot: weft image pull debian-micro"));
+        ImageFiles image = image();
         return turns.compare(
                 row.name(),
                 weft,
@@ -152,16 +179,16 @@ public final class CpuBench {
                 interpreter,
                 List.of(new Turns.Quantity(row.name(), "MIPS", Row.Better.MORE)),
                 emulator -> {
-                    KernelRun run = follow(emulator, program, end);
+                    KernelRun run = follow(emulator.bare(program), end);
                     double mips = run.mips(INTERPRETER_WARM_SECONDS, end);
                     return new Turns.Sample(List.of(mips), run.checksum());
                 });
     }
 
-    private KernelRun follow(Emulator emulator, Path program, double seconds)
+    private KernelRun follow(List<String> command, double seconds)
             throws IOException, InterruptedException {
         Duration limit = SLACK.plusSeconds((long) seconds);
-        try (var guest = start(emulator.bare(program), limit)) {
+        try (var guest = start(command, limit)) {
             return KernelRun.follow(guest, seconds);
         }
     }

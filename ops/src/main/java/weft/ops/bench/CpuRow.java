@@ -20,6 +20,9 @@ public sealed interface CpuRow {
                     new Steady("selfmodify", "kpatch/s", 20),
                     new Steady("chase", "Mload/s", 1),
                     new Whole("wide", 20),
+                    new Linux("pagefault", "kfault/s", 2),
+                    new Linux("pipe", "kround/s", 0.5),
+                    new Linux("forkexec", "start/s", 10),
                     new Boot(),
                     new InterpreterMips());
 
@@ -27,6 +30,9 @@ public sealed interface CpuRow {
     ///
     /// @param perRepetition how many of the unit's things are one repetition
     record Steady(String name, String unit, double perRepetition) implements CpuRow {}
+
+    /// As [Steady], but of a program that is the first process under Debian's kernel.
+    record Linux(String name, String unit, double perRepetition) implements CpuRow {}
 
     /// The seconds that a kernel takes from its first repetition to its last, cold.
     record Whole(String name, int repetitions) implements CpuRow {}

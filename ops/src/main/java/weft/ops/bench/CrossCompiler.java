@@ -9,15 +9,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/// Makes bare-metal programs of the kernels in this package's resources, with Debian's compiler for
-/// riscv64.
+/// Makes programs of the kernels in this package's resources, bare-metal or for Linux without a C
+/// library, with Debian's compiler for riscv64.
 final class CrossCompiler {
     /// The compiler.
     static final String PROGRAM = "riscv64-linux-gnu-gcc";
 
     private static final String PACKAGE = "gcc-riscv64-linux-gnu";
-    private static final List<String> COMMON =
-            List.of("start.S", "kernel.c", "kernel.h", "kernel.ld");
+    private static final List<String> HEADERS = List.of("kernel.h", "linux.h", "kernel.ld");
     private static final int SECONDS_MAX = 120;
 
     private static final List<String> OPTIONS =
@@ -38,8 +37,7 @@ final class CrossCompiler {
                     "-no-pie",
                     "-Wl,--build-id=none",
                     "-Wl,-z,max-page-size=4096",
-                    "-T",
-                    "kernel.ld");
+                    "-Wl,-z,separate-code");
 
     private final Path folder;
 
@@ -48,21 +46,39 @@ final class CrossCompiler {
         this.folder = folder;
     }
 
-    /// Compiles and links a kernel.
+    /// A bare-metal program.
     ///
     /// @param repetitions after which the program ends by itself
     Path build(String kernel, int repetitions) throws IOException, InterruptedException {
+        return build(
+                kernel, repetitions, List.of("start.S", "kernel.c"), List.of("-T", "kernel.ld"));
+    }
+
+    /// A static program for Linux.
+    ///
+    /// @param repetitions after which the program ends by itself
+    Path buildForLinux(String kernel, int repetitions) throws IOException, InterruptedException {
+        return build(kernel, repetitions, List.of("linux.c"), List.of());
+    }
+
+    private Path build(String kernel, int repetitions, List<String> runtime, List<String> layout)
+            throws IOException, InterruptedException {
         Host.require(PROGRAM, PACKAGE);
-        for (String name : COMMON) {
+        var sources = new ArrayList<>(runtime);
+        sources.add(kernel + ".c");
+        for (String name : HEADERS) {
             extract(name);
         }
-        extract(kernel + ".c");
+        for (String name : sources) {
+            extract(name);
+        }
         Path program = folder.resolve(kernel + ".elf").toAbsolutePath();
         var command = new ArrayList<String>();
         command.add(PROGRAM);
         command.addAll(OPTIONS);
+        command.addAll(layout);
         command.add("-DREPETITIONS=" + repetitions);
-        command.addAll(List.of("start.S", "kernel.c", kernel + ".c"));
+        command.addAll(sources);
         command.addAll(List.of("-o", program.toString()));
         run(command, kernel);
         return program;

@@ -26,6 +26,7 @@ final class GuestProcess implements AutoCloseable {
     private final Thread killer;
     private final InputStream console;
     private final long startNanos;
+    private String lastLine = "no message";
     private final CountDownLatch over = new CountDownLatch(1);
 
     /// A line of the console.
@@ -84,23 +85,25 @@ final class GuestProcess implements AutoCloseable {
         throw ended();
     }
 
-    private static Line line(ByteArrayOutputStream bytes) {
-        return new Line(bytes.toString(StandardCharsets.ISO_8859_1), BootClock.SYSTEM.nowNanos());
+    private Line line(ByteArrayOutputStream bytes) {
+        long now = BootClock.SYSTEM.nowNanos();
+        lastLine = bytes.toString(StandardCharsets.ISO_8859_1);
+        return new Line(lastLine, now);
     }
 
     private IOException ended() throws IOException, InterruptedException {
         int exitCode = process.waitFor();
-        String said = Files.readString(log).lines().findFirst().orElse("no message");
+        String said = Files.readString(log).lines().findFirst().orElse(lastLine);
         return new IOException(
                 "%s ended early, exit code %d: %s"
                         .formatted(
                                 process.info().command().orElse("the emulator"), exitCode, said));
     }
 
-    /// Types a character.
-    void type(char character) throws IOException {
+    /// Types ASCII characters.
+    void type(String text) throws IOException {
         OutputStream keyboard = process.getOutputStream();
-        keyboard.write(character);
+        keyboard.write(text.getBytes(StandardCharsets.US_ASCII));
         keyboard.flush();
     }
 

@@ -54,7 +54,7 @@ final class KernelRunTest {
     void aKernelIsFollowedToItsChecksum() throws IOException, InterruptedException {
         KernelRun run =
                 follow(
-                        "echo weft-bench x; printf 'rep 1 50\\r\\n'; echo rep 2 90;"
+                        "echo booting; echo weft-bench x; printf 'rep 1 50\\r\\n'; echo rep 2 90;"
                                 + " echo checksum 00000000000000ff",
                         1e9);
         assertEquals("00000000000000ff", run.checksum());
@@ -74,7 +74,7 @@ final class KernelRunTest {
     @Test
     void whateverElseAKernelDoesIsAFailureThatSaysWhat() {
         assertFails("printed 'trap 5'", "echo weft-bench x; echo trap 5");
-        assertFails("printed 'rep 1 2'", "echo rep 1 2");
+        assertFails("exit code 2: trap 5", "echo trap 5; exit 2");
         assertFails("exit code 3: why", "echo weft-bench x; echo why >&2; exit 3");
         assertFails(
                 "code 4",
