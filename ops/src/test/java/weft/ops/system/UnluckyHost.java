@@ -102,9 +102,15 @@ final class UnluckyHost implements AutoCloseable {
                                         options.memoryBytes())));
         own(transport.listen(options.listen(), agent.services()));
         agent.start();
+        own(announce(options, zookeeper, vswitch));
+    }
+
+    private static AutoCloseable announce(
+            NodeOptions options, ZooKeeperFabricStore zookeeper, VSwitch vswitch)
+            throws IOException {
         var presence =
                 new NodePresence(
-                        self,
+                        options.node(),
                         NodePresence.Role.HOST,
                         1,
                         NodeAddress.format(options.listen()),
@@ -114,10 +120,9 @@ final class UnluckyHost implements AutoCloseable {
                         List.of(),
                         options.memoryBytes(),
                         1);
-        own(
-                zookeeper.announce(
-                        FabricPaths.presence(NodePresence.Role.HOST, self.name()),
-                        FabricJson.write(presence)));
+        return zookeeper.announce(
+                FabricPaths.presence(NodePresence.Role.HOST, options.node().name()),
+                FabricJson.write(presence));
     }
 
     private <T extends AutoCloseable> T own(T part) {
