@@ -24,6 +24,10 @@ import java.util.Arrays;
 /// or the decoded page itself is done in [SystemUnit], after which the loop starts over from the
 /// hart.
 ///
+/// Two things in the loop are there for speed. Where the next instruction stands is found by a
+/// branch on the length of this one, which the processor predicts, and not by adding the length,
+/// for which it would have to wait; and the second source is read only by those that have one.
+///
 /// HotSpot never compiles a method of more than 8000 bytes of bytecode: so [#executeUntil] holds
 /// what compilers emit most, and the rest stands in methods by extension.
 public final class Interpreter implements Engine {
@@ -31,6 +35,9 @@ public final class Interpreter implements Engine {
     public static final int CACHE_BLOCK_BYTES = 64;
 
     private static final long PAGE_MASK = -4096;
+
+    /// Set in the decoded form of an instruction of one halfword.
+    private static final long COMPRESSED = 1L << 24;
 
     /// No slot: the page was left and pc is already known.
     private static final int LEFT = Integer.MIN_VALUE;
@@ -112,7 +119,6 @@ public final class Interpreter implements Engine {
                 for (; ; ) {
                     final long d = slots[slot];
                     final long a = x[(int) (d >>> 14) & 31];
-                    final long b = x[(int) (d >>> 19) & 31];
                     final int rd = (int) (d >>> 8) & 63;
                     switch ((int) d & 0xFF) {
                         case Op.UNDECODED -> {
@@ -161,7 +167,7 @@ public final class Interpreter implements Engine {
                             continue;
                         }
                         case Op.BEQ -> {
-                            if (a == b) {
+                            if (a == x[rs2(d)]) {
                                 slot += (int) (d >> 33);
                                 retired++;
                                 if (slot >>> 11 != 0 || isOver(retired, pauseAt)) {
@@ -171,7 +177,7 @@ public final class Interpreter implements Engine {
                             }
                         }
                         case Op.BNE -> {
-                            if (a != b) {
+                            if (a != x[rs2(d)]) {
                                 slot += (int) (d >> 33);
                                 retired++;
                                 if (slot >>> 11 != 0 || isOver(retired, pauseAt)) {
@@ -181,7 +187,7 @@ public final class Interpreter implements Engine {
                             }
                         }
                         case Op.BLT -> {
-                            if (a < b) {
+                            if (a < x[rs2(d)]) {
                                 slot += (int) (d >> 33);
                                 retired++;
                                 if (slot >>> 11 != 0 || isOver(retired, pauseAt)) {
@@ -191,7 +197,7 @@ public final class Interpreter implements Engine {
                             }
                         }
                         case Op.BGE -> {
-                            if (a >= b) {
+                            if (a >= x[rs2(d)]) {
                                 slot += (int) (d >> 33);
                                 retired++;
                                 if (slot >>> 11 != 0 || isOver(retired, pauseAt)) {
@@ -201,7 +207,7 @@ public final class Interpreter implements Engine {
                             }
                         }
                         case Op.BLTU -> {
-                            if (Long.compareUnsigned(a, b) < 0) {
+                            if (Long.compareUnsigned(a, x[rs2(d)]) < 0) {
                                 slot += (int) (d >> 33);
                                 retired++;
                                 if (slot >>> 11 != 0 || isOver(retired, pauseAt)) {
@@ -211,7 +217,7 @@ public final class Interpreter implements Engine {
                             }
                         }
                         case Op.BGEU -> {
-                            if (Long.compareUnsigned(a, b) >= 0) {
+                            if (Long.compareUnsigned(a, x[rs2(d)]) >= 0) {
                                 slot += (int) (d >> 33);
                                 retired++;
                                 if (slot >>> 11 != 0 || isOver(retired, pauseAt)) {
@@ -227,10 +233,10 @@ public final class Interpreter implements Engine {
                         case Op.LW -> x[rd] = data.load32(a + (d >> 32), context);
                         case Op.LWU -> x[rd] = data.load32(a + (d >> 32), context) & 0xFFFF_FFFFL;
                         case Op.LD -> x[rd] = data.load64(a + (d >> 32), context);
-                        case Op.SB -> data.store8(a + (d >> 32), context, (byte) b);
-                        case Op.SH -> data.store16(a + (d >> 32), context, (short) b);
-                        case Op.SW -> data.store32(a + (d >> 32), context, (int) b);
-                        case Op.SD -> data.store64(a + (d >> 32), context, b);
+                        case Op.SB -> data.store8(a + (d >> 32), context, (byte) x[rs2(d)]);
+                        case Op.SH -> data.store16(a + (d >> 32), context, (short) x[rs2(d)]);
+                        case Op.SW -> data.store32(a + (d >> 32), context, (int) x[rs2(d)]);
+                        case Op.SD -> data.store64(a + (d >> 32), context, x[rs2(d)]);
                         case Op.LI -> x[rd] = d >> 32;
                         case Op.AUIPC -> x[rd] = page + 2L * slot + (d >> 32);
                         case Op.ADDI -> x[rd] = a + (d >> 32);
@@ -246,42 +252,36 @@ public final class Interpreter implements Engine {
                         case Op.SLLIW -> x[rd] = (int) a << (int) (d >>> 32);
                         case Op.SRLIW -> x[rd] = (int) a >>> (int) (d >>> 32);
                         case Op.SRAIW -> x[rd] = (int) a >> (int) (d >>> 32);
-                        case Op.ADD -> x[rd] = a + b;
-                        case Op.SUB -> x[rd] = a - b;
-                        case Op.SLL -> x[rd] = a << b;
-                        case Op.SLT -> x[rd] = a < b ? 1 : 0;
-                        case Op.SLTU -> x[rd] = Long.compareUnsigned(a, b) < 0 ? 1 : 0;
-                        case Op.XOR -> x[rd] = a ^ b;
-                        case Op.SRL -> x[rd] = a >>> b;
-                        case Op.SRA -> x[rd] = a >> b;
-                        case Op.OR -> x[rd] = a | b;
-                        case Op.AND -> x[rd] = a & b;
-                        case Op.ADDW -> x[rd] = (int) a + (int) b;
-                        case Op.SUBW -> x[rd] = (int) a - (int) b;
-                        case Op.SLLW -> x[rd] = (int) a << (int) b;
-                        case Op.SRLW -> x[rd] = (int) a >>> (int) b;
-                        case Op.SRAW -> x[rd] = (int) a >> (int) b;
-                        case Op.MUL -> x[rd] = a * b;
-                        case Op.MULH -> x[rd] = Math.multiplyHigh(a, b);
-                        case Op.MULHSU -> x[rd] = Math.multiplyHigh(a, b) + (a & b >> 63);
-                        case Op.MULHU -> x[rd] = Math.unsignedMultiplyHigh(a, b);
-                        case Op.DIV -> x[rd] = b == 0 ? -1 : a / b;
-                        case Op.DIVU -> x[rd] = b == 0 ? -1 : Long.divideUnsigned(a, b);
-                        case Op.REM -> x[rd] = b == 0 ? a : a % b;
-                        case Op.REMU -> x[rd] = b == 0 ? a : Long.remainderUnsigned(a, b);
-                        case Op.MULW -> x[rd] = (int) a * (int) b;
-                        case Op.DIVW -> x[rd] = (int) b == 0 ? -1 : (int) a / (int) b;
-                        case Op.DIVUW ->
-                                x[rd] =
-                                        (int) b == 0
-                                                ? -1
-                                                : Integer.divideUnsigned((int) a, (int) b);
-                        case Op.REMW -> x[rd] = (int) b == 0 ? (int) a : (int) a % (int) b;
-                        case Op.REMUW ->
-                                x[rd] =
-                                        (int) b == 0
-                                                ? (int) a
-                                                : Integer.remainderUnsigned((int) a, (int) b);
+                        case Op.ADD -> x[rd] = a + x[rs2(d)];
+                        case Op.SUB -> x[rd] = a - x[rs2(d)];
+                        case Op.SLL -> x[rd] = a << x[rs2(d)];
+                        case Op.SLT -> x[rd] = a < x[rs2(d)] ? 1 : 0;
+                        case Op.SLTU -> x[rd] = Long.compareUnsigned(a, x[rs2(d)]) < 0 ? 1 : 0;
+                        case Op.XOR -> x[rd] = a ^ x[rs2(d)];
+                        case Op.SRL -> x[rd] = a >>> x[rs2(d)];
+                        case Op.SRA -> x[rd] = a >> x[rs2(d)];
+                        case Op.OR -> x[rd] = a | x[rs2(d)];
+                        case Op.AND -> x[rd] = a & x[rs2(d)];
+                        case Op.ADDW -> x[rd] = (int) a + (int) x[rs2(d)];
+                        case Op.SUBW -> x[rd] = (int) a - (int) x[rs2(d)];
+                        case Op.SLLW -> x[rd] = (int) a << (int) x[rs2(d)];
+                        case Op.SRLW -> x[rd] = (int) a >>> (int) x[rs2(d)];
+                        case Op.SRAW -> x[rd] = (int) a >> (int) x[rs2(d)];
+                        case Op.MUL -> x[rd] = a * x[rs2(d)];
+                        case Op.MULH -> x[rd] = Math.multiplyHigh(a, x[rs2(d)]);
+                        case Op.MULHSU ->
+                                x[rd] = Math.multiplyHigh(a, x[rs2(d)]) + (a & x[rs2(d)] >> 63);
+                        case Op.MULHU -> x[rd] = Math.unsignedMultiplyHigh(a, x[rs2(d)]);
+                        case Op.MULW -> x[rd] = (int) a * (int) x[rs2(d)];
+                        case Op.DIV,
+                                Op.DIVU,
+                                Op.REM,
+                                Op.REMU,
+                                Op.DIVW,
+                                Op.DIVUW,
+                                Op.REMW,
+                                Op.REMUW ->
+                                x[rd] = divide((int) d & 0xFF, a, x[rs2(d)]);
                         default -> {
                             if (SystemUnit.isSystem((int) d & 0xFF)) {
                                 hart.setPc(page + 2L * slot);
@@ -292,11 +292,15 @@ public final class Interpreter implements Engine {
                                 slot = LEFT;
                                 break inPage;
                             }
-                            rare(d, a, b);
+                            rare(d, a, x[rs2(d)]);
                         }
                     }
-                    slot += halfwords(d);
                     retired++;
+                    if ((d & COMPRESSED) != 0) {
+                        slot++;
+                        continue;
+                    }
+                    slot += 2;
                 }
                 if (slot != LEFT) {
                     pc = page + 2L * slot;
@@ -359,6 +363,10 @@ public final class Interpreter implements Engine {
         aside[slot] = decoded;
         asideSlot = slot;
         return aside;
+    }
+
+    private static int rs2(long decoded) {
+        return (int) (decoded >>> 19) & 31;
     }
 
     private static int halfwords(long decoded) {
@@ -433,6 +441,22 @@ public final class Interpreter implements Engine {
         } catch (Trap unmappedMeanwhile) {
             return 0;
         }
+    }
+
+    private static long divide(int op, long a, long b) {
+        int aWord = (int) a;
+        int bWord = (int) b;
+        return switch (op) {
+            case Op.DIV -> b == 0 ? -1 : a / b;
+            case Op.DIVU -> b == 0 ? -1 : Long.divideUnsigned(a, b);
+            case Op.REM -> b == 0 ? a : a % b;
+            case Op.REMU -> b == 0 ? a : Long.remainderUnsigned(a, b);
+            case Op.DIVW -> bWord == 0 ? -1 : aWord / bWord;
+            case Op.DIVUW -> bWord == 0 ? -1 : Integer.divideUnsigned(aWord, bWord);
+            case Op.REMW -> bWord == 0 ? aWord : aWord % bWord;
+            case Op.REMUW -> bWord == 0 ? aWord : Integer.remainderUnsigned(aWord, bWord);
+            default -> throw new IllegalStateException("no division: " + op);
+        };
     }
 
     private void rare(long d, long a, long b) {
