@@ -1,6 +1,5 @@
 package weft.volume;
 
-import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -136,7 +135,10 @@ public final class FileVolume implements BlockVolume {
         while (destination.hasRemaining()) {
             int count = channel.read(destination, position);
             if (count < 0) {
-                throw new EOFException("disk '" + file + "' has been cut while in use");
+                throw new VolumeException(
+                        VolumeException.Reason.CORRUPT,
+                        "disk '%s' has been cut while in use: %d bytes of %d are left"
+                                .formatted(file, channel.size(), sizeBytes));
             }
             position += count;
         }

@@ -13,8 +13,13 @@ public interface DeviceState {
     /// specification.
     String stateName();
 
-    /// The version of what [#capture] writes. [#restore] is only called with this one.
+    /// The version of what [#capture] writes.
     int stateVersion();
+
+    /// The oldest version that [#restore(int, DataInput)] still takes over.
+    default int oldestVersion() {
+        return stateVersion();
+    }
 
     /// Writes the state.
     void capture(DataOutput out) throws IOException;
@@ -23,4 +28,9 @@ public interface DeviceState {
     ///
     /// @throws IOException if the bytes are no such state; the device is then to be thrown away
     void restore(DataInput in) throws IOException;
+
+    /// The same for a state of another version, from [#oldestVersion] to [#stateVersion].
+    default void restore(int version, DataInput in) throws IOException {
+        restore(in);
+    }
 }

@@ -121,11 +121,13 @@ public final class SerialConsole {
         return octet;
     }
 
-    synchronized boolean hasInput() {
+    /// Whether something was typed and not yet taken.
+    public synchronized boolean hasInput() {
         return inputLength > 0;
     }
 
-    void onInput(Runnable listener) {
+    /// Who hears that something was typed: the device that takes it, one only.
+    public void onInput(Runnable listener) {
         inputListener = listener;
     }
 

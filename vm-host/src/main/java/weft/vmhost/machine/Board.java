@@ -3,6 +3,7 @@ package weft.vmhost.machine;
 import weft.runtime.Loop;
 import weft.runtime.WallClock;
 import weft.vmhost.device.Aclint;
+import weft.vmhost.device.BootRom;
 import weft.vmhost.device.DeviceState;
 import weft.vmhost.device.DeviceTimers;
 import weft.vmhost.device.GoldfishRtc;
@@ -13,10 +14,13 @@ import weft.vmhost.device.TestDevice;
 import weft.vmhost.device.Uart16550;
 import weft.vmhost.hart.Hart;
 import weft.vmhost.hart.Interrupt;
+import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.memory.PhysicalBus;
 import weft.vmhost.virtio.VirtioDevice;
 import weft.vmhost.virtio.VirtioMmio;
+import weft.vmhost.virtio.balloon.VirtioBalloon;
 import weft.vmhost.virtio.block.VirtioBlock;
+import weft.vmhost.virtio.console.VirtioConsole;
 import weft.vmhost.virtio.net.VirtioNet;
 import weft.vmhost.virtio.rng.VirtioEntropy;
 
@@ -28,7 +32,7 @@ import java.util.Optional;
 import java.util.function.LongConsumer;
 
 /// The devices of a machine and how they are wired: to the bus, to the interrupt controller, to the
-/// harts. Slots in the order of the device tree: disks, NICs, entropy.
+/// harts. Slots in the order of the device tree: disks, NICs, entropy, console, balloon.
 final class Board {
     private final Plic plic;
     private final Aclint aclint;
@@ -36,6 +40,8 @@ final class Board {
     private final GoldfishRtc rtc;
     private final List<VirtioMmio> slots = new ArrayList<>();
     private final List<VirtioNet> nics = new ArrayList<>();
+    private final BootRom bootRom = new BootRom();
+    private Optional<VirtioBalloon> balloon = Optional.empty();
     private final Loop loop;
     private final Optional<HostTarget> hostTarget;
     private Optional<Loop.Timer> hostTargetLooks = Optional.empty();
@@ -46,6 +52,7 @@ final class Board {
             Loop loop,
             GuestTime time,
             SerialConsole console,
+            SerialConsole virtioConsole,
             List<Hart> harts,
             TestDevice.Finisher finisher,
             Machine.Listener listener) {
@@ -60,10 +67,22 @@ final class Board {
         bus.attach(MemoryLayout.ACLINT, Aclint.SIZE_BYTES, aclint);
         bus.attach(MemoryLayout.PLIC, Plic.SIZE_BYTES, plic);
         bus.attach(MemoryLayout.UART, Uart16550.SIZE_BYTES, uart);
-        for (VirtioDevice device : virtioDevices(spec, timers, listener)) {
+        if (spec.boot() instanceof FirmwareBoot) {
+            bus.attach(MemoryLayout.BOOT_ROM, BootRom.SIZE_BYTES, bootRom);
+        }
+        List<VirtioDevice> devices = virtioDevices(spec, timers, listener);
+        devices.addAll(optionalDevices(spec.options(), virtioConsole, bus.memory()));
+        for (VirtioDevice device : devices) {
             int slot = slots.size();
             InterruptLine line = plic.source(MemoryLayout.virtioSource(slot));
-            var transport = new VirtioMmio("virtio" + slot, bus.memory(), line, loop, device);
+            var transport =
+                    new VirtioMmio(
+                            "virtio" + slot,
+                            spec.options().virtio(),
+                            bus.memory(),
+                            line,
+                            loop,
+                            device);
             bus.attach(MemoryLayout.virtioSlot(slot), VirtioMmio.SIZE_BYTES, transport);
             slots.add(transport);
         }
@@ -87,7 +106,8 @@ final class Board {
                             disk.volume(),
                             disk.serial(),
                             (_, trouble) -> listener.diskTrouble(index, trouble),
-                            timers));
+                            timers,
+                            Math.min(spec.harts(), VirtioBlock.QUEUES_MAX)));
         }
         for (MachineSpec.Nic nic : spec.nics()) {
             var device = new VirtioNet(nic.mac(), nic.mtuBytes());
@@ -95,6 +115,20 @@ final class Board {
             devices.add(device);
         }
         devices.add(new VirtioEntropy(new SecureRandom()::nextBytes, timers));
+        return devices;
+    }
+
+    private List<VirtioDevice> optionalDevices(
+            MachineSpec.Options options, SerialConsole virtioConsole, GuestMemory memory) {
+        List<VirtioDevice> devices = new ArrayList<>();
+        if (options.console()) {
+            devices.add(new VirtioConsole(virtioConsole));
+        }
+        if (options.balloon()) {
+            var device = new VirtioBalloon(memory);
+            balloon = Optional.of(device);
+            devices.add(device);
+        }
         return devices;
     }
 
@@ -125,6 +159,14 @@ final class Board {
 
     List<VirtioNet> nics() {
         return List.copyOf(nics);
+    }
+
+    Optional<VirtioBalloon> balloon() {
+        return balloon;
+    }
+
+    BootRom bootRom() {
+        return bootRom;
     }
 
     List<VirtioMmio> slots() {

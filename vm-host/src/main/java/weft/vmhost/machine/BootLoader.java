@@ -14,6 +14,7 @@ final class BootLoader {
         return switch (boot) {
             case MachineSpec.BootImage image -> KernelLoader.place(image, memoryBytes);
             case ElfProgram program -> program.place(memoryBytes);
+            case FirmwareBoot firmware -> firmware.place(memoryBytes);
         };
     }
 
@@ -22,6 +23,7 @@ final class BootLoader {
         switch (boot) {
             case MachineSpec.BootImage image -> KernelLoader.load(memory, image, placement, tree);
             case ElfProgram program -> program.load(memory, placement, tree);
+            case FirmwareBoot firmware -> firmware.load(memory, placement, tree);
         }
     }
 
@@ -30,7 +32,7 @@ final class BootLoader {
     static Privilege entryPrivilege(Boot boot) {
         return switch (boot) {
             case MachineSpec.BootImage _ -> Privilege.SUPERVISOR;
-            case ElfProgram _ -> Privilege.MACHINE;
+            case ElfProgram _, FirmwareBoot _ -> Privilege.MACHINE;
         };
     }
 }

@@ -228,6 +228,16 @@ public final class ElfProgram implements Boot {
         return "";
     }
 
+    /// Its first byte in RAM.
+    long start() {
+        return segments.getFirst().address();
+    }
+
+    /// Behind its last byte in RAM.
+    long end() {
+        return segments.getLast().end();
+    }
+
     /// Where `tohost` is, if the program has it.
     Optional<HostTarget.Addresses> hostTarget() {
         return hostTarget;

@@ -75,6 +75,15 @@ final class KernelLoader {
                 treeAddress);
     }
 
+    /// What a raw file needs in RAM: its length, or what its Image header says (the BSS included).
+    static long sizeInMemory(byte[] file) {
+        ByteBuffer header = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
+        boolean image = file.length >= HEADER_BYTES && header.getInt(56) == MAGIC;
+        long imageBytes = image ? header.getLong(16) : 0;
+        // An absurd header is the next stage's affair; it only must not overflow sums here.
+        return Math.max(file.length, Math.min(imageBytes, GuestMemory.SIZE_BYTES_MAX));
+    }
+
     /// Near the end of RAM.
     static long treeAddress(long memoryBytes) {
         return MemoryLayout.RAM + (memoryBytes - TREE_BYTES_MAX & -ALIGNMENT);

@@ -18,7 +18,7 @@ import weft.vmhost.memory.PhysicalBus;
 import weft.vmhost.translator.Translations;
 import weft.vmhost.translator.TranslatorCounts;
 import weft.vmhost.translator.TranslatorSettings;
-import weft.vmhost.virtio.VirtioMmio;
+import weft.vmhost.virtio.balloon.VirtioBalloon;
 import weft.vmhost.virtio.net.VirtioNet;
 import weft.volume.VolumeException;
 
@@ -26,6 +26,7 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
@@ -68,6 +69,7 @@ public final class Machine implements AutoCloseable {
     private final GuestTime time;
     private final Loop loop;
     private final SerialConsole console = new SerialConsole();
+    private final SerialConsole virtioConsole = new SerialConsole();
     private final Translations translations = new Translations(TranslatorSettings.DEFAULT);
     private final List<HartThread> harts = new ArrayList<>();
     private final Board board;
@@ -92,14 +94,18 @@ public final class Machine implements AutoCloseable {
         time = new GuestTime(clock);
         loop = new Loop(spec.name() + "-devices");
         var bus = new PhysicalBus(memory);
+        var finisher = new GuestFinisher();
         // A bare-metal program is its own firmware: its calls trap to it.
         boolean bare = BootLoader.entryPrivilege(spec.boot()) == Privilege.MACHINE;
-        var sbi = bare ? null : new Sbi(new SbiBoard(), console, memory);
+        var sbi =
+                bare ? null : new Sbi(new HartBoard(spec.name(), harts, finisher), console, memory);
         for (int id = 0; id < spec.harts(); id++) {
             var hart = new Hart(id, bus, time, sbi);
             harts.add(new HartThread(hart, engine(kind, hart), spec.name() + "-hart" + id));
         }
-        board = new Board(spec, bus, loop, time, console, harts(), new GuestFinisher(), listener);
+        board =
+                new Board(
+                        spec, bus, loop, time, console, virtioConsole, harts(), finisher, listener);
     }
 
     private Engine engine(EngineKind kind, Hart hart) {
@@ -132,6 +138,16 @@ public final class Machine implements AutoCloseable {
     /// What its translator has done; nothing if it has none.
     public TranslatorCounts translatorCounts() {
         return translations.counts();
+    }
+
+    /// The line of the virtio console, where the machine has one.
+    public SerialConsole virtioConsole() {
+        return virtioConsole;
+    }
+
+    /// The balloon, where the machine has one.
+    public Optional<VirtioBalloon> balloon() {
+        return board.balloon();
     }
 
     /// All harts, by id. Their registers are the harts' own while the machine runs.
@@ -305,6 +321,7 @@ public final class Machine implements AutoCloseable {
         }
         loop.close();
         console.close();
+        virtioConsole.close();
         memory.close();
     }
 
@@ -323,11 +340,17 @@ public final class Machine implements AutoCloseable {
         board.reset();
         BootLoader.load(memory, spec.boot(), placement, tree);
         board.setClock();
+        if (spec.boot() instanceof FirmwareBoot firmware) {
+            board.bootRom().burn(firmware.rom(placement, spec.memoryBytes()));
+        }
         for (HartThread thread : harts) {
             thread.reset(
                     BootLoader.entryPrivilege(spec.boot()),
                     placement.entry(),
                     placement.treeAddress());
+            if (spec.boot() instanceof FirmwareBoot) {
+                thread.hart().setX(12, FirmwareBoot.DYNAMIC_INFO);
+            }
         }
     }
 
@@ -438,48 +461,5 @@ public final class Machine implements AutoCloseable {
             failCode = code;
             wishFor(GuestWish.FAIL);
         }
-    }
-
-    /// The SBI's side of power and harts. On hart threads.
-    private final class SbiBoard implements Sbi.Board {
-        @Override
-        public List<Hart> harts() {
-            return Machine.this.harts();
-        }
-
-        @Override
-        public long startHart(int id, long address, long opaque) {
-            return harts.get(id).requestStart(address, opaque)
-                    ? Sbi.SUCCESS
-                    : Sbi.ALREADY_AVAILABLE;
-        }
-
-        @Override
-        public void stopHart(int id) {
-            harts.get(id).stopSelf();
-        }
-
-        @Override
-        public long hartStatus(int id) {
-            return harts.get(id).status().ordinal();
-        }
-
-        @Override
-        public void powerOff(boolean failure) {
-            if (failure) {
-                log.warn("{}: the guest went off because of a failure", spec.name());
-            }
-            wishFor(GuestWish.POWER_OFF);
-        }
-
-        @Override
-        public void reboot() {
-            wishFor(GuestWish.REBOOT);
-        }
-    }
-
-    /// For tests and tools that look at a slot.
-    VirtioMmio slot(int index) {
-        return board.slots().get(index);
     }
 }

@@ -2,6 +2,7 @@ package weft.vmhost.machine;
 
 import weft.fabric.MacAddress;
 import weft.vmhost.memory.GuestMemory;
+import weft.vmhost.virtio.VirtioForm;
 import weft.volume.BlockVolume;
 
 import java.util.List;
@@ -15,8 +16,15 @@ import java.util.List;
 /// @param boot what is put into RAM at each start and reset
 /// @param disks in slot order; the first is `vda`
 /// @param nics in slot order, behind the disks; the first is `eth0`
+/// @param options what not every machine has
 public record MachineSpec(
-        String name, long memoryBytes, int harts, Boot boot, List<Disk> disks, List<Nic> nics) {
+        String name,
+        long memoryBytes,
+        int harts,
+        Boot boot,
+        List<Disk> disks,
+        List<Nic> nics,
+        Options options) {
     /// A thread each: more than hosts of this fabric have cores to give.
     public static final int HARTS_MAX = 16;
 
@@ -46,6 +54,26 @@ public record MachineSpec(
         }
     }
 
+    /// What not every machine has. Its devices come behind the entropy source, in this order.
+    ///
+    /// @param virtio the register interface of all virtio devices
+    /// @param console whether there is a virtio console beside the serial line
+    /// @param balloon whether the host can ask for memory back
+    public record Options(VirtioForm virtio, boolean console, boolean balloon) {
+        /// The modern interface and no more devices: what VMs of the fabric have.
+        public static final Options NONE = new Options(VirtioForm.MODERN, false, false);
+
+        int devices() {
+            return (console ? 1 : 0) + (balloon ? 1 : 0);
+        }
+    }
+
+    /// Without options.
+    public MachineSpec(
+            String name, long memoryBytes, int harts, Boot boot, List<Disk> disks, List<Nic> nics) {
+        this(name, memoryBytes, harts, boot, disks, nics, Options.NONE);
+    }
+
     public MachineSpec {
         disks = List.copyOf(disks);
         nics = List.copyOf(nics);
@@ -62,11 +90,14 @@ public record MachineSpec(
             throw new IllegalArgumentException(
                     "memory of " + memoryBytes + " bytes is not a multiple of 4 KiB");
         }
-        int devices = disks.size() + nics.size() + 1;
+        int devices = disks.size() + nics.size() + 1 + options.devices();
         if (devices > MemoryLayout.VIRTIO_SLOTS) {
             throw new IllegalArgumentException(
                     "%d disks and %d NICs: there are slots for %d devices"
-                            .formatted(disks.size(), nics.size(), MemoryLayout.VIRTIO_SLOTS - 1));
+                            .formatted(
+                                    disks.size(),
+                                    nics.size(),
+                                    MemoryLayout.VIRTIO_SLOTS - 1 - options.devices()));
         }
     }
 }

@@ -3,6 +3,9 @@ package weft.vmhost.machine;
 /// Where things are in guest-physical address space: as in QEMU's `virt` machine, so that one
 /// device tree, one kernel and one firmware fit both.
 public final class MemoryLayout {
+    /// The boot ROM, where there is firmware to read it.
+    public static final long BOOT_ROM = 0x1000;
+
     /// SiFive's test finisher: poweroff and reboot.
     public static final long TEST = 0x10_0000;
 

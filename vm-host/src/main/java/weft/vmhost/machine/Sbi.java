@@ -45,7 +45,7 @@ final class Sbi implements SupervisorCalls {
     /// What a call asks of the machine around the harts.
     interface Board {
         /// All harts, by id.
-        List<Hart> harts();
+        List<Hart> allHarts();
 
         /// Starts a stopped hart in S-mode.
         long startHart(int id, long address, long opaque);
@@ -152,7 +152,7 @@ final class Sbi implements SupervisorCalls {
     }
 
     private Result each(long mask, long base, Deed deed) {
-        List<Hart> harts = board.harts();
+        List<Hart> harts = board.allHarts();
         if (base == -1) {
             harts.forEach(deed::to);
             return Result.of(0);
@@ -173,7 +173,7 @@ final class Sbi implements SupervisorCalls {
         long id = hart.x(A0);
         return switch (function) {
             case 0 -> {
-                if (id < 0 || id >= board.harts().size()) {
+                if (id < 0 || id >= board.allHarts().size()) {
                     yield Result.error(INVALID_PARAMETER);
                 }
                 long address = hart.x(A0 + 1);
@@ -186,7 +186,7 @@ final class Sbi implements SupervisorCalls {
                 yield Result.of(0);
             }
             case 2 ->
-                    id < 0 || id >= board.harts().size()
+                    id < 0 || id >= board.allHarts().size()
                             ? Result.error(INVALID_PARAMETER)
                             : Result.of(board.hartStatus((int) id));
             case 3 -> {

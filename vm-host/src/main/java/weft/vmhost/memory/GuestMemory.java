@@ -157,6 +157,15 @@ public final class GuestMemory implements AutoCloseable {
         noteWrites(address, length);
     }
 
+    /// Gives one page back to the host; it reads as zero until it is written again.
+    public void discardPage(long address) {
+        long host = host(address, PAGE_BYTES);
+        assert (address & PAGE_BYTES - 1) == 0;
+        AnonymousMapping.discard(host, PAGE_BYTES);
+        // Stays touched: a hart may still hold the right to write it without a word.
+        noteWrite(address);
+    }
+
     /// Every page that was ever written. A page outside this set is zero.
     public DirtyPages touchedPages() {
         return new DirtyPages(baseAddress, touched.copy());

@@ -64,8 +64,14 @@ public final class MachineSnapshot {
             restoreHart(hart, take(sections, "hart" + hart.id(), HART_VERSION));
         }
         for (DeviceState device : machine.deviceStates()) {
-            DataInputStream in = input(take(sections, device.stateName(), device.stateVersion()));
-            device.restore(in);
+            Section section =
+                    take(
+                            sections,
+                            device.stateName(),
+                            device.oldestVersion(),
+                            device.stateVersion());
+            DataInputStream in = input(section);
+            device.restore(section.version(), in);
             if (in.read() >= 0) {
                 throw new IOException(
                         "machine snapshot: section '" + device.stateName() + "' is too long");
@@ -96,14 +102,19 @@ public final class MachineSnapshot {
 
     private static Section take(Map<String, Section> sections, String name, int version)
             throws IOException {
+        return take(sections, name, version, version);
+    }
+
+    private static Section take(Map<String, Section> sections, String name, int oldest, int newest)
+            throws IOException {
         Section section = sections.remove(name);
         if (section == null) {
             throw new IOException("machine snapshot has no section '" + name + "'");
         }
-        if (section.version() != version) {
+        if (section.version() < oldest || section.version() > newest) {
             throw new IOException(
                     "machine snapshot: section '%s' has form %d, this version reads %d"
-                            .formatted(name, section.version(), version));
+                            .formatted(name, section.version(), newest));
         }
         return section;
     }

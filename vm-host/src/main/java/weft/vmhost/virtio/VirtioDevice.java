@@ -8,7 +8,8 @@ import java.io.IOException;
 /// from harts (configuration space, reset) and from the device loop (everything else). None may
 /// block.
 public interface VirtioDevice {
-    /// The device's number in the specification, section 5: 1 network, 2 block, 4 entropy.
+    /// The device's number in the specification, section 5: 1 network, 2 block, 3 console, 4
+    /// entropy, 5 balloon.
     int deviceId();
 
     /// The features it offers beside those of the transport.
@@ -16,6 +17,11 @@ public interface VirtioDevice {
 
     /// How many virtqueues it has.
     int queueCount();
+
+    /// How many it had in states of version 1.
+    default int queueCountOfVersion1() {
+        return queueCount();
+    }
 
     /// The largest size of each queue; a power of two.
     int queueSizeMax();
@@ -25,6 +31,11 @@ public interface VirtioDevice {
 
     /// Reads one byte of the configuration space; 0 beyond its end.
     int configByte(int offset);
+
+    /// The driver wrote the configuration space; most devices have nothing to write there.
+    ///
+    /// @param sizeBytes 1, 2, 4 or 8, naturally aligned
+    default void storeConfig(int offset, int sizeBytes, long value) {}
 
     /// The driver is ready (DRIVER_OK), or a restored one goes on.
     void start(long features);
@@ -44,8 +55,9 @@ public interface VirtioDevice {
 
     /// Takes over a state; what was in flight is done again when the device is resumed.
     ///
+    /// @param version of the transport's state, which the device's is a part of
     /// @throws IOException if the bytes are no such state
-    void restore(DataInput in) throws IOException;
+    void restore(int version, DataInput in) throws IOException;
 
     /// Goes on after a restore or a pause, on the device loop.
     void resume();

@@ -16,7 +16,8 @@ import java.util.Queue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/// The MMIO transport (virtio 1.2, 4.2), version 2: registers, feature negotiation, status, queues.
+/// The MMIO transport (virtio 1.2, 4.2), in either [VirtioForm]: registers, feature negotiation,
+/// status, queues.
 ///
 /// Harts call [#load] and [#store]; a notification only sets a bit and wakes the device loop, where
 /// [VirtioDevice#serve] runs. The monitor guards everything else; nothing blocks inside it. Life of
@@ -29,7 +30,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     /// Bytes of address space.
     public static final long SIZE_BYTES = 0x1000;
 
-    /// VIRTIO_F_VERSION_1: always negotiated, there is no legacy interface here.
+    /// VIRTIO_F_VERSION_1: always negotiated in the modern form, never in the legacy one.
     public static final long FEATURE_VERSION_1 = 1L << 32;
 
     static final long FEATURE_INDIRECT = 1L << 28;
@@ -40,7 +41,6 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
 
     private static final int STATUS_DRIVER_MASK = 0xff & ~STATUS_NEEDS_RESET;
     private static final int MAGIC = 0x7472_6976;
-    private static final int VERSION = 2;
     private static final int VENDOR = 0x5446_4557;
     private static final int INTERRUPT_USED = 1;
     private static final int INTERRUPT_CONFIGURATION = 2;
@@ -50,28 +50,41 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     private final InterruptLine line;
     private final Executor loop;
     private final VirtioDevice device;
+    private final VirtioForm form;
     private final List<Virtqueue> queues;
+    private final QueueRegisters queueRegisters;
     private final AtomicInteger notified = new AtomicInteger();
     private final Queue<Runnable> held = new ArrayDeque<>();
     private volatile int status;
     private int deviceFeatureWord;
     private int driverFeatureWord;
     private long driverFeatures;
-    private int selectedQueue;
     private int interruptStatus;
     private int generation;
     private int resets;
     private boolean paused;
     private long breaches;
 
-    /// @param name the slot's name in snapshots: `virtio0`
-    /// @param loop where queues are worked on
+    /// In the modern form.
     public VirtioMmio(
             String name,
             GuestMemory memory,
             InterruptLine line,
             Executor loop,
             VirtioDevice device) {
+        this(name, VirtioForm.MODERN, memory, line, loop, device);
+    }
+
+    /// @param name the slot's name in snapshots: `virtio0`
+    /// @param loop where queues are worked on
+    public VirtioMmio(
+            String name,
+            VirtioForm form,
+            GuestMemory memory,
+            InterruptLine line,
+            Executor loop,
+            VirtioDevice device) {
+        this.form = form;
         this.name = name;
         this.line = line;
         this.loop = loop;
@@ -81,6 +94,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
             made.add(new Virtqueue(memory, device.queueSizeMax()));
         }
         queues = List.copyOf(made);
+        queueRegisters = new QueueRegisters(form, queues);
         device.connect(this);
     }
 
@@ -106,13 +120,11 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     private int loadRegister(int offset) {
         return switch (offset) {
             case 0x000 -> MAGIC;
-            case 0x004 -> VERSION;
+            case 0x004 -> form.version();
             case 0x008 -> device.deviceId();
             case 0x00c -> VENDOR;
             case 0x010 -> featureWord(offeredFeatures(), deviceFeatureWord);
-            case 0x034 -> selectedQueue < queues.size() ? queues.get(selectedQueue).sizeMax() : 0;
-            case 0x044 ->
-                    selectedQueue < queues.size() && queues.get(selectedQueue).isReady() ? 1 : 0;
+            case 0x034, 0x040, 0x044 -> queueRegisters.load(offset);
             case 0x060 -> interruptStatus;
             case 0x070 -> status;
             case 0x0fc -> generation;
@@ -123,7 +135,8 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     }
 
     private long offeredFeatures() {
-        return device.features() | FEATURE_VERSION_1 | FEATURE_INDIRECT | FEATURE_EVENT_INDEX;
+        long features = device.features() | FEATURE_INDIRECT | FEATURE_EVENT_INDEX;
+        return form == VirtioForm.MODERN ? features | FEATURE_VERSION_1 : features;
     }
 
     private static int featureWord(long features, int word) {
@@ -136,7 +149,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
 
     @Override
     public void store(int offset, int sizeBytes, long value) {
-        if (sizeBytes != 4 || offset >= CONFIGURATION) {
+        if (offset < CONFIGURATION && sizeBytes != 4) {
             return;
         }
         if (offset == 0x050) {
@@ -145,7 +158,11 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         }
         synchronized (this) {
             try {
-                storeRegister(offset, (int) value);
+                if (offset >= CONFIGURATION) {
+                    device.storeConfig(offset - CONFIGURATION, sizeBytes, value);
+                } else {
+                    storeRegister(offset, (int) value);
+                }
             } catch (VirtioBreach e) {
                 breach();
             }
@@ -169,48 +186,23 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
             case 0x014 -> deviceFeatureWord = value;
             case 0x020 -> storeDriverFeatures(value);
             case 0x024 -> driverFeatureWord = value;
-            case 0x030 -> selectedQueue = value & 0xffff;
             case 0x064 -> {
                 interruptStatus &= ~value;
                 line.drive(interruptStatus != 0);
             }
             case 0x070 -> storeStatus(value & 0xff);
-            default -> {
-                if (selectedQueue < queues.size()) {
-                    storeQueueRegister(queues.get(selectedQueue), offset, value);
-                }
-            }
+            default -> queueRegisters.store(offset, value);
         }
     }
 
     private void storeDriverFeatures(int value) {
-        if ((status & STATUS_FEATURES_OK) != 0) {
+        if ((status & (STATUS_FEATURES_OK | STATUS_DRIVER_OK)) != 0) {
             return;
         }
         long word = value & 0xffff_ffffL;
         switch (driverFeatureWord) {
             case 0 -> driverFeatures = driverFeatures & ~0xffff_ffffL | word;
             case 1 -> driverFeatures = driverFeatures & 0xffff_ffffL | word << 32;
-            default -> {}
-        }
-    }
-
-    private void storeQueueRegister(Virtqueue queue, int offset, int value) {
-        switch (offset) {
-            case 0x038 -> queue.setSize(value);
-            case 0x044 -> {
-                if ((value & 1) != 0) {
-                    queue.enable();
-                } else {
-                    queue.disable();
-                }
-            }
-            case 0x080 -> queue.setAddressHalf(0, false, value);
-            case 0x084 -> queue.setAddressHalf(0, true, value);
-            case 0x090 -> queue.setAddressHalf(1, false, value);
-            case 0x094 -> queue.setAddressHalf(1, true, value);
-            case 0x0a0 -> queue.setAddressHalf(2, false, value);
-            case 0x0a4 -> queue.setAddressHalf(2, true, value);
             default -> {}
         }
     }
@@ -225,7 +217,8 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         if ((added & STATUS_FEATURES_OK) != 0 && !featuresAcceptable()) {
             next &= ~STATUS_FEATURES_OK;
         }
-        boolean starting = (added & STATUS_DRIVER_OK) != 0 && (next & STATUS_FEATURES_OK) != 0;
+        boolean agreed = form == VirtioForm.LEGACY || (next & STATUS_FEATURES_OK) != 0;
+        boolean starting = (added & STATUS_DRIVER_OK) != 0 && agreed;
         if ((added & STATUS_DRIVER_OK) != 0 && !starting) {
             next &= ~STATUS_DRIVER_OK;
         }
@@ -242,6 +235,8 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     }
 
     private void start() {
+        // A legacy driver cannot be refused; what it asks for in vain it does not get.
+        driverFeatures &= offeredFeatures();
         boolean eventIndex = (driverFeatures & FEATURE_EVENT_INDEX) != 0;
         for (Virtqueue queue : queues) {
             queue.useEventIndex(eventIndex);
@@ -258,7 +253,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         deviceFeatureWord = 0;
         driverFeatureWord = 0;
         driverFeatures = 0;
-        selectedQueue = 0;
+        queueRegisters.reset();
         interruptStatus = 0;
         device.reset();
         for (Virtqueue queue : queues) {
@@ -406,6 +401,12 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
 
     @Override
     public int stateVersion() {
+        return 2;
+    }
+
+    /// Version 1 was modern, of a disk with one queue and a NIC without receive modes.
+    @Override
+    public int oldestVersion() {
         return 1;
     }
 
@@ -413,13 +414,15 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     public synchronized void capture(DataOutput out) throws IOException {
         assert paused;
         out.writeInt(device.deviceId());
+        out.writeByte(form.version());
         out.writeByte(status);
         out.writeInt(deviceFeatureWord);
         out.writeInt(driverFeatureWord);
         out.writeLong(driverFeatures);
-        out.writeInt(selectedQueue);
+        queueRegisters.capture(out);
         out.writeInt(interruptStatus);
         out.writeInt(generation);
+        out.writeByte(queues.size());
         for (Virtqueue queue : queues) {
             queue.capture(out);
         }
@@ -428,13 +431,24 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
 
     /// The machine is paused, and stays so until [#resume].
     @Override
-    public synchronized void restore(DataInput in) throws IOException {
+    public void restore(DataInput in) throws IOException {
+        restore(stateVersion(), in);
+    }
+
+    @Override
+    public synchronized void restore(int version, DataInput in) throws IOException {
         reset();
         paused = true;
         int id = in.readInt();
         if (id != device.deviceId()) {
             throw new IOException(
                     name + " is virtio device " + device.deviceId() + ", in the state " + id);
+        }
+        int captured = version == 1 ? VirtioForm.MODERN.version() : in.readUnsignedByte();
+        if (captured != form.version()) {
+            throw new IOException(
+                    "%s is of version %d, in the state %d"
+                            .formatted(name, form.version(), captured));
         }
         status = in.readUnsignedByte();
         deviceFeatureWord = in.readInt();
@@ -446,16 +460,21 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
                             + ": negotiated features 0x%x".formatted(driverFeatures)
                             + " are not offered here");
         }
-        selectedQueue = in.readInt() & 0xffff;
+        queueRegisters.restore(version, in);
         interruptStatus = in.readInt();
         generation = in.readInt();
-        for (Virtqueue queue : queues) {
+        int count = version == 1 ? device.queueCountOfVersion1() : in.readUnsignedByte();
+        if (count > queues.size()) {
+            throw new IOException(
+                    "%s has %d queues, in the state %d".formatted(name, queues.size(), count));
+        }
+        for (Virtqueue queue : queues.subList(0, count)) {
             queue.restore(in, (driverFeatures & FEATURE_EVENT_INDEX) != 0);
         }
         if ((status & STATUS_DRIVER_OK) != 0) {
             start();
         }
-        device.restore(in);
+        device.restore(version, in);
         line.drive(interruptStatus != 0);
     }
 }

@@ -49,6 +49,11 @@ public final class Virtqueue {
         return sizeMax;
     }
 
+    /// What the driver has chosen.
+    public int size() {
+        return size;
+    }
+
     boolean isReady() {
         return ready;
     }
@@ -87,6 +92,32 @@ public final class Virtqueue {
         }
         checkAreas();
         ready = true;
+    }
+
+    /// A legacy driver gives the queue one area (virtio 1.2, 2.7.2): descriptors, available ring,
+    /// and, at the next multiple of the alignment, the used ring.
+    void place(long base, int alignmentBytes) {
+        if (ready) {
+            throw new VirtioBreach("a queue in use is placed anew");
+        }
+        descriptors = base;
+        available = base + (long) size * DESCRIPTOR_BYTES;
+        used = available + 6 + 2L * size + alignmentBytes - 1 & -(long) alignmentBytes;
+        enable();
+    }
+
+    /// A legacy driver takes the queue's area back.
+    void letGo() {
+        int agreed = size;
+        boolean indices = eventIndex;
+        reset();
+        size = agreed;
+        eventIndex = indices;
+    }
+
+    /// Where a legacy driver has put the queue; 0 if it has not.
+    int pageNumber(int pageBytes) {
+        return ready && pageBytes > 0 ? (int) (descriptors / pageBytes) : 0;
     }
 
     private void checkAreas() {
@@ -163,9 +194,9 @@ public final class Virtqueue {
         return ready && !isEmpty();
     }
 
-    /// Puts the last request of [#next] back: there is no room for it now.
-    public void putBack() {
-        nextAvailable = nextAvailable - 1 & 0xffff;
+    /// Puts the last requests of [#next] back: there is no room for them now.
+    public void putBack(int count) {
+        nextAvailable = nextAvailable - count & 0xffff;
     }
 
     /// Reads the chain that starts at `head` once more: a request that was in flight elsewhere.
@@ -217,14 +248,29 @@ public final class Virtqueue {
 
     /// Gives a request back to the driver. Call [#takeInterrupt] after one or several.
     public void complete(int head, long writtenBytes) {
+        fill(0, head, writtenBytes);
+        publish(1);
+    }
+
+    /// Prepares one of several answers that the driver is to see at once.
+    ///
+    /// @param ahead how many were prepared since the last [#publish]
+    public void fill(int ahead, int head, long writtenBytes) {
         if (!ready) {
             return;
         }
-        long element = used + 4 + 8L * (nextUsed & size - 1);
+        long element = used + 4 + 8L * (nextUsed + ahead & size - 1);
         memory.store32(element, head);
         memory.store32(element + 4, (int) writtenBytes);
+    }
+
+    /// Shows the driver what was filled.
+    public void publish(int count) {
+        if (!ready) {
+            return;
+        }
         VarHandle.releaseFence();
-        nextUsed = nextUsed + 1 & 0xffff;
+        nextUsed = nextUsed + count & 0xffff;
         memory.store16(used + 2, nextUsed);
     }
 

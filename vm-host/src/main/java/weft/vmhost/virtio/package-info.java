@@ -8,7 +8,8 @@
 /// Threads: harts reach the registers, the device loop works on the queues; the transport's monitor
 /// guards both. A hart never waits for a disk or a switch: a notification is posted to the loop.
 ///
-/// Reading order: VirtioMmio, Virtqueue, DescriptorChain, VirtioDevice, then `block`, `net`, `rng`.
+/// Reading order: VirtioMmio, Virtqueue, DescriptorChain, VirtioDevice, then `block`, `net`, `rng`,
+/// `console`, `balloon`.
 @NullMarked
 package weft.vmhost.virtio;
 

@@ -255,6 +255,83 @@ class VirtioBlockTest {
         assertEquals(15, after.register(0x70));
     }
 
+    /// One head in each of two queues: two requests, each answered in its own queue, here or after
+    /// a move.
+    @Test
+    void queuesAreServedEachForItself() throws IOException {
+        var guest = severalQueues(volume);
+        var twoQueues = new DriverSide(memory, guest, 8);
+        assertEquals(2, guest.load(0x122, 2), "num_queues");
+        twoQueues.begin(1L << 12, 2);
+        fill(0, 0x11, 512);
+        fill(1, 0x22, 512);
+        volume.hold();
+        for (int queue = 0; queue < 2; queue++) {
+            memory.store32(HEADER + 16L * queue, 1);
+            memory.store64(HEADER + 16L * queue + 8, queue);
+            memory.store8(STATUS + queue, UNANSWERED);
+            twoQueues.descriptor(queue, 0, HEADER + 16L * queue, 16, DriverSide.NEXT, 1);
+            twoQueues.descriptor(queue, 1, CONTENT + 0x1000L * queue, 512, DriverSide.NEXT, 2);
+            twoQueues.descriptor(queue, 2, STATUS + queue, 1, DriverSide.WRITE, 0);
+            twoQueues.offer(queue, 0);
+        }
+        loop.runAll();
+        assertEquals(2, volume.heldCount());
+        guest.pause();
+        var state = new ByteArrayOutputStream();
+        guest.capture(new DataOutputStream(state));
+
+        var backing = new MemoryVolume(1 << 20, false);
+        VirtioMmio other = severalQueues(backing);
+        other.restore(new DataInputStream(new ByteArrayInputStream(state.toByteArray())));
+        other.resume();
+        loop.runAll();
+
+        assertEquals(List.of(0, 0), List.of(status(0), status(1)));
+        assertEquals(1, twoQueues.usedIndex(0));
+        assertEquals(1, twoQueues.usedIndex(1));
+        assertEquals(0x11, backing.bytes()[0]);
+        assertEquals(0x22, backing.bytes()[512]);
+    }
+
+    private VirtioMmio severalQueues(MemoryVolume backing) {
+        var disk = new VirtioBlock(backing, "disk", (_, _) -> {}, (_, _) -> () -> {}, 2);
+        return new VirtioMmio("virtio0", memory, line, loop, disk);
+    }
+
+    /// deviceId 4 · status 1 · feature words 4 4 · features 8 · queue 4 · interrupt 4 · generation
+    /// 4 · the queue 34 · in flight: count 4, head 2 each.
+    @Test
+    void aStateOfVersion1IsTakenOver() throws IOException {
+        driver.begin(0, 1);
+        fill(0, 0x42, 512);
+        volume.hold();
+        request(0, 1, 9, 512, false);
+        transport.pause();
+        var bytes = new ByteArrayOutputStream();
+        var out = new DataOutputStream(bytes);
+        out.writeInt(2);
+        out.writeByte(15);
+        out.writeLong(0);
+        out.writeLong(VirtioMmio.FEATURE_VERSION_1);
+        out.writeInt(0);
+        out.writeInt(1);
+        out.writeInt(0);
+        transport.queue(0).capture(out);
+        out.writeInt(1);
+        out.writeShort(0);
+
+        var backing = new MemoryVolume(1 << 20, false);
+        VirtioMmio other = severalQueues(backing);
+        other.restore(1, new DataInputStream(new ByteArrayInputStream(bytes.toByteArray())));
+        other.resume();
+        loop.runAll();
+
+        assertEquals(0x42, backing.bytes()[9 * 512]);
+        assertEquals(0, status(0));
+        assertEquals(1, driver.usedIndex(0));
+    }
+
     @Test
     void aWriteThatIsStillOnItsWayIsNotRepeatedAfterAPause() {
         driver.begin(0, 1);

@@ -1,5 +1,7 @@
 package weft.ops.cli.emu;
 
+import com.sun.management.OperatingSystemMXBean;
+
 import org.jspecify.annotations.Nullable;
 
 import picocli.CommandLine.Command;
@@ -11,19 +13,23 @@ import weft.ops.cli.CliFailure;
 import weft.ops.cli.ExitCode;
 import weft.ops.cli.RawTerminal;
 import weft.runtime.BootClock;
+import weft.vmhost.device.SerialConsole;
 import weft.vmhost.hart.Hart;
 import weft.vmhost.machine.Boot;
 import weft.vmhost.machine.BootRefused;
 import weft.vmhost.machine.ElfProgram;
 import weft.vmhost.machine.EngineKind;
+import weft.vmhost.machine.FirmwareBoot;
 import weft.vmhost.machine.Machine;
 import weft.vmhost.machine.MachineSpec;
 import weft.vmhost.machine.PowerState;
+import weft.vmhost.virtio.VirtioForm;
 import weft.volume.BlockVolume;
 import weft.volume.FileVolume;
 import weft.volume.VolumeException;
 
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -47,6 +53,7 @@ import java.util.concurrent.TimeUnit;
             "",
             "Examples:",
             "  weft emu run --kernel Image --initrd initrd.gz --disk disk.img --memory 512M",
+            "  weft emu run --bios fw_dynamic.bin --kernel u-boot.bin --disk disk.img",
             "  weft emu run program.elf --smp 2 --timeout 60"
         })
 public final class EmuRun implements Callable<Integer> {
@@ -61,6 +68,15 @@ public final class EmuRun implements Callable<Integer> {
 
     @Option(names = "--kernel", paramLabel = "FILE", description = "RISC-V kernel Image.")
     private @Nullable Path kernel;
+
+    @Option(
+            names = "--bios",
+            paramLabel = "FILE",
+            description =
+                    "Firmware, raw or ELF, entered in M-mode by all harts (OpenSBI's fw_dynamic);"
+                            + " --kernel is then what it goes on to, U-Boot for S-mode or an"
+                            + " Image, and need not be given.")
+    private @Nullable Path bios;
 
     @Option(names = "--initrd", paramLabel = "FILE", description = "Initramfs.")
     private @Nullable Path initrd;
@@ -93,6 +109,32 @@ public final class EmuRun implements Callable<Integer> {
     private ByteSize memory = new ByteSize(256L << 20);
 
     @Option(
+            names = "--virtio",
+            paramLabel = "FORM",
+            defaultValue = "modern",
+            description =
+                    "Registers of the virtio devices: modern (version 2) or legacy (version 1,"
+                            + " QEMU's default; old bare-metal programs know no other)"
+                            + " (default: ${DEFAULT-VALUE}).")
+    private VirtioForm virtio = VirtioForm.MODERN;
+
+    @Option(
+            names = "--console",
+            paramLabel = "LINE",
+            defaultValue = "serial",
+            description =
+                    "What this terminal is plugged into: serial (ttyS0) or virtio (hvc0)"
+                            + " (default: ${DEFAULT-VALUE}).")
+    private ConsoleLine console = ConsoleLine.SERIAL;
+
+    @Option(
+            names = "--balloon",
+            paramLabel = "SIZE",
+            converter = ByteSize.Converter.class,
+            description = "Give the guest a memory balloon and ask this much of its memory back.")
+    private @Nullable ByteSize balloon;
+
+    @Option(
             names = "--timeout",
             paramLabel = "SECONDS",
             description = "End the guest after this long, with exit code 1.")
@@ -110,10 +152,17 @@ public final class EmuRun implements Callable<Integer> {
             description = "At the end print run time and instructions on standard error.")
     private boolean report;
 
+    /// What the terminal is plugged into.
+    enum ConsoleLine {
+        SERIAL,
+        VIRTIO
+    }
+
     private final CountDownLatch over = new CountDownLatch(1);
 
     @Override
     public Integer call() throws IOException, InterruptedException {
+        checkMemory();
         Boot boot = boot();
         List<BlockVolume> volumes = new ArrayList<>();
         try {
@@ -123,7 +172,10 @@ public final class EmuRun implements Callable<Integer> {
                 volumes.add(volume);
                 specs.add(new MachineSpec.Disk("weft-disk" + specs.size(), volume));
             }
-            return run(new MachineSpec("emu", memory.bytes(), harts, boot, specs, List.of()));
+            var options =
+                    new MachineSpec.Options(virtio, console == ConsoleLine.VIRTIO, balloon != null);
+            return run(
+                    new MachineSpec("emu", memory.bytes(), harts, boot, specs, List.of(), options));
         } catch (BootRefused e) {
             throw CliFailure.refused(String.valueOf(e.getMessage()));
         } finally {
@@ -135,8 +187,8 @@ public final class EmuRun implements Callable<Integer> {
         if (timeoutSeconds != null && timeoutSeconds < 1) {
             throw CliFailure.usage("--timeout %d: at least 1 second".formatted(timeoutSeconds));
         }
-        if (program != null && kernel != null) {
-            throw CliFailure.usage("either --kernel or a bare-metal program, not both");
+        if (program != null && (kernel != null || bios != null)) {
+            throw CliFailure.usage("either --kernel, --bios or a bare-metal program, not both");
         }
         if (program != null) {
             if (initrd != null || !append.isEmpty()) {
@@ -148,17 +200,39 @@ public final class EmuRun implements Callable<Integer> {
                 throw CliFailure.refused(String.valueOf(e.getMessage()));
             }
         }
-        if (kernel == null) {
-            throw CliFailure.usage("what is to run? give --kernel FILE or a bare-metal FILE.elf");
+        byte[] unpacked = initrd == null ? new byte[0] : readFile("initrd", initrd);
+        if (bios != null) {
+            return new FirmwareBoot(
+                    readFile("firmware", bios),
+                    kernel == null ? new byte[0] : readFile("kernel", kernel),
+                    unpacked,
+                    bootArguments());
         }
-        return new MachineSpec.BootImage(
-                readFile("kernel", kernel),
-                initrd == null ? new byte[0] : readFile("initrd", initrd),
-                bootArguments());
+        if (kernel == null) {
+            throw CliFailure.usage(
+                    "what is to run? give --kernel FILE, --bios FILE or a bare-metal FILE.elf");
+        }
+        return new MachineSpec.BootImage(readFile("kernel", kernel), unpacked, bootArguments());
+    }
+
+    /// Memory is lent page by page: too much would be found out only when the guest fills it.
+    private void checkMemory() {
+        long hostBytes =
+                ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class)
+                        .getTotalMemorySize();
+        if (memory.bytes() > hostBytes) {
+            throw CliFailure.refused(
+                    "--memory %s is more than this host has: %s"
+                            .formatted(
+                                    ByteSize.humane(memory.bytes()), ByteSize.humane(hostBytes)));
+        }
     }
 
     private String bootArguments() {
-        return append.contains("console=") ? append : ("console=ttyS0 " + append).strip();
+        String line = console == ConsoleLine.SERIAL ? "ttyS0" : "hvc0";
+        return append.contains("console=")
+                ? append
+                : ("console=%s %s".formatted(line, append)).strip();
     }
 
     private static byte[] readFile(String noun, Path file) throws IOException {
@@ -190,12 +264,15 @@ public final class EmuRun implements Callable<Integer> {
         try (var machine = new Machine(spec, BootClock.SYSTEM, engine, new Watcher())) {
             boolean person = System.console() != null && System.console().isTerminal();
             machine.start();
+            machine.balloon().ifPresent(it -> it.setTarget(balloon == null ? 0 : balloon.bytes()));
+            SerialConsole line =
+                    console == ConsoleLine.SERIAL ? machine.console() : machine.virtioConsole();
             try (RawTerminal _ = person ? RawTerminal.take() : null) {
-                var session = new ConsoleSession(machine.console(), person, over::countDown);
+                var session = new ConsoleSession(line, person, over::countDown);
                 session.start();
                 boolean inTime = awaitEnd();
                 PowerState end = machine.pause();
-                machine.console().close();
+                line.close();
                 session.awaitOutput();
                 if (report) {
                     report(machine, BootClock.SYSTEM.nowNanos() - startNanos);
@@ -234,6 +311,9 @@ public final class EmuRun implements Callable<Integer> {
 
     /// What the machine tells while it runs.
     private final class Watcher implements Machine.Listener {
+        /// Touched by the device loop alone.
+        private String told = "";
+
         @Override
         public void powerChanged(PowerState state) {
             over.countDown();
@@ -241,7 +321,12 @@ public final class EmuRun implements Callable<Integer> {
 
         @Override
         public void diskTrouble(int disk, VolumeException trouble) {
-            System.err.print("weft: " + trouble.getMessage() + "\r\n");
+            String message = String.valueOf(trouble.getMessage());
+            // A guest that asks again and again is answered the same; a person is told once.
+            if (!message.equals(told)) {
+                told = message;
+                System.err.print("weft: " + message + "\r\n");
+            }
         }
     }
 }

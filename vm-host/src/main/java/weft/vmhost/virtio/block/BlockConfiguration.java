@@ -23,7 +23,7 @@ final class BlockConfiguration {
 
     private BlockConfiguration() {}
 
-    static byte[] of(long diskBytes, int queueSize) {
+    static byte[] of(long diskBytes, int queueSize, int queues) {
         return ByteBuffer.allocate(SIZE_BYTES)
                 .order(ByteOrder.LITTLE_ENDIAN)
                 .putLong(0, diskBytes / BlockRequest.SECTOR_BYTES)
@@ -32,7 +32,7 @@ final class BlockConfiguration {
                 .putInt(20, BlockRequest.SECTOR_BYTES)
                 .put(24, (byte) PHYSICAL_BLOCK_EXPONENT)
                 .putShort(26, (short) (1 << PHYSICAL_BLOCK_EXPONENT))
-                .putShort(34, (short) 1)
+                .putShort(34, (short) queues)
                 .putInt(36, RANGE_SECTORS_MAX)
                 .putInt(40, 1)
                 .putInt(44, 1 << PHYSICAL_BLOCK_EXPONENT)

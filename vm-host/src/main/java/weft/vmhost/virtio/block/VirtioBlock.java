@@ -20,17 +20,20 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
-/// The virtio disk: takes requests from its queue, gives them to a volume, and answers in whatever
+/// The virtio disk: takes requests from its queues, gives them to a volume, and answers in whatever
 /// order the volume does.
 ///
 /// A request that the volume could neither do nor refuse for good (fenced, unreachable, full) stays
 /// in flight (*parked*): the guest sees a slow disk, never an I/O error. It is done again later,
 /// here or elsewhere, from its descriptors, which the driver leaves alone until the answer. So the
-/// state of a disk is the list of the requests in flight, by their head.
+/// state of a disk is the list of the requests in flight, by their queue and head.
 public final class VirtioBlock implements VirtioDevice {
     /// Bytes of writes and reads in flight; more wait in the queue. Bounds what a hostile driver
     /// makes the host allocate.
     public static final long IN_FLIGHT_BYTES_MAX = 32L << 20;
+
+    /// The most queues; one for each hart up to here lets harts submit without a lock in between.
+    public static final int QUEUES_MAX = 4;
 
     private static final int QUEUE_SIZE = 128;
     private static final long FEATURE_SEGMENT_BYTES_MAX = 1L << 1;
@@ -39,6 +42,7 @@ public final class VirtioBlock implements VirtioDevice {
     private static final long FEATURE_BLOCK_BYTES = 1L << 6;
     private static final long FEATURE_FLUSH = 1L << 9;
     private static final long FEATURE_TOPOLOGY = 1L << 10;
+    private static final long FEATURE_SEVERAL_QUEUES = 1L << 12;
     private static final long FEATURE_DISCARD = 1L << 13;
     private static final long FEATURE_WRITE_ZEROES = 1L << 14;
     private static final int STATUS_OK = 0;
@@ -49,20 +53,28 @@ public final class VirtioBlock implements VirtioDevice {
     /// Hears of volumes that do not answer as a disk should.
     @FunctionalInterface
     public interface TroubleListener {
-        /// A request stays in flight because of this; called on the device loop, must not block.
+        /// A request stays in flight because of this, or got an I/O error (CORRUPT); called on the
+        /// device loop, must not block.
         void onTrouble(BlockVolume volume, VolumeException trouble);
     }
 
-    private final DeviceTimers timers;
+    /// Where a request came from: unique while it is in flight.
+    private record Tag(int queue, int head) {}
 
+    private final DeviceTimers timers;
+    private final int queueCount;
     private final BlockVolume volume;
     private final byte[] serial;
     private final byte[] configuration;
     private final TroubleListener listener;
-    private final Map<Integer, InFlight> inFlight = new LinkedHashMap<>();
+    private final Map<Tag, InFlight> inFlight = new LinkedHashMap<>();
     private long inFlightBytes;
     private @Nullable VirtioMmio transport;
     private @Nullable DescriptorChain chain;
+
+    /// The queue with which the next serving begins, so that none is left behind when the others
+    /// fill what may be in flight.
+    private int firstServed;
 
     private record InFlight(long bytes, @Nullable ByteBuffer readInto) {}
 
@@ -73,11 +85,23 @@ public final class VirtioBlock implements VirtioDevice {
     /// @param timers call back on the device loop, for requests that are tried again
     public VirtioBlock(
             BlockVolume volume, String serial, TroubleListener listener, DeviceTimers timers) {
+        this(volume, serial, listener, timers, 1);
+    }
+
+    /// @param queues 1 to [#QUEUES_MAX]
+    public VirtioBlock(
+            BlockVolume volume,
+            String serial,
+            TroubleListener listener,
+            DeviceTimers timers,
+            int queues) {
+        assert queues >= 1 && queues <= QUEUES_MAX;
+        queueCount = queues;
         this.volume = volume;
         this.serial = serial.getBytes(StandardCharsets.UTF_8);
         this.listener = listener;
         this.timers = timers;
-        configuration = BlockConfiguration.of(volume.sizeBytes(), QUEUE_SIZE);
+        configuration = BlockConfiguration.of(volume.sizeBytes(), QUEUE_SIZE, queues);
     }
 
     @Override
@@ -92,7 +116,8 @@ public final class VirtioBlock implements VirtioDevice {
                         | FEATURE_SEGMENTS_MAX
                         | FEATURE_BLOCK_BYTES
                         | FEATURE_FLUSH
-                        | FEATURE_TOPOLOGY;
+                        | FEATURE_TOPOLOGY
+                        | (queueCount > 1 ? FEATURE_SEVERAL_QUEUES : 0);
         return volume.isReadOnly()
                 ? features | FEATURE_READ_ONLY
                 : features | FEATURE_DISCARD | FEATURE_WRITE_ZEROES;
@@ -100,6 +125,11 @@ public final class VirtioBlock implements VirtioDevice {
 
     @Override
     public int queueCount() {
+        return queueCount;
+    }
+
+    @Override
+    public int queueCountOfVersion1() {
         return 1;
     }
 
@@ -124,35 +154,35 @@ public final class VirtioBlock implements VirtioDevice {
 
     @Override
     public void serve(int queueIndex) {
-        Virtqueue queue = queue();
+        Virtqueue queue = transport().queue(queueIndex);
         DescriptorChain next = chain();
         while (inFlightBytes < IN_FLIGHT_BYTES_MAX && queue.next(next)) {
-            submit(next);
+            submit(queueIndex, next);
         }
         transport().signal(queue);
     }
 
-    private void submit(DescriptorChain next) {
-        int head = next.head();
-        if (inFlight.containsKey(head)) {
+    private void submit(int queue, DescriptorChain next) {
+        var tag = new Tag(queue, next.head());
+        if (inFlight.containsKey(tag)) {
             // The driver gave a request again that it has no answer for; one answer will come.
             return;
         }
         switch (BlockRequest.parse(next, volume.sizeBytes())) {
             case BlockRequest.Read read -> {
                 ByteBuffer into = ByteBuffer.allocate(read.lengthBytes());
-                begin(head, read.lengthBytes(), into, volume.read(read.offsetBytes(), into));
+                begin(tag, read.lengthBytes(), into, volume.read(read.offsetBytes(), into));
             }
             case BlockRequest.Write write -> {
                 int length = write.content().remaining();
-                begin(head, length, null, volume.write(write.offsetBytes(), write.content()));
+                begin(tag, length, null, volume.write(write.offsetBytes(), write.content()));
             }
-            case BlockRequest.Flush _ -> begin(head, 0, null, volume.flush());
+            case BlockRequest.Flush _ -> begin(tag, 0, null, volume.flush());
             case BlockRequest.Discard range ->
-                    begin(head, 0, null, volume.discard(range.offsetBytes(), range.lengthBytes()));
+                    begin(tag, 0, null, volume.discard(range.offsetBytes(), range.lengthBytes()));
             case BlockRequest.WriteZeroes range ->
                     begin(
-                            head,
+                            tag,
                             0,
                             null,
                             volume.writeZeroes(range.offsetBytes(), range.lengthBytes()));
@@ -160,45 +190,57 @@ public final class VirtioBlock implements VirtioDevice {
                 ByteBuffer id = ByteBuffer.allocate(BlockRequest.ID_BYTES);
                 id.put(serial, 0, Math.min(serial.length, BlockRequest.ID_BYTES));
                 next.write(id.rewind());
-                answer(next, STATUS_OK);
+                answer(transport().queue(queue), next, STATUS_OK);
             }
-            case BlockRequest.Unsupported _ -> answer(next, STATUS_UNSUPPORTED);
-            case BlockRequest.Refused _ -> answer(next, STATUS_IO_ERROR);
+            case BlockRequest.Unsupported _ ->
+                    answer(transport().queue(queue), next, STATUS_UNSUPPORTED);
+            case BlockRequest.Refused _ -> answer(transport().queue(queue), next, STATUS_IO_ERROR);
         }
     }
 
     private void begin(
-            int head, long bytes, @Nullable ByteBuffer readInto, CompletableFuture<Void> done) {
+            Tag tag, long bytes, @Nullable ByteBuffer readInto, CompletableFuture<Void> done) {
         var request = new InFlight(bytes, readInto);
-        inFlight.put(head, request);
+        inFlight.put(tag, request);
         inFlightBytes += bytes;
         VirtioMmio transport = transport();
         int resets = transport.resets();
         var _ =
                 done.whenComplete((_, failure) ->
-                        transport.laterUnlessReset(resets, () -> finish(head, request, failure)));
+                        transport.laterUnlessReset(resets, () -> finish(tag, request, failure)));
     }
 
     /// On the device loop: the volume has answered.
-    private void finish(int head, InFlight request, @Nullable Throwable failure) {
-        if (inFlight.get(head) != request) {
+    private void finish(Tag tag, InFlight request, @Nullable Throwable failure) {
+        if (inFlight.get(tag) != request) {
             return;
         }
         inFlightBytes -= request.bytes();
         if (failure != null && !isFinal(failure)) {
-            inFlight.put(head, PARKED);
+            inFlight.put(tag, PARKED);
             return;
         }
-        inFlight.remove(head);
+        inFlight.remove(tag);
         DescriptorChain answered = chain();
-        queue().at(head, answered);
+        Virtqueue queue = transport().queue(tag.queue());
+        queue.at(tag.head(), answered);
         if (failure == null && request.readInto() != null) {
             answered.write(request.readInto().flip());
         }
-        answer(answered, failure == null ? STATUS_OK : STATUS_IO_ERROR);
-        transport().signal(queue());
-        if (queue().hasNext()) {
-            transport().serveLater(0);
+        answer(queue, answered, failure == null ? STATUS_OK : STATUS_IO_ERROR);
+        transport().signal(queue);
+        serveWaiting();
+    }
+
+    /// There is room again: whoever waits is served, a different one first each time.
+    private void serveWaiting() {
+        for (int i = 0; i < queueCount; i++) {
+            int index = (firstServed + i) % queueCount;
+            if (transport().queue(index).hasNext()) {
+                transport().serveLater(index);
+                firstServed = (index + 1) % queueCount;
+                return;
+            }
         }
     }
 
@@ -212,7 +254,11 @@ public final class VirtioBlock implements VirtioDevice {
             return true;
         }
         return switch (trouble.reason()) {
-            case OUT_OF_RANGE, READ_ONLY, CORRUPT -> true;
+            case OUT_OF_RANGE, READ_ONLY -> true;
+            case CORRUPT -> {
+                listener.onTrouble(volume, trouble);
+                yield true;
+            }
             case FENCED, CLOSED -> {
                 listener.onTrouble(volume, trouble);
                 yield false;
@@ -231,30 +277,32 @@ public final class VirtioBlock implements VirtioDevice {
     }
 
     /// The status is the last writable byte; what lies between is left as it is.
-    private void answer(DescriptorChain answered, int status) {
+    private static void answer(Virtqueue queue, DescriptorChain answered, int status) {
         long untouched = answered.writableBytes() - answered.writtenBytes() - 1;
         if (untouched >= 0) {
             answered.skipWritable(untouched);
             answered.write(ByteBuffer.wrap(new byte[] {(byte) status}));
         }
-        queue().complete(answered.head(), answered.writtenBytes());
+        queue.complete(answered.head(), answered.writtenBytes());
     }
 
     /// Gives the parked requests to the volume again. Only those: a write that is still on its way
     /// could otherwise land a second time, over a later one.
     private void submitAgain() {
-        Integer[] heads =
+        Tag[] tags =
                 inFlight.entrySet().stream()
                         .filter(entry -> entry.getValue() == PARKED)
                         .map(Map.Entry::getKey)
-                        .toArray(Integer[]::new);
-        for (int head : heads) {
-            inFlight.remove(head);
+                        .toArray(Tag[]::new);
+        for (Tag tag : tags) {
+            inFlight.remove(tag);
             DescriptorChain again = chain();
-            queue().at(head, again);
-            submit(again);
+            transport().queue(tag.queue()).at(tag.head(), again);
+            submit(tag.queue(), again);
         }
-        transport().signal(queue());
+        for (int index = 0; index < queueCount; index++) {
+            transport().signal(transport().queue(index));
+        }
     }
 
     @Override
@@ -271,31 +319,33 @@ public final class VirtioBlock implements VirtioDevice {
     @Override
     public void capture(DataOutput out) throws IOException {
         out.writeInt(inFlight.size());
-        for (int head : inFlight.keySet()) {
-            out.writeShort(head);
+        for (Tag tag : inFlight.keySet()) {
+            out.writeByte(tag.queue());
+            out.writeShort(tag.head());
         }
     }
 
     @Override
-    public void restore(DataInput in) throws IOException {
+    public void restore(int version, DataInput in) throws IOException {
         int count = in.readInt();
-        if (count < 0 || count > QUEUE_SIZE) {
-            throw new IOException(count + " block requests in flight, at most " + QUEUE_SIZE);
+        int countMax = QUEUE_SIZE * queueCount;
+        if (count < 0 || count > countMax) {
+            throw new IOException(count + " block requests in flight, at most " + countMax);
         }
         inFlight.clear();
         inFlightBytes = 0;
         for (int i = 0; i < count; i++) {
-            inFlight.put(in.readUnsignedShort(), PARKED);
+            int queue = version == 1 ? 0 : in.readUnsignedByte();
+            if (queue >= queueCount) {
+                throw new IOException("a block request of queue " + queue);
+            }
+            inFlight.put(new Tag(queue, in.readUnsignedShort()), PARKED);
         }
     }
 
     @Override
     public void resume() {
         submitAgain();
-    }
-
-    private Virtqueue queue() {
-        return transport().queue(0);
     }
 
     private VirtioMmio transport() {

@@ -35,6 +35,12 @@ final class FrameRing {
         return count == 0;
     }
 
+    /// The length of the oldest frame; there must be one.
+    synchronized int peekLength() {
+        assert count > 0;
+        return lengths[start];
+    }
+
     /// Copies the oldest frame out; there must be one.
     ///
     /// @return its length

@@ -115,7 +115,7 @@ public final class VirtioEntropy implements VirtioDevice {
     public void capture(DataOutput out) {}
 
     @Override
-    public void restore(DataInput in) {}
+    public void restore(int version, DataInput in) {}
 
     @Override
     public void resume() {}
