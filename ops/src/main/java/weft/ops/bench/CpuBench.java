@@ -41,6 +41,7 @@ public final class CpuBench {
     /// @param peer whether QEMU runs too
     /// @param repeat runs of each row and side
     /// @param seconds how long a kernel runs whose rate is measured, from [#SECONDS_MIN] on
+    /// @param weftOptions more of them for `weft emu run`
     /// @param folder for programs and logs
     /// @param image what `boot-first` boots
     public record Settings(
@@ -48,6 +49,7 @@ public final class CpuBench {
             boolean peer,
             int repeat,
             int seconds,
+            List<String> weftOptions,
             Path folder,
             Optional<ImageFiles> image) {}
 
@@ -60,8 +62,8 @@ public final class CpuBench {
             Host.require(Emulator.Qemu.PROGRAM, Emulator.Qemu.PACKAGE);
         }
         this.settings = settings;
-        this.weft = new Emulator.Weft(weft, List.of());
-        interpreter = new Emulator.Weft(weft, List.of());
+        this.weft = new Emulator.Weft(weft, settings.weftOptions());
+        interpreter = new Emulator.Weft(weft, List.of("--engine", "interpreter"));
         this.progress = progress;
         compiler = new CrossCompiler(settings.folder());
         Optional<Emulator> peer =

@@ -16,6 +16,7 @@ import weft.ops.cli.JavaProcess;
 import weft.ops.cli.Output;
 import weft.ops.image.DebianMicro;
 import weft.ops.image.ImageCache;
+import weft.vmhost.machine.EngineKind;
 
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -82,6 +83,12 @@ public final class BenchCpu implements Callable<Integer> {
     private int seconds = 10;
 
     @Option(
+            names = "--engine",
+            paramLabel = "ENGINE",
+            description = "What executes in Weft (default: that of 'weft emu run').")
+    private @Nullable EngineKind engine;
+
+    @Option(
             names = "--keep",
             paramLabel = "FOLDER",
             description = "Keep sources, programs and logs in this folder.")
@@ -117,6 +124,7 @@ public final class BenchCpu implements Callable<Integer> {
                         peer != null,
                         repeat,
                         seconds,
+                        engine == null ? List.of() : List.of("--engine", engine.name()),
                         folder,
                         new ImageCache(fabric.folder()).newest(DebianMicro.NAME));
         Path log = folder.resolve("weft.log");
