@@ -2,8 +2,8 @@ package weft.ops.bench;
 
 import weft.runtime.BootClock;
 
-/// A loop of dependent multiplications, of a form that no compiler can shorten: the speed of a core at this moment, so that two reports of
-/// different hours or hosts can be compared.
+/// A loop of dependent multiplications, of a form that no compiler can shorten: the speed of a core
+/// at this moment, so that two reports of different hours or hosts can be compared.
 final class Yardstick {
     private static final int STEPS = 50_000_000;
 

@@ -26,7 +26,13 @@ final class CpuBenchTest {
     private List<Row> run(CpuRow row, boolean peer) throws IOException, InterruptedException {
         var settings =
                 new CpuBench.Settings(
-                        List.of(row), peer, 1, CpuBench.SECONDS_MIN, List.of(), folder, Optional.empty());
+                        List.of(row),
+                        peer,
+                        1,
+                        CpuBench.SECONDS_MIN,
+                        List.of(),
+                        folder,
+                        Optional.empty());
         Path log = folder.resolve("weft.log");
         var bench =
                 new CpuBench(
