@@ -78,9 +78,14 @@ class BareMetalProgramTest {
     @Test
     void aProgramStartsInMachineModeAndItsCallsTrapToItself() throws InterruptedException {
         // mstatus can be read only in M-mode; ecall from S-mode arrives at mtvec, not at an SBI.
+        // pmpaddr0 and pmpcfg0 open all memory to S-mode.
         String text =
                 """
                       csrr t0, mstatus
+                      li   t0, -1
+                      csrw 0x3b0, t0
+                      li   t0, 31
+                      csrw 0x3a0, t0
                       la   t1, trap
                       csrw mtvec, t1
                       li   t0, 0x800
