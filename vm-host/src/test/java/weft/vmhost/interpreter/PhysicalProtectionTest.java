@@ -111,6 +111,13 @@ class PhysicalProtectionTest {
     }
 
     @Test
+    void anEntryThatMeetsPartOfAnAccessForbidsItWhateverItAllows() {
+        var mode = Privilege.SUPERVISOR;
+        assertFaults(5, 0, trap("ld a0, 0(a1)", mode, NA4 | ALL, FREE >>> 2));
+        assertFaults(5, 0, trap("ld a0, 0(a1)", mode, NA4 | ALL, FREE + 4 >>> 2));
+    }
+
+    @Test
     void aRangeGoesFromTheEntryBeforeToItsOwnAddress() {
         long[] range = {0, FREE + 0x10 >>> 2, TOR | READ, FREE + 0x20 >>> 2};
         var mode = Privilege.SUPERVISOR;
