@@ -18,6 +18,16 @@ final class BootLoader {
         };
     }
 
+    /// @throws BootRefused if the device tree does not fit its place; only a huge command line can
+    ///   make it so large
+    static void checkTree(byte[] tree) {
+        if (tree.length > KernelLoader.TREE_BYTES_MAX) {
+            throw new BootRefused(
+                    "device tree of %d bytes does not fit into %d: shorten the kernel's command line"
+                            .formatted(tree.length, KernelLoader.TREE_BYTES_MAX));
+        }
+    }
+
     /// Copies everything to its place.
     static void load(GuestMemory memory, Boot boot, KernelLoader.Placement placement, byte[] tree) {
         switch (boot) {

@@ -336,6 +336,7 @@ public final class Machine implements AutoCloseable {
         var seed = new byte[DeviceTree.SEED_BYTES];
         new SecureRandom().nextBytes(seed);
         byte[] tree = DeviceTree.of(spec, placement, board.slotsInUse(), seed);
+        BootLoader.checkTree(tree);
         wish = null;
         board.reset();
         BootLoader.load(memory, spec.boot(), placement, tree);

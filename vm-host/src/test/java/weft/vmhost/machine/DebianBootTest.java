@@ -74,11 +74,11 @@ class DebianBootTest {
         }
     }
 
-    private static MachineSpec spec(String name, MemoryVolume disk) throws IOException {
+    private static MachineSpec spec(String name, int harts, MemoryVolume disk) throws IOException {
         return new MachineSpec(
                 name,
                 256L << 20,
-                1,
+                harts,
                 DebianGuest.bootImage("quiet weft.ip=10.0.0.2/24"),
                 List.of(new MachineSpec.Disk("root", disk)),
                 List.of(new MachineSpec.Nic(MAC, 1450)));
@@ -89,7 +89,7 @@ class DebianBootTest {
             throws IOException, InterruptedException {
         var disk = new MemoryVolume(16 << 20, false);
         var wire = new Wire();
-        try (var machine = new Machine(spec("boot", disk), BootClock.SYSTEM, listener)) {
+        try (var machine = new Machine(spec("boot", 1, disk), BootClock.SYSTEM, listener)) {
             var guest = new DebianGuest(machine.console());
             machine.nics().getFirst().plug(wire);
             machine.start();
@@ -112,11 +112,39 @@ class DebianBootTest {
         }
     }
 
+    /// Forks on all harts, while harts leave and come back.
+    @Test
+    void fourHartsWorkLeaveAndComeBack() throws IOException, InterruptedException {
+        var disk = new MemoryVolume(16 << 20, false);
+        try (var machine = new Machine(spec("four", 4, disk), BootClock.SYSTEM, listener)) {
+            var guest = new DebianGuest(machine.console());
+            machine.start();
+            guest.awaitShell();
+            assertTrue(guest.run("echo harts=$(nproc)").contains("harts=4"));
+
+            String storm =
+                    "for j in 1 2 3 4; do (i=0; while [ $i -lt 50 ]; do i=$((i+1)); sh -c :; done)&"
+                            + " done";
+            String online = "/sys/devices/system/cpu/cpu%d/online";
+            guest.run(storm);
+            for (int hart = 1; hart < 4; hart++) {
+                guest.run("echo 0 > " + online.formatted(hart));
+            }
+            assertTrue(guest.run("echo harts=$(nproc)").contains("harts=1"));
+            for (int hart = 1; hart < 4; hart++) {
+                guest.run("echo 1 > " + online.formatted(hart));
+            }
+            assertTrue(guest.run("wait; echo harts=$(nproc)").contains("harts=4"));
+            guest.type("poweroff -f");
+            assertTrue(off.await(60, TimeUnit.SECONDS));
+        }
+    }
+
     @Test
     void aBusyGuestGoesOnInAnotherMachine() throws IOException, InterruptedException {
         var disk = new MemoryVolume(16 << 20, false);
-        try (var source = new Machine(spec("from", disk), BootClock.SYSTEM, listener);
-                var target = new Machine(spec("to", disk), BootClock.SYSTEM, listener)) {
+        try (var source = new Machine(spec("from", 2, disk), BootClock.SYSTEM, listener);
+                var target = new Machine(spec("to", 2, disk), BootClock.SYSTEM, listener)) {
             var before = new DebianGuest(source.console());
             source.start();
             before.awaitShell();

@@ -216,6 +216,19 @@ class MachineSnapshotTest {
     }
 
     @Test
+    void aCommandLineTooLongForTheDeviceTreeIsRefused() {
+        MachineSpec guest = TimerGuest.spec("long");
+        var image = (MachineSpec.BootImage) guest.boot();
+        var boot = new MachineSpec.BootImage(image.kernel(), new byte[0], "x".repeat(2 << 20));
+        var spec = new MachineSpec("long", 32L << 20, 1, boot, List.of(), List.of());
+        try (var machine = new Machine(spec, BootClock.SYSTEM, listener)) {
+            String why = assertThrows(BootRefused.class, machine::start).getMessage();
+            assertTrue(String.valueOf(why).contains("command line"), why);
+            assertEquals(new PowerState.Off(), machine.state());
+        }
+    }
+
+    @Test
     void aMachineWithoutAKernelSaysSoAndStaysOff() {
         var boot = new MachineSpec.BootImage(new byte[0], new byte[0], "");
         var spec = new MachineSpec("empty", 32L << 20, 1, boot, List.of(), List.of());
