@@ -273,6 +273,11 @@ public final class Hart implements WriteTagHolder {
         return (csrs.mstatus & Csr.STATUS_FS) != 0;
     }
 
+    /// Whether floats are enabled and known to have been written.
+    public boolean isFloatDirty() {
+        return (csrs.mstatus & Csr.STATUS_FS) == Csr.STATUS_FS;
+    }
+
     public void setFloatDirty() {
         csrs.mstatus |= Csr.STATUS_FS;
     }

@@ -21,7 +21,7 @@ final class DataPath {
     byte load8(long address, long context) {
         long entry = entry(address, context);
         if (HostMemory.getLong(entry + Tlb.READ_TAG) == (address & PAGE_MASK | context)) {
-            return HostMemory.getByte(address + HostMemory.getLong(entry + Tlb.ADDEND));
+            return HostMemory.getByte(address + HostMemory.getLong(entry + Tlb.READ_ADDEND));
         }
         return (byte) memory.load(address, 1);
     }
@@ -29,7 +29,7 @@ final class DataPath {
     short load16(long address, long context) {
         long entry = entry(address, context);
         if (HostMemory.getLong(entry + Tlb.READ_TAG) == (address & (PAGE_MASK | 1) | context)) {
-            return HostMemory.getShort(address + HostMemory.getLong(entry + Tlb.ADDEND));
+            return HostMemory.getShort(address + HostMemory.getLong(entry + Tlb.READ_ADDEND));
         }
         return (short) memory.load(address, 2);
     }
@@ -37,7 +37,7 @@ final class DataPath {
     int load32(long address, long context) {
         long entry = entry(address, context);
         if (HostMemory.getLong(entry + Tlb.READ_TAG) == (address & (PAGE_MASK | 3) | context)) {
-            return HostMemory.getInt(address + HostMemory.getLong(entry + Tlb.ADDEND));
+            return HostMemory.getInt(address + HostMemory.getLong(entry + Tlb.READ_ADDEND));
         }
         return (int) memory.load(address, 4);
     }
@@ -45,7 +45,7 @@ final class DataPath {
     long load64(long address, long context) {
         long entry = entry(address, context);
         if (HostMemory.getLong(entry + Tlb.READ_TAG) == (address & (PAGE_MASK | 7) | context)) {
-            return HostMemory.getLong(address + HostMemory.getLong(entry + Tlb.ADDEND));
+            return HostMemory.getLong(address + HostMemory.getLong(entry + Tlb.READ_ADDEND));
         }
         return memory.load(address, 8);
     }
@@ -53,7 +53,7 @@ final class DataPath {
     void store8(long address, long context, byte value) {
         long entry = entry(address, context);
         if (HostMemory.getLong(entry + Tlb.WRITE_TAG) == (address & PAGE_MASK | context)) {
-            HostMemory.putByte(address + HostMemory.getLong(entry + Tlb.ADDEND), value);
+            HostMemory.putByte(address + HostMemory.getLong(entry + Tlb.WRITE_ADDEND), value);
         } else {
             memory.store(address, 1, value);
         }
@@ -62,7 +62,7 @@ final class DataPath {
     void store16(long address, long context, short value) {
         long entry = entry(address, context);
         if (HostMemory.getLong(entry + Tlb.WRITE_TAG) == (address & (PAGE_MASK | 1) | context)) {
-            HostMemory.putShort(address + HostMemory.getLong(entry + Tlb.ADDEND), value);
+            HostMemory.putShort(address + HostMemory.getLong(entry + Tlb.WRITE_ADDEND), value);
         } else {
             memory.store(address, 2, value);
         }
@@ -71,7 +71,7 @@ final class DataPath {
     void store32(long address, long context, int value) {
         long entry = entry(address, context);
         if (HostMemory.getLong(entry + Tlb.WRITE_TAG) == (address & (PAGE_MASK | 3) | context)) {
-            HostMemory.putInt(address + HostMemory.getLong(entry + Tlb.ADDEND), value);
+            HostMemory.putInt(address + HostMemory.getLong(entry + Tlb.WRITE_ADDEND), value);
         } else {
             memory.store(address, 4, value);
         }
@@ -80,7 +80,7 @@ final class DataPath {
     void store64(long address, long context, long value) {
         long entry = entry(address, context);
         if (HostMemory.getLong(entry + Tlb.WRITE_TAG) == (address & (PAGE_MASK | 7) | context)) {
-            HostMemory.putLong(address + HostMemory.getLong(entry + Tlb.ADDEND), value);
+            HostMemory.putLong(address + HostMemory.getLong(entry + Tlb.WRITE_ADDEND), value);
         } else {
             memory.store(address, 8, value);
         }

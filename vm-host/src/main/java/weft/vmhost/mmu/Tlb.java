@@ -10,23 +10,31 @@ import java.util.function.LongConsumer;
 /// The software TLB of one hart: direct-mapped, with separate tags for reading, writing and
 /// fetching, so that one comparison answers whether an access needs no further thought.
 ///
-/// A data entry has 32 bytes outside the heap: read tag, write tag, *addend* (host address minus
-/// virtual address), guest-physical page. A tag is the virtual page | context << 3, see
-/// [TranslationContexts]; the fast path compares it with `(address & (-4096 | size - 1)) | context
-/// << 3`, which a misaligned address cannot match. Only RAM has entries, and a write tag is only
-/// filled when the page was announced as written: so a hit needs no bounds check, no permission
-/// check and no dirty tracking.
+/// Loads and stores have a table each, outside the heap: a copy whose two ends lie a multiple of
+/// the table's reach apart would miss with every access otherwise. An entry has 32 bytes: tag,
+/// *addend* (host address minus virtual address), guest-physical page, unused. A tag is the virtual
+/// page | context << 3, see [TranslationContexts]; the fast path compares it with `(address &
+/// (-4096 | size - 1)) | context << 3`, which a misaligned address cannot match. Only RAM has
+/// entries, and a write tag is only filled when the page was announced as written: so a hit needs
+/// no bounds check, no permission check and no dirty tracking.
 ///
 /// Fetch entries lead to the guest-physical page; the engine keeps what it decoded beside them.
 public final class Tlb {
     public static final int ENTRIES = 1024;
     public static final int ENTRY_SHIFT = 5;
-    public static final int READ_TAG = 0;
-    public static final int WRITE_TAG = 8;
-    public static final int ADDEND = 16;
     public static final int FETCH_ENTRIES = 512;
 
-    private static final int PHYSICAL_PAGE = 24;
+    private static final int TABLE_BYTES = ENTRIES << ENTRY_SHIFT;
+    private static final int TAG = 0;
+    private static final int ADDEND = 8;
+    private static final int PHYSICAL_PAGE = 16;
+
+    // Where a field is, seen from the entry of a load.
+    public static final int READ_TAG = TAG;
+    public static final int READ_ADDEND = ADDEND;
+    public static final int WRITE_TAG = TABLE_BYTES + TAG;
+    public static final int WRITE_ADDEND = TABLE_BYTES + ADDEND;
+
     private static final long PAGE_MASK = -4096;
 
     /// Matches no address: its low three bits are set, as is the highest context, never given out.
@@ -35,7 +43,7 @@ public final class Tlb {
     private static final int SUPERPAGE_SHIFT = 21;
     private static final int SUPERPAGE_FILTER_BITS = 4096;
 
-    private final MemorySegment entries = Arena.ofAuto().allocate(ENTRIES << ENTRY_SHIFT, 64);
+    private final MemorySegment entries = Arena.ofAuto().allocate(2L * TABLE_BYTES, 64);
     private final long base = entries.address();
     private final long[] fetchTags = new long[FETCH_ENTRIES];
     private final long[] fetchPages = new long[FETCH_ENTRIES];
@@ -79,7 +87,7 @@ public final class Tlb {
     public long readable(long address, long contextBits) {
         long entry = entry(index(address, contextBits));
         return HostMemory.getLong(entry + READ_TAG) == tag(address, contextBits)
-                ? address + HostMemory.getLong(entry + ADDEND)
+                ? address + HostMemory.getLong(entry + READ_ADDEND)
                 : 0;
     }
 
@@ -87,7 +95,7 @@ public final class Tlb {
     public long writable(long address, long contextBits) {
         long entry = entry(index(address, contextBits));
         return HostMemory.getLong(entry + WRITE_TAG) == tag(address, contextBits)
-                ? address + HostMemory.getLong(entry + ADDEND)
+                ? address + HostMemory.getLong(entry + WRITE_ADDEND)
                 : 0;
     }
 
@@ -107,22 +115,18 @@ public final class Tlb {
         long entry = entry(index(address, contextBits));
         long tag = tag(address, contextBits);
         long addend = hostPage - (address & PAGE_MASK);
-        boolean samePage =
-                HostMemory.getLong(entry + ADDEND) == addend
-                        && (HostMemory.getLong(entry + READ_TAG) == tag
-                                || HostMemory.getLong(entry + WRITE_TAG) == tag);
-        if (!samePage) {
-            HostMemory.putLong(entry + READ_TAG, NO_TAG);
-            HostMemory.putLong(entry + WRITE_TAG, NO_TAG);
-            HostMemory.putLong(entry + ADDEND, addend);
-            HostMemory.putLong(entry + PHYSICAL_PAGE, physicalPage);
-        }
         if (read) {
-            HostMemory.putLong(entry + READ_TAG, tag);
+            fill(entry, tag, addend, physicalPage);
         }
         if (write) {
-            HostMemory.putLong(entry + WRITE_TAG, tag);
+            fill(entry + TABLE_BYTES, tag, addend, physicalPage);
         }
+    }
+
+    private static void fill(long entry, long tag, long addend, long physicalPage) {
+        HostMemory.putLong(entry + TAG, tag);
+        HostMemory.putLong(entry + ADDEND, addend);
+        HostMemory.putLong(entry + PHYSICAL_PAGE, physicalPage);
     }
 
     /// Notes a page instructions are fetched from; answers its index.
@@ -186,9 +190,11 @@ public final class Tlb {
     public void flushPage(long address, long contextBits) {
         long tag = tag(address, contextBits);
         long entry = entry(index(address, contextBits));
-        if (HostMemory.getLong(entry + READ_TAG) == tag
-                || HostMemory.getLong(entry + WRITE_TAG) == tag) {
-            invalidate(entry);
+        if (HostMemory.getLong(entry + READ_TAG) == tag) {
+            HostMemory.putLong(entry + READ_TAG, NO_TAG);
+        }
+        if (HostMemory.getLong(entry + WRITE_TAG) == tag) {
+            HostMemory.putLong(entry + WRITE_TAG, NO_TAG);
         }
         int fetchIndex = fetchIndex(address, contextBits);
         if (fetchTags[fetchIndex] == tag) {
@@ -201,7 +207,7 @@ public final class Tlb {
         for (int i = 0; i < ENTRIES; i++) {
             long entry = entry(i);
             if (HostMemory.getLong(entry + WRITE_TAG) != NO_TAG) {
-                physicalPages.accept(HostMemory.getLong(entry + PHYSICAL_PAGE));
+                physicalPages.accept(HostMemory.getLong(entry + TABLE_BYTES + PHYSICAL_PAGE));
                 HostMemory.putLong(entry + WRITE_TAG, NO_TAG);
             }
         }
@@ -211,7 +217,7 @@ public final class Tlb {
     public void dropWriteTagsOf(long physicalPage) {
         for (int i = 0; i < ENTRIES; i++) {
             long entry = entry(i);
-            if (HostMemory.getLong(entry + PHYSICAL_PAGE) == physicalPage) {
+            if (HostMemory.getLong(entry + TABLE_BYTES + PHYSICAL_PAGE) == physicalPage) {
                 HostMemory.putLong(entry + WRITE_TAG, NO_TAG);
             }
         }

@@ -28,29 +28,41 @@ final class InstructionWriter {
     private final RegionLocals locals;
     private final MemoryAccess memory;
     private final Meetings meetings;
+    private final FloatWriter floats;
 
+    /// @param leave where to go if the interpreter is needed
     InstructionWriter(
-            CodeBuilder code, RegionLocals locals, MemoryAccess memory, Meetings meetings) {
+            CodeBuilder code,
+            RegionLocals locals,
+            MemoryAccess memory,
+            Meetings meetings,
+            Label leave) {
         this.code = code;
         this.locals = locals;
         this.memory = memory;
         this.meetings = meetings;
+        floats = new FloatWriter(code, locals, memory, meetings, leave);
     }
 
-    /// Whether regions execute the operation; all else is left to the interpreter.
-    static boolean isTranslated(int op) {
-        return op >= Op.JAL && op <= Op.SD || op >= Op.LI && op <= Op.BSETI && op != Op.ORC_B;
+    /// Whether regions execute the instruction; all else is left to the interpreter.
+    static boolean isTranslated(long d) {
+        int op = Decoded.op(d);
+        return op >= Op.JAL && op <= Op.SD
+                || op >= Op.LI && op <= Op.BSETI && op != Op.ORC_B
+                || Op.isFloatingPoint(op) && FloatWriter.isTranslated(d);
     }
 
     /// Whether it may find that it needs the interpreter.
     static boolean mayLeave(int op) {
-        return op >= Op.LB && op <= Op.FSD;
+        return op >= Op.LB && op <= Op.SD || Op.isFloatingPoint(op);
     }
 
     /// @param slot where the instruction stands in its page
     void write(int slot, long d) {
         int op = Decoded.op(d);
-        if (op <= Op.LWU) {
+        if (Op.isFloatingPoint(op)) {
+            floats.write(d);
+        } else if (op <= Op.LWU) {
             load(op, d);
         } else if (op <= Op.SD) {
             store(op, d);
@@ -97,7 +109,7 @@ final class InstructionWriter {
             case BYTE -> code.l2i().i2b();
             case SHORT -> code.l2i().i2s();
             case INT -> code.l2i();
-            case LONG -> {}
+            case LONG, DOUBLE -> {}
         }
         memory.endStore(width);
     }

@@ -56,7 +56,8 @@ final class MemoryAccess {
         BYTE(1, "Byte", ConstantDescs.CD_byte),
         SHORT(2, "Short", ConstantDescs.CD_short),
         INT(4, "Int", ConstantDescs.CD_int),
-        LONG(8, "Long", ConstantDescs.CD_long);
+        LONG(8, "Long", ConstantDescs.CD_long),
+        DOUBLE(8, "Double", ConstantDescs.CD_double);
 
         private final int bytes;
         private final String noun;
@@ -82,15 +83,15 @@ final class MemoryAccess {
 
     /// Makes the virtual address in [RegionLocals#ADDRESS] the host's address, for a load.
     void findReadable(Width width) {
-        find(width, Tlb.READ_TAG);
+        find(width, Tlb.READ_TAG, Tlb.READ_ADDEND);
     }
 
     /// Makes the virtual address in [RegionLocals#ADDRESS] the host's address, for a store.
     void findWritable(Width width) {
-        find(width, Tlb.WRITE_TAG);
+        find(width, Tlb.WRITE_TAG, Tlb.WRITE_ADDEND);
     }
 
-    /// Pushes what stands at the host's address: an int, or a long.
+    /// Pushes what stands at the host's address: an int, a long or a double.
     void load(Width width) {
         code.aload(RegionLocals.MEMORY)
                 .aconst_null()
@@ -103,12 +104,12 @@ final class MemoryAccess {
         code.aload(RegionLocals.MEMORY).lload(RegionLocals.ADDRESS);
     }
 
-    /// Pops the value, an int or a long.
+    /// Pops the value: an int, a long or a double.
     void endStore(Width width) {
         code.invokevirtual(TYPE, "put" + width.noun, width.put);
     }
 
-    private void find(Width width, int tagOffset) {
+    private void find(Width width, int tagOffset, int addendOffset) {
         code.lload(RegionLocals.TLB)
                 .lload(RegionLocals.ADDRESS)
                 .bipush(INDEX_SHIFT)
@@ -128,7 +129,7 @@ final class MemoryAccess {
                 .lcmp()
                 .ifne(leave);
         code.lload(RegionLocals.ADDRESS);
-        ownLong(Tlb.ADDEND);
+        ownLong(addendOffset);
         code.ladd().lstore(RegionLocals.ADDRESS);
         if (checked) {
             code.aload(RegionLocals.CALL)

@@ -15,6 +15,9 @@ final class RegionCall {
     /// Host address of the TLB's first entry.
     final long tlb;
 
+    /// What floating-point instructions may do: nothing, be executed at all, round.
+    int floats;
+
     /// The context of loads and stores, as it stands in the TLB's tags.
     long context;
 
@@ -24,6 +27,12 @@ final class RegionCall {
 
     /// Left behind: the next instruction must be interpreted, as it did not find what it needs.
     boolean interpretNext;
+
+    /// In [#floats]: registers may be accessed, and mstatus.FS says already that they are dirty.
+    static final int MOVES = 1;
+
+    /// In [#floats]: also, results are rounded to nearest even, and fflags says inexact already.
+    static final int ARITHMETIC = 2;
 
     private final @Nullable VirtualMemory memory;
 

@@ -8,18 +8,25 @@ import java.lang.classfile.attribute.StackMapFrameInfo.ObjectVerificationTypeInf
 import java.lang.classfile.attribute.StackMapFrameInfo.SimpleVerificationTypeInfo;
 import java.lang.classfile.attribute.StackMapFrameInfo.VerificationTypeInfo;
 import java.lang.constant.ClassDesc;
+import java.lang.constant.MethodTypeDesc;
 import java.util.ArrayList;
-import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 
 /// The local variables of a region's method. All have a value and a type from the prologue on, so
 /// that one description of them is right wherever control flow meets.
 ///
 /// ```
-///   0 this   1 call   2 entry   3 page   5 memory   6 budget   7 at   8 x   9 tlb   11 context
-///   13 contextIndex   15 address   17 slot   19 next   21… guest registers
+///   0 this      1 call           2 entry    3 page      5 memory   6 budget  7 at   8 x   9 f
+///   10 floats   11 resultFloat  12 result  14 tlb      16 context
+///   18 contextIndex             20 address 22 slot     24 next
+///   26… integer registers, then floating-point registers, as far as they are used
 /// ```
 final class RegionLocals {
+    private static final ClassDesc DOUBLE = ClassDesc.of("java.lang.Double");
+    private static final MethodTypeDesc OF_BITS = MethodTypeDesc.ofDescriptor("(J)D");
+    private static final MethodTypeDesc TO_BITS = MethodTypeDesc.ofDescriptor("(D)J");
+
     static final int CALL = 1;
     static final int ENTRY = 2;
 
@@ -35,84 +42,116 @@ final class RegionLocals {
     static final int AT = 7;
 
     static final int X = 8;
-    static final int TLB = 9;
-    static final int CONTEXT = 11;
+    static final int F = 9;
+
+    /// See [RegionCall#floats].
+    static final int FLOATS = 10;
+
+    /// A result that is looked at before it is stored.
+    static final int RESULT_FLOAT = 11;
+
+    static final int RESULT = 12;
+    static final int TLB = 14;
+    static final int CONTEXT = 16;
 
     /// The context as it goes into the number of a TLB entry.
-    static final int CONTEXT_INDEX = 13;
+    static final int CONTEXT_INDEX = 18;
 
     /// The virtual, later the host's, address of an access.
-    static final int ADDRESS = 15;
+    static final int ADDRESS = 20;
 
     /// The address of a TLB entry.
-    static final int SLOT = 17;
+    static final int SLOT = 22;
 
     /// Where execution goes on: relative to the page, at the very end absolute.
-    static final int NEXT = 19;
+    static final int NEXT = 24;
 
-    private static final int FIRST_REGISTER = 21;
+    private static final int FIRST_REGISTER = 26;
 
-    private final int[] integerSlots = new int[32];
-    private final boolean[] integerWritten = new boolean[32];
-    private int end = FIRST_REGISTER;
+    private final int[] integers = new int[32];
+    private final int[] floats = new int[32];
+    private final BitSet integersWritten = new BitSet(32);
+    private final BitSet floatsWritten = new BitSet(32);
+    private final int firstFloat;
+    private final int end;
 
     RegionLocals(RegionShape shape) {
-        Arrays.fill(integerSlots, -1);
-        shape.instructions().stream()
-                .forEach(slot -> {
-                    long d = shape.instruction(slot);
-                    if (InstructionWriter.isTranslated(Decoded.op(d))) {
-                        use(Decoded.rs1(d));
-                        use(Decoded.rs2(d));
-                        if (Decoded.rd(d) != Decoded.DISCARD) {
-                            use(Decoded.rd(d));
-                            integerWritten[Decoded.rd(d)] = true;
-                        }
-                    }
-                });
-    }
-
-    private void use(int register) {
-        if (register != 0 && integerSlots[register] < 0) {
-            integerSlots[register] = end;
-            end += 2;
+        var uses = new RegisterUses(shape);
+        int next = FIRST_REGISTER;
+        for (int register = 1; register < 32; register++) {
+            if (uses.integers().get(register)) {
+                integers[register] = next;
+                next += 2;
+            }
         }
+        firstFloat = next;
+        for (int register = 0; register < 32; register++) {
+            if (uses.floats().get(register)) {
+                floats[register] = next;
+                next += 2;
+            }
+        }
+        end = next;
+        integersWritten.or(uses.integersWritten());
+        floatsWritten.or(uses.floatsWritten());
     }
 
-    /// Pushes a register.
+    /// Pushes an integer register.
     void load(CodeBuilder code, int register) {
         if (register == 0) {
             code.lconst_0();
         } else {
-            code.lload(integerSlots[register]);
+            code.lload(integers[register]);
         }
     }
 
-    /// Pops into a destination.
+    /// Pops into an integer register.
     void store(CodeBuilder code, int register) {
         if (register == Decoded.DISCARD) {
             code.pop2();
         } else {
-            code.lstore(integerSlots[register]);
+            code.lstore(integers[register]);
         }
+    }
+
+    /// Pushes a floating-point register: its bits, as a double.
+    void loadFloat(CodeBuilder code, int register) {
+        code.dload(floats[register]);
+    }
+
+    /// Pops into a floating-point register.
+    void storeFloat(CodeBuilder code, int register) {
+        code.dstore(floats[register]);
     }
 
     /// Fills all registers' locals from the hart's.
     void fetchAll(CodeBuilder code) {
-        for (int register = 1; register < 32; register++) {
-            if (integerSlots[register] >= 0) {
-                code.aload(X).loadConstant(register).laload().lstore(integerSlots[register]);
+        for (int register = 0; register < 32; register++) {
+            if (integers[register] != 0) {
+                code.aload(X).loadConstant(register).laload().lstore(integers[register]);
+            }
+            if (floats[register] != 0) {
+                code.aload(F)
+                        .loadConstant(register)
+                        .laload()
+                        .invokestatic(DOUBLE, "longBitsToDouble", OF_BITS)
+                        .dstore(floats[register]);
             }
         }
     }
 
     /// Gives the hart what the region may have changed.
     void writeBack(CodeBuilder code) {
-        for (int register = 1; register < 32; register++) {
-            if (integerWritten[register]) {
-                code.aload(X).loadConstant(register).lload(integerSlots[register]).lastore();
-            }
-        }
+        integersWritten.stream()
+                .forEach(register ->
+                        code.aload(X).loadConstant(register).lload(integers[register]).lastore());
+        floatsWritten.stream()
+                .forEach(register ->
+                        code.aload(F)
+                                .loadConstant(register)
+                                .dload(floats[register])
+                                .invokestatic(DOUBLE, "doubleToRawLongBits", TO_BITS)
+                                .lastore());
     }
 
     /// The types of all locals, for the verifier.
@@ -126,8 +165,13 @@ final class RegionLocals {
         types.add(SimpleVerificationTypeInfo.INTEGER);
         types.add(SimpleVerificationTypeInfo.INTEGER);
         types.add(ObjectVerificationTypeInfo.of(RegionLoader.LONGS));
+        types.add(ObjectVerificationTypeInfo.of(RegionLoader.LONGS));
+        types.add(SimpleVerificationTypeInfo.INTEGER);
+        types.add(SimpleVerificationTypeInfo.FLOAT);
+        types.add(SimpleVerificationTypeInfo.DOUBLE);
         for (int local = TLB; local < end; local += 2) {
-            types.add(SimpleVerificationTypeInfo.LONG);
+            boolean isLong = local < firstFloat;
+            types.add(isLong ? SimpleVerificationTypeInfo.LONG : SimpleVerificationTypeInfo.DOUBLE);
         }
         return types;
     }

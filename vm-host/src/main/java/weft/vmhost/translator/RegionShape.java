@@ -11,7 +11,7 @@ import java.util.List;
 
 /// Which instructions of a page become a region: those that have been executed (others are not
 /// decoded) and are nearest to the first, forwards and backwards along the flow of control. For
-/// most code this is the function around it, without its callees and without what never ran.
+/// most code this is the function around it with callees that lie near, without what never ran.
 final class RegionShape {
     private static final int NONE = -1;
 
@@ -77,6 +77,11 @@ final class RegionShape {
         return slot >= 0 && slot < DecodedPage.SLOTS && InstructionFlow.isInstruction(slots[slot]);
     }
 
+    /// Whether a jump may go anywhere.
+    boolean hasIndirectJumps() {
+        return instructions.stream().anyMatch(slot -> Decoded.op(slots[slot]) == Op.JALR);
+    }
+
     private void linkSources() {
         for (int slot = 0; slot < DecodedPage.SLOTS; slot++) {
             if (!isInstruction(slot) || !InstructionFlow.hasLocalTarget(slots[slot])) {
@@ -98,7 +103,7 @@ final class RegionShape {
             if (!InstructionFlow.endsFlow(d)) {
                 offer(InstructionFlow.next(slot, d));
             }
-            if (InstructionFlow.hasLocalTarget(d)) {
+            if (InstructionFlow.hasLocalTarget(d) || Decoded.op(d) == Op.JAL) {
                 offer(InstructionFlow.target(slot, d));
             }
             for (int s = firstSource[slot]; s != NONE; s = nextSource[s]) {
@@ -133,12 +138,14 @@ final class RegionShape {
                 slot >= 0;
                 slot = instructions.nextSetBit(slot + 1)) {
             long d = slots[slot];
-            boolean comesBack =
-                    InstructionFlow.isCall(d) || !InstructionWriter.isTranslated(Decoded.op(d));
+            boolean comesBack = InstructionFlow.isCall(d) || !InstructionWriter.isTranslated(d);
             if (comesBack && !InstructionFlow.endsFlow(d)) {
                 addEntry(InstructionFlow.next(slot, d));
             }
-            if (InstructionFlow.hasLocalTarget(d) && InstructionFlow.target(slot, d) <= slot) {
+            boolean isCallee = Decoded.op(d) == Op.JAL && !InstructionFlow.hasLocalTarget(d);
+            boolean isLoop =
+                    InstructionFlow.hasLocalTarget(d) && InstructionFlow.target(slot, d) <= slot;
+            if (isCallee || isLoop) {
                 addEntry(InstructionFlow.target(slot, d));
             }
             if (!contains(fallingInto(slot)) && firstSource[slot] == NONE) {
@@ -148,7 +155,7 @@ final class RegionShape {
     }
 
     private void addEntry(int slot) {
-        if (contains(slot) && InstructionWriter.isTranslated(Decoded.op(slots[slot]))) {
+        if (contains(slot) && InstructionWriter.isTranslated(slots[slot])) {
             entries.set(slot);
         }
     }
@@ -163,7 +170,7 @@ final class RegionShape {
                 leadFrom(InstructionFlow.target(slot, d));
                 leadFrom(InstructionFlow.next(slot, d));
             }
-            if (!InstructionWriter.isTranslated(Decoded.op(d))) {
+            if (!InstructionWriter.isTranslated(d)) {
                 leadFrom(slot);
                 leadFrom(InstructionFlow.next(slot, d));
             }

@@ -3,6 +3,7 @@ package weft.vmhost.translator;
 import weft.vmhost.interpreter.DecodedPage;
 import weft.vmhost.isa.Decoded;
 import weft.vmhost.isa.Op;
+import weft.vmhost.memory.GuestMemory;
 
 import java.lang.classfile.CodeBuilder;
 import java.lang.classfile.Label;
@@ -20,6 +21,7 @@ import java.util.List;
 ///   prologue    guest registers into locals; switch to the entry
 ///   block       budget -= its instructions; the instructions; its jump
 ///   …           backward jumps ask whether the budget is used up
+///   indirect    jumps to an address: perhaps to an entry of the region
 ///   stubs       one for each way out: where execution goes on
 ///   leave       (an instruction needs the interpreter) gives back what the block has not done
 ///   exit        locals back into guest registers
@@ -45,6 +47,7 @@ final class RegionWriter {
     private final Label leave;
     private final Label exit;
     private final Label exitAbsolute;
+    private final Label indirect;
 
     RegionWriter(CodeBuilder code, RegionShape shape, ClassDesc self, boolean checked) {
         this.code = code;
@@ -55,9 +58,10 @@ final class RegionWriter {
         leave = code.newLabel();
         exit = code.newLabel();
         exitAbsolute = code.newLabel();
+        indirect = code.newLabel();
         instructions =
                 new InstructionWriter(
-                        code, locals, new MemoryAccess(code, leave, checked), meetings);
+                        code, locals, new MemoryAccess(code, leave, checked), meetings, leave);
         shape.instructions().stream()
                 .filter(shape::isLeader)
                 .forEach(slot -> labels[slot] = code.newLabel());
@@ -68,8 +72,35 @@ final class RegionWriter {
         for (int slot = shape.instructions().nextSetBit(0); slot >= 0; ) {
             slot = block(slot);
         }
+        if (shape.hasIndirectJumps()) {
+            indirectJumps();
+        }
         exits();
         meetings.declare(code);
+    }
+
+    /// To an entry of this region, if the target is one: a return to a caller that is part of it, a
+    /// function of the same page.
+    private void indirectJumps() {
+        meetings.at(code, indirect);
+        code.iload(RegionLocals.BUDGET).ifle(exitAbsolute);
+        code.lload(RegionLocals.NEXT)
+                .lload(RegionLocals.PAGE)
+                .lsub()
+                .dup2()
+                .loadConstant((long) -GuestMemory.PAGE_BYTES)
+                .land()
+                .lconst_0()
+                .lcmp();
+        Label elsewhere = code.newLabel();
+        code.ifne(elsewhere).l2i();
+        List<SwitchCase> cases = new ArrayList<>();
+        for (int slot : shape.entries()) {
+            cases.add(SwitchCase.of(2 * slot, label(slot)));
+        }
+        code.lookupswitch(exitAbsolute, cases);
+        meetings.withLongAt(code, elsewhere);
+        code.pop2().goto_(exitAbsolute);
     }
 
     private void prologue() {
@@ -79,6 +110,10 @@ final class RegionWriter {
         MemoryAccess.loadObject(code);
         field("budget", ConstantDescs.CD_int).istore(RegionLocals.BUDGET);
         field("x", RegionLoader.LONGS).astore(RegionLocals.X);
+        field("f", RegionLoader.LONGS).astore(RegionLocals.F);
+        field("floats", ConstantDescs.CD_int).istore(RegionLocals.FLOATS);
+        code.fconst_0().fstore(RegionLocals.RESULT_FLOAT);
+        code.dconst_0().dstore(RegionLocals.RESULT);
         field("tlb", ConstantDescs.CD_long).lstore(RegionLocals.TLB);
         field("context", ConstantDescs.CD_long)
                 .dup2()
@@ -127,7 +162,7 @@ final class RegionWriter {
         for (int slot = first; ; ) {
             long d = shape.instruction(slot);
             int following = shape.instructions().nextSetBit(slot + 1);
-            if (!InstructionWriter.isTranslated(Decoded.op(d))) {
+            if (!InstructionWriter.isTranslated(d)) {
                 goOut(slot);
                 return following;
             }
@@ -157,7 +192,7 @@ final class RegionWriter {
         int length = 0;
         for (int slot = first; ; ) {
             long d = shape.instruction(slot);
-            if (!InstructionWriter.isTranslated(Decoded.op(d))) {
+            if (!InstructionWriter.isTranslated(d)) {
                 return length;
             }
             length++;
@@ -180,7 +215,7 @@ final class RegionWriter {
             code.loadConstant(Decoded.immediate(d)).ladd().loadConstant(-2L).land();
             code.lstore(RegionLocals.NEXT);
             link(next, d);
-            code.goto_(exitAbsolute);
+            code.goto_(indirect);
         } else if (op == Op.JAL) {
             link(next, d);
             continueAt(slot, InstructionFlow.target(slot, d));

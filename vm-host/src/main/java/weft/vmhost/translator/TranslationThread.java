@@ -10,9 +10,12 @@ import weft.runtime.Niceness;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Queue;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 
@@ -26,20 +29,20 @@ final class TranslationThread {
     /// Beyond it, requests are refused: what is hot will be asked for again.
     private static final int QUEUE_MAX = 64;
 
-    /// Dry calls between two looks at the clock.
-    private static final int CALLS = 300;
-
-    /// Above any compiled call, below any interpreted one.
-    private static final long COMPILED_CALL_NANOS = 25;
+    /// Regions that wait for HotSpot. While there are as many, no other is translated.
+    private static final int WARMING_MAX = 24;
 
     /// HotSpot has refused to compile what is not compiled by then; the interpreter keeps it.
     private static final long PATIENCE_NANOS = 5_000_000_000L;
 
     private static final long POLL_MILLIS = 1;
+    private static final long IDLE_MILLIS = 20;
 
     private static final Logger log = LoggerFactory.getLogger(TranslationThread.class);
 
     private static final BlockingQueue<Request> requests = new ArrayBlockingQueue<>(QUEUE_MAX);
+    private static final Queue<Region> hot = new ConcurrentLinkedQueue<>();
+    private static final RegionCompiler compiler = RegionCompiler.best(BootClock.SYSTEM);
 
     static {
         Thread.ofPlatform().daemon().name("translator").start(TranslationThread::live);
@@ -59,24 +62,23 @@ final class TranslationThread {
         return requests.offer(new Request(translation, taker));
     }
 
+    /// The region runs a lot. To be called once for each.
+    static void optimize(Region region) {
+        hot.add(region);
+    }
+
     private static void live() {
         Niceness.set(Niceness.GUEST);
-        RegionCall call = RegionCall.dry();
         List<Warming> warming = new ArrayList<>();
         while (true) {
             try {
-                Request request =
-                        warming.isEmpty()
-                                ? requests.take()
-                                : requests.poll(POLL_MILLIS, TimeUnit.MILLISECONDS);
-                if (request != null) {
-                    Region region = request.translation.get();
-                    if (region != null) {
-                        long now = BootClock.SYSTEM.nowNanos();
-                        warming.add(new Warming(region, request.taker, now));
-                    }
+                optimizeHot();
+                if (warming.size() < WARMING_MAX) {
+                    translate(next(warming.isEmpty()), warming);
+                } else {
+                    LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(POLL_MILLIS));
                 }
-                giveAway(warming, call);
+                giveAway(warming);
             } catch (InterruptedException e) {
                 return;
             } catch (RuntimeException e) {
@@ -85,24 +87,35 @@ final class TranslationThread {
         }
     }
 
-    private static void giveAway(List<Warming> warming, RegionCall call) {
-        for (Iterator<Warming> all = warming.iterator(); all.hasNext(); ) {
-            Warming next = all.next();
-            long start = BootClock.SYSTEM.nowNanos();
-            callDry(next.region.code(), call);
-            long end = BootClock.SYSTEM.nowNanos();
-            if (end - start < CALLS * COMPILED_CALL_NANOS) {
-                next.taker.accept(next.region);
-                all.remove();
-            } else if (end - next.sinceNanos > PATIENCE_NANOS) {
-                all.remove();
-            }
+    private static @Nullable Request next(boolean nothingElseToDo) throws InterruptedException {
+        return requests.poll(nothingElseToDo ? IDLE_MILLIS : POLL_MILLIS, TimeUnit.MILLISECONDS);
+    }
+
+    private static void translate(@Nullable Request request, List<Warming> warming) {
+        if (request == null) {
+            return;
+        }
+        Region region = request.translation.get();
+        if (region != null) {
+            warming.add(new Warming(region, request.taker, BootClock.SYSTEM.nowNanos()));
         }
     }
 
-    private static void callDry(RegionCode code, RegionCall call) {
-        for (int i = 0; i < CALLS; i++) {
-            code.run(call, RegionCode.DRY, 0);
+    private static void optimizeHot() {
+        for (Region region = hot.poll(); region != null; region = hot.poll()) {
+            compiler.optimize(region.code());
+        }
+    }
+
+    private static void giveAway(List<Warming> warming) {
+        for (Iterator<Warming> all = warming.iterator(); all.hasNext(); ) {
+            Warming next = all.next();
+            if (compiler.isCompiled(next.region.code())) {
+                next.taker.accept(next.region);
+                all.remove();
+            } else if (BootClock.SYSTEM.nowNanos() - next.sinceNanos > PATIENCE_NANOS) {
+                all.remove();
+            }
         }
     }
 }

@@ -57,7 +57,7 @@ public final class Translations {
     private void publish(DecodedPage page, Region region, Translator requester) {
         regions.add(region);
         counts.regionsMade.increment();
-        counts.instructionsMade.add(region.instructions().cardinality());
+        counts.instructionsMade.add(region.length());
         requester.accept(page, region);
     }
 
@@ -71,6 +71,7 @@ public final class Translations {
                 page.version(),
                 loader.load(shape),
                 shape.entries(),
-                shape.instructions());
+                shape.instructions().cardinality(),
+                settings.instructionsToOptimize());
     }
 }

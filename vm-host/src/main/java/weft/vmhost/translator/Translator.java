@@ -7,6 +7,8 @@ import weft.vmhost.interpreter.DecodedPage;
 import weft.vmhost.interpreter.Interpreter;
 import weft.vmhost.isa.Decoded;
 import weft.vmhost.isa.Op;
+import weft.vmhost.isa.fp.FloatFlags;
+import weft.vmhost.isa.fp.RoundingMode;
 import weft.vmhost.mmu.Tlb;
 
 import java.util.Arrays;
@@ -26,7 +28,7 @@ public final class Translator implements Engine {
     private static final int HEADS_MAX = 1 << 16;
 
     /// A place where a region can be entered.
-    private record Head(RegionCode code, int entry) {}
+    private record Head(Region region, RegionCode code, int entry) {}
 
     private record Finished(DecodedPage page, Region region) {}
 
@@ -82,6 +84,7 @@ public final class Translator implements Engine {
         long retired = hart.retiredInstructions();
         int runs = 0;
         call.context = memory.dataContext();
+        call.floats = floats();
         call.interpretNext = false;
         while (!call.interpretNext) {
             long left = hart.budgetEnd() - retired;
@@ -98,12 +101,27 @@ public final class Translator implements Engine {
             call.budget = budget;
             runs++;
             pc = head.code.run(call, head.entry, pc & PAGE_MASK);
-            retired += budget - call.budget;
+            int executed = budget - call.budget;
+            retired += executed;
+            if (head.region.becomesHot(executed)) {
+                TranslationThread.optimize(head.region);
+            }
         }
         hart.setPc(pc);
         translated += retired - hart.retiredInstructions();
         hart.setRetiredInstructions(retired);
         regionRuns += runs;
+    }
+
+    /// What regions may do with floats until an instruction is interpreted again.
+    private int floats() {
+        if (!hart.isFloatDirty()) {
+            return 0;
+        }
+        boolean rounds = hart.roundingMode() == RoundingMode.RNE;
+        return rounds && (hart.floatFlags().accrued & FloatFlags.INEXACT) != 0
+                ? RegionCall.ARITHMETIC
+                : RegionCall.MOVES;
     }
 
     private void report() {
@@ -180,7 +198,7 @@ public final class Translator implements Engine {
             if (headCount == heads.length) {
                 heads = Arrays.copyOf(heads, 2 * headCount);
             }
-            heads[headCount] = new Head(region.code(), entry);
+            heads[headCount] = new Head(region, region.code(), entry);
             interpreter.placeHead(page, region.entries().get(entry), headCount++);
         }
     }

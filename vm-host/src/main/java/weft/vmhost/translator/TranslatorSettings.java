@@ -4,6 +4,8 @@ package weft.vmhost.translator;
 ///
 /// @param samplePeriod interpreted instructions between two looks at where execution is
 /// @param samplesToTranslate how often a place must have been seen before it is translated
+/// @param instructionsToOptimize how many instructions a region executes before HotSpot optimizes
+///   it, where that can be asked for
 /// @param instructionsMax in a region: HotSpot compiles no method of more than 8000 bytes, and its
 ///   first compiler gives up on methods of many live variables
 /// @param budgetMax an upper bound of the instructions that a region executes without coming back,
@@ -13,13 +15,15 @@ package weft.vmhost.translator;
 public record TranslatorSettings(
         int samplePeriod,
         int samplesToTranslate,
+        long instructionsToOptimize,
         int instructionsMax,
         int budgetMax,
         When when,
         Access access) {
     /// What a guest gets.
     public static final TranslatorSettings DEFAULT =
-            new TranslatorSettings(4000, 8, 200, 20_000, When.IN_BACKGROUND, Access.TRUSTED);
+            new TranslatorSettings(
+                    4000, 8, 1_000_000, 200, 20_000, When.IN_BACKGROUND, Access.TRUSTED);
 
     /// When a region that is hot enough is translated.
     public enum When {

@@ -54,7 +54,13 @@ class EngineEquivalenceTest {
 
     private static TranslatorSettings shape(int samplePeriod, int instructionsMax, int budgetMax) {
         return new TranslatorSettings(
-                samplePeriod, 1, instructionsMax, budgetMax, When.AT_ONCE, Access.CHECKED);
+                samplePeriod,
+                1,
+                1_000_000,
+                instructionsMax,
+                budgetMax,
+                When.AT_ONCE,
+                Access.CHECKED);
     }
 
     private void compareRound(long seed) throws Exception {
