@@ -55,6 +55,9 @@ import java.util.function.Predicate;
 /// The smallest fabric between whose hosts a VM can move: ZooKeeper, control, one storage node and
 /// two [UnluckyHost]s in this process, with [CountingGuest] as its image.
 final class TwoHosts implements AutoCloseable {
+    /// What each offers: enough for the VMs of all tests, whose guests touch next to nothing.
+    private static final long MEMORY_BYTES = 8L << 30;
+
     static final NodeId HOST1 = new NodeId("host1");
     static final NodeId HOST2 = new NodeId("host2");
     private static final long PATIENCE_MILLIS = 40_000;
@@ -81,8 +84,8 @@ final class TwoHosts implements AutoCloseable {
                     changed.notifyAll();
                 }
             });
-            host1 = own(new UnluckyHost(layout.part(Role.HOST, 1, 1L << 30)));
-            host2 = own(new UnluckyHost(layout.part(Role.HOST, 2, 1L << 30)));
+            host1 = own(new UnluckyHost(layout.part(Role.HOST, 1, MEMORY_BYTES)));
+            host2 = own(new UnluckyHost(layout.part(Role.HOST, 2, MEMORY_BYTES)));
             await("the hosts", image -> image.presences().size() >= 4);
             importGuest(store);
             var _ = new NetworkAdmin(records).create(image(), "blue", 10, Optional.empty());
