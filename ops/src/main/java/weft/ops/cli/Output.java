@@ -58,6 +58,14 @@ public final class Output {
         }
     }
 
+    /// What a deletion prints with `--json`.
+    record Deleted(String deleted) {}
+
+    /// The outcome of a deletion: a sentence for people, or a JSON object with the name.
+    public void deleted(String name, String sentence) {
+        result(new Deleted(name), sentence);
+    }
+
     /// A line for people; nothing with `--json`.
     public void say(String line) {
         if (!json) {

@@ -3,7 +3,8 @@
 ///
 /// Read [weft.ops.cli.Weft], then [weft.ops.cli.Output] and [weft.ops.cli.CliFailure]: every
 /// command prints through the one and fails through the other. A command is a class annotated with
-/// `@Command(name, description, footer = an example)` that has an `@Mixin Output` and implements
+/// `@Command(name, description, footer = an example)`: one that works in a fabric extends
+/// [weft.ops.cli.FabricCommand], any other has an `@Mixin Output` and implements
 /// `Callable<Integer>` or `Runnable`.
 @NullMarked
 package weft.ops.cli;

@@ -1,7 +1,6 @@
 package weft.ops.cli.fabric;
 
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
@@ -11,10 +10,8 @@ import weft.fabric.NodePresence;
 import weft.fabric.StoreId;
 import weft.fabric.VmPlacement;
 import weft.ops.cli.ByteSize;
-import weft.ops.cli.ExitCode;
-import weft.ops.cli.FabricOptions;
+import weft.ops.cli.FabricCommand;
 import weft.ops.cli.FabricSession;
-import weft.ops.cli.Output;
 import weft.ops.cli.Output.Column;
 
 import java.io.IOException;
@@ -23,7 +20,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.Callable;
 
 /// `weft status`.
 @Command(
@@ -31,10 +27,7 @@ import java.util.concurrent.Callable;
         description = "Show the parts of the fabric and how its pool is.",
         mixinStandardHelpOptions = true,
         footer = {"", "Example:", "  weft status --json"})
-public final class Status implements Callable<Integer> {
-    @Mixin private FabricOptions fabric = new FabricOptions();
-    @Mixin private Output output = new Output();
-
+public final class Status extends FabricCommand {
     /// One part.
     record Row(
             String role, String name, String address, long pid, String carries, String metrics) {}
@@ -63,56 +56,56 @@ public final class Status implements Callable<Integer> {
     record Report(List<Row> parts, Pool pool, int volumes, int networks, Map<String, Long> vms) {}
 
     @Override
-    public Integer call() throws IOException {
-        try (var session = FabricSession.open(fabric)) {
-            FabricImage image = session.image();
-            List<Configuration> groups = configurations(session.records());
-            List<Row> rows =
-                    image.presences().values().stream()
-                            .sorted(
-                                    Comparator.comparing(NodePresence::role)
-                                            .thenComparing(NodePresence::node))
-                            .map(presence -> row(image, groups, presence))
-                            .toList();
-            var report =
-                    new Report(
-                            rows,
-                            pool(groups),
-                            image.volumes().size(),
-                            image.networks().size(),
-                            vms(image));
-            if (output.isJson()) {
-                output.result(report, "");
-            } else {
-                print(report);
-            }
+    protected void run(FabricSession session) throws IOException {
+        FabricImage image = session.image();
+        List<Configuration> groups = configurations(session.records());
+        List<Row> rows =
+                image.presences().values().stream()
+                        .sorted(
+                                Comparator.comparing(NodePresence::role)
+                                        .thenComparing(NodePresence::node))
+                        .map(presence -> row(image, groups, presence))
+                        .toList();
+        var report =
+                new Report(
+                        rows,
+                        pool(groups),
+                        image.volumes().size(),
+                        image.networks().size(),
+                        vms(image));
+        if (output().isJson()) {
+            output().result(report, "");
+        } else {
+            print(report);
         }
-        return ExitCode.OK.value();
     }
 
     private void print(Report report) {
-        output.list(
-                report.parts(),
-                List.of(
-                        Column.of("ROLE", Row::role),
-                        Column.of("NAME", Row::name),
-                        Column.of("ADDRESS", Row::address),
-                        Column.of("PID", Row::pid),
-                        Column.of("CARRIES", Row::carries)));
-        output.say("");
-        output.say(report.pool().sentence());
-        output.say(
-                "%d volumes, %d networks, VMs: %s"
-                        .formatted(
-                                report.volumes(),
-                                report.networks(),
-                                report.vms().isEmpty()
-                                        ? "none"
-                                        : String.join(
-                                                ", ",
-                                                report.vms().entrySet().stream()
-                                                        .map(e -> e.getValue() + " " + e.getKey())
-                                                        .toList())));
+        output().list(
+                        report.parts(),
+                        List.of(
+                                Column.of("ROLE", Row::role),
+                                Column.of("NAME", Row::name),
+                                Column.of("ADDRESS", Row::address),
+                                Column.of("PID", Row::pid),
+                                Column.of("CARRIES", Row::carries)));
+        output().say("");
+        output().say(report.pool().sentence());
+        output().say(
+                        "%d volumes, %d networks, VMs: %s"
+                                .formatted(
+                                        report.volumes(),
+                                        report.networks(),
+                                        report.vms().isEmpty()
+                                                ? "none"
+                                                : String.join(
+                                                        ", ",
+                                                        report.vms().entrySet().stream()
+                                                                .map(e ->
+                                                                        e.getValue()
+                                                                                + " "
+                                                                                + e.getKey())
+                                                                .toList())));
     }
 
     private static Row row(FabricImage image, List<Configuration> groups, NodePresence presence) {

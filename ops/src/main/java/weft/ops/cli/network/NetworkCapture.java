@@ -3,9 +3,7 @@ package weft.ops.cli.network;
 import org.jspecify.annotations.Nullable;
 
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 import weft.fabric.FabricImage;
 import weft.fabric.NodeId;
@@ -13,8 +11,6 @@ import weft.fabric.PortBinding;
 import weft.ops.admin.NetworkAdmin;
 import weft.ops.admin.Refusal;
 import weft.ops.cli.CliFailure;
-import weft.ops.cli.ExitCode;
-import weft.ops.cli.FabricOptions;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.Output;
 import weft.ops.cli.network.CaptureClient.SeenFrame;
@@ -33,7 +29,6 @@ import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
 import java.util.List;
 import java.util.Locale;
-import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
@@ -52,19 +47,13 @@ import java.util.concurrent.TimeUnit;
             "  weft network capture blue --port web1-0 --write web1.pcap",
             "  weft network capture blue --write - | tcpdump -n -r -"
         })
-final class NetworkCapture implements Callable<Integer> {
+final class NetworkCapture extends OneNetworkCommand {
     private static final DateTimeFormatter TIME =
             DateTimeFormatter.ofPattern("HH:mm:ss.SSSSSS", Locale.ROOT)
                     .withZone(ZoneId.systemDefault());
     private static final int WAIT_MILLIS = 100;
     private static final int FAREWELL_SECONDS = 5;
     private static final Path STDOUT = Path.of("-");
-
-    @Mixin private FabricOptions fabric = new FabricOptions();
-    @Mixin private Output output = new Output();
-
-    @Parameters(paramLabel = "NAME", description = "The network's name.")
-    private String name = "";
 
     @Option(
             names = "--port",
@@ -107,22 +96,23 @@ final class NetworkCapture implements Callable<Integer> {
             int lengthBytes) {}
 
     @Override
-    public Integer call() throws IOException, InterruptedException {
+    protected void checkOptions() {
         if ((seconds != null && seconds <= 0) || (count != null && count <= 0)) {
             throw CliFailure.usage("--seconds and --count must be positive");
         }
-        try (var session = FabricSession.open(fabric)) {
-            FabricImage image = session.image();
-            var _ = NetworkAdmin.find(image, name);
-            checkPort(image);
-            try (var client = new CaptureClient(session::image);
-                    FramePrinter printer = printer()) {
-                capture(client, hosts(client), printer);
-            } finally {
-                ended.countDown();
-            }
+    }
+
+    @Override
+    protected void run(FabricSession session) throws IOException, InterruptedException {
+        FabricImage image = session.image();
+        var _ = NetworkAdmin.find(image, name());
+        checkPort(image);
+        try (var client = new CaptureClient(session::image);
+                FramePrinter printer = printer()) {
+            capture(client, hosts(client), printer);
+        } finally {
+            ended.countDown();
         }
-        return ExitCode.OK.value();
     }
 
     private void checkPort(FabricImage image) {
@@ -130,9 +120,9 @@ final class NetworkCapture implements Callable<Integer> {
             return;
         }
         PortBinding binding = image.ports().get(port);
-        if (binding == null || !binding.network().equals(name)) {
+        if (binding == null || !binding.network().equals(name())) {
             throw Refusal.badRequest(
-                    "network '%s' has no port '%s': see weft network list", name, port);
+                    "network '%s' has no port '%s': see weft network list", name(), port);
         }
     }
 
@@ -154,7 +144,7 @@ final class NetworkCapture implements Callable<Integer> {
     private void capture(CaptureClient client, List<NodeId> hosts, FramePrinter printer)
             throws IOException, InterruptedException {
         var scope = port == null ? CaptureMessage.Scope.NETWORK : CaptureMessage.Scope.PORT;
-        String scopeName = port == null ? name : port;
+        String scopeName = port == null ? name() : port;
         try (var capture = FabricCapture.start(client, hosts, scope, scopeName, this::complain)) {
             endWellOnInterrupt();
             complain("capturing %s at %s".formatted(scopeName, hosts));
@@ -205,13 +195,13 @@ final class NetworkCapture implements Callable<Integer> {
     }
 
     private void complain(String line) {
-        output.err().println("weft: " + line);
-        output.err().flush();
+        output().err().println("weft: " + line);
+        output().err().flush();
     }
 
     private FramePrinter printer() throws IOException {
         if (file == null) {
-            return new Lines(output);
+            return new Lines(output());
         }
         OutputStream out = file.equals(STDOUT) ? System.out : Files.newOutputStream(file);
         return new Pcap(new BufferedOutputStream(out, 64 << 10));

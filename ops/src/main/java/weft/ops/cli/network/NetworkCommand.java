@@ -3,25 +3,20 @@ package weft.ops.cli.network;
 import org.jspecify.annotations.Nullable;
 
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 import weft.fabric.FabricImage;
 import weft.fabric.Network;
 import weft.fabric.PortBinding;
 import weft.ops.admin.NetworkAdmin;
-import weft.ops.cli.ExitCode;
-import weft.ops.cli.FabricOptions;
+import weft.ops.cli.FabricCommand;
 import weft.ops.cli.FabricSession;
-import weft.ops.cli.Output;
 import weft.ops.cli.Output.Column;
 
 import java.io.IOException;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 
 /// `weft network …`.
 @Command(
@@ -58,13 +53,7 @@ public final class NetworkCommand {
             description = "Create a network: its VMs see each other on all hosts, and nobody else.",
             mixinStandardHelpOptions = true,
             footer = {"", "Example:", "  weft network create blue --vlan 10"})
-    static final class Create implements Callable<Integer> {
-        @Mixin private FabricOptions fabric = new FabricOptions();
-        @Mixin private Output output = new Output();
-
-        @Parameters(paramLabel = "NAME", description = "The network's name.")
-        private String name = "";
-
+    static final class Create extends OneNetworkCommand {
         @Option(
                 names = "--vlan",
                 required = true,
@@ -79,22 +68,19 @@ public final class NetworkCommand {
         private @Nullable String subnet;
 
         @Override
-        public Integer call() throws IOException {
-            try (var session = FabricSession.open(fabric)) {
-                Network network =
-                        new NetworkAdmin(session.records())
-                                .create(session.image(), name, vlan, Optional.ofNullable(subnet));
-                output.result(
-                        network,
-                        "network %s created: VLAN %d, VNI %d, %s. Next: weft vm create web1 --network %s"
-                                .formatted(
-                                        name,
-                                        network.vlan(),
-                                        network.vni(),
-                                        network.subnet(),
-                                        name));
-            }
-            return ExitCode.OK.value();
+        protected void run(FabricSession session) throws IOException {
+            Network network =
+                    new NetworkAdmin(session.records())
+                            .create(session.image(), name(), vlan, Optional.ofNullable(subnet));
+            output().result(
+                            network,
+                            "network %s created: VLAN %d, VNI %d, %s. Next: weft vm create web1 --network %s"
+                                    .formatted(
+                                            name(),
+                                            network.vlan(),
+                                            network.vni(),
+                                            network.subnet(),
+                                            name()));
         }
     }
 
@@ -103,29 +89,23 @@ public final class NetworkCommand {
             description = "List all networks and what is plugged in.",
             mixinStandardHelpOptions = true,
             footer = {"", "Example:", "  weft network list"})
-    static final class ListAll implements Callable<Integer> {
-        @Mixin private FabricOptions fabric = new FabricOptions();
-        @Mixin private Output output = new Output();
-
+    static final class ListAll extends FabricCommand {
         @Override
-        public Integer call() throws IOException {
-            try (var session = FabricSession.open(fabric)) {
-                FabricImage image = session.image();
-                List<Row> rows =
-                        image.networks().values().stream()
-                                .sorted(Comparator.comparing(Network::name))
-                                .map(network -> Row.of(image, network))
-                                .toList();
-                output.list(
-                        rows,
-                        List.of(
-                                Column.of("NAME", Row::name),
-                                Column.of("VLAN", Row::vlan),
-                                Column.of("VNI", Row::vni),
-                                Column.of("SUBNET", Row::subnet),
-                                Column.of("PORTS", row -> String.join(" ", row.ports()))));
-            }
-            return ExitCode.OK.value();
+        protected void run(FabricSession session) throws IOException {
+            FabricImage image = session.image();
+            List<Row> rows =
+                    image.networks().values().stream()
+                            .sorted(Comparator.comparing(Network::name))
+                            .map(network -> Row.of(image, network))
+                            .toList();
+            output().list(
+                            rows,
+                            List.of(
+                                    Column.of("NAME", Row::name),
+                                    Column.of("VLAN", Row::vlan),
+                                    Column.of("VNI", Row::vni),
+                                    Column.of("SUBNET", Row::subnet),
+                                    Column.of("PORTS", row -> String.join(" ", row.ports()))));
         }
     }
 
@@ -134,23 +114,11 @@ public final class NetworkCommand {
             description = "Delete a network that no NIC is plugged into.",
             mixinStandardHelpOptions = true,
             footer = {"", "Example:", "  weft network delete blue"})
-    static final class Delete implements Callable<Integer> {
-        @Mixin private FabricOptions fabric = new FabricOptions();
-        @Mixin private Output output = new Output();
-
-        @Parameters(paramLabel = "NAME", description = "The network's name.")
-        private String name = "";
-
-        /// What a deletion prints with `--json`.
-        record Deleted(String deleted) {}
-
+    static final class Delete extends OneNetworkCommand {
         @Override
-        public Integer call() throws IOException {
-            try (var session = FabricSession.open(fabric)) {
-                new NetworkAdmin(session.records()).delete(session.image(), name);
-                output.result(new Deleted(name), "network " + name + " deleted");
-            }
-            return ExitCode.OK.value();
+        protected void run(FabricSession session) throws IOException {
+            new NetworkAdmin(session.records()).delete(session.image(), name());
+            output().deleted(name(), "network " + name() + " deleted");
         }
     }
 }

@@ -5,7 +5,6 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 import weft.fabric.MacAddress;
 import weft.fabric.NodeId;
@@ -14,15 +13,12 @@ import weft.ops.admin.VmAdmin;
 import weft.ops.admin.VmRequest;
 import weft.ops.cli.ByteSize;
 import weft.ops.cli.CliFailure;
-import weft.ops.cli.FabricOptions;
 import weft.ops.cli.FabricSession;
-import weft.ops.cli.Output;
 
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 
 @Command(
         name = "create",
@@ -33,13 +29,8 @@ import java.util.concurrent.Callable;
             "Example:",
             "  weft vm create web1 --image debian-micro --memory 256M --disk 1G --network blue"
         })
-final class VmCreate implements Callable<Integer> {
-    @Mixin private FabricOptions fabric = new FabricOptions();
-    @Mixin private Output output = new Output();
+final class VmCreate extends OneVmCommand {
     @Mixin private VmWaiting waiting = new VmWaiting();
-
-    @Parameters(paramLabel = "NAME", description = "The VM's name.")
-    private String name = "";
 
     @Option(
             names = "--image",
@@ -96,41 +87,45 @@ final class VmCreate implements Callable<Integer> {
     private boolean stopped;
 
     @Override
-    public Integer call() throws IOException, InterruptedException {
+    protected void checkOptions() {
         if (macs.size() > networks.size() || addresses.size() > networks.size()) {
             throw CliFailure.usage("--mac and --ip need a --network each");
         }
-        try (var session = FabricSession.open(fabric)) {
-            var nics = new ArrayList<VmRequest.Nic>();
-            for (int i = 0; i < networks.size(); i++) {
-                nics.add(
-                        new VmRequest.Nic(
-                                networks.get(i),
-                                i < macs.size()
-                                        ? Optional.of(MacAddress.parse(macs.get(i)))
-                                        : Optional.empty(),
-                                i < addresses.size()
-                                        ? Optional.of(addresses.get(i))
-                                        : Optional.empty()));
-            }
-            VmSpec spec =
-                    new VmAdmin(session.records())
-                            .create(
-                                    session.image(),
-                                    new VmRequest(
-                                            name,
-                                            image,
-                                            memory.bytes(),
-                                            cpus,
-                                            disk.bytes(),
-                                            nics,
-                                            Optional.ofNullable(host).map(NodeId::new),
-                                            stopped ? VmSpec.Power.STOPPED : VmSpec.Power.RUNNING));
-            if (stopped) {
-                output.result(spec, "VM %s created. Next: weft vm start %s".formatted(name, name));
-                return 0;
-            }
-            return waiting.forRunning(session, output, name, "created and ");
+    }
+
+    @Override
+    protected void run(FabricSession session) throws IOException, InterruptedException {
+        var nics = new ArrayList<VmRequest.Nic>();
+        for (int i = 0; i < networks.size(); i++) {
+            nics.add(
+                    new VmRequest.Nic(
+                            networks.get(i),
+                            i < macs.size()
+                                    ? Optional.of(MacAddress.parse(macs.get(i)))
+                                    : Optional.empty(),
+                            i < addresses.size()
+                                    ? Optional.of(addresses.get(i))
+                                    : Optional.empty()));
         }
+        VmSpec spec =
+                new VmAdmin(session.records())
+                        .create(
+                                session.image(),
+                                new VmRequest(
+                                        name(),
+                                        image,
+                                        memory.bytes(),
+                                        cpus,
+                                        disk.bytes(),
+                                        nics,
+                                        Optional.ofNullable(host).map(NodeId::new),
+                                        stopped ? VmSpec.Power.STOPPED : VmSpec.Power.RUNNING));
+        if (stopped) {
+            output().result(
+                            spec,
+                            "VM %s created. Next: weft vm start %s".formatted(name(), name()));
+            return;
+        }
+        waiting.forRunning(session, output(), name(), "created and ");
     }
 }

@@ -3,38 +3,26 @@ package weft.ops.cli.vm;
 import org.jspecify.annotations.Nullable;
 
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 import weft.fabric.Migration;
 import weft.fabric.NodeId;
 import weft.ops.admin.MigrationAdmin;
 import weft.ops.admin.VmAdmin;
 import weft.ops.cli.CliFailure;
-import weft.ops.cli.ExitCode;
-import weft.ops.cli.FabricOptions;
 import weft.ops.cli.FabricSession;
-import weft.ops.cli.Output;
 import weft.ops.cli.ProgressBar;
 
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 
 @Command(
         name = "migrate",
         description = "Move a running VM to another host, live.",
         mixinStandardHelpOptions = true,
         footer = {"", "Example:", "  weft vm migrate web1 --to host2"})
-final class VmMigrate implements Callable<Integer> {
-    @Mixin private FabricOptions fabric = new FabricOptions();
-    @Mixin private Output output = new Output();
-
-    @Parameters(paramLabel = "NAME", description = "The VM's name.")
-    private String name = "";
-
+final class VmMigrate extends OneVmCommand {
     @Option(
             names = "--to",
             paramLabel = "HOST",
@@ -52,53 +40,50 @@ final class VmMigrate implements Callable<Integer> {
     private int timeoutSeconds;
 
     @Override
-    public Integer call() throws IOException, InterruptedException {
-        try (var session = FabricSession.open(fabric)) {
-            var admin = new MigrationAdmin(session.records());
-            if (cancel) {
-                admin.cancel(name);
-                output.result(
-                        VmRow.of(session.image(), VmAdmin.find(session.image(), name)),
-                        "the migration of VM %s is called off; it stays where it is"
-                                .formatted(name));
-                return ExitCode.OK.value();
-            }
-            Migration requested =
-                    admin.request(session.image(), name, Optional.ofNullable(to).map(NodeId::new));
-            Migration ended = follow(session, admin, requested);
-            if (ended.phase() != Migration.Phase.DONE) {
-                throw CliFailure.failed(
-                        "VM '%s' stays on %s: %s"
-                                .formatted(
-                                        name,
-                                        ended.from(),
-                                        ended.detail().isEmpty()
-                                                ? "the migration was called off"
-                                                : ended.detail()));
-            }
-            output.result(
-                    ended,
-                    "VM %s runs on %s: %s. Next: weft vm show %s"
-                            .formatted(
-                                    name,
-                                    ended.to(),
-                                    VmShow.sentence(ended).replaceFirst("^.*: ", ""),
-                                    name));
-            return ExitCode.OK.value();
+    protected void run(FabricSession session) throws IOException, InterruptedException {
+        var admin = new MigrationAdmin(session.records());
+        if (cancel) {
+            admin.cancel(name());
+            output().result(
+                            VmRow.find(session.image(), name()),
+                            "the migration of VM %s is called off; it stays where it is"
+                                    .formatted(name()));
+            return;
         }
+        Migration requested =
+                admin.request(session.image(), name(), Optional.ofNullable(to).map(NodeId::new));
+        Migration ended = follow(session, admin, requested);
+        if (ended.phase() != Migration.Phase.DONE) {
+            throw CliFailure.failed(
+                    "VM '%s' stays on %s: %s"
+                            .formatted(
+                                    name(),
+                                    ended.from(),
+                                    ended.detail().isEmpty()
+                                            ? "the migration was called off"
+                                            : ended.detail()));
+        }
+        output().result(
+                        ended,
+                        "VM %s runs on %s: %s. Next: weft vm show %s"
+                                .formatted(
+                                        name(),
+                                        ended.to(),
+                                        VmShow.sentence(ended).replaceFirst("^.*: ", ""),
+                                        name()));
     }
 
     private Migration follow(FabricSession session, MigrationAdmin admin, Migration requested)
             throws IOException, InterruptedException {
         try (ProgressBar bar =
-                output.progress(
-                        "moving %s to %s".formatted(name, requested.to()),
-                        VmAdmin.find(session.image(), name).memoryBytes())) {
+                output().progress(
+                                "moving %s to %s".formatted(name(), requested.to()),
+                                VmAdmin.find(session.image(), name()).memoryBytes())) {
             Optional<Migration> ended =
                     session.await(
                             Duration.ofSeconds(timeoutSeconds),
                             image ->
-                                    Optional.ofNullable(image.migrations().get(name))
+                                    Optional.ofNullable(image.migrations().get(name()))
                                             .filter(now -> now.id().equals(requested.id()))
                                             .filter(now -> {
                                                 bar.update(
@@ -111,9 +96,9 @@ final class VmMigrate implements Callable<Integer> {
                 return ended.get();
             }
         }
-        admin.cancel(name);
+        admin.cancel(name());
         throw CliFailure.failed(
                 "VM '%s' was not moved within %d s; it stays on %s"
-                        .formatted(name, timeoutSeconds, requested.from()));
+                        .formatted(name(), timeoutSeconds, requested.from()));
     }
 }

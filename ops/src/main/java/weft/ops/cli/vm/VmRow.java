@@ -28,6 +28,13 @@ record VmRow(
     /// A NIC of it.
     record Nic(String port, String network, String mac, String ipv4) {}
 
+    /// The VM of that name.
+    ///
+    /// @throws weft.ops.admin.Refusal if there is none
+    static VmRow find(FabricImage image, String vm) {
+        return of(image, VmAdmin.find(image, vm));
+    }
+
     static VmRow of(FabricImage image, VmSpec spec) {
         VmPlacement placement = VmAdmin.placementOf(image, spec.name());
         NodeId host = placement.owner() != null ? placement.owner() : placement.host();

@@ -1,62 +1,39 @@
 package weft.ops.cli.vm;
 
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Parameters;
 
 import weft.fabric.Migration;
-import weft.ops.admin.VmAdmin;
 import weft.ops.cli.ByteSize;
-import weft.ops.cli.ExitCode;
-import weft.ops.cli.FabricOptions;
 import weft.ops.cli.FabricSession;
-import weft.ops.cli.Output;
-
-import java.util.concurrent.Callable;
 
 @Command(
         name = "show",
         description = "Show one VM: where it runs, its disks and NICs, its last migration.",
         mixinStandardHelpOptions = true,
         footer = {"", "Example:", "  weft vm show web1"})
-final class VmShow implements Callable<Integer> {
-    @Mixin private FabricOptions fabric = new FabricOptions();
-    @Mixin private Output output = new Output();
-
-    @Parameters(paramLabel = "NAME", description = "The VM's name.")
-    private String name = "";
-
+final class VmShow extends OneVmCommand {
     @Override
-    public Integer call() {
-        try (var session = FabricSession.open(fabric)) {
-            VmRow row = VmRow.of(session.image(), VmAdmin.find(session.image(), name));
-            var text = new StringBuilder();
-            line(text, "VM", row.name());
-            line(text, "state", row.state() + (row.detail().isEmpty() ? "" : ": " + row.detail()));
-            line(text, "wanted", row.wanted());
-            line(
-                    text,
-                    "host",
-                    (row.host().isEmpty() ? "-" : row.host()) + ", epoch " + row.epoch());
-            line(text, "image", row.image());
-            line(text, "memory", ByteSize.humane(row.memoryBytes()));
-            line(text, "CPUs", Integer.toString(row.cpus()));
-            row.disks().forEach(disk -> line(text, "disk", disk));
-            row.nics()
-                    .forEach(nic ->
-                            line(
-                                    text,
-                                    "NIC",
-                                    "%s in %s, %s, %s"
-                                            .formatted(
-                                                    nic.port(),
-                                                    nic.network(),
-                                                    nic.mac(),
-                                                    nic.ipv4())));
-            row.lastMigration().ifPresent(last -> line(text, "migration", VmShow.sentence(last)));
-            output.result(row, text.toString().stripTrailing());
-        }
-        return ExitCode.OK.value();
+    protected void run(FabricSession session) {
+        VmRow row = VmRow.find(session.image(), name());
+        var text = new StringBuilder();
+        line(text, "VM", row.name());
+        line(text, "state", row.state() + (row.detail().isEmpty() ? "" : ": " + row.detail()));
+        line(text, "wanted", row.wanted());
+        line(text, "host", (row.host().isEmpty() ? "-" : row.host()) + ", epoch " + row.epoch());
+        line(text, "image", row.image());
+        line(text, "memory", ByteSize.humane(row.memoryBytes()));
+        line(text, "CPUs", Integer.toString(row.cpus()));
+        row.disks().forEach(disk -> line(text, "disk", disk));
+        row.nics()
+                .forEach(nic ->
+                        line(
+                                text,
+                                "NIC",
+                                "%s in %s, %s, %s"
+                                        .formatted(
+                                                nic.port(), nic.network(), nic.mac(), nic.ipv4())));
+        row.lastMigration().ifPresent(last -> line(text, "migration", VmShow.sentence(last)));
+        output().result(row, text.toString().stripTrailing());
     }
 
     private static void line(StringBuilder text, String label, String value) {

@@ -4,10 +4,8 @@ import picocli.CommandLine.Option;
 
 import weft.fabric.FabricImage;
 import weft.fabric.VmPlacement;
-import weft.fabric.VmSpec;
 import weft.ops.admin.VmAdmin;
 import weft.ops.cli.CliFailure;
-import weft.ops.cli.ExitCode;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.Output;
 
@@ -26,13 +24,13 @@ public final class VmWaiting {
             description = "How long to wait (default: ${DEFAULT-VALUE}).")
     private int timeoutSeconds;
 
-    int forRunning(FabricSession session, Output output, String vm, String before)
+    void forRunning(FabricSession session, Output output, String vm, String before)
             throws InterruptedException {
         if (noWait) {
             output.result(
-                    VmRow.of(session.image(), VmAdmin.find(session.image(), vm)),
+                    VmRow.find(session.image(), vm),
                     "VM %s %swill start. Next: weft vm show %s".formatted(vm, before, vm));
-            return 0;
+            return;
         }
         Optional<VmPlacement> ended =
                 session.await(
@@ -49,7 +47,7 @@ public final class VmWaiting {
             throw CliFailure.failed(
                     "VM '%s' could not start: %s".formatted(vm, ended.get().detail()));
         }
-        VmRow row = VmRow.of(session.image(), VmAdmin.find(session.image(), vm));
+        VmRow row = VmRow.find(session.image(), vm);
         output.result(
                 row,
                 "VM %s %sruns on %s%s. Next: weft vm console %s"
@@ -59,7 +57,6 @@ public final class VmWaiting {
                                 row.host(),
                                 row.nics().isEmpty() ? "" : " (" + row.addresses() + ")",
                                 vm));
-        return ExitCode.OK.value();
     }
 
     private static boolean isStarted(VmPlacement placement) {
@@ -76,16 +73,14 @@ public final class VmWaiting {
         return "";
     }
 
-    int forStopped(FabricSession session, Output output, String vm) throws InterruptedException {
+    void forStopped(FabricSession session, Output output, String vm) throws InterruptedException {
         if (!noWait) {
             awaitStopped(session, vm);
         }
-        VmSpec spec = VmAdmin.find(session.image(), vm);
         output.result(
-                VmRow.of(session.image(), spec),
+                VmRow.find(session.image(), vm),
                 "VM %s %s. Next: weft vm start %s"
                         .formatted(vm, noWait ? "will stop" : "stopped", vm));
-        return ExitCode.OK.value();
     }
 
     /// Waits until nobody runs the VM.

@@ -3,9 +3,7 @@ package weft.ops.cli.volume;
 import org.jspecify.annotations.Nullable;
 
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 import weft.fabric.Attachment;
 import weft.fabric.Export;
@@ -15,17 +13,14 @@ import weft.fabric.NodePresence;
 import weft.fabric.Volume;
 import weft.ops.admin.VolumeAdmin;
 import weft.ops.cli.ByteSize;
-import weft.ops.cli.ExitCode;
-import weft.ops.cli.FabricOptions;
+import weft.ops.cli.FabricCommand;
 import weft.ops.cli.FabricSession;
-import weft.ops.cli.Output;
 import weft.ops.cli.Output.Column;
 
 import java.io.IOException;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 
 /// `weft volume …`.
 @Command(
@@ -81,13 +76,7 @@ public final class VolumeCommand {
             description = "Create an empty volume; its space is taken when it is written.",
             mixinStandardHelpOptions = true,
             footer = {"", "Example:", "  weft volume create data --size 10G"})
-    static final class Create implements Callable<Integer> {
-        @Mixin private FabricOptions fabric = new FabricOptions();
-        @Mixin private Output output = new Output();
-
-        @Parameters(paramLabel = "NAME", description = "The volume's name.")
-        private String name = "";
-
+    static final class Create extends OneVolumeCommand {
         @Option(
                 names = "--size",
                 required = true,
@@ -97,21 +86,18 @@ public final class VolumeCommand {
         private ByteSize size = new ByteSize(ByteSize.GRANULARITY_BYTES);
 
         @Override
-        public Integer call() throws IOException {
-            try (var session = FabricSession.open(fabric)) {
-                Volume volume =
-                        new VolumeAdmin(session.records())
-                                .create(
-                                        session.image(),
-                                        name,
-                                        size.bytes(),
-                                        Volume.Access.READ_WRITE);
-                output.result(
-                        volume,
-                        "volume %s created, %s. Next: weft volume export %s"
-                                .formatted(name, size, name));
-            }
-            return ExitCode.OK.value();
+        protected void run(FabricSession session) throws IOException {
+            Volume volume =
+                    new VolumeAdmin(session.records())
+                            .create(
+                                    session.image(),
+                                    name(),
+                                    size.bytes(),
+                                    Volume.Access.READ_WRITE);
+            output().result(
+                            volume,
+                            "volume %s created, %s. Next: weft volume export %s"
+                                    .formatted(name(), size, name()));
         }
     }
 
@@ -120,30 +106,24 @@ public final class VolumeCommand {
             description = "List all volumes.",
             mixinStandardHelpOptions = true,
             footer = {"", "Example:", "  weft volume list --json"})
-    static final class ListAll implements Callable<Integer> {
-        @Mixin private FabricOptions fabric = new FabricOptions();
-        @Mixin private Output output = new Output();
-
+    static final class ListAll extends FabricCommand {
         @Override
-        public Integer call() throws IOException {
-            try (var session = FabricSession.open(fabric)) {
-                FabricImage image = session.image();
-                List<Row> rows =
-                        image.volumes().values().stream()
-                                .sorted(Comparator.comparing(Volume::name))
-                                .map(volume -> Row.of(image, volume))
-                                .toList();
-                output.list(
-                        rows,
-                        List.of(
-                                Column.of("NAME", Row::name),
-                                Column.of("SIZE", row -> ByteSize.humane(row.sizeBytes())),
-                                Column.of("ACCESS", Row::access),
-                                Column.of("LAYERS", Row::layers),
-                                Column.of("USED BY", Row::usedBy),
-                                Column.of("EXPORT", Row::export)));
-            }
-            return ExitCode.OK.value();
+        protected void run(FabricSession session) throws IOException {
+            FabricImage image = session.image();
+            List<Row> rows =
+                    image.volumes().values().stream()
+                            .sorted(Comparator.comparing(Volume::name))
+                            .map(volume -> Row.of(image, volume))
+                            .toList();
+            output().list(
+                            rows,
+                            List.of(
+                                    Column.of("NAME", Row::name),
+                                    Column.of("SIZE", row -> ByteSize.humane(row.sizeBytes())),
+                                    Column.of("ACCESS", Row::access),
+                                    Column.of("LAYERS", Row::layers),
+                                    Column.of("USED BY", Row::usedBy),
+                                    Column.of("EXPORT", Row::export)));
         }
     }
 
@@ -152,43 +132,34 @@ public final class VolumeCommand {
             description = "Show one volume: size, layers, who holds it.",
             mixinStandardHelpOptions = true,
             footer = {"", "Example:", "  weft volume show data"})
-    static final class Show implements Callable<Integer> {
-        @Mixin private FabricOptions fabric = new FabricOptions();
-        @Mixin private Output output = new Output();
-
-        @Parameters(paramLabel = "NAME", description = "The volume's name.")
-        private String name = "";
-
+    static final class Show extends OneVolumeCommand {
         @Override
-        public Integer call() throws IOException {
-            try (var session = FabricSession.open(fabric)) {
-                FabricImage image = session.image();
-                Row row = Row.of(image, VolumeAdmin.find(image, name));
-                output.result(
-                        row,
-                        """
-                        volume   %s (%s)
-                        size     %s (%d bytes)
-                        access   %s
-                        layers   %d
-                        used by  %s
-                        export   %s
-                        holder   %s\
-                        """
-                                .formatted(
-                                        row.name(),
-                                        row.id(),
-                                        ByteSize.humane(row.sizeBytes()),
-                                        row.sizeBytes(),
-                                        row.access(),
-                                        row.layers(),
-                                        orDash(row.usedBy()),
-                                        orDash(row.export()),
-                                        row.holder().isEmpty()
-                                                ? "-"
-                                                : row.holder() + ", token " + row.token()));
-            }
-            return ExitCode.OK.value();
+        protected void run(FabricSession session) throws IOException {
+            FabricImage image = session.image();
+            Row row = Row.of(image, VolumeAdmin.find(image, name()));
+            output().result(
+                            row,
+                            """
+                            volume   %s (%s)
+                            size     %s (%d bytes)
+                            access   %s
+                            layers   %d
+                            used by  %s
+                            export   %s
+                            holder   %s\
+                            """
+                                    .formatted(
+                                            row.name(),
+                                            row.id(),
+                                            ByteSize.humane(row.sizeBytes()),
+                                            row.sizeBytes(),
+                                            row.access(),
+                                            row.layers(),
+                                            orDash(row.usedBy()),
+                                            orDash(row.export()),
+                                            row.holder().isEmpty()
+                                                    ? "-"
+                                                    : row.holder() + ", token " + row.token()));
         }
 
         private static String orDash(String text) {
@@ -201,28 +172,16 @@ public final class VolumeCommand {
             description = "Delete a volume that nothing uses.",
             mixinStandardHelpOptions = true,
             footer = {"", "Example:", "  weft volume delete data"})
-    static final class Delete implements Callable<Integer> {
-        @Mixin private FabricOptions fabric = new FabricOptions();
-        @Mixin private Output output = new Output();
-
-        @Parameters(paramLabel = "NAME", description = "The volume's name.")
-        private String name = "";
-
+    static final class Delete extends OneVolumeCommand {
         @Override
-        public Integer call() throws IOException {
-            try (var session = FabricSession.open(fabric)) {
-                new VolumeAdmin(session.records()).delete(session.image(), name);
-                output.result(
-                        new Deleted(name),
-                        "volume %s deleted; its space comes back in the background"
-                                .formatted(name));
-            }
-            return ExitCode.OK.value();
+        protected void run(FabricSession session) throws IOException {
+            new VolumeAdmin(session.records()).delete(session.image(), name());
+            output().deleted(
+                            name(),
+                            "volume %s deleted; its space comes back in the background"
+                                    .formatted(name()));
         }
     }
-
-    /// What a deletion prints with `--json`.
-    record Deleted(String deleted) {}
 
     @Command(
             name = "export",
@@ -234,13 +193,7 @@ public final class VolumeCommand {
                 "  weft volume export data",
                 "  qemu-img info nbd://127.0.1.11:10809/data"
             })
-    static final class ExportOne implements Callable<Integer> {
-        @Mixin private FabricOptions fabric = new FabricOptions();
-        @Mixin private Output output = new Output();
-
-        @Parameters(paramLabel = "NAME", description = "The volume's name.")
-        private String name = "";
-
+    static final class ExportOne extends OneVolumeCommand {
         @Option(names = "--node", paramLabel = "NODE", description = "The storage node to use.")
         private @Nullable String node;
 
@@ -251,23 +204,18 @@ public final class VolumeCommand {
         record Exported(String volume, String uri) {}
 
         @Override
-        public Integer call() throws IOException {
-            try (var session = FabricSession.open(fabric)) {
-                String uri =
-                        new VolumeAdmin(session.records())
-                                .export(
-                                        session.image(),
-                                        name,
-                                        Optional.ofNullable(node).map(NodeId::new),
-                                        readOnly
-                                                ? Volume.Access.READ_ONLY
-                                                : Volume.Access.READ_WRITE);
-                output.result(
-                        new Exported(name, uri),
-                        "volume %s is exported at %s%nNext: qemu-img info %s"
-                                .formatted(name, uri, uri));
-            }
-            return ExitCode.OK.value();
+        protected void run(FabricSession session) throws IOException {
+            String uri =
+                    new VolumeAdmin(session.records())
+                            .export(
+                                    session.image(),
+                                    name(),
+                                    Optional.ofNullable(node).map(NodeId::new),
+                                    readOnly ? Volume.Access.READ_ONLY : Volume.Access.READ_WRITE);
+            output().result(
+                            new Exported(name(), uri),
+                            "volume %s is exported at %s%nNext: qemu-img info %s"
+                                    .formatted(name(), uri, uri));
         }
     }
 
@@ -276,22 +224,13 @@ public final class VolumeCommand {
             description = "Take an export back; its NBD clients are disconnected.",
             mixinStandardHelpOptions = true,
             footer = {"", "Example:", "  weft volume unexport data"})
-    static final class Unexport implements Callable<Integer> {
-        @Mixin private FabricOptions fabric = new FabricOptions();
-        @Mixin private Output output = new Output();
-
-        @Parameters(paramLabel = "NAME", description = "The volume's name.")
-        private String name = "";
-
+    static final class Unexport extends OneVolumeCommand {
         @Override
-        public Integer call() throws IOException {
-            try (var session = FabricSession.open(fabric)) {
-                new VolumeAdmin(session.records()).unexport(name);
-                output.result(
-                        new ExportOne.Exported(name, ""),
-                        "volume " + name + " is not exported now");
-            }
-            return ExitCode.OK.value();
+        protected void run(FabricSession session) throws IOException {
+            new VolumeAdmin(session.records()).unexport(name());
+            output().result(
+                            new ExportOne.Exported(name(), ""),
+                            "volume " + name() + " is not exported now");
         }
     }
 }
