@@ -10,6 +10,7 @@ import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.coordination.FabricStore;
 import weft.coordination.FabricWatcher;
+import weft.coordination.HostAddresses;
 import weft.fabric.FabricJson;
 import weft.fabric.NodePresence;
 import weft.fabric.VmPlacement;
@@ -95,15 +96,7 @@ public final class VmHost implements AutoCloseable {
                                 VSwitchSettings.of(settings.node(), settings.vtep()),
                                 clock,
                                 registry));
-        Peers hosts =
-                own(
-                        new Peers(
-                                transport,
-                                node ->
-                                        watcher.image()
-                                                .presence(NodePresence.Role.HOST, node)
-                                                .flatMap(p -> NodeAddress.parse(p.address())),
-                                List.of()));
+        Peers hosts = own(new Peers(transport, new HostAddresses(watcher::image), List.of()));
         HostAgent agent =
                 own(
                         new HostAgent(

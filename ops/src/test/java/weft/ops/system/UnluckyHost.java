@@ -6,6 +6,7 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.coordination.FabricWatcher;
+import weft.coordination.HostAddresses;
 import weft.coordination.UnreliableStore;
 import weft.coordination.zookeeper.ZooKeeperFabricStore;
 import weft.fabric.Cluster;
@@ -78,15 +79,7 @@ final class UnluckyHost implements AutoCloseable {
         var vtep = new java.net.InetSocketAddress(options.listen().getAddress(), 0);
         VSwitch vswitch =
                 own(new VSwitch(VSwitchSettings.of(self, vtep), BootClock.SYSTEM, registry));
-        hosts =
-                own(
-                        new Peers(
-                                transport,
-                                node ->
-                                        watcher.image()
-                                                .presence(NodePresence.Role.HOST, node)
-                                                .flatMap(p -> NodeAddress.parse(p.address())),
-                                List.of()));
+        hosts = own(new Peers(transport, new HostAddresses(watcher::image), List.of()));
         agent =
                 own(
                         new HostAgent(

@@ -1,17 +1,9 @@
 package weft.ops.cli.network;
 
-import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-
 import weft.fabric.FabricImage;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
-import weft.ops.admin.Refusal;
-import weft.runtime.FreshIds;
-import weft.transport.Handshake;
-import weft.transport.NodeAddress;
-import weft.transport.Peers;
-import weft.transport.Role;
-import weft.transport.Transport;
+import weft.ops.cli.HostSession;
 import weft.wire.WireMessage;
 import weft.wire.capture.CaptureFamily;
 import weft.wire.capture.CaptureMessage;
@@ -34,26 +26,11 @@ public final class CaptureClient implements AutoCloseable {
     private static final int ANSWER_SECONDS = 10;
 
     private final Supplier<FabricImage> image;
-    private final Transport transport;
-    private final Peers hosts;
+    private final HostSession hosts;
 
     public CaptureClient(Supplier<FabricImage> image) {
         this.image = image;
-        var cluster =
-                image.get()
-                        .cluster()
-                        .orElseThrow(() -> Refusal.state("the fabric is not set up yet"));
-        var self =
-                Handshake.of(cluster.id(), Role.CLIENT, new NodeId("capture"), FreshIds.positive());
-        transport = new Transport(self, List.of(new CaptureFamily()), 1, new SimpleMeterRegistry());
-        hosts =
-                new Peers(
-                        transport,
-                        node ->
-                                image.get()
-                                        .presence(NodePresence.Role.HOST, node)
-                                        .flatMap(p -> NodeAddress.parse(p.address())),
-                        List.of());
+        hosts = new HostSession("capture", new CaptureFamily(), image);
     }
 
     /// A frame that passed a host's switch.
@@ -182,6 +159,5 @@ public final class CaptureClient implements AutoCloseable {
     @Override
     public void close() {
         hosts.close();
-        transport.close();
     }
 }

@@ -1,7 +1,5 @@
 package weft.ops.cli.vm;
 
-import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
-
 import weft.fabric.FabricImage;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
@@ -9,20 +7,14 @@ import weft.fabric.VmPlacement;
 import weft.fabric.VmSpec;
 import weft.ops.admin.Refusal;
 import weft.ops.admin.VmAdmin;
-import weft.runtime.FreshIds;
+import weft.ops.cli.HostSession;
 import weft.runtime.Pause;
-import weft.transport.Handshake;
-import weft.transport.NodeAddress;
-import weft.transport.Peers;
-import weft.transport.Role;
-import weft.transport.Transport;
 import weft.wire.WireMessage;
 import weft.wire.console.ConsoleFamily;
 import weft.wire.console.ConsoleMessage;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -37,8 +29,7 @@ public final class ConsoleClient implements AutoCloseable {
 
     private final String vm;
     private final Supplier<FabricImage> image;
-    private final Transport transport;
-    private final Peers hosts;
+    private final HostSession hosts;
     private Optional<NodeId> host = Optional.empty();
     private long offsetBytes;
 
@@ -47,21 +38,7 @@ public final class ConsoleClient implements AutoCloseable {
         this.vm = vm;
         this.image = image;
         offsetBytes = fromBytes;
-        var cluster =
-                image.get()
-                        .cluster()
-                        .orElseThrow(() -> Refusal.state("the fabric is not set up yet"));
-        var self =
-                Handshake.of(cluster.id(), Role.CLIENT, new NodeId("console"), FreshIds.positive());
-        transport = new Transport(self, List.of(new ConsoleFamily()), 1, new SimpleMeterRegistry());
-        hosts =
-                new Peers(
-                        transport,
-                        node ->
-                                image.get()
-                                        .presence(NodePresence.Role.HOST, node)
-                                        .flatMap(p -> NodeAddress.parse(p.address())),
-                        List.of());
+        hosts = new HostSession("console", new ConsoleFamily(), image);
     }
 
     /// The next output; empty if there was none for a while. Waits while the VM is between hosts.
@@ -150,6 +127,5 @@ public final class ConsoleClient implements AutoCloseable {
     @Override
     public void close() {
         hosts.close();
-        transport.close();
     }
 }
