@@ -4,6 +4,8 @@ import org.jspecify.annotations.Nullable;
 
 import picocli.CommandLine.Option;
 
+import weft.transport.NodeAddress;
+
 import java.io.IOException;
 import java.nio.file.Path;
 
@@ -81,12 +83,7 @@ public final class FabricOptions {
 
     private static String checked(String connectString) {
         for (String server : connectString.split(",", -1)) {
-            int colon = server.lastIndexOf(':');
-            String port = server.substring(colon + 1);
-            if (colon <= 0
-                    || !port.matches("[0-9]{1,5}")
-                    || Integer.parseInt(port) < 1
-                    || Integer.parseInt(port) > 65_535) {
+            if (NodeAddress.unresolved(server).filter(at -> at.getPort() > 0).isEmpty()) {
                 throw CliFailure.usage(
                         "--zookeeper '" + connectString + "' is not HOST:PORT[,HOST:PORT…]");
             }

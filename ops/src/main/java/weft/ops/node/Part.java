@@ -28,6 +28,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 
 /// One running part of the fabric, with its session, its picture of the records and its metrics
@@ -96,13 +97,14 @@ public final class Part implements AutoCloseable {
     }
 
     private static boolean answers(String address) {
-        int colon = address.lastIndexOf(':');
+        Optional<InetSocketAddress> announced = NodeAddress.parse(address);
+        if (announced.isEmpty()) {
+            return false;
+        }
         try (var socket = new Socket()) {
-            int port = Integer.parseInt(address.substring(colon + 1));
-            String host = address.substring(0, Math.max(0, colon));
-            socket.connect(new InetSocketAddress(host, port), ANSWER_MILLIS);
+            socket.connect(announced.get(), ANSWER_MILLIS);
             return true;
-        } catch (IOException | IllegalArgumentException _) {
+        } catch (IOException _) {
             return false;
         }
     }

@@ -6,6 +6,7 @@ import weft.fabric.Network;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.fabric.PortBinding;
+import weft.transport.NodeAddress;
 
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -71,16 +72,11 @@ public record ForwardingImage(
     }
 
     private static InetSocketAddress address(NodePresence presence) {
-        String text = presence.vtep();
-        int colon = text.lastIndexOf(':');
-        try {
-            int port = Integer.parseInt(text.substring(colon + 1));
-            return new InetSocketAddress(text.substring(0, Math.max(0, colon)), port);
-        } catch (IllegalArgumentException e) {
-            throw new IllegalArgumentException(
-                    "host %s: VTEP address '%s' is not host:port".formatted(presence.node(), text),
-                    e);
-        }
+        return NodeAddress.parse(presence.vtep())
+                .orElseThrow(() ->
+                        new IllegalArgumentException(
+                                "host %s: VTEP address '%s' is not host:port"
+                                        .formatted(presence.node(), presence.vtep())));
     }
 
     private static void checkNetworks(List<Network> networks) {

@@ -16,11 +16,10 @@ import weft.ops.node.LocalLayout;
 import weft.ops.node.NodeOptions;
 import weft.ops.node.Part;
 import weft.ops.node.Supervisor;
+import weft.transport.NodeAddress;
 
 import java.io.IOException;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 
@@ -83,7 +82,7 @@ public final class NodeCommand {
         NodeOptions options(@Nullable Path folder, int nbdPort, int vtepPort, long memoryBytes) {
             InetSocketAddress address = parse(listen);
             return new NodeOptions(
-                    nodeId(name),
+                    new NodeId(name),
                     folder == null ? Path.of(".") : folder.toAbsolutePath(),
                     zookeeper,
                     address,
@@ -101,22 +100,12 @@ public final class NodeCommand {
             return port;
         }
 
-        private static NodeId nodeId(String name) {
-            return new NodeId(name);
-        }
-
         private static InetSocketAddress parse(String text) {
-            int colon = text.lastIndexOf(':');
-            try {
-                var address = InetAddress.getByName(text.substring(0, Math.max(0, colon)));
-                int port = Integer.parseInt(text.substring(colon + 1));
-                if (colon > 0 && port > 0 && port <= 65_535) {
-                    return new InetSocketAddress(address, port);
-                }
-            } catch (UnknownHostException | NumberFormatException e) {
-                // Said below.
-            }
-            throw CliFailure.usage("--listen '" + text + "' is not ADDRESS:PORT of this machine");
+            return NodeAddress.parse(text)
+                    .filter(address -> !address.isUnresolved() && address.getPort() > 0)
+                    .orElseThrow(() ->
+                            CliFailure.usage(
+                                    "--listen '" + text + "' is not ADDRESS:PORT of this machine"));
         }
     }
 
