@@ -49,7 +49,7 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
     private final Channel channel;
     private final Handshake peer;
     private final boolean accepted;
-    private final Map<Integer, MessageFamily> families;
+    private final Map<Integer, MessageFamily<?>> families;
     private final Map<Integer, Endpoint> endpoints;
     private final TransportMeters meters;
     private final Runnable onClosed;
@@ -70,7 +70,7 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
             Channel channel,
             Handshake peer,
             boolean accepted,
-            Map<Integer, MessageFamily> families,
+            Map<Integer, MessageFamily<?>> families,
             Map<Integer, Endpoint> endpoints,
             TransportMeters meters,
             Runnable onClosed) {
@@ -124,17 +124,16 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
     }
 
     private void enqueue(WireMessage message, int flags, long requestId) {
-        MessageFamily family = familyOf(message);
+        enqueue(outgoing(familyOf(message), message, flags, requestId));
+    }
+
+    private static <M extends WireMessage> Envelope.Outgoing outgoing(
+            MessageFamily<M> family, WireMessage message, int flags, long requestId) {
+        M own = family.messages().cast(message);
         var writer = new WireWriter();
-        family.encode(message, writer);
-        int lengthBytes = writer.lengthBytes();
-        enqueue(
-                Envelope.Outgoing.of(
-                        family.typeIdOf(message),
-                        flags,
-                        requestId,
-                        lengthBytes,
-                        writer.toBuffers()));
+        family.encode(own, writer);
+        return Envelope.Outgoing.of(
+                family.typeIdOf(own), flags, requestId, writer.lengthBytes(), writer.toBuffers());
     }
 
     private void enqueue(Envelope.Outgoing outgoing) {
@@ -146,9 +145,9 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
         }
     }
 
-    private MessageFamily familyOf(WireMessage message) {
-        for (MessageFamily family : families.values()) {
-            if (family.contains(message)) {
+    private MessageFamily<?> familyOf(WireMessage message) {
+        for (MessageFamily<?> family : families.values()) {
+            if (family.messages().isInstance(message)) {
                 return family;
             }
         }
@@ -251,20 +250,11 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
     }
 
     private WireMessage decode(Envelope envelope) throws MalformedMessage {
-        MessageFamily family = families.get(envelope.typeId() >>> 8);
+        MessageFamily<?> family = families.get(envelope.typeId() >>> 8);
         if (family == null) {
             throw new MalformedMessage("type %x is not known".formatted(envelope.typeId()));
         }
-        var in = new WireReader(envelope.payload());
-        WireMessage message;
-        try {
-            message = family.decode(envelope.typeId(), in);
-        } catch (IllegalArgumentException e) {
-            // A record's own constructor is the last check of what may be in it.
-            throw new MalformedMessage(String.valueOf(e.getMessage()));
-        }
-        in.end();
-        return message;
+        return family.decode(envelope.typeId(), new WireReader(envelope.payload()));
     }
 
     private void onAnswer(Envelope envelope) throws MalformedMessage {

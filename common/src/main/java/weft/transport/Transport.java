@@ -47,7 +47,7 @@ public final class Transport implements AutoCloseable {
     private static final int KEEPALIVE_PROBES = 3;
 
     private final Handshake self;
-    private final Map<Integer, MessageFamily> families;
+    private final Map<Integer, MessageFamily<?>> families;
     private final TransportMeters meters;
     private final boolean epoll = Epoll.isAvailable();
     private final MultiThreadIoEventLoopGroup eventLoops;
@@ -57,7 +57,7 @@ public final class Transport implements AutoCloseable {
     /// @param eventLoopCount threads that move bytes
     public Transport(
             Handshake self,
-            List<MessageFamily> families,
+            List<MessageFamily<?>> families,
             int eventLoopCount,
             MeterRegistry registry) {
         this.self = self;

@@ -4,7 +4,9 @@ package weft.wire;
 ///
 /// Type ids are one space of 16 bits, cut into ranges of 256 by their high byte; a family owns the
 /// range of its [#rangeByte()]. A type id once released is never used for another form.
-public interface MessageFamily {
+///
+/// @param <M> what all its messages are
+public interface MessageFamily<M extends WireMessage> {
     /// Range of the storage protocol.
     int STORAGE = 0x01;
 
@@ -23,17 +25,32 @@ public interface MessageFamily {
     /// The high byte of all type ids of this family.
     int rangeByte();
 
-    /// Whether the message is one of this family's.
-    boolean contains(WireMessage message);
+    /// What all its messages are, and nobody else's.
+    Class<M> messages();
 
-    /// The type id of a message of this family; its high byte is [#rangeByte()].
-    int typeIdOf(WireMessage message);
+    /// The type id of a message; its high byte is [#rangeByte()].
+    int typeIdOf(M message);
 
     /// Writes the message's fields.
-    void encode(WireMessage message, WireWriter out);
+    void encode(M message, WireWriter out);
 
-    /// Reads the fields of a message; the bytes are hostile. Must leave nothing unread.
+    /// Reads a message; the bytes are hostile, and all of them are its own.
     ///
     /// @throws MalformedMessage if the type id is unknown or the bytes are no such message
-    WireMessage decode(int typeId, WireReader in) throws MalformedMessage;
+    default M decode(int typeId, WireReader in) throws MalformedMessage {
+        try {
+            M message = decodeFields(typeId, in);
+            in.end();
+            return message;
+        } catch (IllegalArgumentException e) {
+            // The records check what they hold; here that means a peer sent nonsense.
+            throw new MalformedMessage("message 0x%04x: %s".formatted(typeId, e.getMessage()));
+        }
+    }
+
+    /// Reads the fields of a message, as [#encode] wrote them.
+    ///
+    /// @throws MalformedMessage if the type id is unknown or a field is no such thing
+    /// @throws IllegalArgumentException if a record refuses what it is given
+    M decodeFields(int typeId, WireReader in) throws MalformedMessage;
 }

@@ -41,30 +41,30 @@ class TransportTest {
     /// A message for tests: bytes there, bytes back.
     record Bytes(ByteBuffer content) implements WireMessage {}
 
-    private static final MessageFamily FAMILY =
-            new MessageFamily() {
+    private static final MessageFamily<Bytes> FAMILY =
+            new MessageFamily<>() {
                 @Override
                 public int rangeByte() {
                     return 0x7F;
                 }
 
                 @Override
-                public boolean contains(WireMessage message) {
-                    return message instanceof Bytes;
+                public Class<Bytes> messages() {
+                    return Bytes.class;
                 }
 
                 @Override
-                public int typeIdOf(WireMessage message) {
+                public int typeIdOf(Bytes message) {
                     return 0x7F01;
                 }
 
                 @Override
-                public void encode(WireMessage message, WireWriter out) {
-                    out.putBytes(((Bytes) message).content());
+                public void encode(Bytes message, WireWriter out) {
+                    out.putBytes(message.content());
                 }
 
                 @Override
-                public WireMessage decode(int typeId, WireReader in) throws MalformedMessage {
+                public Bytes decodeFields(int typeId, WireReader in) throws MalformedMessage {
                     return new Bytes(in.readBytes(4 << 20));
                 }
             };

@@ -19,7 +19,7 @@ import java.util.UUID;
 /// The messages between hosts, and between a host and a console's client.
 class HostMessagesTest {
     private static final UUID MIGRATION = new UUID(1, 2);
-    private static final List<WireMessage> MIGRATION_MESSAGES =
+    private static final List<MigrationMessage> MIGRATION_MESSAGES =
             List.of(
                     new MigrationMessage.Begin(MIGRATION, "web1", 7, 256 << 20),
                     new MigrationMessage.ZeroPages(MIGRATION, new long[] {0x80000, 0x80001}),
@@ -28,7 +28,7 @@ class HostMessagesTest {
                     new MigrationMessage.Taken(MIGRATION),
                     new MigrationMessage.Committed(MIGRATION, 12_000_000),
                     new MigrationMessage.NotCommitted(MIGRATION, "epoch 8 is host1's"));
-    private static final List<WireMessage> CONSOLE_MESSAGES =
+    private static final List<ConsoleMessage> CONSOLE_MESSAGES =
             List.of(
                     new ConsoleMessage.Read("web1", -1),
                     new ConsoleMessage.Write("web1", ByteBuffer.wrap(new byte[] {13})),
@@ -38,13 +38,13 @@ class HostMessagesTest {
 
     @Test
     void everyMessageComesBackAsItWasSent() throws MalformedMessage {
-        for (WireMessage message : MIGRATION_MESSAGES) {
+        for (MigrationMessage message : MIGRATION_MESSAGES) {
             var family = new MigrationFamily();
-            WireMessage came = carry(family, message);
+            MigrationMessage came = carry(family, message);
             assertEquals(message.getClass(), came.getClass());
             assertArrayEquals(bytesOf(family, message), bytesOf(family, came));
         }
-        for (WireMessage message : CONSOLE_MESSAGES) {
+        for (ConsoleMessage message : CONSOLE_MESSAGES) {
             assertEquals(message, carry(new ConsoleFamily(), message));
         }
     }
@@ -64,12 +64,20 @@ class HostMessagesTest {
 
     @Test
     void everyCutMessageIsMalformed() {
-        for (WireMessage message : MIGRATION_MESSAGES) {
+        for (MigrationMessage message : MIGRATION_MESSAGES) {
             assertEveryCutIsMalformed(new MigrationFamily(), message);
         }
-        for (WireMessage message : CONSOLE_MESSAGES) {
+        for (ConsoleMessage message : CONSOLE_MESSAGES) {
             assertEveryCutIsMalformed(new ConsoleFamily(), message);
         }
+    }
+
+    @Test
+    void aMessageWithBytesBehindItIsMalformed() {
+        var bytes = ByteBuffer.allocate(17).putLong(1).putLong(2).put((byte) 0).flip();
+        assertThrows(
+                MalformedMessage.class,
+                () -> new MigrationFamily().decode(0x0206, new WireReader(bytes)));
     }
 
     @Test
@@ -86,18 +94,19 @@ class HostMessagesTest {
                 () -> new MigrationFamily().decode(0x0202, new WireReader(out.toBytes())));
     }
 
-    private static WireMessage carry(MessageFamily family, WireMessage message)
+    private static <M extends WireMessage> M carry(MessageFamily<M> family, M message)
             throws MalformedMessage {
         return family.decode(family.typeIdOf(message), new WireReader(bytesOf(family, message)));
     }
 
-    private static byte[] bytesOf(MessageFamily family, WireMessage message) {
+    private static <M extends WireMessage> byte[] bytesOf(MessageFamily<M> family, M message) {
         var out = new WireWriter();
         family.encode(message, out);
         return out.toBytes();
     }
 
-    private static void assertEveryCutIsMalformed(MessageFamily family, WireMessage message) {
+    private static <M extends WireMessage> void assertEveryCutIsMalformed(
+            MessageFamily<M> family, M message) {
         byte[] bytes = bytesOf(family, message);
         for (int length = 0; length < bytes.length; length++) {
             var cut = new WireReader(ByteBuffer.wrap(bytes, 0, length));

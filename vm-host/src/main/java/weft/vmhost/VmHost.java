@@ -82,7 +82,7 @@ public final class VmHost implements AutoCloseable {
         Clock clock = BootClock.SYSTEM;
         long incarnation = ThreadLocalRandom.current().nextLong(1, Long.MAX_VALUE);
         var handshake = Handshake.of(clusterId, Role.HOST, settings.node(), incarnation);
-        List<MessageFamily> families =
+        List<MessageFamily<?>> families =
                 List.of(
                         new StorageCodec(),
                         new MigrationFamily(),

@@ -5,7 +5,6 @@ import weft.fabric.PlacementGroupId;
 import weft.fabric.VolumeId;
 import weft.wire.MalformedMessage;
 import weft.wire.MessageFamily;
-import weft.wire.WireMessage;
 import weft.wire.WireReader;
 import weft.wire.WireWriter;
 import weft.wire.audit.AuditMessage.ChunkDigest;
@@ -24,7 +23,7 @@ import java.util.Optional;
 ///   0x0402 group digest    group 4 | held 1 | count 4, each: layer 8, chunk index 8, version 8,
 ///                          sequence 8, crc 4 | last 1
 /// ```
-public final class AuditCodec implements MessageFamily {
+public final class AuditCodec implements MessageFamily<AuditMessage> {
     private static final int DIGEST_REQUEST = 0x0401;
     private static final int GROUP_DIGEST = 0x0402;
     private static final int CHUNK_DIGEST_BYTES = 36;
@@ -35,28 +34,21 @@ public final class AuditCodec implements MessageFamily {
     }
 
     @Override
-    public boolean contains(WireMessage message) {
-        return message instanceof AuditMessage;
+    public Class<AuditMessage> messages() {
+        return AuditMessage.class;
     }
 
     @Override
-    public int typeIdOf(WireMessage message) {
-        return switch (audit(message)) {
+    public int typeIdOf(AuditMessage message) {
+        return switch (message) {
             case DigestRequest _ -> DIGEST_REQUEST;
             case GroupDigest _ -> GROUP_DIGEST;
         };
     }
 
-    private static AuditMessage audit(WireMessage message) {
-        if (message instanceof AuditMessage audit) {
-            return audit;
-        }
-        throw new IllegalArgumentException("no audit message: " + message.getClass());
-    }
-
     @Override
-    public void encode(WireMessage message, WireWriter out) {
-        switch (audit(message)) {
+    public void encode(AuditMessage message, WireWriter out) {
+        switch (message) {
             case DigestRequest m -> {
                 out.putInt(m.pg().value());
                 out.putBoolean(m.after().isPresent());
@@ -83,24 +75,20 @@ public final class AuditCodec implements MessageFamily {
     }
 
     @Override
-    public AuditMessage decode(int typeId, WireReader in) throws MalformedMessage {
-        try {
-            return switch (typeId) {
-                case DIGEST_REQUEST ->
-                        new DigestRequest(
-                                new PlacementGroupId(in.readInt()),
-                                in.readBoolean() ? Optional.of(key(in)) : Optional.empty());
-                case GROUP_DIGEST ->
-                        new GroupDigest(
-                                new PlacementGroupId(in.readInt()),
-                                in.readBoolean(),
-                                chunks(in),
-                                in.readBoolean());
-                default -> throw new MalformedMessage("audit message type %#x".formatted(typeId));
-            };
-        } catch (IllegalArgumentException e) {
-            throw new MalformedMessage("audit message %#x: %s".formatted(typeId, e.getMessage()));
-        }
+    public AuditMessage decodeFields(int typeId, WireReader in) throws MalformedMessage {
+        return switch (typeId) {
+            case DIGEST_REQUEST ->
+                    new DigestRequest(
+                            new PlacementGroupId(in.readInt()),
+                            in.readBoolean() ? Optional.of(key(in)) : Optional.empty());
+            case GROUP_DIGEST ->
+                    new GroupDigest(
+                            new PlacementGroupId(in.readInt()),
+                            in.readBoolean(),
+                            chunks(in),
+                            in.readBoolean());
+            default -> throw new MalformedMessage("audit message type %#x".formatted(typeId));
+        };
     }
 
     private static List<ChunkDigest> chunks(WireReader in) throws MalformedMessage {

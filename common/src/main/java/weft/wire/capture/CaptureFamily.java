@@ -2,7 +2,6 @@ package weft.wire.capture;
 
 import weft.wire.MalformedMessage;
 import weft.wire.MessageFamily;
-import weft.wire.WireMessage;
 import weft.wire.WireReader;
 import weft.wire.WireWriter;
 import weft.wire.capture.CaptureMessage.CapturedFrame;
@@ -30,7 +29,7 @@ import java.util.List;
 ///                   frame: length 4, bytes
 ///   0x0506 Stop     id 8
 /// ```
-public final class CaptureFamily implements MessageFamily {
+public final class CaptureFamily implements MessageFamily<CaptureMessage> {
     private static final int NAME_BYTES_MAX = 200;
     private static final int REASON_BYTES_MAX = 4096;
 
@@ -46,14 +45,14 @@ public final class CaptureFamily implements MessageFamily {
     }
 
     @Override
-    public boolean contains(WireMessage message) {
-        return message instanceof CaptureMessage;
+    public Class<CaptureMessage> messages() {
+        return CaptureMessage.class;
     }
 
     @Override
-    public int typeIdOf(WireMessage message) {
+    public int typeIdOf(CaptureMessage message) {
         int index =
-                switch ((CaptureMessage) message) {
+                switch (message) {
                     case Start _ -> 1;
                     case Started _ -> 2;
                     case Refused _ -> 3;
@@ -65,8 +64,8 @@ public final class CaptureFamily implements MessageFamily {
     }
 
     @Override
-    public void encode(WireMessage message, WireWriter out) {
-        switch ((CaptureMessage) message) {
+    public void encode(CaptureMessage message, WireWriter out) {
+        switch (message) {
             case Start start -> {
                 out.putByte(
                         switch (start.scope()) {
@@ -104,21 +103,18 @@ public final class CaptureFamily implements MessageFamily {
     }
 
     @Override
-    public WireMessage decode(int typeId, WireReader in) throws MalformedMessage {
-        WireMessage message =
-                switch (typeId & 0xff) {
-                    case 1 -> new Start(readScope(in), in.readString(NAME_BYTES_MAX));
-                    case 2 -> new Started(in.readLong());
-                    case 3 -> new Refused(in.readString(REASON_BYTES_MAX));
-                    case 4 -> new Read(in.readLong(), in.readInt());
-                    case 5 -> new Frames(in.readLong(), readFrames(in));
-                    case 6 -> new Stop(in.readLong());
-                    default ->
-                            throw new MalformedMessage(
-                                    "no capture message has type 0x%04x".formatted(typeId));
-                };
-        in.end();
-        return message;
+    public CaptureMessage decodeFields(int typeId, WireReader in) throws MalformedMessage {
+        return switch (typeId & 0xff) {
+            case 1 -> new Start(readScope(in), in.readString(NAME_BYTES_MAX));
+            case 2 -> new Started(in.readLong());
+            case 3 -> new Refused(in.readString(REASON_BYTES_MAX));
+            case 4 -> new Read(in.readLong(), in.readInt());
+            case 5 -> new Frames(in.readLong(), readFrames(in));
+            case 6 -> new Stop(in.readLong());
+            default ->
+                    throw new MalformedMessage(
+                            "no capture message has type 0x%04x".formatted(typeId));
+        };
     }
 
     private static Scope readScope(WireReader in) throws MalformedMessage {

@@ -2,7 +2,6 @@ package weft.wire.console;
 
 import weft.wire.MalformedMessage;
 import weft.wire.MessageFamily;
-import weft.wire.WireMessage;
 import weft.wire.WireReader;
 import weft.wire.WireWriter;
 import weft.wire.console.ConsoleMessage.NotHere;
@@ -20,7 +19,7 @@ import weft.wire.console.ConsoleMessage.Written;
 ///   0x0304 Written  accepted 4
 ///   0x0305 NotHere  reason: length 4, UTF-8
 /// ```
-public final class ConsoleFamily implements MessageFamily {
+public final class ConsoleFamily implements MessageFamily<ConsoleMessage> {
     private static final int NAME_BYTES_MAX = 200;
     private static final int REASON_BYTES_MAX = 4096;
 
@@ -30,14 +29,14 @@ public final class ConsoleFamily implements MessageFamily {
     }
 
     @Override
-    public boolean contains(WireMessage message) {
-        return message instanceof ConsoleMessage;
+    public Class<ConsoleMessage> messages() {
+        return ConsoleMessage.class;
     }
 
     @Override
-    public int typeIdOf(WireMessage message) {
+    public int typeIdOf(ConsoleMessage message) {
         int index =
-                switch ((ConsoleMessage) message) {
+                switch (message) {
                     case Read _ -> 1;
                     case Write _ -> 2;
                     case Output _ -> 3;
@@ -48,8 +47,8 @@ public final class ConsoleFamily implements MessageFamily {
     }
 
     @Override
-    public void encode(WireMessage message, WireWriter out) {
-        switch ((ConsoleMessage) message) {
+    public void encode(ConsoleMessage message, WireWriter out) {
+        switch (message) {
             case Read read -> {
                 out.putString(read.vm());
                 out.putLong(read.offsetBytes());
@@ -68,25 +67,22 @@ public final class ConsoleFamily implements MessageFamily {
     }
 
     @Override
-    public WireMessage decode(int typeId, WireReader in) throws MalformedMessage {
-        WireMessage message =
-                switch (typeId & 0xff) {
-                    case 1 -> new Read(in.readString(NAME_BYTES_MAX), in.readLong());
-                    case 2 ->
-                            new Write(
-                                    in.readString(NAME_BYTES_MAX),
-                                    in.readBytes(ConsoleMessage.INPUT_BYTES_MAX));
-                    case 3 -> {
-                        long next = in.readLong();
-                        yield new Output(next, in.readBytes(ConsoleMessage.BACKLOG_BYTES));
-                    }
-                    case 4 -> new Written(in.readInt());
-                    case 5 -> new NotHere(in.readString(REASON_BYTES_MAX));
-                    default ->
-                            throw new MalformedMessage(
-                                    "no console message has type 0x%04x".formatted(typeId));
-                };
-        in.end();
-        return message;
+    public ConsoleMessage decodeFields(int typeId, WireReader in) throws MalformedMessage {
+        return switch (typeId & 0xff) {
+            case 1 -> new Read(in.readString(NAME_BYTES_MAX), in.readLong());
+            case 2 ->
+                    new Write(
+                            in.readString(NAME_BYTES_MAX),
+                            in.readBytes(ConsoleMessage.INPUT_BYTES_MAX));
+            case 3 -> {
+                long next = in.readLong();
+                yield new Output(next, in.readBytes(ConsoleMessage.BACKLOG_BYTES));
+            }
+            case 4 -> new Written(in.readInt());
+            case 5 -> new NotHere(in.readString(REASON_BYTES_MAX));
+            default ->
+                    throw new MalformedMessage(
+                            "no console message has type 0x%04x".formatted(typeId));
+        };
     }
 }

@@ -2,7 +2,6 @@ package weft.wire.migration;
 
 import weft.wire.MalformedMessage;
 import weft.wire.MessageFamily;
-import weft.wire.WireMessage;
 import weft.wire.WireReader;
 import weft.wire.WireWriter;
 import weft.wire.migration.MigrationMessage.Abort;
@@ -29,7 +28,7 @@ import java.util.UUID;
 ///   0x0207 Committed     blackout ns 8
 ///   0x0208 NotCommitted  reason: length 4, UTF-8
 /// ```
-public final class MigrationFamily implements MessageFamily {
+public final class MigrationFamily implements MessageFamily<MigrationMessage> {
     private static final int NAME_BYTES_MAX = 200;
     private static final int REASON_BYTES_MAX = 4096;
 
@@ -39,14 +38,14 @@ public final class MigrationFamily implements MessageFamily {
     }
 
     @Override
-    public boolean contains(WireMessage message) {
-        return message instanceof MigrationMessage;
+    public Class<MigrationMessage> messages() {
+        return MigrationMessage.class;
     }
 
     @Override
-    public int typeIdOf(WireMessage message) {
+    public int typeIdOf(MigrationMessage message) {
         int index =
-                switch ((MigrationMessage) message) {
+                switch (message) {
                     case Begin _ -> 1;
                     case Pages _ -> 2;
                     case ZeroPages _ -> 3;
@@ -60,11 +59,10 @@ public final class MigrationFamily implements MessageFamily {
     }
 
     @Override
-    public void encode(WireMessage message, WireWriter out) {
-        var migrationMessage = (MigrationMessage) message;
-        out.putLong(migrationMessage.migration().getMostSignificantBits());
-        out.putLong(migrationMessage.migration().getLeastSignificantBits());
-        switch (migrationMessage) {
+    public void encode(MigrationMessage message, WireWriter out) {
+        out.putLong(message.migration().getMostSignificantBits());
+        out.putLong(message.migration().getLeastSignificantBits());
+        switch (message) {
             case Begin begin -> {
                 out.putString(begin.vm());
                 out.putLong(begin.epoch());
@@ -87,35 +85,27 @@ public final class MigrationFamily implements MessageFamily {
     }
 
     @Override
-    public WireMessage decode(int typeId, WireReader in) throws MalformedMessage {
+    public MigrationMessage decodeFields(int typeId, WireReader in) throws MalformedMessage {
         var migration = new UUID(in.readLong(), in.readLong());
-        WireMessage message =
-                switch (typeId & 0xff) {
-                    case 1 ->
-                            new Begin(
-                                    migration,
-                                    in.readString(NAME_BYTES_MAX),
-                                    in.readLong(),
-                                    in.readLong());
-                    case 2 -> readPages(migration, in);
-                    case 3 -> new ZeroPages(migration, readPageNumbers(in));
-                    case 4 -> {
-                        long pausedNanos = in.readLong();
-                        yield new Complete(
-                                migration,
-                                in.readBytes(MigrationMessage.STATE_BYTES_MAX),
-                                pausedNanos);
-                    }
-                    case 5 -> new Abort(migration, in.readString(REASON_BYTES_MAX));
-                    case 6 -> new Taken(migration);
-                    case 7 -> new Committed(migration, in.readLong());
-                    case 8 -> new NotCommitted(migration, in.readString(REASON_BYTES_MAX));
-                    default ->
-                            throw new MalformedMessage(
-                                    "no migration message has type 0x%04x".formatted(typeId));
-                };
-        in.end();
-        return message;
+        return switch (typeId & 0xff) {
+            case 1 ->
+                    new Begin(
+                            migration, in.readString(NAME_BYTES_MAX), in.readLong(), in.readLong());
+            case 2 -> readPages(migration, in);
+            case 3 -> new ZeroPages(migration, readPageNumbers(in));
+            case 4 -> {
+                long pausedNanos = in.readLong();
+                yield new Complete(
+                        migration, in.readBytes(MigrationMessage.STATE_BYTES_MAX), pausedNanos);
+            }
+            case 5 -> new Abort(migration, in.readString(REASON_BYTES_MAX));
+            case 6 -> new Taken(migration);
+            case 7 -> new Committed(migration, in.readLong());
+            case 8 -> new NotCommitted(migration, in.readString(REASON_BYTES_MAX));
+            default ->
+                    throw new MalformedMessage(
+                            "no migration message has type 0x%04x".formatted(typeId));
+        };
     }
 
     private static Pages readPages(UUID migration, WireReader in) throws MalformedMessage {

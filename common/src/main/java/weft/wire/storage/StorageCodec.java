@@ -8,7 +8,6 @@ import weft.fabric.PlacementGroupId;
 import weft.fabric.StoreId;
 import weft.wire.MalformedMessage;
 import weft.wire.MessageFamily;
-import weft.wire.WireMessage;
 import weft.wire.WireReader;
 import weft.wire.WireWriter;
 import weft.wire.storage.StorageMessage.Beat;
@@ -28,7 +27,7 @@ import java.util.Optional;
 /// The bytes of the storage protocol; layouts are drawn in docs/protocols/storage-wire.md. All
 /// numbers are big-endian; a list is a 4-byte count and its elements, an optional a byte 0 or 1 and
 /// the value. Final in form: a type id is never given another layout.
-public final class StorageCodec implements MessageFamily {
+public final class StorageCodec implements MessageFamily<StorageMessage> {
     private static final int WRITE_BLOCKS = 0x0101;
     private static final int READ_BLOCKS = 0x0102;
     private static final int WRITE_DONE = 0x0103;
@@ -49,13 +48,13 @@ public final class StorageCodec implements MessageFamily {
     }
 
     @Override
-    public boolean contains(WireMessage message) {
-        return message instanceof StorageMessage;
+    public Class<StorageMessage> messages() {
+        return StorageMessage.class;
     }
 
     @Override
-    public int typeIdOf(WireMessage message) {
-        return switch (storage(message)) {
+    public int typeIdOf(StorageMessage message) {
+        return switch (message) {
             case WriteBlocks _ -> WRITE_BLOCKS;
             case ReadBlocks _ -> READ_BLOCKS;
             case WriteDone _ -> WRITE_DONE;
@@ -67,16 +66,9 @@ public final class StorageCodec implements MessageFamily {
         };
     }
 
-    private static StorageMessage storage(WireMessage message) {
-        if (message instanceof StorageMessage storage) {
-            return storage;
-        }
-        throw new IllegalArgumentException("no storage message: " + message.getClass());
-    }
-
     @Override
-    public void encode(WireMessage message, WireWriter out) {
-        switch (storage(message)) {
+    public void encode(StorageMessage message, WireWriter out) {
+        switch (message) {
             case WriteBlocks m -> {
                 out.putInt(m.pg().value());
                 out.putLong(m.knownVersion());
@@ -117,18 +109,7 @@ public final class StorageCodec implements MessageFamily {
     }
 
     @Override
-    public StorageMessage decode(int typeId, WireReader in) throws MalformedMessage {
-        try {
-            StorageMessage message = decodeFields(typeId, in);
-            in.end();
-            return message;
-        } catch (IllegalArgumentException e) {
-            // The records check what they hold; here that means a peer sent nonsense.
-            throw new MalformedMessage("storage message %#x: %s".formatted(typeId, e.getMessage()));
-        }
-    }
-
-    private static StorageMessage decodeFields(int typeId, WireReader in) throws MalformedMessage {
+    public StorageMessage decodeFields(int typeId, WireReader in) throws MalformedMessage {
         return switch (typeId) {
             case WRITE_BLOCKS ->
                     new WriteBlocks(

@@ -28,7 +28,7 @@ public final class HostSession implements AutoCloseable {
     /// @param family what is spoken with them
     /// @param image the newest picture of the fabric
     /// @throws Refusal if the fabric is not set up yet
-    public HostSession(String caller, MessageFamily family, Supplier<FabricImage> image) {
+    public HostSession(String caller, MessageFamily<?> family, Supplier<FabricImage> image) {
         var cluster =
                 image.get()
                         .cluster()
