@@ -181,6 +181,18 @@ class InterruptedMoveTest {
         assertStayed("stubborn");
     }
 
+    /// Otherwise the source would wait for ever, and so would the next move.
+    @Test
+    void aDestinationThatCannotSayThatItIsReadySaysItAgain() throws Exception {
+        fabric.boot("eager");
+        var line = fabric.host(HOST2).store();
+        line.next(writing(FabricPaths.migration("eager"), "PREPARED"), lost());
+        assertEquals(Phase.DONE, fabric.migrate("eager", HOST2).phase());
+        assertTrue(line.isReliableAgain());
+        fabric.awaitRunning("eager", HOST2, 2);
+        assertGoesOn(fabric.awaitCounting("eager", HOST2));
+    }
+
     /// The source cannot write what it does and leaves off: its next look at the record ends it.
     @Test
     void aDepartureCutShortAtItsBeginIsConcludedAndTheVmRunsOn() throws Exception {
@@ -270,6 +282,24 @@ class InterruptedMoveTest {
                 now.vms(),
                 now.placements(),
                 now.migrations());
+    }
+
+    /// Its end must be recorded, however often that fails: nobody else will say that it is off.
+    @Test
+    void aGuestThatSwitchesItselfOffWhileTheRecordsAreAwayIsStopped() throws Exception {
+        fabric.boot("tired");
+        var line = fabric.host(HOST1).store();
+        line.next(writing(FabricPaths.vm("tired"), "STOPPED"), lost());
+        fabric.endGuest("tired", HOST1);
+        fabric.await(
+                "the end of tired",
+                image -> {
+                    VmPlacement now = image.placements().get("tired");
+                    return now != null
+                            && now.owner() == null
+                            && now.state() == VmPlacement.State.STOPPED;
+                });
+        assertTrue(line.isReliableAgain());
     }
 
     /// Before the source speaks, someone does so in its name: the move ends, and nothing of it is

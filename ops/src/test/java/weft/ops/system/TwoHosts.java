@@ -260,6 +260,12 @@ final class TwoHosts implements AutoCloseable {
         return output.toString();
     }
 
+    /// Makes the guest switch itself off.
+    void endGuest(String vm, NodeId host) throws InterruptedException {
+        var wrong = ByteBuffer.allocate(Long.BYTES).putLong(0, -1);
+        awaitMachine(vm, host).memory().write(CountingGuest.COUNT_ADDRESS, wrong);
+    }
+
     private Machine awaitMachine(String vm, NodeId host) throws InterruptedException {
         long endNanos = System.nanoTime() + PATIENCE_MILLIS * 1_000_000;
         synchronized (changed) {

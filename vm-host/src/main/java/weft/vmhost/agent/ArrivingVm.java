@@ -51,6 +51,9 @@ final class ArrivingVm implements IncomingMachine.Arrival {
     private final AtomicReference<Stage> stage = new AtomicReference<>(Stage.WAITING);
     private volatile Optional<String> breach = Optional.empty();
 
+    /// The VM's thread's.
+    private boolean published;
+
     private ArrivingVm(
             HostParts host,
             Claims claims,
@@ -99,8 +102,11 @@ final class ArrivingVm implements IncomingMachine.Arrival {
         }
     }
 
-    /// Lets the source begin.
+    /// Lets the source begin; once said, does nothing. On the VM's thread.
     void publishPrepared() throws IOException {
+        if (published) {
+            return;
+        }
         claims.announceNext(spec, host.self());
         var _ =
                 host.records()
@@ -112,6 +118,7 @@ final class ArrivingVm implements IncomingMachine.Arrival {
                                                         && now.phase() == Migration.Phase.REQUESTED
                                                 ? now.inPhase(Migration.Phase.PREPARED, "")
                                                 : now);
+        published = true;
     }
 
     VmSpec spec() {

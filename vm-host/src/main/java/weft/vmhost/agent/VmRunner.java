@@ -13,6 +13,7 @@ import weft.fabric.NodeId;
 import weft.fabric.VmPlacement;
 import weft.fabric.VmSpec;
 import weft.runtime.Owned;
+import weft.runtime.Pause;
 import weft.vmhost.machine.Machine;
 import weft.vmhost.machine.PowerState;
 import weft.volume.VolumeException;
@@ -101,30 +102,22 @@ final class VmRunner implements AutoCloseable {
         while (!closing) {
             try {
                 Runnable event = events.poll(LOOK_AGAIN_MILLIS, TimeUnit.MILLISECONDS);
-                while (event != null) {
+                while (event != null && !closing) {
                     event.run();
                     event = events.poll();
                 }
                 reconcile();
             } catch (IOException e) {
                 log.warn("VM {}: {}; trying again", name, e.getMessage());
-                pauseBeforeRetry();
+                Pause.millis(RETRY_MILLIS);
             } catch (InterruptedException e) {
                 break;
             } catch (RuntimeException e) {
                 log.error("VM {}: unexpected; trying again", name, e);
-                pauseBeforeRetry();
+                Pause.millis(RETRY_MILLIS);
             }
         }
         shutDown();
-    }
-
-    private void pauseBeforeRetry() {
-        try {
-            var _ = events.poll(RETRY_MILLIS, TimeUnit.MILLISECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
     }
 
     private void become(Local next) {
@@ -164,7 +157,9 @@ final class VmRunner implements AutoCloseable {
                             breach.get());
                 }
                 boolean over = arriving.vm().isDropped() || arriving.vm().isObsolete(migration);
-                if (over && arriving.vm().drop()) {
+                if (!over) {
+                    arriving.vm().publishPrepared();
+                } else if (arriving.vm().drop()) {
                     arrivals.remove(arriving.vm());
                     become(new Local.Absent());
                     claims.withdrawNext(arriving.vm().spec());
@@ -396,7 +391,7 @@ final class VmRunner implements AutoCloseable {
         } catch (IOException e) {
             log.warn("VM {}: {}; trying again", name, e.getMessage());
             events.add(() -> guestEnded(state));
-            pauseBeforeRetry();
+            Pause.millis(RETRY_MILLIS);
         }
     }
 
@@ -424,7 +419,7 @@ final class VmRunner implements AutoCloseable {
         } catch (IOException e) {
             log.warn("VM {}: {}; trying again", name, e.getMessage());
             events.add(this::fenced);
-            pauseBeforeRetry();
+            Pause.millis(RETRY_MILLIS);
         }
     }
 
