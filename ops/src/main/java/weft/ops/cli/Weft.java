@@ -35,7 +35,7 @@ import java.util.Map;
         version = "weft 0.1.0",
         footer = {
             "",
-            "Every command has --help with an example, and --json for scripts.",
+            "Every command has --help with an example; what prints results has --json for scripts.",
             "Exit codes: 'weft exit-codes'. Start with 'weft demo' or 'weft up'."
         })
 public final class Weft {

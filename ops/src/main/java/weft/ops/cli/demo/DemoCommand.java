@@ -85,12 +85,13 @@ public final class DemoCommand implements Callable<Integer> {
         return """
 
         The fabric goes on in %1$s. Next:
+          alias weft=%2$s
           export WEFT_HOME=%1$s
           weft status
           weft vm console web1        (Ctrl-] leaves)
           weft vm migrate web1
           weft down && rm -r %1$s\
         """
-                .formatted(folder);
+                .formatted(folder, System.getProperty("weft.launcher", "ops/weft"));
     }
 }

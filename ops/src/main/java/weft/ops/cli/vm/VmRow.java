@@ -1,5 +1,7 @@
 package weft.ops.cli.vm;
 
+import org.jspecify.annotations.Nullable;
+
 import weft.fabric.FabricImage;
 import weft.fabric.Migration;
 import weft.fabric.NodeId;
@@ -12,6 +14,8 @@ import java.util.List;
 import java.util.Optional;
 
 /// A VM as lists and `show` print it.
+///
+/// @param lastMigration null if it never moved
 record VmRow(
         String name,
         String state,
@@ -24,7 +28,7 @@ record VmRow(
         List<Nic> nics,
         String wanted,
         String detail,
-        Optional<Migration> lastMigration) {
+        @Nullable Migration lastMigration) {
     /// A NIC of it.
     record Nic(String port, String network, String mac, String ipv4) {}
 
@@ -54,7 +58,7 @@ record VmRow(
                         .toList(),
                 spec.power().name().toLowerCase(java.util.Locale.ROOT),
                 placement.detail(),
-                Optional.ofNullable(image.migrations().get(spec.name())));
+                image.migrations().get(spec.name()));
     }
 
     private static Nic nic(PortBinding binding) {

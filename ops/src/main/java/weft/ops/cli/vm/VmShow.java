@@ -32,7 +32,9 @@ final class VmShow extends OneVmCommand {
                                 "%s in %s, %s, %s"
                                         .formatted(
                                                 nic.port(), nic.network(), nic.mac(), nic.ipv4())));
-        row.lastMigration().ifPresent(last -> line(text, "migration", VmShow.sentence(last)));
+        if (row.lastMigration() instanceof Migration last) {
+            line(text, "migration", sentence(last));
+        }
         output().result(row, text.toString().stripTrailing());
     }
 
