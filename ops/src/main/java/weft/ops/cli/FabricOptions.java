@@ -2,6 +2,7 @@ package weft.ops.cli;
 
 import org.jspecify.annotations.Nullable;
 
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 import weft.transport.NodeAddress;
@@ -11,11 +12,7 @@ import java.nio.file.Path;
 
 /// Which fabric a command talks to: `@Mixin private FabricOptions fabric = new FabricOptions();`.
 public final class FabricOptions {
-    @Option(
-            names = "--dir",
-            paramLabel = "FOLDER",
-            description = "State folder of the fabric (default: $$WEFT_HOME or ~/.weft).")
-    private @Nullable Path folder;
+    @Mixin private StateFolder state = new StateFolder();
 
     @Option(
             names = "--zookeeper",
@@ -25,20 +22,7 @@ public final class FabricOptions {
 
     /// The state folder; it may not exist yet.
     public Path folder() {
-        if (folder != null) {
-            return folder.toAbsolutePath().normalize();
-        }
-        String state = Terminal.environment("WEFT_HOME");
-        if (state != null && !state.isBlank()) {
-            return Path.of(state).toAbsolutePath().normalize();
-        }
-        // What a shell means by ~; Java's own user.home is that of the account.
-        String home = Terminal.environment("HOME");
-        return Path.of(
-                        home == null || home.isBlank() ? System.getProperty("user.home") : home,
-                        ".weft")
-                .toAbsolutePath()
-                .normalize();
+        return state.path();
     }
 
     /// Whether a fabric runs from the folder, or one was named.

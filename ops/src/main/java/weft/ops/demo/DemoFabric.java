@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /// The fabric of a demo: ZooKeeper, control, three storage nodes and two hosts, each a process of
@@ -27,20 +28,39 @@ public final class DemoFabric implements Stage, AutoCloseable {
     private final LocalProcesses processes;
     private final FabricSession session;
     private final PoolSession pool;
-    private boolean kept;
+    private final Thread atExit;
+    private End end = End.KEEP_LOGS;
+
+    /// What [#close] leaves.
+    public enum End {
+        /// Nothing.
+        REMOVE,
+        /// The logs of its processes: something went wrong.
+        KEEP_LOGS,
+        /// Everything, and it runs.
+        KEEP_RUNNING
+    }
 
     private DemoFabric(
-            LocalLayout layout, LocalProcesses processes, FabricSession session, PoolSession pool) {
+            LocalLayout layout,
+            LocalProcesses processes,
+            FabricSession session,
+            PoolSession pool,
+            Thread atExit) {
         this.layout = layout;
         this.processes = processes;
         this.session = session;
         this.pool = pool;
+        this.atExit = atExit;
     }
 
     /// Starts it.
     public static DemoFabric start(Path folder) throws IOException, InterruptedException {
         LocalLayout layout = LocalLayout.free(folder);
         var processes = new LocalProcesses(layout);
+        // Ctrl-C and a plain kill, too, end what was started.
+        var atExit = new Thread(() -> removeAll(layout), "demo-exit");
+        Runtime.getRuntime().addShutdownHook(atExit);
         try {
             processes.startSeparate(STORAGE_NODES, HOSTS, HOST_MEMORY_BYTES);
             Up.Readiness.await(layout, STORAGE_NODES, HOSTS, START_PATIENCE);
@@ -49,8 +69,10 @@ public final class DemoFabric implements Stage, AutoCloseable {
                     layout,
                     processes,
                     session,
-                    new PoolSession(session.records().store(), session::image));
+                    new PoolSession(session.records().store(), session::image),
+                    atExit);
         } catch (IOException | RuntimeException e) {
+            Runtime.getRuntime().removeShutdownHook(atExit);
             stop(layout);
             throw e;
         }
@@ -120,19 +142,39 @@ public final class DemoFabric implements Stage, AutoCloseable {
                 .noun();
     }
 
-    /// It goes on running after [#close].
-    public void keep() {
-        kept = true;
+    /// What [#close] is to leave; if nobody says so, the logs.
+    public void endWith(End chosen) {
+        end = chosen;
+    }
+
+    /// Where the logs are, once it is closed with [End#KEEP_LOGS].
+    public Path logs() {
+        return LocalProcesses.logs(layout.folder());
     }
 
     @Override
     public void close() {
         pool.close();
         session.close();
-        if (!kept) {
-            stop(layout);
-            deleteFolder(layout.folder());
+        try {
+            Runtime.getRuntime().removeShutdownHook(atExit);
+        } catch (IllegalStateException e) {
+            // The JVM ends already: the hook does it.
+            return;
         }
+        switch (end) {
+            case REMOVE -> removeAll(layout);
+            case KEEP_LOGS -> {
+                stop(layout);
+                deleteFolder(layout.folder(), file -> !file.startsWith(logs()));
+            }
+            case KEEP_RUNNING -> {}
+        }
+    }
+
+    private static void removeAll(LocalLayout layout) {
+        stop(layout);
+        deleteFolder(layout.folder(), _ -> true);
     }
 
     private static void stop(LocalLayout layout) {
@@ -148,13 +190,24 @@ public final class DemoFabric implements Stage, AutoCloseable {
         }
     }
 
-    private static void deleteFolder(Path folder) {
+    private static void deleteFolder(Path folder, Predicate<Path> chosen) {
         try (Stream<Path> files = Files.walk(folder)) {
-            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.deleteIfExists(file);
+            for (Path file : files.filter(chosen).sorted(Comparator.reverseOrder()).toList()) {
+                if (!hasChildren(file)) {
+                    Files.deleteIfExists(file);
+                }
             }
         } catch (IOException e) {
             System.err.println("weft: cannot remove " + folder + ": " + e.getMessage());
+        }
+    }
+
+    private static boolean hasChildren(Path file) throws IOException {
+        if (!Files.isDirectory(file)) {
+            return false;
+        }
+        try (Stream<Path> children = Files.list(file)) {
+            return children.findAny().isPresent();
         }
     }
 }

@@ -60,7 +60,9 @@ final class Downloads {
     /// @param sizeBytes its exact length
     Path fetch(URI uri, Digest digest, long sizeBytes, Progress progress) throws IOException {
         Path cached = folder.resolve(digest.hex());
-        if (Files.isRegularFile(cached) && Files.size(cached) == sizeBytes) {
+        if (Files.isRegularFile(cached)
+                && Files.size(cached) == sizeBytes
+                && Digest.ofFiles(cached).equals(digest)) {
             return cached;
         }
         Files.createDirectories(folder);

@@ -2,6 +2,7 @@ package weft.ops.image;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -102,6 +103,27 @@ final class DebianMicroTest {
         }
         try (Stream<Path> walk = Files.walk(folder)) {
             return walk.filter(Files::isRegularFile).toList();
+        }
+    }
+
+    @Test
+    void aCachedFileThatHasChangedIsFetchedAgain() throws IOException {
+        ImageFiles good = pull();
+        List<Path> downloads = filesBelow(state().resolve("cache/sha256"));
+        assertFalse(downloads.isEmpty());
+        for (Path file : downloads) {
+            byte[] bytes = Files.readAllBytes(file);
+            bytes[bytes.length / 2] ^= 1;
+            Files.write(file, bytes);
+        }
+        for (Path file : filesBelow(state().resolve("cache/images"))) {
+            Files.delete(file);
+        }
+
+        assertEquals(good, pull());
+        for (Path file : downloads) {
+            assertEquals(
+                    String.valueOf(file.getFileName()), FakeMirror.hex(Files.readAllBytes(file)));
         }
     }
 

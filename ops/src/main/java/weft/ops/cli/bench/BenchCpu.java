@@ -11,9 +11,9 @@ import weft.ops.bench.CpuRow;
 import weft.ops.bench.Report;
 import weft.ops.cli.CliFailure;
 import weft.ops.cli.ExitCode;
-import weft.ops.cli.FabricOptions;
 import weft.ops.cli.JavaProcess;
 import weft.ops.cli.Output;
+import weft.ops.cli.StateFolder;
 import weft.ops.image.DebianMicro;
 import weft.ops.image.ImageCache;
 import weft.vmhost.machine.EngineKind;
@@ -94,7 +94,7 @@ public final class BenchCpu implements Callable<Integer> {
             description = "Keep sources, programs and logs in this folder.")
     private @Nullable Path keep;
 
-    @Mixin private FabricOptions fabric = new FabricOptions();
+    @Mixin private StateFolder state = new StateFolder();
     @Mixin private Output output = new Output();
 
     @Override
@@ -126,7 +126,7 @@ public final class BenchCpu implements Callable<Integer> {
                         seconds,
                         engine == null ? List.of() : List.of("--engine", engine.name()),
                         folder,
-                        new ImageCache(fabric.folder()).newest(DebianMicro.NAME));
+                        new ImageCache(state.path()).newest(DebianMicro.NAME));
         Path log = folder.resolve("weft.log");
         List<String> options = sameJvmOptions();
         return new CpuBench(

@@ -8,8 +8,8 @@ import picocli.CommandLine.Option;
 
 import weft.ops.cli.CliFailure;
 import weft.ops.cli.ExitCode;
-import weft.ops.cli.FabricOptions;
 import weft.ops.cli.Output;
+import weft.ops.cli.StateFolder;
 import weft.ops.cli.image.ImageSource;
 import weft.ops.demo.DemoFabric;
 import weft.ops.demo.DemoFailure;
@@ -35,7 +35,7 @@ import java.util.concurrent.Callable;
         footer = {"", "Example:", "  weft demo --keep"})
 public final class DemoCommand implements Callable<Integer> {
     @Mixin private Output output = new Output();
-    @Mixin private FabricOptions fabric = new FabricOptions();
+    @Mixin private StateFolder state = new StateFolder();
     @Mixin private ImageSource source = new ImageSource();
 
     @Option(names = "--keep", description = "Leave the fabric running and say what to type next.")
@@ -46,7 +46,7 @@ public final class DemoCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        ImageFiles image = source.pull(output, fabric.folder());
+        ImageFiles image = source.pull(output, state.path());
         Path folder = Files.createTempDirectory("weft-demo-");
         var narrator =
                 new Narrator(
@@ -62,11 +62,15 @@ public final class DemoCommand implements Callable<Integer> {
                         return "a process each, in " + folder;
                     });
             new Story(narrator, image, running[0]).tell();
-            if (keep) {
-                running[0].keep();
-            }
+            running[0].endWith(keep ? DemoFabric.End.KEEP_RUNNING : DemoFabric.End.REMOVE);
         } catch (DemoFailure | IOException e) {
-            throw CliFailure.failed("the demo failed: " + e.getMessage());
+            throw CliFailure.failed(
+                    "the demo failed: %s%s"
+                            .formatted(
+                                    e.getMessage(),
+                                    running[0] == null
+                                            ? ""
+                                            : "; its logs stay in " + running[0].logs()));
         } finally {
             if (running[0] != null) {
                 running[0].close();

@@ -5,8 +5,8 @@ import picocli.CommandLine.Mixin;
 
 import weft.ops.cli.ExitCode;
 import weft.ops.cli.FabricFile;
-import weft.ops.cli.FabricOptions;
 import weft.ops.cli.Output;
+import weft.ops.cli.StateFolder;
 
 import java.io.IOException;
 import java.util.List;
@@ -20,7 +20,7 @@ import java.util.concurrent.Callable;
         mixinStandardHelpOptions = true,
         footer = {"", "Example:", "  weft down"})
 public final class Down implements Callable<Integer> {
-    @Mixin private FabricOptions fabric = new FabricOptions();
+    @Mixin private StateFolder state = new StateFolder();
     @Mixin private Output output = new Output();
 
     /// What a stop prints with `--json`.
@@ -28,20 +28,20 @@ public final class Down implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException {
-        Optional<FabricFile> file = FabricFile.read(fabric.folder());
+        Optional<FabricFile> file = FabricFile.read(state.path());
         if (file.isEmpty()) {
             output.result(
-                    new Stopped(fabric.folder().toString(), List.of()),
-                    "no fabric runs from " + fabric.folder());
+                    new Stopped(state.path().toString(), List.of()),
+                    "no fabric runs from " + state.path());
             return ExitCode.OK.value();
         }
         List<String> killed = LocalProcesses.stop(file.get());
-        FabricFile.delete(fabric.folder());
+        FabricFile.delete(state.path());
         output.result(
-                new Stopped(fabric.folder().toString(), killed),
+                new Stopped(state.path().toString(), killed),
                 "the fabric in %s is stopped%s; its state is kept. Next: weft up"
                         .formatted(
-                                fabric.folder(),
+                                state.path(),
                                 killed.isEmpty()
                                         ? ""
                                         : " (had to be killed: "

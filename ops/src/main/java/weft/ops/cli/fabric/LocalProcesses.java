@@ -34,7 +34,7 @@ public final class LocalProcesses {
     /// @param arguments of `weft`
     public Process start(String name, List<String> jvmOptions, List<String> arguments)
             throws IOException {
-        Path logs = layout.folder().resolve("logs");
+        Path logs = logs(layout.folder());
         Files.createDirectories(logs);
         Path log = logs.resolve(name + ".log");
         // What the JVM itself says, as when it cannot start, goes beside the log.
@@ -128,11 +128,11 @@ public final class LocalProcesses {
                         .formatted(process.name(), lastWords(folder, process.name()));
             }
         }
-        return "see the logs in " + folder.resolve("logs");
+        return "see the logs in " + logs(folder);
     }
 
     private static String lastWords(Path folder, String name) {
-        Path out = folder.resolve("logs").resolve(name + ".out");
+        Path out = logs(folder).resolve(name + ".out");
         try {
             List<String> lines =
                     Files.readAllLines(out).stream().filter(line -> !line.isBlank()).toList();
@@ -143,7 +143,7 @@ public final class LocalProcesses {
         } catch (IOException e) {
             // Then the log must do.
         }
-        return "see " + folder.resolve("logs").resolve(name + ".log");
+        return "see " + logs(folder).resolve(name + ".log");
     }
 
     /// Stops the processes, the last started first: hosts give their VMs up, storage nodes close
@@ -181,5 +181,10 @@ public final class LocalProcesses {
         } catch (TimeoutException | ExecutionException e) {
             return false;
         }
+    }
+
+    /// Where the processes of the fabric in this folder log.
+    public static Path logs(Path folder) {
+        return folder.resolve("logs");
     }
 }

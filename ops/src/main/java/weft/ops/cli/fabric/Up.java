@@ -12,9 +12,9 @@ import weft.ops.cli.ByteSize;
 import weft.ops.cli.CliFailure;
 import weft.ops.cli.ExitCode;
 import weft.ops.cli.FabricFile;
-import weft.ops.cli.FabricOptions;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.Output;
+import weft.ops.cli.StateFolder;
 import weft.ops.node.LocalLayout;
 import weft.runtime.BootClock;
 import weft.runtime.Pause;
@@ -36,7 +36,7 @@ public final class Up implements Callable<Integer> {
     private static final Duration PATIENCE = Duration.ofSeconds(60);
     private static final int POLL_MILLIS = 200;
 
-    @Mixin private FabricOptions fabric = new FabricOptions();
+    @Mixin private StateFolder state = new StateFolder();
     @Mixin private Output output = new Output();
 
     @Option(names = "--separate", description = "A process for each part, instead of one for all.")
@@ -72,7 +72,7 @@ public final class Up implements Callable<Integer> {
         if (storageNodes < 3 || storageNodes > 100 || hosts < 0 || hosts > 100) {
             throw CliFailure.usage("a fabric has 3 to 100 storage nodes and up to 100 hosts");
         }
-        Path folder = fabric.folder();
+        Path folder = state.path();
         Optional<FabricFile> earlier = FabricFile.read(folder);
         if (earlier.isPresent() && earlier.get().isAlive()) {
             output.result(

@@ -4,9 +4,9 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
 import weft.ops.cli.ByteSize;
-import weft.ops.cli.FabricOptions;
 import weft.ops.cli.Output;
 import weft.ops.cli.Output.Column;
+import weft.ops.cli.StateFolder;
 import weft.ops.image.ImageCache;
 import weft.ops.image.ImageFiles;
 
@@ -24,7 +24,7 @@ import java.util.concurrent.Callable;
         footer = {"", "Example:", "  weft image list --json"})
 public final class ImageList implements Callable<Integer> {
     @Mixin private Output output = new Output();
-    @Mixin private FabricOptions fabric = new FabricOptions();
+    @Mixin private StateFolder state = new StateFolder();
 
     /// One line of the list.
     record Row(String name, long bytes, String digest, String description, String folder) {}
@@ -32,7 +32,7 @@ public final class ImageList implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         var rows = new ArrayList<Row>();
-        for (ImageFiles image : new ImageCache(fabric.folder()).list()) {
+        for (ImageFiles image : new ImageCache(state.path()).list()) {
             long bytes =
                     Files.size(image.kernel())
                             + Files.size(image.initrd())

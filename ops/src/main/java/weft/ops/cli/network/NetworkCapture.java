@@ -136,7 +136,7 @@ final class NetworkCapture extends OneNetworkCommand {
         }
         var wanted = new NodeId(host);
         if (!alive.contains(wanted)) {
-            throw Refusal.badRequest("host '%s' is not alive: see weft node list", host);
+            throw Refusal.badRequest("host '%s' is not alive: see weft status", host);
         }
         return List.of(wanted);
     }
