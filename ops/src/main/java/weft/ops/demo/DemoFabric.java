@@ -147,6 +147,11 @@ public final class DemoFabric implements Stage, AutoCloseable {
         end = chosen;
     }
 
+    /// Whether this process was told to end, and takes the fabric with it.
+    public boolean isEnding() {
+        return atExit.getState() != Thread.State.NEW;
+    }
+
     /// Where the logs are, once it is closed with [End#KEEP_LOGS].
     public Path logs() {
         return LocalProcesses.logs(layout.folder());

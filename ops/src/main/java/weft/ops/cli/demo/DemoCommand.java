@@ -64,6 +64,9 @@ public final class DemoCommand implements Callable<Integer> {
             new Story(narrator, image, running[0]).tell();
             running[0].endWith(keep ? DemoFabric.End.KEEP_RUNNING : DemoFabric.End.REMOVE);
         } catch (DemoFailure | IOException e) {
+            if (running[0] != null && running[0].isEnding()) {
+                throw CliFailure.failed("the demo was interrupted; nothing of it is left");
+            }
             throw CliFailure.failed(
                     "the demo failed: %s%s"
                             .formatted(
