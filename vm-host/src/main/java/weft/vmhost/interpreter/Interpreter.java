@@ -126,7 +126,7 @@ public final class Interpreter implements Engine {
                                 // Back to its own page.
                                 break inPage;
                             }
-                            slots[slot] = decode(slot, fetchIndex);
+                            slots[slot] = decode(tlb.fetchPage(fetchIndex), slot);
                             continue;
                         }
                         case Op.PAGE_END -> {
@@ -335,6 +335,10 @@ public final class Interpreter implements Engine {
     /// From now on execution returns at this slot, which holds an instruction or another head.
     public void placeHead(DecodedPage page, int slot, int number) {
         long instruction = instructionAt(page, slot);
+        if (instruction == Op.UNDECODED) {
+            // The region comes from another hart, or from before the page was forgotten.
+            instruction = decode(page.physicalPage(), slot);
+        }
         if (number >= displaced.length) {
             displaced = Arrays.copyOf(displaced, Math.max(256, 2 * number));
         }
@@ -403,8 +407,8 @@ public final class Interpreter implements Engine {
         fetchSlots[fetchIndex] = page.slots();
     }
 
-    private long decode(int slot, int fetchIndex) {
-        long address = tlb.fetchPage(fetchIndex) + 2L * slot;
+    private long decode(long physicalPage, int slot) {
+        long address = physicalPage + 2L * slot;
         int low = memory.codeHalfword(address);
         if (!Decoder.isLong(low)) {
             return Decoder.decode(low);

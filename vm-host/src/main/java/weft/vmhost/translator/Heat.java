@@ -15,13 +15,14 @@ final class Heat {
         this.hot = hot;
     }
 
-    /// Notes that execution is here; answers whether that was often enough, and begins anew.
+    /// Notes that execution is here; answers whether that was often enough; then it takes much more
+    /// until it is again, as the first time may not have led to anything.
     boolean isHot(DecodedPage page, int slot) {
         byte[] counts = seen.computeIfAbsent(page, _ -> new byte[DecodedPage.SLOTS]);
         if (++counts[slot] < hot) {
             return false;
         }
-        counts[slot] = 0;
+        counts[slot] = Byte.MIN_VALUE;
         return true;
     }
 }

@@ -11,10 +11,15 @@ import java.lang.reflect.Method;
 /// How HotSpot comes to compile a region, and how we learn that it has: harts never run what it
 /// would interpret.
 sealed interface RegionCompiler {
+    /// What has become of a region.
+    enum Progress {
+        WAITING,
+        COMPILED,
+        REFUSED
+    }
+
     /// Has HotSpot compile the region; to be called again and again.
-    ///
-    /// @return whether it is compiled
-    boolean isCompiled(RegionCode code);
+    Progress poll(RegionCode code);
 
     /// The region runs a lot: HotSpot may take more time over it.
     void optimize(RegionCode code);
@@ -46,12 +51,13 @@ sealed interface RegionCompiler {
         }
 
         @Override
-        public boolean isCompiled(RegionCode code) {
+        public Progress poll(RegionCode code) {
             long start = clock.nowNanos();
             for (int i = 0; i < CALLS; i++) {
                 code.run(call, RegionCode.DRY, 0);
             }
-            return clock.nowNanos() - start < CALLS * COMPILED_CALL_NANOS;
+            boolean compiled = clock.nowNanos() - start < CALLS * COMPILED_CALL_NANOS;
+            return compiled ? Progress.COMPILED : Progress.WAITING;
         }
 
         /// HotSpot counts for itself.
@@ -96,17 +102,19 @@ sealed interface RegionCompiler {
                             .bindTo(instance);
         }
 
+        /// The quick compiler gives up on code of many live variables sooner than the other.
         @Override
-        public boolean isCompiled(RegionCode code) {
+        public Progress poll(RegionCode code) {
             Method run = run(code);
             try {
                 if ((int) level.invoke(run, false) > 0) {
-                    return true;
+                    return Progress.COMPILED;
                 }
-                if (!(boolean) isQueued.invoke(run)) {
-                    boolean _ = (boolean) enqueue.invoke(run, QUICK, WHOLE_METHOD);
-                }
-                return false;
+                boolean waits =
+                        (boolean) isQueued.invoke(run)
+                                || (boolean) enqueue.invoke(run, QUICK, WHOLE_METHOD)
+                                || (boolean) enqueue.invoke(run, OPTIMIZED, WHOLE_METHOD);
+                return waits ? Progress.WAITING : Progress.REFUSED;
             } catch (Throwable e) {
                 throw failed(e);
             }

@@ -11,9 +11,12 @@ import java.util.List;
 
 /// Which instructions of a page become a region: those that have been executed (others are not
 /// decoded) and are nearest to the first, forwards and backwards along the flow of control. For
-/// most code this is the function around it with callees that lie near, without what never ran.
+/// most code this is the function around it, without its callees and what never ran.
 final class RegionShape {
     private static final int NONE = -1;
+
+    /// Floating-point instructions take up more bytecode, with their checks.
+    private static final int FLOAT_WEIGHT = 2;
 
     private final long[] slots;
     private final int instructionsMax;
@@ -30,6 +33,7 @@ final class RegionShape {
     private final int[] queue = new int[DecodedPage.SLOTS];
 
     private int queued;
+    private int weight;
 
     private RegionShape(long[] slots, int instructionsMax) {
         this.slots = slots;
@@ -103,7 +107,7 @@ final class RegionShape {
             if (!InstructionFlow.endsFlow(d)) {
                 offer(InstructionFlow.next(slot, d));
             }
-            if (InstructionFlow.hasLocalTarget(d) || Decoded.op(d) == Op.JAL) {
+            if (InstructionFlow.hasLocalTarget(d)) {
                 offer(InstructionFlow.target(slot, d));
             }
             for (int s = firstSource[slot]; s != NONE; s = nextSource[s]) {
@@ -126,8 +130,9 @@ final class RegionShape {
     }
 
     private void offer(int slot) {
-        if (queued < instructionsMax && isInstruction(slot) && !instructions.get(slot)) {
+        if (weight < instructionsMax && isInstruction(slot) && !instructions.get(slot)) {
             instructions.set(slot);
+            weight += Op.isFloatingPoint(Decoded.op(slots[slot])) ? FLOAT_WEIGHT : 1;
             queue[queued++] = slot;
         }
     }

@@ -20,6 +20,10 @@ final class RegionTable {
         }
     }
 
+    void clear() {
+        regions.clear();
+    }
+
     /// The region that can be entered here and was made of the page as it is.
     @Nullable Region find(DecodedPage page, int slot) {
         Region region = regions.get(new Place(page.physicalPage(), slot));

@@ -33,7 +33,7 @@ final class TranslationThread {
     private static final int WARMING_MAX = 24;
 
     /// HotSpot has refused to compile what is not compiled by then; the interpreter keeps it.
-    private static final long PATIENCE_NANOS = 5_000_000_000L;
+    private static final long PATIENCE_NANOS = 2_000_000_000L;
 
     private static final long POLL_MILLIS = 1;
     private static final long IDLE_MILLIS = 20;
@@ -110,11 +110,17 @@ final class TranslationThread {
     private static void giveAway(List<Warming> warming) {
         for (Iterator<Warming> all = warming.iterator(); all.hasNext(); ) {
             Warming next = all.next();
-            if (compiler.isCompiled(next.region.code())) {
-                next.taker.accept(next.region);
-                all.remove();
-            } else if (BootClock.SYSTEM.nowNanos() - next.sinceNanos > PATIENCE_NANOS) {
-                all.remove();
+            switch (compiler.poll(next.region.code())) {
+                case COMPILED -> {
+                    next.taker.accept(next.region);
+                    all.remove();
+                }
+                case REFUSED -> all.remove();
+                case WAITING -> {
+                    if (BootClock.SYSTEM.nowNanos() - next.sinceNanos > PATIENCE_NANOS) {
+                        all.remove();
+                    }
+                }
             }
         }
     }

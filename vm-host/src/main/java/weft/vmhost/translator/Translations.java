@@ -12,6 +12,8 @@ public final class Translations {
     private final RegionTable regions = new RegionTable();
     private final RegionLoader loader;
     private final TranslatorCounts counts = new TranslatorCounts();
+    private volatile int generation;
+    private int live;
 
     public Translations(TranslatorSettings settings) {
         this.settings = settings;
@@ -54,7 +56,18 @@ public final class Translations {
         }
     }
 
-    private void publish(DecodedPage page, Region region, Translator requester) {
+    /// Changes whenever all regions have been given up.
+    int generation() {
+        return generation;
+    }
+
+    private synchronized void publish(DecodedPage page, Region region, Translator requester) {
+        if (++live > settings.regionsMax()) {
+            regions.clear();
+            live = 1;
+            generation++;
+            counts.flushes.increment();
+        }
         regions.add(region);
         counts.regionsMade.increment();
         counts.instructionsMade.add(region.length());

@@ -27,6 +27,8 @@ public final class Translator implements Engine {
     /// Numbers of heads; when they have run out, all pages are decoded anew.
     private static final int HEADS_MAX = 1 << 16;
 
+    private static final int HEADS_AT_FIRST = 256;
+
     /// A place where a region can be entered.
     private record Head(Region region, RegionCode code, int entry) {}
 
@@ -40,8 +42,9 @@ public final class Translator implements Engine {
     private final RegionCall call;
     private final Heat heat;
     private final Queue<Finished> finished = new ConcurrentLinkedQueue<>();
-    private Head[] heads = new Head[256];
+    private Head[] heads = new Head[HEADS_AT_FIRST];
     private int headCount;
+    private int generation;
     private int untilSample;
 
     // Not reported yet.
@@ -136,6 +139,7 @@ public final class Translator implements Engine {
 
     private void interpret() {
         long before = hart.retiredInstructions();
+        long from = hart.pc();
         interpreter.executeUntil(before + untilSample);
         int executed = (int) (hart.retiredInstructions() - before);
         interpreted += executed;
@@ -143,20 +147,34 @@ public final class Translator implements Engine {
         if (untilSample <= 0) {
             report();
             untilSample = settings.samplePeriod();
-            sample();
+            install();
+            sample(from);
         }
     }
 
     /// Execution is here, interpreted, once in so many instructions.
-    private void sample() {
-        install();
-        long pc = hart.pc();
+    ///
+    /// @param from where the interpreter began. If it came to a head, this was the gap between two
+    ///   regions; unless a region needed it for a single instruction
+    private void sample(long from) {
+        if (!note(hart.pc()) && !call.interpretNext) {
+            boolean _ = note(from);
+        }
+    }
+
+    /// Notes that execution was here, and has it translated if that was often; answers false if a
+    /// region begins here.
+    private boolean note(long pc) {
         DecodedPage page = interpreter.pageAt(pc);
         if (page == null) {
-            return;
+            return true;
         }
         int slot = (int) (pc & ~PAGE_MASK) >>> 1;
-        if (InstructionFlow.isInstruction(page.slots()[slot]) && heat.isHot(page, slot)) {
+        if (!InstructionFlow.isInstruction(page.slots()[slot])) {
+            return false;
+        }
+        // No region can begin at what the interpreter has to execute.
+        if (InstructionWriter.isTranslated(page.slots()[slot]) && heat.isHot(page, slot)) {
             Region known = translations.find(page, slot);
             if (known != null) {
                 place(page, known);
@@ -165,6 +183,7 @@ public final class Translator implements Engine {
                 install();
             }
         }
+        return true;
     }
 
     private long[] snapshot(DecodedPage page) {
@@ -182,7 +201,17 @@ public final class Translator implements Engine {
         finished.add(new Finished(page, region));
     }
 
+    private void forgetHeads() {
+        interpreter.forgetPages();
+        heads = new Head[HEADS_AT_FIRST];
+        headCount = 0;
+    }
+
     private void install() {
+        if (generation != translations.generation()) {
+            generation = translations.generation();
+            forgetHeads();
+        }
         for (Finished next = finished.poll(); next != null; next = finished.poll()) {
             place(next.page, next.region);
         }
@@ -190,8 +219,7 @@ public final class Translator implements Engine {
 
     private void place(DecodedPage page, Region region) {
         if (headCount + region.entries().size() > HEADS_MAX) {
-            interpreter.forgetPages();
-            headCount = 0;
+            forgetHeads();
             return;
         }
         for (int entry = 0; entry < region.entries().size(); entry++) {

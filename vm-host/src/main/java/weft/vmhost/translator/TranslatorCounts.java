@@ -8,6 +8,7 @@ public final class TranslatorCounts {
     final LongAdder regionsMade = new LongAdder();
     final LongAdder instructionsMade = new LongAdder();
     final LongAdder requestsRefused = new LongAdder();
+    final LongAdder flushes = new LongAdder();
     final LongAdder regionRuns = new LongAdder();
     final LongAdder instructionsTranslated = new LongAdder();
     final LongAdder instructionsInterpreted = new LongAdder();
@@ -25,6 +26,11 @@ public final class TranslatorCounts {
     /// Requests that found the queue full.
     public long requestsRefused() {
         return requestsRefused.sum();
+    }
+
+    /// How often all regions were given up, as there were too many.
+    public long flushes() {
+        return flushes.sum();
     }
 
     /// How often a region was entered.

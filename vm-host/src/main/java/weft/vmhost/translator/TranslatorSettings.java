@@ -10,6 +10,8 @@ package weft.vmhost.translator;
 ///   first compiler gives up on methods of many live variables
 /// @param budgetMax an upper bound of the instructions that a region executes without coming back,
 ///   up to one more way through it
+/// @param regionsMax live regions of a machine; beyond it all are given up and translation begins
+///   anew. One costs some 4 KiB of metaspace and some 10 KiB of HotSpot's code cache
 /// @param when where translation takes place
 /// @param access whether translated code holds host addresses against bounds
 public record TranslatorSettings(
@@ -18,12 +20,13 @@ public record TranslatorSettings(
         long instructionsToOptimize,
         int instructionsMax,
         int budgetMax,
+        int regionsMax,
         When when,
         Access access) {
     /// What a guest gets.
     public static final TranslatorSettings DEFAULT =
             new TranslatorSettings(
-                    4000, 8, 1_000_000, 200, 20_000, When.IN_BACKGROUND, Access.TRUSTED);
+                    4000, 8, 1_000_000, 200, 20_000, 4_000, When.IN_BACKGROUND, Access.TRUSTED);
 
     /// When a region that is hot enough is translated.
     public enum When {
@@ -47,8 +50,9 @@ public record TranslatorSettings(
                     "a sample each %d instructions, %d samples"
                             .formatted(samplePeriod, samplesToTranslate));
         }
-        if (budgetMax < 1) {
-            throw new IllegalArgumentException("a budget of " + budgetMax);
+        if (budgetMax < 1 || regionsMax < 1) {
+            throw new IllegalArgumentException(
+                    "a budget of %d, %d regions".formatted(budgetMax, regionsMax));
         }
         if (instructionsMax < 1 || instructionsMax > 250) {
             throw new IllegalArgumentException(instructionsMax + " instructions in a region");

@@ -29,11 +29,11 @@ class EngineEquivalenceTest {
     /// Code is translated where it was first seen; regions of every size, quanta of every length.
     private static final List<TranslatorSettings> SHAPES =
             List.of(
-                    shape(1, 200, 20_000),
-                    shape(1, 1, 20_000),
-                    shape(1, 7, 3),
-                    shape(3, 40, 50),
-                    shape(10, 250, 1));
+                    shape(1, 200, 20_000, 1_000_000),
+                    shape(1, 1, 20_000, 1_000_000),
+                    shape(1, 7, 3, 1_000_000),
+                    shape(3, 40, 50, 1_000_000),
+                    shape(10, 250, 1, 500));
 
     private final HartMachine interpreter = new HartMachine(() -> Interpreter::new);
 
@@ -52,13 +52,15 @@ class EngineEquivalenceTest {
         }
     }
 
-    private static TranslatorSettings shape(int samplePeriod, int instructionsMax, int budgetMax) {
+    private static TranslatorSettings shape(
+            int samplePeriod, int instructionsMax, int budgetMax, int regionsMax) {
         return new TranslatorSettings(
                 samplePeriod,
                 1,
                 1_000_000,
                 instructionsMax,
                 budgetMax,
+                regionsMax,
                 When.AT_ONCE,
                 Access.CHECKED);
     }

@@ -39,7 +39,8 @@ class InstructionTableTest {
     private static final int LAPS = 3;
 
     private static final TranslatorSettings EAGER =
-            new TranslatorSettings(1, 1, 1_000_000, 200, 20_000, When.AT_ONCE, Access.CHECKED);
+            new TranslatorSettings(
+                    1, 1, 1_000_000, 200, 20_000, 4_000, When.AT_ONCE, Access.CHECKED);
 
     /// Those that change privilege, or wait: tests of the hart are about them.
     private static final Set<String> ELSEWHERE =

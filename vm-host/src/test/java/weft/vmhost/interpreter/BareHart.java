@@ -2,6 +2,7 @@ package weft.vmhost.interpreter;
 
 import org.jspecify.annotations.Nullable;
 
+import weft.vmhost.hart.Engine;
 import weft.vmhost.hart.Hart;
 import weft.vmhost.hart.HartState;
 import weft.vmhost.hart.Privilege;
@@ -16,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 
 /// One hart, some RAM and a power switch: a program runs from its first line until it jumps to
 /// `exit` or traps to M-mode, which comes there too.
@@ -49,7 +51,8 @@ final class BareHart implements AutoCloseable {
     final PhysicalBus bus = new PhysicalBus(memory);
     final AtomicLong ticks = new AtomicLong();
     final Hart hart;
-    final Interpreter interpreter;
+    final Engine engine;
+    private final Function<Hart, Engine> engines = TestEngines.forMachine();
     private final Assembler assembler;
     private long nextTable = ROOT_TABLE + 0x1000;
 
@@ -59,13 +62,18 @@ final class BareHart implements AutoCloseable {
 
     BareHart(String program, @Nullable SupervisorCalls calls) {
         hart = new Hart(0, bus, ticks::get, calls);
-        interpreter = new Interpreter(hart);
+        engine = engines.apply(hart);
         bus.attach(POWER, 0x1000, new PowerSwitch());
         assembler = new Assembler(RAM).add(program + EXIT);
         memory.write(RAM, ByteBuffer.wrap(assembler.assemble()));
         hart.reset(RAM, Privilege.MACHINE, 0, 0);
         setCsrs(Map.of("mtvec", label("exit"), "mstatus", 0x6000L));
         protect(0, 0x1F, -1);
+    }
+
+    /// What executes another hart of the same machine.
+    Engine engineFor(Hart other) {
+        return other == hart ? engine : engines.apply(other);
     }
 
     /// Where a label of the program is, as a physical address.
@@ -157,7 +165,7 @@ final class BareHart implements AutoCloseable {
 
     /// Runs until the program comes to `exit`, on the calling thread.
     BareHart run() {
-        hart.run(interpreter);
+        hart.run(engine);
         return this;
     }
 

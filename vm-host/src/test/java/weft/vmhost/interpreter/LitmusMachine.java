@@ -36,12 +36,6 @@ final class LitmusMachine {
     /// Cells between two barriers; a power of two.
     private static final int STRIDE = 4;
 
-    private final Function<Hart, Engine> engines;
-
-    LitmusMachine(Function<Hart, Engine> engines) {
-        this.engines = engines;
-    }
-
     /// Runs the lines of each hart in all cells.
     ///
     /// @return how often each outcome came, as "a3 a4 | a3 a4 | …" in the order of the harts
@@ -54,6 +48,7 @@ final class LitmusMachine {
     }
 
     private void execute(GuestMemory memory, int count) throws InterruptedException {
+        Function<Hart, Engine> engines = TestEngines.forMachine();
         var bus = new PhysicalBus(memory);
         List<Hart> harts = new ArrayList<>();
         bus.attach(POWER, 0x1000, new PowerSwitch(harts));

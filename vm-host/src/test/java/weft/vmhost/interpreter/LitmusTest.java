@@ -17,7 +17,7 @@ class LitmusTest {
     private static final String FENCE_W_W = ".word 0x0110000f\n";
     private static final String FENCE_R_R = ".word 0x0220000f\n";
 
-    private final LitmusMachine machine = new LitmusMachine(Interpreter::new);
+    private final LitmusMachine machine = new LitmusMachine();
 
     private void neverComes(Predicate<String> forbidden, String... linesOfHarts)
             throws InterruptedException {

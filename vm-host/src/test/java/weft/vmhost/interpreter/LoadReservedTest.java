@@ -82,7 +82,7 @@ class LoadReservedTest {
                 hart.setX(12, 20_000);
                 hart.setX(14, 1);
                 hart.setX(15, WORD + 8);
-                threads.add(Thread.ofPlatform().start(() -> hart.run(new Interpreter(hart))));
+                threads.add(Thread.ofPlatform().start(() -> hart.run(it.engineFor(hart))));
             }
             while (it.memory.load64(WORD + 8) < 40_000) {
                 Thread.onSpinWait();

@@ -58,7 +58,7 @@ class SupervisorCallsTest {
             for (Hart hart : harts) {
                 hart.reset(RAM, Privilege.SUPERVISOR, 0, RAM + 0x10_0000 + 8 * hart.id());
                 hart.setX(12, 2000);
-                threads.add(Thread.ofPlatform().start(() -> hart.run(new Interpreter(hart))));
+                threads.add(Thread.ofPlatform().start(() -> hart.run(it.engineFor(hart))));
             }
             while (it.memory.load64(RAM + 0x10_0000) == 0
                     || it.memory.load64(RAM + 0x10_0008) == 0) {

@@ -143,9 +143,9 @@ public final class EmuRun implements Callable<Integer> {
     @Option(
             names = "--engine",
             paramLabel = "ENGINE",
-            defaultValue = "interpreter",
+            defaultValue = "translator",
             description = "interpreter or translator (default: ${DEFAULT-VALUE}).")
-    private EngineKind engine = EngineKind.INTERPRETER;
+    private EngineKind engine = EngineKind.TRANSLATOR;
 
     @Option(
             names = "--report",
