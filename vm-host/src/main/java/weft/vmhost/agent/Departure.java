@@ -107,31 +107,34 @@ final class Departure implements MigrationSource.Journal {
     /// The machine is paused and the destination may own it: only a compare-and-set can tell. While
     /// the records cannot be reached it stays paused.
     private Result resolve(String reason) {
-        OptionalLong epoch = keepOrLose(reason);
-        if (epoch.isEmpty()) {
-            vm.leaveTombstones(migration.to(), migration.epoch() + 1);
-            concludeLater(Migration.Phase.DONE, reason);
-            return new Result.Gone();
+        while (!Thread.currentThread().isInterrupted()) {
+            try {
+                OptionalLong epoch =
+                        claims.keep(vm.spec(), migration.epoch(), "migration failed: " + reason);
+                return epoch.isPresent() ? stay(epoch.getAsLong(), reason) : lose(reason);
+            } catch (IOException e) {
+                log.warn("VM {}: paused, its owner is unknown: {}", migration.vm(), e.getMessage());
+                Pause.millis(RETRY_MILLIS);
+            }
         }
+        // The host ends without knowing: its record must not say that the VM moved.
+        return new Result.Gone();
+    }
+
+    private Result lose(String reason) {
+        vm.leaveTombstones(migration.to(), migration.epoch() + 1);
+        concludeLater(Migration.Phase.DONE, reason);
+        return new Result.Gone();
+    }
+
+    private Result stay(long epoch, String reason) {
         // A guest that switched itself off meanwhile stays off.
         if (vm.machine().state() instanceof PowerState.Paused) {
             vm.machine().resume();
         }
         log.warn("VM {}: stays, after a pause: {}", migration.vm(), reason);
         concludeLater(Migration.Phase.FAILED, reason);
-        return new Result.Stayed(epoch.getAsLong());
-    }
-
-    private OptionalLong keepOrLose(String reason) {
-        while (!Thread.currentThread().isInterrupted()) {
-            try {
-                return claims.keep(vm.spec(), migration.epoch(), "migration failed: " + reason);
-            } catch (IOException e) {
-                log.warn("VM {}: paused, its owner is unknown: {}", migration.vm(), e.getMessage());
-                Pause.millis(RETRY_MILLIS);
-            }
-        }
-        return OptionalLong.empty();
+        return new Result.Stayed(epoch);
     }
 
     /// The VM's fate is decided; that its record does not say so yet is mended by the next look at
