@@ -30,7 +30,7 @@ public final class Hart implements WriteTagHolder {
     private final int id;
     private final TimeSource time;
     private final @Nullable SupervisorCalls supervisorCalls;
-    private final HartRequests requests = new HartRequests();
+    private final HartRequests requests;
     private final CsrFile csrs = new CsrFile(this);
     private final VirtualMemory memory;
 
@@ -40,7 +40,7 @@ public final class Hart implements WriteTagHolder {
     private final long[] x = new long[Decoded.DISCARD + 1];
 
     private final long[] f = new long[32];
-    private final Reservation reservation = new Reservation();
+    private final Reservation reservation;
     private Privilege privilege = Privilege.MACHINE;
     private long pc;
     private long retiredInstructions;
@@ -53,6 +53,8 @@ public final class Hart implements WriteTagHolder {
         this.supervisorCalls = supervisorCalls;
         interrupts = new PendingInterrupts(time);
         memory = new VirtualMemory(this, csrs, bus);
+        requests = new HartRequests(tlb().base());
+        reservation = new Reservation(tlb().base());
         bus.memory().addWriteTagHolder(this);
     }
 

@@ -2,6 +2,8 @@ package weft.vmhost.hart;
 
 import org.jspecify.annotations.Nullable;
 
+import weft.vmhost.memory.HostMemory;
+
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.locks.LockSupport;
@@ -18,23 +20,27 @@ final class HartRequests {
     static final int FLUSH_TRANSLATIONS = 4;
     static final int FENCE_INSTRUCTIONS = 8;
 
-    private static final VarHandle BITS;
     private static final VarHandle BUDGET_END;
 
     static {
         try {
             MethodHandles.Lookup lookup = MethodHandles.lookup();
-            BITS = lookup.findVarHandle(HartRequests.class, "bits", int.class);
             BUDGET_END = lookup.findVarHandle(HartRequests.class, "budgetEnd", long.class);
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
         }
     }
 
-    private volatile int bits;
+    /// Host address of the bits: machine code of our own looks there too.
+    private final long bitsAddress;
+
     private volatile long budgetEnd;
     private volatile boolean executing;
     private volatile @Nullable Thread thread;
+
+    HartRequests(long window) {
+        bitsAddress = window + HartWindow.REQUESTS;
+    }
 
     /// Opaque: the interpreter reads it at every backward jump.
     long budgetEnd() {
@@ -46,7 +52,10 @@ final class HartRequests {
     }
 
     void ask(int request) {
-        BITS.getAndBitwiseOr(this, request);
+        int bits;
+        do {
+            bits = bits();
+        } while (!HostMemory.compareAndSetInt(bitsAddress, bits, bits | request));
         alert();
     }
 
@@ -60,15 +69,21 @@ final class HartRequests {
     }
 
     boolean isAsked(int request) {
-        return (bits & request) != 0;
+        return (bits() & request) != 0;
     }
 
     /// Takes the requests of this mask; the hart answers them before its next instruction.
     int take(int mask) {
-        if ((bits & mask) == 0) {
-            return 0;
+        int bits = bits();
+        while ((bits & mask) != 0
+                && !HostMemory.compareAndSetInt(bitsAddress, bits, bits & ~mask)) {
+            bits = bits();
         }
-        return (int) BITS.getAndBitwiseAnd(this, ~mask) & mask;
+        return bits & mask;
+    }
+
+    private int bits() {
+        return (int) HostMemory.getVolatile(bitsAddress, 4);
     }
 
     void enter(Thread current) {

@@ -1,26 +1,35 @@
 package weft.vmhost.hart;
 
+import weft.vmhost.memory.HostMemory;
+
 /// What LR remembers for SC: where, and the value it saw. SC stores if the value is the same still:
 /// another hart that wrote the same value meanwhile goes unnoticed, as in other emulators; no
 /// lock-free algorithm written for LR/SC and for compare-and-swap can tell.
+///
+/// It stands in the hart's window, where machine code of our own finds it too.
 public final class Reservation {
-    private long hostAddress;
-    private long value;
+    private final long address;
+    private final long value;
+
+    Reservation(long window) {
+        address = window + HartWindow.RESERVED_ADDRESS;
+        value = window + HartWindow.RESERVED_VALUE;
+    }
 
     public void set(long hostAddress, long value) {
-        this.hostAddress = hostAddress;
-        this.value = value;
+        HostMemory.putLong(address, hostAddress);
+        HostMemory.putLong(this.value, value);
     }
 
     public void clear() {
-        hostAddress = 0;
+        HostMemory.putLong(address, 0);
     }
 
     public boolean isHeldFor(long hostAddress) {
-        return hostAddress != 0 && this.hostAddress == hostAddress;
+        return hostAddress != 0 && HostMemory.getLong(address) == hostAddress;
     }
 
     public long value() {
-        return value;
+        return HostMemory.getLong(value);
     }
 }

@@ -199,6 +199,16 @@ public final class VirtualMemory {
         return memory.load16(physicalAddress);
     }
 
+    /// The host address of the first byte of RAM.
+    public long hostBegin() {
+        return memory.hostPage(memory.baseAddress());
+    }
+
+    /// The host address behind the last byte of RAM.
+    public long hostEnd() {
+        return hostBegin() + memory.sizeBytes();
+    }
+
     /// Whether the whole range of the host's memory is the guest's RAM.
     public boolean isGuestMemory(long hostAddress, int lengthBytes) {
         return memory.isGuestMemory(hostAddress, lengthBytes);

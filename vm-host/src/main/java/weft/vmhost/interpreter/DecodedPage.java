@@ -1,5 +1,7 @@
 package weft.vmhost.interpreter;
 
+import org.jspecify.annotations.Nullable;
+
 import weft.vmhost.isa.Op;
 
 /// The decoded instructions of one guest-physical page as one hart has met them; its own thread
@@ -14,6 +16,7 @@ public final class DecodedPage {
     private final long physicalPage;
     private final int version;
     private final long[] slots = emptySlots();
+    private @Nullable Object code;
 
     DecodedPage(long physicalPage, int version) {
         this.physicalPage = physicalPage;
@@ -32,6 +35,15 @@ public final class DecodedPage {
     /// By halfword: the decoded form (see [weft.vmhost.isa.Decoded]) or a sentinel.
     public long[] slots() {
         return slots;
+    }
+
+    /// What an engine has made of the page, if anything: its own affair.
+    public @Nullable Object code() {
+        return code;
+    }
+
+    public void setCode(Object code) {
+        this.code = code;
     }
 
     static long[] emptySlots() {

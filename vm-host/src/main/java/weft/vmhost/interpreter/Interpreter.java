@@ -15,6 +15,7 @@ import weft.vmhost.isa.Op;
 import weft.vmhost.mmu.Tlb;
 
 import java.util.Arrays;
+import java.util.Objects;
 
 /// Executes one hart's instructions, one by one, from their decoded form.
 ///
@@ -327,6 +328,11 @@ public final class Interpreter implements Engine {
                 : null;
     }
 
+    /// The page behind an entry of the fetch TLB that has a tag.
+    public DecodedPage openPage(int fetchIndex) {
+        return Objects.requireNonNull(fetchPages[fetchIndex]);
+    }
+
     /// The slots behind the fetch TLB's entries, for an engine that looks there itself.
     public long[][] fetchSlots() {
         return fetchSlots;
@@ -379,7 +385,7 @@ public final class Interpreter implements Engine {
 
     /// The fetch entry of this address; -1 if fetching traps, which is then taken. Where protection
     /// changes within the page, the entry is good for one instruction, and so are its slots.
-    private int fetchPage(long pc) {
+    public int fetchPage(long pc) {
         try {
             int index = memory.fetch(pc);
             boolean kept = tlb.fetchTags()[index] == Tlb.tag(pc, memory.fetchContext());
@@ -438,7 +444,7 @@ public final class Interpreter implements Engine {
     }
 
     /// The bits of the instruction at this address, for `mtval`.
-    private long bits(long pc) {
+    long bits(long pc) {
         try {
             int low = memory.fetchHalfword(pc);
             return Decoder.isLong(low) ? (long) memory.fetchHalfword(pc + 2) << 16 | low : low;
@@ -463,7 +469,7 @@ public final class Interpreter implements Engine {
         };
     }
 
-    private void rare(long d, long a, long b) {
+    void rare(long d, long a, long b) {
         int op = Decoded.op(d);
         if (Op.isFloatingPoint(op)) {
             floats.execute(d, a);

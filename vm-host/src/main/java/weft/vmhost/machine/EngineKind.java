@@ -4,6 +4,8 @@ package weft.vmhost.machine;
 public enum EngineKind {
     /// One instruction after the other.
     INTERPRETER,
-    /// What runs often is translated.
-    TRANSLATOR
+    /// What runs often is translated to Java bytecode, which HotSpot compiles.
+    TRANSLATOR,
+    /// What runs more than once is translated to machine code.
+    BASELINE
 }

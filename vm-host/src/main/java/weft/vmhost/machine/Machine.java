@@ -7,6 +7,8 @@ import org.slf4j.LoggerFactory;
 import weft.runtime.BrokenInvariant;
 import weft.runtime.Clock;
 import weft.runtime.Loop;
+import weft.vmhost.baseline.Baseline;
+import weft.vmhost.baseline.BaselineSettings;
 import weft.vmhost.device.DeviceState;
 import weft.vmhost.device.SerialConsole;
 import weft.vmhost.hart.Engine;
@@ -71,6 +73,7 @@ public final class Machine implements AutoCloseable {
     private final SerialConsole console = new SerialConsole();
     private final SerialConsole virtioConsole = new SerialConsole();
     private final Translations translations = new Translations(TranslatorSettings.DEFAULT);
+    private final Baseline baseline = new Baseline(BaselineSettings.DEFAULT);
     private final List<HartThread> harts = new ArrayList<>();
     private final Board board;
     private final ReentrantLock power = new ReentrantLock();
@@ -112,6 +115,7 @@ public final class Machine implements AutoCloseable {
         return switch (kind) {
             case INTERPRETER -> new Interpreter(hart);
             case TRANSLATOR -> translations.engine(hart);
+            case BASELINE -> baseline.engine(hart);
         };
     }
 
@@ -137,7 +141,9 @@ public final class Machine implements AutoCloseable {
 
     /// What its translator has done; nothing if it has none.
     public TranslatorCounts translatorCounts() {
-        return translations.counts();
+        return baseline.counts().instructionsTranslated() > 0
+                ? baseline.counts()
+                : translations.counts();
     }
 
     /// The line of the virtio console, where the machine has one.

@@ -18,13 +18,25 @@ import java.util.function.LongConsumer;
 /// entries, and a write tag is only filled when the page was announced as written: so a hit needs
 /// no bounds check, no permission check and no dirty tracking.
 ///
-/// Fetch entries lead to the guest-physical page; the engine keeps what it decoded beside them.
+/// Fetch entries lead to the guest-physical page; the engine keeps what it decoded beside them. An
+/// engine that makes machine code keeps, behind the data entries, where the code of a page is: a
+/// *code entry* of 16 bytes, tag and address, which goes whenever the fetch entry of its number
+/// changes.
 public final class Tlb {
     public static final int ENTRIES = 1024;
     public static final int ENTRY_SHIFT = 5;
     public static final int FETCH_ENTRIES = 512;
 
+    /// Room in front of the first entry, which belongs to the hart.
+    public static final int WINDOW_BYTES = 128;
+
     private static final int TABLE_BYTES = ENTRIES << ENTRY_SHIFT;
+
+    // Where the fields of a code entry are, seen from the entry's distance.
+    public static final int CODE_TAG = 2 * TABLE_BYTES;
+    public static final int CODE_TABLE = 2 * TABLE_BYTES + 8;
+    public static final int CODE_ENTRY_SHIFT = 4;
+
     private static final int TAG = 0;
     private static final int ADDEND = 8;
     private static final int PHYSICAL_PAGE = 16;
@@ -43,8 +55,14 @@ public final class Tlb {
     private static final int SUPERPAGE_SHIFT = 21;
     private static final int SUPERPAGE_FILTER_BITS = 4096;
 
-    private final MemorySegment entries = Arena.ofAuto().allocate(2L * TABLE_BYTES, 64);
-    private final long base = entries.address();
+    private final MemorySegment entries =
+            Arena.ofAuto()
+                    .allocate(
+                            WINDOW_BYTES
+                                    + 2L * TABLE_BYTES
+                                    + ((long) FETCH_ENTRIES << CODE_ENTRY_SHIFT),
+                            64);
+    private final long base = entries.address() + WINDOW_BYTES;
     private final long[] fetchTags = new long[FETCH_ENTRIES];
     private final long[] fetchPages = new long[FETCH_ENTRIES];
 
@@ -61,7 +79,7 @@ public final class Tlb {
         flushAll();
     }
 
-    /// The host address of the first data entry, for the fast path.
+    /// The host address of the first data entry, for the fast path. In front of it is the window.
     public long base() {
         return base;
     }
@@ -135,8 +153,20 @@ public final class Tlb {
     public int fillFetch(long address, long contextBits, long physicalPage, boolean keep) {
         int index = fetchIndex(address, contextBits);
         fetchTags[index] = keep ? tag(address, contextBits) : NO_TAG;
+        setCode(index, NO_TAG, 0);
         fetchPages[index] = physicalPage;
         return index;
+    }
+
+    /// Where the machine code of the page of a fetch entry is, as its engine keeps it.
+    public void noteCode(int index, long table) {
+        setCode(index, fetchTags[index], table);
+    }
+
+    private void setCode(int index, long tag, long table) {
+        long entry = base + ((long) index << CODE_ENTRY_SHIFT);
+        HostMemory.putLong(entry + CODE_TAG, tag);
+        HostMemory.putLong(entry + CODE_TABLE, table);
     }
 
     /// The guest-physical page of a fetch entry.
@@ -178,6 +208,9 @@ public final class Tlb {
     /// Every later fetch has to ask anew whether its page still is as decoded.
     public void flushFetches() {
         Arrays.fill(fetchTags, NO_TAG);
+        for (int i = 0; i < FETCH_ENTRIES; i++) {
+            setCode(i, NO_TAG, 0);
+        }
     }
 
     /// Whether flushing this one address cannot be told from flushing a superpage.
@@ -199,6 +232,7 @@ public final class Tlb {
         int fetchIndex = fetchIndex(address, contextBits);
         if (fetchTags[fetchIndex] == tag) {
             fetchTags[fetchIndex] = NO_TAG;
+            setCode(fetchIndex, NO_TAG, 0);
         }
     }
 

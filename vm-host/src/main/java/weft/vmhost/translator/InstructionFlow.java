@@ -4,27 +4,27 @@ import weft.vmhost.isa.Decoded;
 import weft.vmhost.isa.Op;
 
 /// Where execution may go after an instruction of a decoded page.
-final class InstructionFlow {
+public final class InstructionFlow {
     private InstructionFlow() {}
 
-    static boolean isInstruction(long d) {
+    public static boolean isInstruction(long d) {
         int op = Decoded.op(d);
         return op > Op.CROSSING && op < Op.REGION;
     }
 
-    static boolean isBranch(long d) {
+    public static boolean isBranch(long d) {
         int op = Decoded.op(d);
         return op >= Op.BEQ && op <= Op.BGEU;
     }
 
     /// A jump that leaves a return address behind: control will be back.
-    static boolean isCall(long d) {
+    public static boolean isCall(long d) {
         int op = Decoded.op(d);
         return (op == Op.JAL || op == Op.JALR) && Decoded.rd(d) != Decoded.DISCARD;
     }
 
     /// Whether the instruction behind it is not executed next, nor after a call.
-    static boolean endsFlow(long d) {
+    public static boolean endsFlow(long d) {
         return switch (Decoded.op(d)) {
             case Op.JAL, Op.JALR -> Decoded.rd(d) == Decoded.DISCARD;
             case Op.MRET, Op.SRET, Op.EBREAK, Op.ILLEGAL -> true;
@@ -33,16 +33,16 @@ final class InstructionFlow {
     }
 
     /// Whether it has a target that [#target] knows and that is not a callee.
-    static boolean hasLocalTarget(long d) {
+    public static boolean hasLocalTarget(long d) {
         return isBranch(d) || Decoded.op(d) == Op.JAL && Decoded.rd(d) == Decoded.DISCARD;
     }
 
     /// The slot a branch or JAL goes to: outside of the page, if less than 0 or too large.
-    static int target(int slot, long d) {
+    public static int target(int slot, long d) {
         return slot + (int) (Decoded.immediate(d) >> 1);
     }
 
-    static int next(int slot, long d) {
+    public static int next(int slot, long d) {
         return slot + Decoded.halfwords(d);
     }
 }

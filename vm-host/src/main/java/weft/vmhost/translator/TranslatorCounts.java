@@ -13,6 +13,29 @@ public final class TranslatorCounts {
     final LongAdder instructionsTranslated = new LongAdder();
     final LongAdder instructionsInterpreted = new LongAdder();
 
+    /// A request found the queue full.
+    public void refused() {
+        requestsRefused.increment();
+    }
+
+    /// All that was translated has been given up.
+    public void flushed() {
+        flushes.increment();
+    }
+
+    /// A region of so many instructions has been translated.
+    public void made(int instructions) {
+        regionsMade.increment();
+        instructionsMade.add(instructions);
+    }
+
+    /// What a hart has executed since it last said so.
+    public void executed(long interpreted, long translated, long runs) {
+        instructionsInterpreted.add(interpreted);
+        instructionsTranslated.add(translated);
+        regionRuns.add(runs);
+    }
+
     /// Regions that have been translated.
     public long regionsMade() {
         return regionsMade.sum();

@@ -1,0 +1,105 @@
+package weft.vmhost.baseline;
+
+import org.jspecify.annotations.Nullable;
+
+import weft.vmhost.hart.Engine;
+import weft.vmhost.hart.Hart;
+import weft.vmhost.interpreter.DecodedPage;
+import weft.vmhost.translator.TranslatorCounts;
+import weft.vmhost.translator.TranslatorSettings.Access;
+
+import java.util.BitSet;
+import java.util.HashMap;
+import java.util.Map;
+
+/// Makes machine code for the harts of one machine.
+public final class Baseline {
+    /// More than a unit can take: 100 bytes an instruction are 40 in the mean.
+    private static final int BYTES_PER_INSTRUCTION_MAX = 300;
+
+    private record PageKey(long physicalPage, int version) {}
+
+    private final BaselineSettings settings;
+    private final TranslatorCounts counts = new TranslatorCounts();
+    private final Map<PageKey, CodePage> pages = new HashMap<>();
+    private volatile CodeCache cache;
+
+    public Baseline(BaselineSettings settings) {
+        this.settings = settings;
+        cache = new CodeCache(settings.cacheBytes());
+    }
+
+    /// Whether this host can execute what is made here: x86-64 with the instructions of its third
+    /// level, on a system that allows executable memory.
+    public static boolean isSupported() {
+        return HostProcessor.isSupported();
+    }
+
+    /// What executes a hart of the machine.
+    public Engine engine(Hart hart) {
+        return new BaselineEngine(hart, this, settings);
+    }
+
+    public TranslatorCounts counts() {
+        return counts;
+    }
+
+    /// The cache that code is made in now. Another one means that all code has been given up.
+    CodeCache cache() {
+        return cache;
+    }
+
+    /// The code of this page, if there is any.
+    synchronized @Nullable CodePage find(DecodedPage page) {
+        return pages.get(new PageKey(page.physicalPage(), page.version()));
+    }
+
+    /// Has the code from an instruction on translated; the requester is told when it can be run.
+    ///
+    /// @param slots what the page holds; changes no more
+    void request(DecodedPage page, long[] slots, int slot, BaselineEngine requester) {
+        switch (settings.when()) {
+            case AT_ONCE -> translate(page, slots, slot, requester);
+            case IN_BACKGROUND -> {
+                if (!BaselineThread.submit(() -> translate(page, slots, slot, requester))) {
+                    counts.refused();
+                }
+            }
+        }
+    }
+
+    private synchronized void translate(
+            DecodedPage page, long[] slots, int slot, BaselineEngine requester) {
+        int room = CodePage.TABLE_BYTES + BYTES_PER_INSTRUCTION_MAX * settings.instructionsMax();
+        if (!cache.hasRoom(room)) {
+            pages.clear();
+            cache = new CodeCache(settings.cacheBytes());
+            counts.flushed();
+        }
+        CodePage code =
+                pages.computeIfAbsent(
+                        new PageKey(page.physicalPage(), page.version()), _ -> new CodePage(cache));
+        BitSet heads;
+        if (code.hasCode(slot)) {
+            // Another hart had it translated, or another request.
+            heads = code.heads();
+        } else {
+            heads = write(Unit.from(slots, slot, code, settings.instructionsMax()), code);
+        }
+        requester.accept(page, code, heads);
+    }
+
+    private BitSet write(Unit unit, CodePage page) {
+        var writer =
+                new BlockWriter(
+                        unit, page, cache, cache.next(), settings.access() == Access.CHECKED);
+        Assembler code = writer.write();
+        long at = cache.place(code);
+        BitSet heads = unit.leaders();
+        for (int slot = heads.nextSetBit(0); slot >= 0; slot = heads.nextSetBit(slot + 1)) {
+            page.publish(slot, at + writer.position(slot));
+        }
+        counts.made(unit.length());
+        return heads;
+    }
+}

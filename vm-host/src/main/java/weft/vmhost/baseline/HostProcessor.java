@@ -1,0 +1,43 @@
+package weft.vmhost.baseline;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+
+/// What the host's processor and system can do.
+final class HostProcessor {
+    /// Of x86-64's third level, as Linux calls them; `abm` is lzcnt.
+    private static final List<String> NEEDED =
+            List.of("avx2", "bmi1", "bmi2", "fma", "abm", "popcnt");
+
+    private static final boolean SUPPORTED = probe();
+
+    private HostProcessor() {}
+
+    static boolean isSupported() {
+        return SUPPORTED;
+    }
+
+    private static boolean probe() {
+        if (!System.getProperty("os.arch").equals("amd64")
+                || !System.getProperty("os.name").equals("Linux")) {
+            return false;
+        }
+        try {
+            List<String> flags =
+                    Files.readAllLines(Path.of("/proc/cpuinfo")).stream()
+                            .filter(line -> line.startsWith("flags"))
+                            .flatMap(line -> Arrays.stream(line.split("\\s+")))
+                            .toList();
+            if (!flags.containsAll(NEEDED)) {
+                return false;
+            }
+            var _ = new CodeCache(1 << 16);
+            return true;
+        } catch (IOException | IllegalStateException e) {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,5 @@
+/// The baseline compiler: guest code that runs more than once becomes machine code of the host.
+@NullMarked
+package weft.vmhost.baseline;
+
+import org.jspecify.annotations.NullMarked;
