@@ -107,7 +107,7 @@ public final class VmHost implements AutoCloseable {
                                         pool,
                                         vswitch,
                                         hosts,
-                                        EngineKind.INTERPRETER,
+                                        EngineKind.best(),
                                         clock,
                                         settings.memoryBytes())));
         MessageServer server = own(transport.listen(settings.listen(), agent.services()));

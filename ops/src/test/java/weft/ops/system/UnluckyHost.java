@@ -90,7 +90,7 @@ final class UnluckyHost implements AutoCloseable {
                                         pool,
                                         vswitch,
                                         hosts,
-                                        EngineKind.INTERPRETER,
+                                        EngineKind.best(),
                                         BootClock.SYSTEM,
                                         options.memoryBytes())));
         own(transport.listen(options.listen(), agent.services()));

@@ -7,19 +7,13 @@ import org.slf4j.LoggerFactory;
 import weft.runtime.BrokenInvariant;
 import weft.runtime.Clock;
 import weft.runtime.Loop;
-import weft.vmhost.baseline.Baseline;
-import weft.vmhost.baseline.BaselineSettings;
 import weft.vmhost.device.DeviceState;
 import weft.vmhost.device.SerialConsole;
-import weft.vmhost.hart.Engine;
 import weft.vmhost.hart.Hart;
 import weft.vmhost.hart.Privilege;
-import weft.vmhost.interpreter.Interpreter;
 import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.memory.PhysicalBus;
-import weft.vmhost.translator.Translations;
 import weft.vmhost.translator.TranslatorCounts;
-import weft.vmhost.translator.TranslatorSettings;
 import weft.vmhost.virtio.balloon.VirtioBalloon;
 import weft.vmhost.virtio.net.VirtioNet;
 import weft.volume.VolumeException;
@@ -72,8 +66,7 @@ public final class Machine implements AutoCloseable {
     private final Loop loop;
     private final SerialConsole console = new SerialConsole();
     private final SerialConsole virtioConsole = new SerialConsole();
-    private final Translations translations = new Translations(TranslatorSettings.DEFAULT);
-    private final Baseline baseline = new Baseline(BaselineSettings.DEFAULT);
+    private final Engines engines;
     private final List<HartThread> harts = new ArrayList<>();
     private final Board board;
     private final ReentrantLock power = new ReentrantLock();
@@ -94,6 +87,7 @@ public final class Machine implements AutoCloseable {
         this.spec = spec;
         this.listener = listener;
         memory = new GuestMemory(MemoryLayout.RAM, spec.memoryBytes());
+        engines = new Engines(kind);
         time = new GuestTime(clock);
         loop = new Loop(spec.name() + "-devices");
         var bus = new PhysicalBus(memory);
@@ -104,19 +98,11 @@ public final class Machine implements AutoCloseable {
                 bare ? null : new Sbi(new HartBoard(spec.name(), harts, finisher), console, memory);
         for (int id = 0; id < spec.harts(); id++) {
             var hart = new Hart(id, bus, time, sbi);
-            harts.add(new HartThread(hart, engine(kind, hart), spec.name() + "-hart" + id));
+            harts.add(new HartThread(hart, engines.engine(hart), spec.name() + "-hart" + id));
         }
         board =
                 new Board(
                         spec, bus, loop, time, console, virtioConsole, harts(), finisher, listener);
-    }
-
-    private Engine engine(EngineKind kind, Hart hart) {
-        return switch (kind) {
-            case INTERPRETER -> new Interpreter(hart);
-            case TRANSLATOR -> translations.engine(hart);
-            case BASELINE -> baseline.engine(hart);
-        };
     }
 
     /// What it was made of.
@@ -141,9 +127,7 @@ public final class Machine implements AutoCloseable {
 
     /// What its translator has done; nothing if it has none.
     public TranslatorCounts translatorCounts() {
-        return baseline.counts().instructionsTranslated() > 0
-                ? baseline.counts()
-                : translations.counts();
+        return engines.counts();
     }
 
     /// The line of the virtio console, where the machine has one.

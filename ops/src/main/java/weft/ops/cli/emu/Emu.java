@@ -8,6 +8,6 @@ import picocli.CommandLine.Command;
         description = "Run a guest in the emulator by itself, without a fabric.",
         synopsisSubcommandLabel = "COMMAND",
         mixinStandardHelpOptions = true,
-        subcommands = EmuRun.class,
+        subcommands = {EmuRun.class, EmuTrain.class},
         footer = {"", "Example:", "  weft emu run --kernel Image --initrd initrd.gz"})
 public final class Emu {}

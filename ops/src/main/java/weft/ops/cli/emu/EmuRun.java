@@ -143,9 +143,11 @@ public final class EmuRun implements Callable<Integer> {
     @Option(
             names = "--engine",
             paramLabel = "ENGINE",
-            defaultValue = "translator",
-            description = "interpreter or translator (default: ${DEFAULT-VALUE}).")
-    private EngineKind engine = EngineKind.TRANSLATOR;
+            description =
+                    "What executes the guest: interpreter, translator (Java bytecode) or native"
+                            + " (machine code; x86-64 only) (default: native where it is"
+                            + " possible, else translator).")
+    private @Nullable EngineKind engine;
 
     @Option(
             names = "--report",
@@ -181,6 +183,15 @@ public final class EmuRun implements Callable<Integer> {
         } finally {
             volumes.forEach(BlockVolume::close);
         }
+    }
+
+    private EngineKind engine() {
+        if (engine == EngineKind.NATIVE && EngineKind.best() != EngineKind.NATIVE) {
+            throw CliFailure.refused(
+                    "--engine native: this host has no x86-64 processor with AVX2, BMI2 and FMA,"
+                            + " or allows no executable memory; leave the option away");
+        }
+        return engine == null ? EngineKind.best() : engine;
     }
 
     private Boot boot() throws IOException {
@@ -261,7 +272,7 @@ public final class EmuRun implements Callable<Integer> {
 
     private int run(MachineSpec spec) throws IOException, InterruptedException {
         long startNanos = BootClock.SYSTEM.nowNanos();
-        try (var machine = new Machine(spec, BootClock.SYSTEM, engine, new Watcher())) {
+        try (var machine = new Machine(spec, BootClock.SYSTEM, engine(), new Watcher())) {
             boolean person = System.console() != null && System.console().isTerminal();
             machine.start();
             machine.balloon().ifPresent(it -> it.setTarget(balloon == null ? 0 : balloon.bytes()));

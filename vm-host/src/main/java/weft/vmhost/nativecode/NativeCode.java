@@ -1,4 +1,4 @@
-package weft.vmhost.baseline;
+package weft.vmhost.nativecode;
 
 import org.jspecify.annotations.Nullable;
 
@@ -13,18 +13,18 @@ import java.util.HashMap;
 import java.util.Map;
 
 /// Makes machine code for the harts of one machine.
-public final class Baseline {
+public final class NativeCode {
     /// More than a unit can take: 100 bytes an instruction are 40 in the mean.
     private static final int BYTES_PER_INSTRUCTION_MAX = 300;
 
     private record PageKey(long physicalPage, int version) {}
 
-    private final BaselineSettings settings;
+    private final NativeSettings settings;
     private final TranslatorCounts counts = new TranslatorCounts();
     private final Map<PageKey, CodePage> pages = new HashMap<>();
     private volatile CodeCache cache;
 
-    public Baseline(BaselineSettings settings) {
+    public NativeCode(NativeSettings settings) {
         this.settings = settings;
         cache = new CodeCache(settings.cacheBytes());
     }
@@ -37,7 +37,7 @@ public final class Baseline {
 
     /// What executes a hart of the machine.
     public Engine engine(Hart hart) {
-        return new BaselineEngine(hart, this, settings);
+        return new NativeEngine(hart, this, settings);
     }
 
     public TranslatorCounts counts() {
@@ -57,11 +57,11 @@ public final class Baseline {
     /// Has the code from an instruction on translated; the requester is told when it can be run.
     ///
     /// @param slots what the page holds; changes no more
-    void request(DecodedPage page, long[] slots, int slot, BaselineEngine requester) {
+    void request(DecodedPage page, long[] slots, int slot, NativeEngine requester) {
         switch (settings.when()) {
             case AT_ONCE -> translate(page, slots, slot, requester);
             case IN_BACKGROUND -> {
-                if (!BaselineThread.submit(() -> translate(page, slots, slot, requester))) {
+                if (!NativeCodeThread.submit(() -> translate(page, slots, slot, requester))) {
                     counts.refused();
                 }
             }
@@ -69,7 +69,7 @@ public final class Baseline {
     }
 
     private synchronized void translate(
-            DecodedPage page, long[] slots, int slot, BaselineEngine requester) {
+            DecodedPage page, long[] slots, int slot, NativeEngine requester) {
         int room = CodePage.TABLE_BYTES + BYTES_PER_INSTRUCTION_MAX * settings.instructionsMax();
         if (!cache.hasRoom(room)) {
             pages.clear();

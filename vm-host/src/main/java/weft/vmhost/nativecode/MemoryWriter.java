@@ -1,16 +1,16 @@
-package weft.vmhost.baseline;
+package weft.vmhost.nativecode;
 
-import static weft.vmhost.baseline.Assembler.*;
+import static weft.vmhost.nativecode.Assembler.*;
 
 import org.jspecify.annotations.Nullable;
 
-import weft.vmhost.baseline.Assembler.Label;
-import weft.vmhost.baseline.Assembler.Operand;
 import weft.vmhost.hart.HartWindow;
 import weft.vmhost.isa.Decoded;
 import weft.vmhost.isa.Op;
 import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.mmu.Tlb;
+import weft.vmhost.nativecode.Assembler.Label;
+import weft.vmhost.nativecode.Assembler.Operand;
 
 /// Loads, stores and atomic operations: the one place that knows the form of an access.
 ///

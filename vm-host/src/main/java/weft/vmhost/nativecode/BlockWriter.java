@@ -1,17 +1,17 @@
-package weft.vmhost.baseline;
+package weft.vmhost.nativecode;
 
-import static weft.vmhost.baseline.Assembler.*;
-import static weft.vmhost.baseline.MemoryWriter.window;
+import static weft.vmhost.nativecode.Assembler.*;
+import static weft.vmhost.nativecode.MemoryWriter.window;
 
 import org.jspecify.annotations.Nullable;
 
-import weft.vmhost.baseline.Assembler.Label;
-import weft.vmhost.baseline.Assembler.Operand;
 import weft.vmhost.hart.HartWindow;
 import weft.vmhost.interpreter.DecodedPage;
 import weft.vmhost.isa.Decoded;
 import weft.vmhost.isa.Op;
 import weft.vmhost.memory.GuestMemory;
+import weft.vmhost.nativecode.Assembler.Label;
+import weft.vmhost.nativecode.Assembler.Operand;
 import weft.vmhost.translator.InstructionFlow;
 
 import java.util.ArrayList;

@@ -1,4 +1,4 @@
-package weft.vmhost.baseline;
+package weft.vmhost.nativecode;
 
 import java.util.Arrays;
 

@@ -1,12 +1,12 @@
-package weft.vmhost.baseline;
+package weft.vmhost.nativecode;
 
-import static weft.vmhost.baseline.Assembler.*;
-import static weft.vmhost.baseline.MemoryWriter.window;
+import static weft.vmhost.nativecode.Assembler.*;
+import static weft.vmhost.nativecode.MemoryWriter.window;
 
-import weft.vmhost.baseline.Assembler.Label;
-import weft.vmhost.baseline.Assembler.Operand;
 import weft.vmhost.hart.HartWindow;
 import weft.vmhost.mmu.Tlb;
+import weft.vmhost.nativecode.Assembler.Label;
+import weft.vmhost.nativecode.Assembler.Operand;
 
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;

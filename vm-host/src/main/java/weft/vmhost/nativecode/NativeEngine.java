@@ -1,4 +1,4 @@
-package weft.vmhost.baseline;
+package weft.vmhost.nativecode;
 
 import weft.runtime.BrokenInvariant;
 import weft.vmhost.hart.Engine;
@@ -28,7 +28,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 /// with the fetch TLB's entry for it. So whatever makes the interpreter look at an instruction anew
 /// (another page mapped there, a page written, an instruction fence) makes code unreachable at the
 /// same moment, and code needs no other condition to be run.
-final class BaselineEngine implements Engine {
+final class NativeEngine implements Engine {
     private static final long PAGE_MASK = -4096;
 
     /// Numbers of heads; when they have run out, all pages are decoded anew.
@@ -53,8 +53,8 @@ final class BaselineEngine implements Engine {
     private final long window;
     private final Interpreter interpreter;
     private final LoneInstruction lone;
-    private final Baseline baseline;
-    private final BaselineSettings settings;
+    private final NativeCode nativeCode;
+    private final NativeSettings settings;
     private final Heat heat;
     private final MemorySegment x;
     private final MemorySegment f;
@@ -68,9 +68,9 @@ final class BaselineEngine implements Engine {
     private long translated;
     private long runs;
 
-    BaselineEngine(Hart hart, Baseline baseline, BaselineSettings settings) {
+    NativeEngine(Hart hart, NativeCode nativeCode, NativeSettings settings) {
         this.hart = hart;
-        this.baseline = baseline;
+        this.nativeCode = nativeCode;
         this.settings = settings;
         memory = hart.memory();
         tlb = hart.tlb();
@@ -81,7 +81,7 @@ final class BaselineEngine implements Engine {
         untilSample = settings.samplePeriod();
         x = MemorySegment.ofArray(hart.integerRegisters());
         f = MemorySegment.ofArray(hart.floatRegisters());
-        cache = baseline.cache();
+        cache = nativeCode.cache();
         HostMemory.putInt(window + HartWindow.HOST_MXCSR, MXCSR);
         HostMemory.putLong(window + HartWindow.RAM_BEGIN, memory.hostBegin());
         HostMemory.putLong(window + HartWindow.RAM_END, memory.hostEnd());
@@ -244,7 +244,7 @@ final class BaselineEngine implements Engine {
     }
 
     private void report() {
-        baseline.counts().executed(interpreted, translated, runs);
+        nativeCode.counts().executed(interpreted, translated, runs);
         interpreted = 0;
         translated = 0;
         runs = 0;
@@ -262,11 +262,11 @@ final class BaselineEngine implements Engine {
             return false;
         }
         if (heat.isHot(page, slot)) {
-            CodePage known = baseline.find(page);
+            CodePage known = nativeCode.find(page);
             if (known != null && known.cache() == cache && known.hasCode(slot)) {
                 place(page, known, known.heads());
             } else {
-                baseline.request(page, snapshot(page), slot, this);
+                nativeCode.request(page, snapshot(page), slot, this);
                 install();
             }
         }
@@ -289,8 +289,8 @@ final class BaselineEngine implements Engine {
     }
 
     private void install() {
-        if (cache != baseline.cache()) {
-            cache = baseline.cache();
+        if (cache != nativeCode.cache()) {
+            cache = nativeCode.cache();
             forgetHeads();
         }
         for (Finished next = finished.poll(); next != null; next = finished.poll()) {

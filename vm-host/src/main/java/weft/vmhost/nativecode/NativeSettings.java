@@ -1,4 +1,4 @@
-package weft.vmhost.baseline;
+package weft.vmhost.nativecode;
 
 import weft.vmhost.translator.TranslatorSettings.Access;
 import weft.vmhost.translator.TranslatorSettings.When;
@@ -14,7 +14,7 @@ import weft.vmhost.translator.TranslatorSettings.When;
 ///   all is given up and translation begins anew
 /// @param when where translation takes place
 /// @param access whether translated code holds host addresses against bounds
-public record BaselineSettings(
+public record NativeSettings(
         int samplePeriod,
         int samplesToTranslate,
         int instructionsMax,
@@ -23,11 +23,10 @@ public record BaselineSettings(
         When when,
         Access access) {
     /// What a guest gets.
-    public static final BaselineSettings DEFAULT =
-            new BaselineSettings(
-                    500, 2, 400, 20_000, 64L << 20, When.IN_BACKGROUND, Access.TRUSTED);
+    public static final NativeSettings DEFAULT =
+            new NativeSettings(500, 2, 400, 20_000, 32L << 20, When.IN_BACKGROUND, Access.TRUSTED);
 
-    public BaselineSettings {
+    public NativeSettings {
         if (samplePeriod < 1 || samplesToTranslate < 1 || samplesToTranslate > 100) {
             throw new IllegalArgumentException(
                     "a sample each %d instructions, %d samples"

@@ -1,11 +1,11 @@
-package weft.vmhost.baseline;
+package weft.vmhost.nativecode;
 
-import static weft.vmhost.baseline.Assembler.*;
+import static weft.vmhost.nativecode.Assembler.*;
 
-import weft.vmhost.baseline.Assembler.Label;
-import weft.vmhost.baseline.Assembler.Operand;
 import weft.vmhost.isa.Decoded;
 import weft.vmhost.isa.Op;
+import weft.vmhost.nativecode.Assembler.Label;
+import weft.vmhost.nativecode.Assembler.Operand;
 
 /// Instructions that compute one integer register from others: no memory, no traps.
 final class IntegerWriter {

@@ -1,4 +1,4 @@
-package weft.vmhost.baseline;
+package weft.vmhost.nativecode;
 
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -11,11 +11,11 @@ import java.util.concurrent.TimeUnit;
 
 /// The one thread of this JVM that writes machine code in the background, for all machines: harts
 /// never wait for a translation.
-final class BaselineThread {
+final class NativeCodeThread {
     /// Beyond it, requests are refused: what is hot will be asked for again.
     private static final int QUEUE_MAX = 256;
 
-    private static final Logger log = LoggerFactory.getLogger(BaselineThread.class);
+    private static final Logger log = LoggerFactory.getLogger(NativeCodeThread.class);
 
     private static final ThreadPoolExecutor executor =
             new ThreadPoolExecutor(
@@ -24,13 +24,13 @@ final class BaselineThread {
                     0,
                     TimeUnit.SECONDS,
                     new ArrayBlockingQueue<>(QUEUE_MAX),
-                    Thread.ofPlatform().daemon().name("baseline").factory());
+                    Thread.ofPlatform().daemon().name("native-code").factory());
 
     static {
         executor.execute(() -> Niceness.set(Niceness.GUEST));
     }
 
-    private BaselineThread() {}
+    private NativeCodeThread() {}
 
     /// Has this done, unless too much is waiting already; then the answer is false.
     static boolean submit(Runnable translation) {

@@ -1,14 +1,14 @@
-package weft.vmhost.baseline;
+package weft.vmhost.nativecode;
 
-import static weft.vmhost.baseline.Assembler.R14_BUDGET;
-import static weft.vmhost.baseline.Assembler.RAX;
-import static weft.vmhost.baseline.Assembler.RBP;
-import static weft.vmhost.baseline.Assembler.RBX;
-import static weft.vmhost.baseline.Assembler.RDI;
-import static weft.vmhost.baseline.Assembler.RSI;
+import static weft.vmhost.nativecode.Assembler.R14_BUDGET;
+import static weft.vmhost.nativecode.Assembler.RAX;
+import static weft.vmhost.nativecode.Assembler.RBP;
+import static weft.vmhost.nativecode.Assembler.RBX;
+import static weft.vmhost.nativecode.Assembler.RDI;
+import static weft.vmhost.nativecode.Assembler.RSI;
 
-import weft.vmhost.baseline.Assembler.Operand;
 import weft.vmhost.isa.Decoded;
+import weft.vmhost.nativecode.Assembler.Operand;
 
 import java.util.Arrays;
 
