@@ -185,6 +185,11 @@ public final class VirtualMemory {
     /// A page is about to be decoded: from now on its writers announce themselves. Answers the
     /// version of what will be decoded.
     public int noteCode(long physicalPage) {
+        int version = memory.codeVersion(physicalPage);
+        if (GuestMemory.isNoted(version)) {
+            // Since then its writers do, or are about to (HartRequests.DROP_WRITE_TAGS).
+            return version;
+        }
         tlb.dropWriteTagsOf(physicalPage);
         return memory.noteCode(physicalPage, hart);
     }

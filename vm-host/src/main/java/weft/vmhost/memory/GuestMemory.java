@@ -240,6 +240,11 @@ public final class GuestMemory implements AutoCloseable {
         return version;
     }
 
+    /// Whether [#noteCode] gave this version: some hart has decoded instructions of it.
+    public static boolean isNoted(int codeVersion) {
+        return (codeVersion & 1) != 0;
+    }
+
     public int codeVersion(long address) {
         return codeVersions.get(address - baseAddress >>> PAGE_SHIFT);
     }

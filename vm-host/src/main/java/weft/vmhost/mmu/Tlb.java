@@ -66,6 +66,11 @@ public final class Tlb {
     private final long[] fetchTags = new long[FETCH_ENTRIES];
     private final long[] fetchPages = new long[FETCH_ENTRIES];
 
+    /// The fetch entries that were filled since the last flush of all; if it is full, any may be.
+    private final int[] filled = new int[FETCH_ENTRIES];
+
+    private int filledCount = FETCH_ENTRIES;
+
     /// Which 2 MiB ranges have entries from superpages: flushing an address there means flushing
     /// 512 pages and more. May say yes wrongly.
     private final long[] superpageFilter = new long[SUPERPAGE_FILTER_BITS / 64];
@@ -152,6 +157,9 @@ public final class Tlb {
     /// @param keep whether later fetches may take it from here; if not, only the present one may
     public int fillFetch(long address, long contextBits, long physicalPage, boolean keep) {
         int index = fetchIndex(address, contextBits);
+        if (filledCount < FETCH_ENTRIES) {
+            filled[filledCount++] = index;
+        }
         fetchTags[index] = keep ? tag(address, contextBits) : NO_TAG;
         setCode(index, NO_TAG, 0);
         fetchPages[index] = physicalPage;
@@ -161,6 +169,11 @@ public final class Tlb {
     /// Where the machine code of the page of a fetch entry is, as its engine keeps it.
     public void noteCode(int index, long table) {
         setCode(index, fetchTags[index], table);
+    }
+
+    private void forgetFetch(int index) {
+        fetchTags[index] = NO_TAG;
+        setCode(index, NO_TAG, 0);
     }
 
     private void setCode(int index, long tag, long table) {
@@ -207,10 +220,17 @@ public final class Tlb {
 
     /// Every later fetch has to ask anew whether its page still is as decoded.
     public void flushFetches() {
-        Arrays.fill(fetchTags, NO_TAG);
-        for (int i = 0; i < FETCH_ENTRIES; i++) {
-            setCode(i, NO_TAG, 0);
+        if (filledCount < FETCH_ENTRIES) {
+            // The usual case, as code that changes is fenced often: only what was filled since.
+            for (int i = 0; i < filledCount; i++) {
+                forgetFetch(filled[i]);
+            }
+        } else {
+            for (int i = 0; i < FETCH_ENTRIES; i++) {
+                forgetFetch(i);
+            }
         }
+        filledCount = 0;
     }
 
     /// Whether flushing this one address cannot be told from flushing a superpage.
@@ -231,8 +251,7 @@ public final class Tlb {
         }
         int fetchIndex = fetchIndex(address, contextBits);
         if (fetchTags[fetchIndex] == tag) {
-            fetchTags[fetchIndex] = NO_TAG;
-            setCode(fetchIndex, NO_TAG, 0);
+            forgetFetch(fetchIndex);
         }
     }
 

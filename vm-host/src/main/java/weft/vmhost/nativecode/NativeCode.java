@@ -9,8 +9,8 @@ import weft.vmhost.translator.TranslatorCounts;
 import weft.vmhost.translator.TranslatorSettings.Access;
 
 import java.util.BitSet;
-import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
 /// Makes machine code for the harts of one machine.
 public final class NativeCode {
@@ -21,7 +21,7 @@ public final class NativeCode {
 
     private final NativeSettings settings;
     private final TranslatorCounts counts = new TranslatorCounts();
-    private final Map<PageKey, CodePage> pages = new HashMap<>();
+    private final Map<PageKey, CodePage> pages = new ConcurrentHashMap<>();
     private volatile CodeCache cache;
 
     public NativeCode(NativeSettings settings) {
@@ -50,7 +50,7 @@ public final class NativeCode {
     }
 
     /// The code of this page, if there is any.
-    synchronized @Nullable CodePage find(DecodedPage page) {
+    @Nullable CodePage find(DecodedPage page) {
         return pages.get(new PageKey(page.physicalPage(), page.version()));
     }
 

@@ -1,5 +1,7 @@
 package weft.vmhost.nativecode;
 
+import org.jspecify.annotations.Nullable;
+
 import weft.runtime.BrokenInvariant;
 import weft.vmhost.hart.Engine;
 import weft.vmhost.hart.Hart;
@@ -44,6 +46,9 @@ final class NativeEngine implements Engine {
     private static final int MXCSR = 0x1F80;
 
     private static final int MXCSR_ROUNDING_SHIFT = 13;
+
+    /// What a page has that was looked up in vain.
+    private static final Object NONE_YET = new Object();
 
     private record Finished(DecodedPage page, CodePage code, BitSet heads) {}
 
@@ -109,8 +114,8 @@ final class NativeEngine implements Engine {
                 return 0;
             }
         }
-        if (!(interpreter.openPage(index).code() instanceof CodePage code)
-                || code.cache() != cache) {
+        CodePage code = codeOf(interpreter.openPage(index));
+        if (code == null) {
             return 0;
         }
         int slot = (int) (pc & ~PAGE_MASK) >>> 1;
@@ -120,6 +125,16 @@ final class NativeEngine implements Engine {
         tlb.noteCode(index, code.table());
         HostMemory.putLong(window + HartWindow.PAGE, pc & PAGE_MASK);
         return code.address(slot);
+    }
+
+    /// The code of a page, whoever had it translated, if the page was decoded only now.
+    private @Nullable CodePage codeOf(DecodedPage page) {
+        Object code = page.code();
+        if (code == null) {
+            code = nativeCode.find(page);
+            page.setCode(code == null ? NONE_YET : code);
+        }
+        return code instanceof CodePage known && known.cache() == cache ? known : null;
     }
 
     /// Runs code, from one exit to the next, until there is none where execution goes; answers

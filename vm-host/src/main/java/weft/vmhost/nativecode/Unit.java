@@ -59,9 +59,7 @@ final class Unit {
     /// Whether the code is always left for it.
     static boolean isLeft(long d) {
         int op = Decoded.op(d);
-        return op >= Op.ECALL && op <= Op.ILLEGAL
-                || op == Op.FENCE_I
-                || op >= Op.CBO_INVAL && op <= Op.SFENCE_INVAL;
+        return op >= Op.ECALL && op <= Op.ILLEGAL || op == Op.FENCE_I || op == Op.SFENCE_INVAL;
     }
 
     private void offerLeader(int slot) {

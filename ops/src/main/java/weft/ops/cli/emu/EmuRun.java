@@ -13,6 +13,7 @@ import weft.ops.cli.CliFailure;
 import weft.ops.cli.ExitCode;
 import weft.ops.cli.RawTerminal;
 import weft.runtime.BootClock;
+import weft.runtime.Niceness;
 import weft.vmhost.device.SerialConsole;
 import weft.vmhost.hart.Hart;
 import weft.vmhost.machine.Boot;
@@ -164,6 +165,7 @@ public final class EmuRun implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException {
+        Niceness.ofOptimizingCompiler(Niceness.LAST);
         checkMemory();
         Boot boot = boot();
         List<BlockVolume> volumes = new ArrayList<>();

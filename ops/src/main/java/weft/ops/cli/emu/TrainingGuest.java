@@ -5,8 +5,8 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
 /// A guest of a few instructions of each kind, for [EmuTrain]: a kernel image that maps its memory,
-/// then computes, loads, stores, calls, and asks its firmware, some hundred thousand times over many
-/// pages of the same code, and shuts down.
+/// then computes, loads, stores, calls, and asks its firmware, some hundred thousand times over
+/// many pages of the same code, and shuts down.
 final class TrainingGuest {
     private static final int PAGES = 48;
     private static final int LAPS = 2000;
