@@ -7,8 +7,8 @@ import weft.vmhost.memory.HostMemory;
 import weft.vmhost.mmu.Tlb;
 
 /// The inner loop of [Interpreter]: what compilers emit most, within one page of decoded slots.
-/// Whatever else comes (a miss of the TLB, a jump out of the page, a float) it returns at, before
-/// anything of it is done.
+/// Whatever else comes (a miss of the TLB, a jump out of the page, a float) it returns at, with
+/// nothing of it done but perhaps a JAL's link.
 ///
 /// How this is written decides its speed, by a factor of two. What HotSpot's compiler does with a
 /// loop around a large `switch`, and the answer:
@@ -16,6 +16,8 @@ import weft.vmhost.mmu.Tlb;
 /// - What several cases compute from the same value, it computes once, before the `switch`, for
 ///   every instruction: masks, shifts and addresses of all formats, most of them spilled. So each
 ///   case reads its instruction [#again].
+/// - What ends the same in most cases is written once, behind the `switch`: the result, the length,
+///   a taken jump. The code is smaller, and its registers are fewer.
 /// - A call in the loop, be it on the rarest path, has everything spilled around it, since no
 ///   register survives a call. So there is none, and nothing is thrown.
 /// - More values live in the loop than there are registers, and each iteration stores and loads
@@ -66,330 +68,347 @@ final class PageRun {
             final long d = slots[slot];
             final long a = x[(int) (d >>> 14) & 31];
             final long jump;
+            final long result;
             straight:
             {
-                switch ((int) d & 0xFF) {
-                    case Op.JAL -> {
-                        final long e = again(x, slots, slot);
-                        if (slot + (e >> 33) >>> 11 != 0) {
-                            return cursor;
-                        }
-                        x[rd(e)] = frame[PAGE] + 2L * (slot + halfwords(e));
-                        jump = e;
-                        break straight;
-                    }
-                    case Op.JALR -> {
-                        final long e = again(x, slots, slot);
-                        final long distance = a + (e >> 32) - frame[PAGE];
-                        if (distance >>> 12 != 0 || cursor >= frame[END] || hart.budgetEnd() == 0) {
-                            return cursor;
-                        }
-                        x[rd(e)] = frame[PAGE] + 2L * (slot + halfwords(e));
-                        cursor = (cursor & -ONE) + ONE + (distance >>> 1);
-                        continue;
-                    }
-                    case Op.BEQ -> {
-                        final long e = again(x, slots, slot);
-                        if (a == x[rs2(e)]) {
+                written:
+                {
+                    switch ((int) d & 0xFF) {
+                        case Op.JAL -> {
+                            final long e = again(x, slots, slot);
+                            if (slot + (e >> 33) >>> 11 != 0) {
+                                return cursor;
+                            }
+                            x[rd(e)] = frame[PAGE] + 2L * (slot + halfwords(e));
                             jump = e;
                             break straight;
                         }
-                    }
-                    case Op.BNE -> {
-                        final long e = again(x, slots, slot);
-                        if (a != x[rs2(e)]) {
-                            jump = e;
-                            break straight;
+                        case Op.JALR -> {
+                            final long e = again(x, slots, slot);
+                            final long distance = a + (e >> 32) - frame[PAGE];
+                            if (distance >>> 12 != 0
+                                    || cursor >= frame[END]
+                                    || hart.budgetEnd() == 0) {
+                                return cursor;
+                            }
+                            x[rd(e)] = frame[PAGE] + 2L * (slot + halfwords(e));
+                            cursor = (cursor & -ONE) + ONE + (distance >>> 1);
+                            continue;
                         }
-                    }
-                    case Op.BLT -> {
-                        final long e = again(x, slots, slot);
-                        if (a < x[rs2(e)]) {
-                            jump = e;
-                            break straight;
+                        case Op.BEQ -> {
+                            final long e = again(x, slots, slot);
+                            if (a == x[rs2(e)]) {
+                                jump = e;
+                                break straight;
+                            }
+                            break written;
                         }
-                    }
-                    case Op.BGE -> {
-                        final long e = again(x, slots, slot);
-                        if (a >= x[rs2(e)]) {
-                            jump = e;
-                            break straight;
+                        case Op.BNE -> {
+                            final long e = again(x, slots, slot);
+                            if (a != x[rs2(e)]) {
+                                jump = e;
+                                break straight;
+                            }
+                            break written;
                         }
-                    }
-                    case Op.BLTU -> {
-                        final long e = again(x, slots, slot);
-                        if (Long.compareUnsigned(a, x[rs2(e)]) < 0) {
-                            jump = e;
-                            break straight;
+                        case Op.BLT -> {
+                            final long e = again(x, slots, slot);
+                            if (a < x[rs2(e)]) {
+                                jump = e;
+                                break straight;
+                            }
+                            break written;
                         }
-                    }
-                    case Op.BGEU -> {
-                        final long e = again(x, slots, slot);
-                        if (Long.compareUnsigned(a, x[rs2(e)]) >= 0) {
-                            jump = e;
-                            break straight;
+                        case Op.BGE -> {
+                            final long e = again(x, slots, slot);
+                            if (a >= x[rs2(e)]) {
+                                jump = e;
+                                break straight;
+                            }
+                            break written;
                         }
-                    }
-                    case Op.LB -> {
-                        final long e = again(x, slots, slot);
-                        final long at = a + (e >> 32);
-                        final long entry = entry(at, frame);
-                        if (HostMemory.getLong(entry + Tlb.READ_TAG)
-                                != (at & PAGE_MASK | frame[CONTEXT])) {
+                        case Op.BLTU -> {
+                            final long e = again(x, slots, slot);
+                            if (Long.compareUnsigned(a, x[rs2(e)]) < 0) {
+                                jump = e;
+                                break straight;
+                            }
+                            break written;
+                        }
+                        case Op.BGEU -> {
+                            final long e = again(x, slots, slot);
+                            if (Long.compareUnsigned(a, x[rs2(e)]) >= 0) {
+                                jump = e;
+                                break straight;
+                            }
+                            break written;
+                        }
+                        case Op.LB -> {
+                            final long e = again(x, slots, slot);
+                            final long at = a + (e >> 32);
+                            final long entry = entry(at, frame);
+                            if (HostMemory.getLong(entry + Tlb.READ_TAG)
+                                    != (at & PAGE_MASK | frame[CONTEXT])) {
+                                return cursor;
+                            }
+                            final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
+                            result = HostMemory.getByte(host);
+                        }
+                        case Op.LBU -> {
+                            final long e = again(x, slots, slot);
+                            final long at = a + (e >> 32);
+                            final long entry = entry(at, frame);
+                            if (HostMemory.getLong(entry + Tlb.READ_TAG)
+                                    != (at & PAGE_MASK | frame[CONTEXT])) {
+                                return cursor;
+                            }
+                            final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
+                            result = HostMemory.getByte(host) & 0xFFL;
+                        }
+                        case Op.LH -> {
+                            final long e = again(x, slots, slot);
+                            final long at = a + (e >> 32);
+                            final long entry = entry(at, frame);
+                            if (HostMemory.getLong(entry + Tlb.READ_TAG)
+                                    != (at & (PAGE_MASK | 1) | frame[CONTEXT])) {
+                                return cursor;
+                            }
+                            final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
+                            result = HostMemory.getShort(host);
+                        }
+                        case Op.LHU -> {
+                            final long e = again(x, slots, slot);
+                            final long at = a + (e >> 32);
+                            final long entry = entry(at, frame);
+                            if (HostMemory.getLong(entry + Tlb.READ_TAG)
+                                    != (at & (PAGE_MASK | 1) | frame[CONTEXT])) {
+                                return cursor;
+                            }
+                            final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
+                            result = HostMemory.getShort(host) & 0xFFFFL;
+                        }
+                        case Op.LW -> {
+                            final long e = again(x, slots, slot);
+                            final long at = a + (e >> 32);
+                            final long entry = entry(at, frame);
+                            if (HostMemory.getLong(entry + Tlb.READ_TAG)
+                                    != (at & (PAGE_MASK | 3) | frame[CONTEXT])) {
+                                return cursor;
+                            }
+                            final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
+                            result = HostMemory.getInt(host);
+                        }
+                        case Op.LWU -> {
+                            final long e = again(x, slots, slot);
+                            final long at = a + (e >> 32);
+                            final long entry = entry(at, frame);
+                            if (HostMemory.getLong(entry + Tlb.READ_TAG)
+                                    != (at & (PAGE_MASK | 3) | frame[CONTEXT])) {
+                                return cursor;
+                            }
+                            final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
+                            result = HostMemory.getInt(host) & 0xFFFF_FFFFL;
+                        }
+                        case Op.LD -> {
+                            final long e = again(x, slots, slot);
+                            final long at = a + (e >> 32);
+                            final long entry = entry(at, frame);
+                            if (HostMemory.getLong(entry + Tlb.READ_TAG)
+                                    != (at & (PAGE_MASK | 7) | frame[CONTEXT])) {
+                                return cursor;
+                            }
+                            final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
+                            result = HostMemory.getLong(host);
+                        }
+                        case Op.SB -> {
+                            final long e = again(x, slots, slot);
+                            final long at = a + (e >> 32);
+                            final long entry = entry(at, frame);
+                            if (HostMemory.getLong(entry + Tlb.WRITE_TAG)
+                                    != (at & PAGE_MASK | frame[CONTEXT])) {
+                                return cursor;
+                            }
+                            final long host = at + HostMemory.getLong(entry + Tlb.WRITE_ADDEND);
+                            HostMemory.putByte(host, (byte) x[rs2(e)]);
+                            break written;
+                        }
+                        case Op.SH -> {
+                            final long e = again(x, slots, slot);
+                            final long at = a + (e >> 32);
+                            final long entry = entry(at, frame);
+                            if (HostMemory.getLong(entry + Tlb.WRITE_TAG)
+                                    != (at & (PAGE_MASK | 1) | frame[CONTEXT])) {
+                                return cursor;
+                            }
+                            final long host = at + HostMemory.getLong(entry + Tlb.WRITE_ADDEND);
+                            HostMemory.putShort(host, (short) x[rs2(e)]);
+                            break written;
+                        }
+                        case Op.SW -> {
+                            final long e = again(x, slots, slot);
+                            final long at = a + (e >> 32);
+                            final long entry = entry(at, frame);
+                            if (HostMemory.getLong(entry + Tlb.WRITE_TAG)
+                                    != (at & (PAGE_MASK | 3) | frame[CONTEXT])) {
+                                return cursor;
+                            }
+                            final long host = at + HostMemory.getLong(entry + Tlb.WRITE_ADDEND);
+                            HostMemory.putInt(host, (int) x[rs2(e)]);
+                            break written;
+                        }
+                        case Op.SD -> {
+                            final long e = again(x, slots, slot);
+                            final long at = a + (e >> 32);
+                            final long entry = entry(at, frame);
+                            if (HostMemory.getLong(entry + Tlb.WRITE_TAG)
+                                    != (at & (PAGE_MASK | 7) | frame[CONTEXT])) {
+                                return cursor;
+                            }
+                            final long host = at + HostMemory.getLong(entry + Tlb.WRITE_ADDEND);
+                            HostMemory.putLong(host, x[rs2(e)]);
+                            break written;
+                        }
+                        case Op.LI -> {
+                            final long e = again(x, slots, slot);
+                            result = e >> 32;
+                        }
+                        case Op.AUIPC -> {
+                            final long e = again(x, slots, slot);
+                            result = frame[PAGE] + 2L * slot + (e >> 32);
+                        }
+                        case Op.ADDI -> {
+                            final long e = again(x, slots, slot);
+                            result = a + (e >> 32);
+                        }
+                        case Op.SLTI -> {
+                            final long e = again(x, slots, slot);
+                            result = a < e >> 32 ? 1 : 0;
+                        }
+                        case Op.SLTIU -> {
+                            final long e = again(x, slots, slot);
+                            result = Long.compareUnsigned(a, e >> 32) < 0 ? 1 : 0;
+                        }
+                        case Op.XORI -> {
+                            final long e = again(x, slots, slot);
+                            result = a ^ e >> 32;
+                        }
+                        case Op.ORI -> {
+                            final long e = again(x, slots, slot);
+                            result = a | e >> 32;
+                        }
+                        case Op.ANDI -> {
+                            final long e = again(x, slots, slot);
+                            result = a & e >> 32;
+                        }
+                        case Op.SLLI -> {
+                            final long e = again(x, slots, slot);
+                            result = a << (e >>> 32);
+                        }
+                        case Op.SRLI -> {
+                            final long e = again(x, slots, slot);
+                            result = a >>> (e >>> 32);
+                        }
+                        case Op.SRAI -> {
+                            final long e = again(x, slots, slot);
+                            result = a >> (e >>> 32);
+                        }
+                        case Op.ADDIW -> {
+                            final long e = again(x, slots, slot);
+                            result = (int) a + (int) (e >> 32);
+                        }
+                        case Op.SLLIW -> {
+                            final long e = again(x, slots, slot);
+                            result = (int) a << (int) (e >>> 32);
+                        }
+                        case Op.SRLIW -> {
+                            final long e = again(x, slots, slot);
+                            result = (int) a >>> (int) (e >>> 32);
+                        }
+                        case Op.SRAIW -> {
+                            final long e = again(x, slots, slot);
+                            result = (int) a >> (int) (e >>> 32);
+                        }
+                        case Op.ADD -> {
+                            final long e = again(x, slots, slot);
+                            result = a + x[rs2(e)];
+                        }
+                        case Op.SUB -> {
+                            final long e = again(x, slots, slot);
+                            result = a - x[rs2(e)];
+                        }
+                        case Op.SLL -> {
+                            final long e = again(x, slots, slot);
+                            result = a << x[rs2(e)];
+                        }
+                        case Op.SLT -> {
+                            final long e = again(x, slots, slot);
+                            result = a < x[rs2(e)] ? 1 : 0;
+                        }
+                        case Op.SLTU -> {
+                            final long e = again(x, slots, slot);
+                            result = Long.compareUnsigned(a, x[rs2(e)]) < 0 ? 1 : 0;
+                        }
+                        case Op.XOR -> {
+                            final long e = again(x, slots, slot);
+                            result = a ^ x[rs2(e)];
+                        }
+                        case Op.SRL -> {
+                            final long e = again(x, slots, slot);
+                            result = a >>> x[rs2(e)];
+                        }
+                        case Op.SRA -> {
+                            final long e = again(x, slots, slot);
+                            result = a >> x[rs2(e)];
+                        }
+                        case Op.OR -> {
+                            final long e = again(x, slots, slot);
+                            result = a | x[rs2(e)];
+                        }
+                        case Op.AND -> {
+                            final long e = again(x, slots, slot);
+                            result = a & x[rs2(e)];
+                        }
+                        case Op.ADDW -> {
+                            final long e = again(x, slots, slot);
+                            result = (int) a + (int) x[rs2(e)];
+                        }
+                        case Op.SUBW -> {
+                            final long e = again(x, slots, slot);
+                            result = (int) a - (int) x[rs2(e)];
+                        }
+                        case Op.SLLW -> {
+                            final long e = again(x, slots, slot);
+                            result = (int) a << (int) x[rs2(e)];
+                        }
+                        case Op.SRLW -> {
+                            final long e = again(x, slots, slot);
+                            result = (int) a >>> (int) x[rs2(e)];
+                        }
+                        case Op.SRAW -> {
+                            final long e = again(x, slots, slot);
+                            result = (int) a >> (int) x[rs2(e)];
+                        }
+                        case Op.MUL -> {
+                            final long e = again(x, slots, slot);
+                            result = a * x[rs2(e)];
+                        }
+                        case Op.MULH -> {
+                            final long e = again(x, slots, slot);
+                            result = Math.multiplyHigh(a, x[rs2(e)]);
+                        }
+                        case Op.MULHU -> {
+                            final long e = again(x, slots, slot);
+                            result = Math.unsignedMultiplyHigh(a, x[rs2(e)]);
+                        }
+                        case Op.MULW -> {
+                            final long e = again(x, slots, slot);
+                            result = (int) a * (int) x[rs2(e)];
+                        }
+                        default -> {
                             return cursor;
                         }
-                        final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
-                        x[rd(e)] = HostMemory.getByte(host);
                     }
-                    case Op.LBU -> {
-                        final long e = again(x, slots, slot);
-                        final long at = a + (e >> 32);
-                        final long entry = entry(at, frame);
-                        if (HostMemory.getLong(entry + Tlb.READ_TAG)
-                                != (at & PAGE_MASK | frame[CONTEXT])) {
-                            return cursor;
-                        }
-                        final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
-                        x[rd(e)] = HostMemory.getByte(host) & 0xFFL;
-                    }
-                    case Op.LH -> {
-                        final long e = again(x, slots, slot);
-                        final long at = a + (e >> 32);
-                        final long entry = entry(at, frame);
-                        if (HostMemory.getLong(entry + Tlb.READ_TAG)
-                                != (at & (PAGE_MASK | 1) | frame[CONTEXT])) {
-                            return cursor;
-                        }
-                        final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
-                        x[rd(e)] = HostMemory.getShort(host);
-                    }
-                    case Op.LHU -> {
-                        final long e = again(x, slots, slot);
-                        final long at = a + (e >> 32);
-                        final long entry = entry(at, frame);
-                        if (HostMemory.getLong(entry + Tlb.READ_TAG)
-                                != (at & (PAGE_MASK | 1) | frame[CONTEXT])) {
-                            return cursor;
-                        }
-                        final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
-                        x[rd(e)] = HostMemory.getShort(host) & 0xFFFFL;
-                    }
-                    case Op.LW -> {
-                        final long e = again(x, slots, slot);
-                        final long at = a + (e >> 32);
-                        final long entry = entry(at, frame);
-                        if (HostMemory.getLong(entry + Tlb.READ_TAG)
-                                != (at & (PAGE_MASK | 3) | frame[CONTEXT])) {
-                            return cursor;
-                        }
-                        final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
-                        x[rd(e)] = HostMemory.getInt(host);
-                    }
-                    case Op.LWU -> {
-                        final long e = again(x, slots, slot);
-                        final long at = a + (e >> 32);
-                        final long entry = entry(at, frame);
-                        if (HostMemory.getLong(entry + Tlb.READ_TAG)
-                                != (at & (PAGE_MASK | 3) | frame[CONTEXT])) {
-                            return cursor;
-                        }
-                        final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
-                        x[rd(e)] = HostMemory.getInt(host) & 0xFFFF_FFFFL;
-                    }
-                    case Op.LD -> {
-                        final long e = again(x, slots, slot);
-                        final long at = a + (e >> 32);
-                        final long entry = entry(at, frame);
-                        if (HostMemory.getLong(entry + Tlb.READ_TAG)
-                                != (at & (PAGE_MASK | 7) | frame[CONTEXT])) {
-                            return cursor;
-                        }
-                        final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
-                        x[rd(e)] = HostMemory.getLong(host);
-                    }
-                    case Op.SB -> {
-                        final long e = again(x, slots, slot);
-                        final long at = a + (e >> 32);
-                        final long entry = entry(at, frame);
-                        if (HostMemory.getLong(entry + Tlb.WRITE_TAG)
-                                != (at & PAGE_MASK | frame[CONTEXT])) {
-                            return cursor;
-                        }
-                        final long host = at + HostMemory.getLong(entry + Tlb.WRITE_ADDEND);
-                        HostMemory.putByte(host, (byte) x[rs2(e)]);
-                    }
-                    case Op.SH -> {
-                        final long e = again(x, slots, slot);
-                        final long at = a + (e >> 32);
-                        final long entry = entry(at, frame);
-                        if (HostMemory.getLong(entry + Tlb.WRITE_TAG)
-                                != (at & (PAGE_MASK | 1) | frame[CONTEXT])) {
-                            return cursor;
-                        }
-                        final long host = at + HostMemory.getLong(entry + Tlb.WRITE_ADDEND);
-                        HostMemory.putShort(host, (short) x[rs2(e)]);
-                    }
-                    case Op.SW -> {
-                        final long e = again(x, slots, slot);
-                        final long at = a + (e >> 32);
-                        final long entry = entry(at, frame);
-                        if (HostMemory.getLong(entry + Tlb.WRITE_TAG)
-                                != (at & (PAGE_MASK | 3) | frame[CONTEXT])) {
-                            return cursor;
-                        }
-                        final long host = at + HostMemory.getLong(entry + Tlb.WRITE_ADDEND);
-                        HostMemory.putInt(host, (int) x[rs2(e)]);
-                    }
-                    case Op.SD -> {
-                        final long e = again(x, slots, slot);
-                        final long at = a + (e >> 32);
-                        final long entry = entry(at, frame);
-                        if (HostMemory.getLong(entry + Tlb.WRITE_TAG)
-                                != (at & (PAGE_MASK | 7) | frame[CONTEXT])) {
-                            return cursor;
-                        }
-                        final long host = at + HostMemory.getLong(entry + Tlb.WRITE_ADDEND);
-                        HostMemory.putLong(host, x[rs2(e)]);
-                    }
-                    case Op.LI -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = e >> 32;
-                    }
-                    case Op.AUIPC -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = frame[PAGE] + 2L * slot + (e >> 32);
-                    }
-                    case Op.ADDI -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = a + (e >> 32);
-                    }
-                    case Op.SLTI -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = a < e >> 32 ? 1 : 0;
-                    }
-                    case Op.SLTIU -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = Long.compareUnsigned(a, e >> 32) < 0 ? 1 : 0;
-                    }
-                    case Op.XORI -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = a ^ e >> 32;
-                    }
-                    case Op.ORI -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = a | e >> 32;
-                    }
-                    case Op.ANDI -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = a & e >> 32;
-                    }
-                    case Op.SLLI -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = a << (e >>> 32);
-                    }
-                    case Op.SRLI -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = a >>> (e >>> 32);
-                    }
-                    case Op.SRAI -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = a >> (e >>> 32);
-                    }
-                    case Op.ADDIW -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = (int) a + (int) (e >> 32);
-                    }
-                    case Op.SLLIW -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = (int) a << (int) (e >>> 32);
-                    }
-                    case Op.SRLIW -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = (int) a >>> (int) (e >>> 32);
-                    }
-                    case Op.SRAIW -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = (int) a >> (int) (e >>> 32);
-                    }
-                    case Op.ADD -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = a + x[rs2(e)];
-                    }
-                    case Op.SUB -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = a - x[rs2(e)];
-                    }
-                    case Op.SLL -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = a << x[rs2(e)];
-                    }
-                    case Op.SLT -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = a < x[rs2(e)] ? 1 : 0;
-                    }
-                    case Op.SLTU -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = Long.compareUnsigned(a, x[rs2(e)]) < 0 ? 1 : 0;
-                    }
-                    case Op.XOR -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = a ^ x[rs2(e)];
-                    }
-                    case Op.SRL -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = a >>> x[rs2(e)];
-                    }
-                    case Op.SRA -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = a >> x[rs2(e)];
-                    }
-                    case Op.OR -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = a | x[rs2(e)];
-                    }
-                    case Op.AND -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = a & x[rs2(e)];
-                    }
-                    case Op.ADDW -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = (int) a + (int) x[rs2(e)];
-                    }
-                    case Op.SUBW -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = (int) a - (int) x[rs2(e)];
-                    }
-                    case Op.SLLW -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = (int) a << (int) x[rs2(e)];
-                    }
-                    case Op.SRLW -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = (int) a >>> (int) x[rs2(e)];
-                    }
-                    case Op.SRAW -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = (int) a >> (int) x[rs2(e)];
-                    }
-                    case Op.MUL -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = a * x[rs2(e)];
-                    }
-                    case Op.MULH -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = Math.multiplyHigh(a, x[rs2(e)]);
-                    }
-                    case Op.MULHU -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = Math.unsignedMultiplyHigh(a, x[rs2(e)]);
-                    }
-                    case Op.MULW -> {
-                        final long e = again(x, slots, slot);
-                        x[rd(e)] = (int) a * (int) x[rs2(e)];
-                    }
-                    default -> {
-                        return cursor;
-                    }
+                    x[rd(d)] = result;
                 }
                 if ((d & COMPRESSED) != 0) {
                     cursor += ONE + 1;
