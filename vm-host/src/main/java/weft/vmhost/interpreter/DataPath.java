@@ -1,12 +1,14 @@
 package weft.vmhost.interpreter;
 
 import weft.vmhost.hart.VirtualMemory;
+import weft.vmhost.isa.Op;
 import weft.vmhost.memory.HostMemory;
 import weft.vmhost.mmu.Tlb;
 
-/// Loads and stores through the TLB: one comparison and one access of the host when it hits, the
-/// slow path of [VirtualMemory] when not. A hit is aligned, so the host's access is the guest's:
-/// single, as RVWMO demands.
+/// Loads and stores that [PageRun] leaves: those of floats go through the TLB, with one comparison
+/// and one access of the host when it hits; integers come here when it does not hit, and take the
+/// slow path of [VirtualMemory]. A hit is aligned, so the host's access is the guest's: single, as
+/// RVWMO demands.
 final class DataPath {
     private static final long PAGE_MASK = -4096;
 
@@ -18,20 +20,27 @@ final class DataPath {
         tlbBase = memory.tlb().base();
     }
 
-    byte load8(long address, long context) {
-        long entry = entry(address, context);
-        if (HostMemory.getLong(entry + Tlb.READ_TAG) == (address & PAGE_MASK | context)) {
-            return HostMemory.getByte(address + HostMemory.getLong(entry + Tlb.READ_ADDEND));
-        }
-        return (byte) memory.load(address, 1);
+    /// @param op of an integer load
+    long load(int op, long address) {
+        return switch (op) {
+            case Op.LB -> (byte) memory.load(address, 1);
+            case Op.LBU -> memory.load(address, 1);
+            case Op.LH -> (short) memory.load(address, 2);
+            case Op.LHU -> memory.load(address, 2);
+            case Op.LW -> (int) memory.load(address, 4);
+            case Op.LWU -> memory.load(address, 4);
+            default -> memory.load(address, 8);
+        };
     }
 
-    short load16(long address, long context) {
-        long entry = entry(address, context);
-        if (HostMemory.getLong(entry + Tlb.READ_TAG) == (address & (PAGE_MASK | 1) | context)) {
-            return HostMemory.getShort(address + HostMemory.getLong(entry + Tlb.READ_ADDEND));
+    /// @param op of an integer store
+    void store(int op, long address, long value) {
+        switch (op) {
+            case Op.SB -> memory.store(address, 1, value);
+            case Op.SH -> memory.store(address, 2, value);
+            case Op.SW -> memory.store(address, 4, value);
+            default -> memory.store(address, 8, value);
         }
-        return (short) memory.load(address, 2);
     }
 
     int load32(long address, long context) {
@@ -48,24 +57,6 @@ final class DataPath {
             return HostMemory.getLong(address + HostMemory.getLong(entry + Tlb.READ_ADDEND));
         }
         return memory.load(address, 8);
-    }
-
-    void store8(long address, long context, byte value) {
-        long entry = entry(address, context);
-        if (HostMemory.getLong(entry + Tlb.WRITE_TAG) == (address & PAGE_MASK | context)) {
-            HostMemory.putByte(address + HostMemory.getLong(entry + Tlb.WRITE_ADDEND), value);
-        } else {
-            memory.store(address, 1, value);
-        }
-    }
-
-    void store16(long address, long context, short value) {
-        long entry = entry(address, context);
-        if (HostMemory.getLong(entry + Tlb.WRITE_TAG) == (address & (PAGE_MASK | 1) | context)) {
-            HostMemory.putShort(address + HostMemory.getLong(entry + Tlb.WRITE_ADDEND), value);
-        } else {
-            memory.store(address, 2, value);
-        }
     }
 
     void store32(long address, long context, int value) {

@@ -19,29 +19,17 @@ import java.util.Objects;
 
 /// Executes one hart's instructions, one by one, from their decoded form.
 ///
-/// The loop stays within a page of decoded slots; pc is the page's address and a slot number. It
-/// goes through the fetch TLB when it leaves the page, and looks at the budget at each taken jump,
-/// since straight code ends with its page. Whatever can change the rules of translation, privilege
-/// or the decoded page itself is done in [SystemUnit], after which the loop starts over from the
-/// hart.
+/// [PageRun] executes most of them, within a page of decoded slots; pc is the page's address and a
+/// slot number. What it does not execute it stops at; that is done here, and it runs on from the
+/// next slot. Execution goes through the fetch TLB when it leaves the page.
 ///
-/// Two things in the loop are there for speed. Where the next instruction stands is found by a
-/// branch on the length of this one, which the processor predicts, and not by adding the length,
-/// for which it would have to wait; and the second source is read only by those that have one.
-///
-/// HotSpot never compiles a method of more than 8000 bytes of bytecode: so [#executeUntil] holds
-/// what compilers emit most, and the rest stands in methods by extension.
+/// Whatever can change the rules of translation, privilege or the decoded page itself is done in
+/// [SystemUnit], after which everything starts over from the hart.
 public final class Interpreter implements Engine {
     /// What a `cbo` instruction works on; the device tree says so.
     public static final int CACHE_BLOCK_BYTES = 64;
 
     private static final long PAGE_MASK = -4096;
-
-    /// Set in the decoded form of an instruction of one halfword.
-    private static final long COMPRESSED = 1L << 24;
-
-    /// No slot: the page was left and pc is already known.
-    private static final int LEFT = Integer.MIN_VALUE;
 
     /// How many page-crossing instructions are remembered decoded.
     private static final int CROSSINGS = 64;
@@ -51,6 +39,8 @@ public final class Interpreter implements Engine {
     private final Tlb tlb;
     private final DataPath data;
     private final DecodedPages pages;
+    private final long[] x;
+    private final long[] frame = new long[PageRun.FRAME_LENGTH];
 
     /// What the fetch TLB's entries lead to.
     private final long[][] fetchSlots = new long[Tlb.FETCH_ENTRIES][];
@@ -69,6 +59,7 @@ public final class Interpreter implements Engine {
 
     private final int[] crossingBits = new int[CROSSINGS];
     private final long[] crossingDecoded = new long[CROSSINGS];
+    private HeadFinder headFinder = (_, _) -> -1;
     private final AtomicUnit atomics;
     private final FloatUnit floats;
     private final SystemUnit system;
@@ -77,11 +68,25 @@ public final class Interpreter implements Engine {
         this.hart = hart;
         memory = hart.memory();
         tlb = hart.tlb();
+        x = hart.integerRegisters();
+        frame[PageRun.TLB] = tlb.base();
         data = new DataPath(memory);
         pages = new DecodedPages(memory);
         atomics = new AtomicUnit(hart);
         floats = new FloatUnit(hart, data);
         system = new SystemUnit(hart);
+    }
+
+    /// Of an engine that knows where translated code begins, also in pages that are decoded anew.
+    @FunctionalInterface
+    public interface HeadFinder {
+        /// A number of its own for [#placeHead] if translated code begins here, else -1.
+        int headAt(DecodedPage page, int slot);
+    }
+
+    /// To be asked about each instruction when it is decoded.
+    public void setHeadFinder(HeadFinder finder) {
+        headFinder = finder;
     }
 
     @Override
@@ -94,230 +99,104 @@ public final class Interpreter implements Engine {
     /// `pauseAt`, and where translated code begins: unless it begins at the first instruction,
     /// which is interpreted.
     public void executeUntil(long pauseAt) {
-        final long[] x = hart.integerRegisters();
         final long[] fetchTags = tlb.fetchTags();
-        long pc = hart.pc();
-        long retired = hart.retiredInstructions();
-        final long first = retired;
-        interpreting:
-        while (retired < hart.budgetEnd() && retired < pauseAt) {
-            final long fetchContext = memory.fetchContext();
-            final long context = memory.dataContext();
-            int fetchIndex = Tlb.fetchIndex(pc, fetchContext);
-            if (fetchTags[fetchIndex] != Tlb.tag(pc, fetchContext)) {
-                hart.setPc(pc);
+        final long first = hart.retiredInstructions();
+        boolean goesOn = true;
+        while (goesOn
+                && hart.retiredInstructions() < hart.budgetEnd()
+                && hart.retiredInstructions() < pauseAt) {
+            final long pc = hart.pc();
+            int fetchIndex = Tlb.fetchIndex(pc, memory.fetchContext());
+            if (fetchTags[fetchIndex] != Tlb.tag(pc, memory.fetchContext())) {
                 fetchIndex = fetchPage(pc);
                 if (fetchIndex < 0) {
-                    pc = hart.pc();
                     continue;
                 }
             }
-            long[] slots = fetchSlots[fetchIndex];
-            final long page = pc & PAGE_MASK;
-            int slot = (int) (pc - page) >>> 1;
-            try {
-                inPage:
-                for (; ; ) {
-                    final long d = slots[slot];
-                    final long a = x[(int) (d >>> 14) & 31];
-                    final int rd = (int) (d >>> 8) & 63;
-                    switch ((int) d & 0xFF) {
-                        case Op.UNDECODED -> {
-                            if (slots == aside) {
-                                // Back to its own page.
-                                break inPage;
-                            }
-                            slots[slot] = decode(tlb.fetchPage(fetchIndex), slot);
-                            continue;
+            goesOn = executeInPage(fetchIndex, first, pauseAt);
+        }
+    }
+
+    /// Executes until the page is left, the rules may have changed, or the budget is used up;
+    /// answers false where translated code begins.
+    private boolean executeInPage(int fetchIndex, long first, long pauseAt) {
+        long[] slots = fetchSlots[fetchIndex];
+        final long page = hart.pc() & PAGE_MASK;
+        int slot = (int) (hart.pc() - page) >>> 1;
+        long retired = hart.retiredInstructions();
+        frame[PageRun.PAGE] = page;
+        frame[PageRun.CONTEXT] = memory.dataContext();
+        try {
+            for (; ; ) {
+                final long left = Math.min(hart.budgetEnd(), pauseAt) - retired;
+                frame[PageRun.END] = left << PageRun.COUNT_SHIFT;
+                final long cursor = PageRun.run(hart, x, slots, slot, frame);
+                retired += cursor >> PageRun.COUNT_SHIFT;
+                slot = (int) cursor & PageRun.SLOT_MASK;
+                final long d = slots[slot];
+                switch (Decoded.op(d)) {
+                    case Op.UNDECODED -> {
+                        if (slots == aside) {
+                            // Back to its own page.
+                            return leave(page, slot, retired);
                         }
-                        case Op.PAGE_END -> {
-                            break inPage;
-                        }
-                        case Op.CROSSING -> {
-                            slots = setAside(slot, decodeCrossing(page + 2L * slot, fetchIndex));
-                            continue;
-                        }
-                        case Op.REGION -> {
-                            if (retired == first) {
-                                slots = setAside(slot, displaced[(int) (d >>> 32)]);
-                                continue;
-                            }
-                            pc = page + 2L * slot;
-                            break interpreting;
-                        }
-                        case Op.JAL -> {
-                            x[rd] = page + 2L * (slot + halfwords(d));
-                            slot += (int) (d >> 33);
-                            retired++;
-                            if (slot >>> 11 != 0 || isOver(retired, pauseAt)) {
-                                break inPage;
-                            }
-                            continue;
-                        }
-                        case Op.JALR -> {
-                            x[rd] = page + 2L * (slot + halfwords(d));
-                            retired++;
-                            long target = a + (d >> 32);
-                            long distance = target - page;
-                            if (distance >>> 12 != 0 || isOver(retired, pauseAt)) {
-                                pc = target & -2;
-                                slot = LEFT;
-                                break inPage;
-                            }
-                            slot = (int) distance >>> 1;
-                            continue;
-                        }
-                        case Op.BEQ -> {
-                            if (a == x[rs2(d)]) {
-                                slot += (int) (d >> 33);
-                                retired++;
-                                if (slot >>> 11 != 0 || isOver(retired, pauseAt)) {
-                                    break inPage;
-                                }
-                                continue;
-                            }
-                        }
-                        case Op.BNE -> {
-                            if (a != x[rs2(d)]) {
-                                slot += (int) (d >> 33);
-                                retired++;
-                                if (slot >>> 11 != 0 || isOver(retired, pauseAt)) {
-                                    break inPage;
-                                }
-                                continue;
-                            }
-                        }
-                        case Op.BLT -> {
-                            if (a < x[rs2(d)]) {
-                                slot += (int) (d >> 33);
-                                retired++;
-                                if (slot >>> 11 != 0 || isOver(retired, pauseAt)) {
-                                    break inPage;
-                                }
-                                continue;
-                            }
-                        }
-                        case Op.BGE -> {
-                            if (a >= x[rs2(d)]) {
-                                slot += (int) (d >> 33);
-                                retired++;
-                                if (slot >>> 11 != 0 || isOver(retired, pauseAt)) {
-                                    break inPage;
-                                }
-                                continue;
-                            }
-                        }
-                        case Op.BLTU -> {
-                            if (Long.compareUnsigned(a, x[rs2(d)]) < 0) {
-                                slot += (int) (d >> 33);
-                                retired++;
-                                if (slot >>> 11 != 0 || isOver(retired, pauseAt)) {
-                                    break inPage;
-                                }
-                                continue;
-                            }
-                        }
-                        case Op.BGEU -> {
-                            if (Long.compareUnsigned(a, x[rs2(d)]) >= 0) {
-                                slot += (int) (d >> 33);
-                                retired++;
-                                if (slot >>> 11 != 0 || isOver(retired, pauseAt)) {
-                                    break inPage;
-                                }
-                                continue;
-                            }
-                        }
-                        case Op.LB -> x[rd] = data.load8(a + (d >> 32), context);
-                        case Op.LBU -> x[rd] = data.load8(a + (d >> 32), context) & 0xFFL;
-                        case Op.LH -> x[rd] = data.load16(a + (d >> 32), context);
-                        case Op.LHU -> x[rd] = data.load16(a + (d >> 32), context) & 0xFFFFL;
-                        case Op.LW -> x[rd] = data.load32(a + (d >> 32), context);
-                        case Op.LWU -> x[rd] = data.load32(a + (d >> 32), context) & 0xFFFF_FFFFL;
-                        case Op.LD -> x[rd] = data.load64(a + (d >> 32), context);
-                        case Op.SB -> data.store8(a + (d >> 32), context, (byte) x[rs2(d)]);
-                        case Op.SH -> data.store16(a + (d >> 32), context, (short) x[rs2(d)]);
-                        case Op.SW -> data.store32(a + (d >> 32), context, (int) x[rs2(d)]);
-                        case Op.SD -> data.store64(a + (d >> 32), context, x[rs2(d)]);
-                        case Op.LI -> x[rd] = d >> 32;
-                        case Op.AUIPC -> x[rd] = page + 2L * slot + (d >> 32);
-                        case Op.ADDI -> x[rd] = a + (d >> 32);
-                        case Op.SLTI -> x[rd] = a < d >> 32 ? 1 : 0;
-                        case Op.SLTIU -> x[rd] = Long.compareUnsigned(a, d >> 32) < 0 ? 1 : 0;
-                        case Op.XORI -> x[rd] = a ^ d >> 32;
-                        case Op.ORI -> x[rd] = a | d >> 32;
-                        case Op.ANDI -> x[rd] = a & d >> 32;
-                        case Op.SLLI -> x[rd] = a << (d >>> 32);
-                        case Op.SRLI -> x[rd] = a >>> (d >>> 32);
-                        case Op.SRAI -> x[rd] = a >> (d >>> 32);
-                        case Op.ADDIW -> x[rd] = (int) a + (int) (d >> 32);
-                        case Op.SLLIW -> x[rd] = (int) a << (int) (d >>> 32);
-                        case Op.SRLIW -> x[rd] = (int) a >>> (int) (d >>> 32);
-                        case Op.SRAIW -> x[rd] = (int) a >> (int) (d >>> 32);
-                        case Op.ADD -> x[rd] = a + x[rs2(d)];
-                        case Op.SUB -> x[rd] = a - x[rs2(d)];
-                        case Op.SLL -> x[rd] = a << x[rs2(d)];
-                        case Op.SLT -> x[rd] = a < x[rs2(d)] ? 1 : 0;
-                        case Op.SLTU -> x[rd] = Long.compareUnsigned(a, x[rs2(d)]) < 0 ? 1 : 0;
-                        case Op.XOR -> x[rd] = a ^ x[rs2(d)];
-                        case Op.SRL -> x[rd] = a >>> x[rs2(d)];
-                        case Op.SRA -> x[rd] = a >> x[rs2(d)];
-                        case Op.OR -> x[rd] = a | x[rs2(d)];
-                        case Op.AND -> x[rd] = a & x[rs2(d)];
-                        case Op.ADDW -> x[rd] = (int) a + (int) x[rs2(d)];
-                        case Op.SUBW -> x[rd] = (int) a - (int) x[rs2(d)];
-                        case Op.SLLW -> x[rd] = (int) a << (int) x[rs2(d)];
-                        case Op.SRLW -> x[rd] = (int) a >>> (int) x[rs2(d)];
-                        case Op.SRAW -> x[rd] = (int) a >> (int) x[rs2(d)];
-                        case Op.MUL -> x[rd] = a * x[rs2(d)];
-                        case Op.MULH -> x[rd] = Math.multiplyHigh(a, x[rs2(d)]);
-                        case Op.MULHSU ->
-                                x[rd] = Math.multiplyHigh(a, x[rs2(d)]) + (a & x[rs2(d)] >> 63);
-                        case Op.MULHU -> x[rd] = Math.unsignedMultiplyHigh(a, x[rs2(d)]);
-                        case Op.MULW -> x[rd] = (int) a * (int) x[rs2(d)];
-                        case Op.DIV,
-                                Op.DIVU,
-                                Op.REM,
-                                Op.REMU,
-                                Op.DIVW,
-                                Op.DIVUW,
-                                Op.REMW,
-                                Op.REMUW ->
-                                x[rd] = divide((int) d & 0xFF, a, x[rs2(d)]);
-                        default -> {
-                            if (SystemUnit.isSystem((int) d & 0xFF)) {
-                                hart.setPc(page + 2L * slot);
-                                hart.setRetiredInstructions(retired);
-                                system.execute(d, a);
-                                retired = hart.retiredInstructions();
-                                pc = hart.pc();
-                                slot = LEFT;
-                                break inPage;
-                            }
-                            rare(d, a, x[rs2(d)]);
-                        }
-                    }
-                    retired++;
-                    if ((d & COMPRESSED) != 0) {
-                        slot++;
+                        decodeInto(openPage(fetchIndex), slot);
                         continue;
                     }
-                    slot += 2;
+                    case Op.PAGE_END -> {
+                        return leave(page, slot, retired);
+                    }
+                    case Op.CROSSING -> {
+                        slots = setAside(slot, decodeCrossing(page + 2L * slot, fetchIndex));
+                        continue;
+                    }
+                    case Op.REGION -> {
+                        if (retired == first) {
+                            slots = setAside(slot, displaced[(int) (d >>> 32)]);
+                            continue;
+                        }
+                        leave(page, slot, retired);
+                        return false;
+                    }
+                    case Op.JAL, Op.JALR, Op.BEQ, Op.BNE, Op.BLT, Op.BGE, Op.BLTU, Op.BGEU -> {
+                        hart.setPc(jump(d, page + 2L * slot));
+                        hart.setRetiredInstructions(retired + 1);
+                        return true;
+                    }
+                    default -> {
+                        if (SystemUnit.isSystem(Decoded.op(d))) {
+                            leave(page, slot, retired);
+                            system.execute(d, x[Decoded.rs1(d)]);
+                            return true;
+                        }
+                        executeRare(d);
+                    }
                 }
-                if (slot != LEFT) {
-                    pc = page + 2L * slot;
-                }
-            } catch (Trap trap) {
-                hart.setPc(page + 2L * slot);
-                hart.take(trap);
-                pc = hart.pc();
-            } catch (IllegalInstruction illegal) {
-                hart.setPc(page + 2L * slot);
-                hart.take(new Trap(TrapCause.ILLEGAL_INSTRUCTION, bits(page + 2L * slot)));
-                pc = hart.pc();
+                retired++;
+                slot += Decoded.halfwords(d);
             }
+        } catch (Trap trap) {
+            leave(page, slot, retired);
+            hart.take(trap);
+        } catch (IllegalInstruction illegal) {
+            leave(page, slot, retired);
+            hart.take(new Trap(TrapCause.ILLEGAL_INSTRUCTION, bits(page + 2L * slot)));
         }
-        hart.setPc(pc);
+        return true;
+    }
+
+    private void decodeInto(DecodedPage page, int slot) {
+        page.slots()[slot] = decode(page.physicalPage(), slot);
+        int head = headFinder.headAt(page, slot);
+        if (head >= 0) {
+            placeHead(page, slot, head);
+        }
+    }
+
+    private boolean leave(long page, int slot, long retired) {
+        hart.setPc(page + 2L * slot);
         hart.setRetiredInstructions(retired);
+        return true;
     }
 
     /// The decoded page that this address is fetched from, if that is known without a walk.
@@ -364,23 +243,11 @@ public final class Interpreter implements Engine {
         tlb.flushFetches();
     }
 
-    private boolean isOver(long retired, long pauseAt) {
-        return retired >= hart.budgetEnd() || retired >= pauseAt;
-    }
-
     private long[] setAside(int slot, long decoded) {
         aside[asideSlot] = Op.UNDECODED;
         aside[slot] = decoded;
         asideSlot = slot;
         return aside;
-    }
-
-    private static int rs2(long decoded) {
-        return (int) (decoded >>> 19) & 31;
-    }
-
-    private static int halfwords(long decoded) {
-        return (int) (decoded >>> 24) & 3;
     }
 
     /// The fetch entry of this address; -1 if fetching traps, which is then taken. Where protection
@@ -453,35 +320,51 @@ public final class Interpreter implements Engine {
         }
     }
 
-    private static long divide(int op, long a, long b) {
-        int aWord = (int) a;
-        int bWord = (int) b;
-        return switch (op) {
-            case Op.DIV -> b == 0 ? -1 : a / b;
-            case Op.DIVU -> b == 0 ? -1 : Long.divideUnsigned(a, b);
-            case Op.REM -> b == 0 ? a : a % b;
-            case Op.REMU -> b == 0 ? a : Long.remainderUnsigned(a, b);
-            case Op.DIVW -> bWord == 0 ? -1 : aWord / bWord;
-            case Op.DIVUW -> bWord == 0 ? -1 : Integer.divideUnsigned(aWord, bWord);
-            case Op.REMW -> bWord == 0 ? aWord : aWord % bWord;
-            case Op.REMUW -> bWord == 0 ? aWord : Integer.remainderUnsigned(aWord, bWord);
-            default -> throw new IllegalStateException("no division: " + op);
-        };
+    /// Writes the link of a jump, if it has one; answers where execution goes on.
+    private long jump(long d, long pc) {
+        final long next = pc + 2L * Decoded.halfwords(d);
+        final long a = x[Decoded.rs1(d)];
+        final long b = x[Decoded.rs2(d)];
+        final boolean isTaken =
+                switch (Decoded.op(d)) {
+                    case Op.BEQ -> a == b;
+                    case Op.BNE -> a != b;
+                    case Op.BLT -> a < b;
+                    case Op.BGE -> a >= b;
+                    case Op.BLTU -> Long.compareUnsigned(a, b) < 0;
+                    case Op.BGEU -> Long.compareUnsigned(a, b) >= 0;
+                    default -> {
+                        x[Decoded.rd(d)] = next;
+                        yield true;
+                    }
+                };
+        if (Decoded.op(d) == Op.JALR) {
+            return a + Decoded.immediate(d) & -2;
+        }
+        return isTaken ? pc + Decoded.immediate(d) : next;
     }
 
-    void rare(long d, long a, long b) {
-        int op = Decoded.op(d);
+    /// What [PageRun] leaves: accesses that miss the TLB, and what compilers emit seldom.
+    void executeRare(long d) {
+        final int op = Decoded.op(d);
+        final long a = x[Decoded.rs1(d)];
+        final long b = x[Decoded.rs2(d)];
         if (Op.isFloatingPoint(op)) {
             floats.execute(d, a);
+        } else if (op >= Op.LB && op <= Op.LWU) {
+            x[Decoded.rd(d)] = data.load(op, a + Decoded.immediate(d));
+        } else if (op >= Op.SB && op <= Op.SD) {
+            data.store(op, a + Decoded.immediate(d), b);
+        } else if (op >= Op.MUL && op <= Op.REMUW) {
+            x[Decoded.rd(d)] = Multiplication.execute(op, a, b);
         } else if (op >= Op.LR_W && op <= Op.AMOMAXU_D) {
-            hart.integerRegisters()[Decoded.rd(d)] = atomics.execute(op, a, b);
+            x[Decoded.rd(d)] = atomics.execute(op, a, b);
         } else if (op == Op.FENCE) {
             hart.orderMemory();
         } else if (op >= Op.CBO_INVAL && op <= Op.CBO_ZERO) {
             cacheBlock(op, a);
         } else {
-            hart.integerRegisters()[Decoded.rd(d)] =
-                    BitManipulation.execute(op, a, b, (int) Decoded.immediate(d));
+            x[Decoded.rd(d)] = BitManipulation.execute(op, a, b, (int) Decoded.immediate(d));
         }
     }
 

@@ -81,6 +81,7 @@ final class NativeEngine implements Engine {
         tlb = hart.tlb();
         window = tlb.base();
         interpreter = new Interpreter(hart);
+        interpreter.setHeadFinder(this::headAt);
         lone = new LoneInstruction(hart, interpreter);
         heat = new Heat(settings.samplesToTranslate());
         untilSample = settings.samplePeriod();
@@ -135,6 +136,12 @@ final class NativeEngine implements Engine {
             page.setCode(code == null ? NONE_YET : code);
         }
         return code instanceof CodePage known && known.cache() == cache ? known : null;
+    }
+
+    /// For pages whose code is older than what the interpreter decodes there.
+    private int headAt(DecodedPage page, int slot) {
+        CodePage code = codeOf(page);
+        return code != null && code.hasCode(slot) && headCount < HEADS_MAX ? headCount++ : -1;
     }
 
     /// Runs code, from one exit to the next, until there is none where execution goes; answers
