@@ -1,7 +1,5 @@
 package weft.vmhost.nativecode;
 
-import java.util.Arrays;
-
 /// Encodes x86-64 instructions, as the "AMD64 Architecture Programmer's Manual, Volume 3" has them:
 /// just those that [BlockWriter] and its like write. The code is made in an array, for the address
 /// it will have ([#origin]); whoever takes it copies it there.
@@ -9,7 +7,7 @@ import java.util.Arrays;
 /// An operand that may be a register or memory is an [Operand]; a register alone is its number (0
 /// rax, 1 rcx, 2 rdx, 3 rbx, 4 rsp, 5 rbp, 6 rsi, 7 rdi, 8 to 15 r8 to r15; xmm likewise).
 /// Mnemonics ending in `32` work on 32 bits and clear the upper half of a register they write.
-final class Assembler {
+final class Assembler extends Encoder {
     static final int RAX = 0;
     static final int RCX = 1;
     static final int RDX = 2;
@@ -88,48 +86,7 @@ final class Assembler {
     static final int MAP_0F38 = 2;
     static final int MAP_0F3A = 3;
 
-    private static final int WIDE = 0x48;
-
-    /// A place in the code that jumps may name before it is known.
-    static final class Label {
-        private static final int UNBOUND = -1;
-        private int position = UNBOUND;
-
-        /// Positions of four-byte distances that wait for it.
-        private int[] waiting = new int[2];
-
-        private int waitingCount;
-
-        boolean isBound() {
-            return position != UNBOUND;
-        }
-
-        int position() {
-            assert isBound();
-            return position;
-        }
-    }
-
-    /// A register, or memory at base + disp, or at base + index + disp.
-    record Operand(int base, int index, int disp, boolean isRegister) {
-        private static final int NO_INDEX = -1;
-
-        static Operand register(int number) {
-            return new Operand(number, NO_INDEX, 0, true);
-        }
-
-        static Operand memory(int base, int disp) {
-            return new Operand(base, NO_INDEX, disp, false);
-        }
-
-        static Operand indexed(int base, int index, int disp) {
-            return new Operand(base, index, disp, false);
-        }
-    }
-
     private final long origin;
-    private byte[] code = new byte[4096];
-    private int size;
 
     /// @param origin the address where the first byte will be executed
     Assembler(long origin) {
@@ -140,23 +97,11 @@ final class Assembler {
         return origin;
     }
 
-    int size() {
-        return size;
-    }
-
-    byte[] bytes() {
-        return Arrays.copyOf(code, size);
-    }
-
     // --- labels and jumps
 
     void bind(Label label) {
-        assert !label.isBound();
-        label.position = size;
-        for (int i = 0; i < label.waitingCount; i++) {
-            int at = label.waiting[i];
-            putInt(at, size - (at + 4));
-        }
+        label.bind(size());
+        label.waiting().forEach(at -> putInt(at, size() - (at + 4)));
     }
 
     void jump(Label label) {
@@ -217,24 +162,21 @@ final class Assembler {
 
     private void distance(Label label) {
         if (label.isBound()) {
-            putInt(label.position - (size + 4));
-            return;
+            putInt(label.position() - (size() + 4));
+        } else {
+            label.await(size());
+            putInt(0);
         }
-        if (label.waitingCount == label.waiting.length) {
-            label.waiting = Arrays.copyOf(label.waiting, 2 * label.waitingCount);
-        }
-        label.waiting[label.waitingCount++] = size;
-        putInt(0);
     }
 
     private void distanceTo(long address) {
-        putInt(Math.toIntExact(address - (origin + size + 4)));
+        putInt(Math.toIntExact(address - (origin + size() + 4)));
     }
 
     // --- integers
 
     void mov(int register, Operand from) {
-        if (from.isRegister && from.base == register) {
+        if (from.isRegister() && from.base() == register) {
             return;
         }
         encode(WIDE, MOV, register, from);
@@ -343,7 +285,6 @@ final class Assembler {
         }
     }
 
-    /// `imul register, operand, value`.
     void shift(int digit, int register, int amount) {
         encode(WIDE, 0xC1, digit, Operand.register(register));
         put(amount);
@@ -479,103 +420,5 @@ final class Assembler {
     /// `ldmxcsr` (digit 2) or `stmxcsr` (3).
     void controlFloats(int digit, Operand memory) {
         encode(0, 0x0FAE, digit, memory);
-    }
-
-    // --- bytes
-
-    void putLong(long value) {
-        putInt((int) value);
-        putInt((int) (value >>> 32));
-    }
-
-    void putInt(int value) {
-        ensure(4);
-        putInt(size, value);
-        size += 4;
-    }
-
-    void putShort(int value) {
-        put(value);
-        put(value >> 8);
-    }
-
-    private void putInt(int at, int value) {
-        code[at] = (byte) value;
-        code[at + 1] = (byte) (value >> 8);
-        code[at + 2] = (byte) (value >> 16);
-        code[at + 3] = (byte) (value >> 24);
-    }
-
-    private void put(int value) {
-        ensure(1);
-        code[size++] = (byte) value;
-    }
-
-    private void ensure(int more) {
-        if (size + more > code.length) {
-            code = Arrays.copyOf(code, 2 * code.length);
-        }
-    }
-
-    private void encode(int rex, int opcode, int register, Operand operand) {
-        if (opcode >>> 16 != 0) {
-            put(opcode >>> 16);
-        }
-        int prefix =
-                rex
-                        | register >> 3 << 2
-                        | (operand.index == Operand.NO_INDEX ? 0 : operand.index >> 3 << 1)
-                        | operand.base >> 3;
-        // movzx and movsx read bytes, which name sil and dil only with a prefix.
-        boolean ofByte = (opcode & 0xFFFF) == MOVZX8 || (opcode & 0xFFFF) == MOVSX8;
-        if (prefix != 0 || ofByte && operand.isRegister && operand.base >= 4) {
-            put(0x40 | prefix);
-        }
-        if ((opcode & 0xFF00) != 0) {
-            put(0x0F);
-        }
-        put(opcode);
-        operand(register, operand);
-    }
-
-    private void vex(
-            int pp, int map, boolean wide, int opcode, int register, int first, Operand operand) {
-        put(0xC4);
-        int index = operand.index == Operand.NO_INDEX ? 0 : operand.index >> 3;
-        put((register >> 3 ^ 1) << 7 | (index ^ 1) << 6 | (operand.base >> 3 ^ 1) << 5 | map);
-        put((wide ? 0x80 : 0) | (first ^ 15) << 3 | pp);
-        put(opcode);
-        operand(register, operand);
-    }
-
-    /// ModRM, SIB and displacement.
-    private void operand(int register, Operand operand) {
-        int reg = (register & 7) << 3;
-        int base = operand.base & 7;
-        if (operand.isRegister) {
-            put(0xC0 | reg | base);
-            return;
-        }
-        boolean indexed = operand.index != Operand.NO_INDEX;
-        // As a base, rbp and r13 need a displacement, rsp and r12 an index byte.
-        int mode;
-        if (operand.disp == 0 && base != RBP) {
-            mode = 0;
-        } else if (operand.disp == (byte) operand.disp) {
-            mode = 0x40;
-        } else {
-            mode = 0x80;
-        }
-        if (indexed || base == RSP) {
-            put(mode | reg | 4);
-            put((indexed ? (operand.index & 7) << 3 : 4 << 3) | base);
-        } else {
-            put(mode | reg | base);
-        }
-        if (mode == 0x40) {
-            put(operand.disp);
-        } else if (mode == 0x80) {
-            putInt(operand.disp);
-        }
     }
 }

@@ -10,8 +10,6 @@ import weft.vmhost.interpreter.DecodedPage;
 import weft.vmhost.isa.Decoded;
 import weft.vmhost.isa.Op;
 import weft.vmhost.memory.GuestMemory;
-import weft.vmhost.nativecode.Assembler.Label;
-import weft.vmhost.nativecode.Assembler.Operand;
 import weft.vmhost.translator.InstructionFlow;
 
 import java.util.ArrayList;

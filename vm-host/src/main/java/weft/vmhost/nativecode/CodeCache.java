@@ -5,8 +5,6 @@ import static weft.vmhost.nativecode.MemoryWriter.window;
 
 import weft.vmhost.hart.HartWindow;
 import weft.vmhost.mmu.Tlb;
-import weft.vmhost.nativecode.Assembler.Label;
-import weft.vmhost.nativecode.Assembler.Operand;
 
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;

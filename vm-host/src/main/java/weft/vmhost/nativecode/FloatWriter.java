@@ -5,8 +5,6 @@ import static weft.vmhost.nativecode.Assembler.*;
 import weft.vmhost.hart.HartWindow;
 import weft.vmhost.isa.Decoded;
 import weft.vmhost.isa.Op;
-import weft.vmhost.nativecode.Assembler.Label;
-import weft.vmhost.nativecode.Assembler.Operand;
 
 /// Floating point by the host's: with the guest's rounding mode, and the guest's exception flags
 /// accruing in MXCSR, where the host's operations raise just what IEEE 754 and RISC-V say (both

@@ -8,7 +8,6 @@ import static weft.vmhost.nativecode.Assembler.RDI;
 import static weft.vmhost.nativecode.Assembler.RSI;
 
 import weft.vmhost.isa.Decoded;
-import weft.vmhost.nativecode.Assembler.Operand;
 
 import java.util.Arrays;
 

@@ -4,8 +4,6 @@ import static weft.vmhost.nativecode.Assembler.*;
 
 import weft.vmhost.isa.Decoded;
 import weft.vmhost.isa.Op;
-import weft.vmhost.nativecode.Assembler.Label;
-import weft.vmhost.nativecode.Assembler.Operand;
 
 /// Instructions that compute one integer register from others: no memory, no traps.
 final class IntegerWriter {

@@ -9,8 +9,6 @@ import weft.vmhost.isa.Decoded;
 import weft.vmhost.isa.Op;
 import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.mmu.Tlb;
-import weft.vmhost.nativecode.Assembler.Label;
-import weft.vmhost.nativecode.Assembler.Operand;
 
 /// Loads, stores and atomic operations: the one place that knows the form of an access.
 ///

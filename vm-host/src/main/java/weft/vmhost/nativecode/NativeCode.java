@@ -32,7 +32,7 @@ public final class NativeCode {
     /// Whether this host can execute what is made here: x86-64 with the instructions of its third
     /// level, on a system that allows executable memory.
     public static boolean isSupported() {
-        return HostProcessor.isSupported();
+        return HostSupport.isSupported();
     }
 
     /// What executes a hart of the machine.

@@ -7,14 +7,14 @@ import java.util.Arrays;
 import java.util.List;
 
 /// What the host's processor and system can do.
-final class HostProcessor {
+final class HostSupport {
     /// Of x86-64's third level, as Linux calls them; `abm` is lzcnt.
     private static final List<String> NEEDED =
             List.of("avx2", "bmi1", "bmi2", "fma", "abm", "popcnt");
 
     private static final boolean SUPPORTED = probe();
 
-    private HostProcessor() {}
+    private HostSupport() {}
 
     static boolean isSupported() {
         return SUPPORTED;
