@@ -11,11 +11,15 @@ public final class DecodedPage {
     /// page's end would go on.
     public static final int SLOTS = 2048;
 
+    /// From the number of a slot to that of its count in [#heat].
+    public static final int HEAT_SHIFT = 6;
+
     private static final int SLOTS_WITH_END = SLOTS + 2;
 
     private final long physicalPage;
     private final int version;
     private final long[] slots = emptySlots();
+    private final byte[] heat = new byte[SLOTS >>> HEAT_SHIFT];
     private @Nullable Object code;
 
     DecodedPage(long physicalPage, int version) {
@@ -44,6 +48,12 @@ public final class DecodedPage {
 
     public void setCode(Object code) {
         this.code = code;
+    }
+
+    /// How often execution was met in each 128 bytes of the page, since the engine that counts it
+    /// last began anew.
+    public byte[] heat() {
+        return heat;
     }
 
     static long[] emptySlots() {

@@ -16,7 +16,6 @@ import weft.vmhost.isa.fp.FloatFlags;
 import weft.vmhost.isa.fp.RoundingMode;
 import weft.vmhost.memory.HostMemory;
 import weft.vmhost.mmu.Tlb;
-import weft.vmhost.translator.Heat;
 import weft.vmhost.translator.InstructionFlow;
 
 import java.lang.foreign.MemorySegment;
@@ -60,7 +59,6 @@ final class NativeEngine implements Engine {
     private final LoneInstruction lone;
     private final NativeCode nativeCode;
     private final NativeSettings settings;
-    private final Heat heat;
     private final MemorySegment x;
     private final MemorySegment f;
     private final Queue<Finished> finished = new ConcurrentLinkedQueue<>();
@@ -83,7 +81,6 @@ final class NativeEngine implements Engine {
         interpreter = new Interpreter(hart);
         interpreter.setHeadFinder(this::headAt);
         lone = new LoneInstruction(hart, interpreter);
-        heat = new Heat(settings.samplesToTranslate());
         untilSample = settings.samplePeriod();
         x = MemorySegment.ofArray(hart.integerRegisters());
         f = MemorySegment.ofArray(hart.floatRegisters());
@@ -283,7 +280,7 @@ final class NativeEngine implements Engine {
         if (!InstructionFlow.isInstruction(page.slots()[slot])) {
             return false;
         }
-        if (heat.isHot(page, slot)) {
+        if (isHot(page, slot)) {
             CodePage known = nativeCode.find(page);
             if (known != null && known.cache() == cache && known.hasCode(slot)) {
                 place(page, known, known.heads());
@@ -292,6 +289,16 @@ final class NativeEngine implements Engine {
                 install();
             }
         }
+        return true;
+    }
+
+    private boolean isHot(DecodedPage page, int slot) {
+        byte[] heat = page.heat();
+        int place = slot >>> DecodedPage.HEAT_SHIFT;
+        if (++heat[place] < settings.samplesToTranslate()) {
+            return false;
+        }
+        heat[place] = 0;
         return true;
     }
 

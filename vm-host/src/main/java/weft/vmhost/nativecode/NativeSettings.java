@@ -24,7 +24,7 @@ public record NativeSettings(
         Access access) {
     /// What a guest gets.
     public static final NativeSettings DEFAULT =
-            new NativeSettings(500, 2, 400, 20_000, 32L << 20, When.IN_BACKGROUND, Access.TRUSTED);
+            new NativeSettings(250, 3, 400, 20_000, 32L << 20, When.IN_BACKGROUND, Access.TRUSTED);
 
     public NativeSettings {
         if (samplePeriod < 1 || samplesToTranslate < 1 || samplesToTranslate > 100) {

@@ -6,18 +6,18 @@ import java.util.Map;
 import java.util.WeakHashMap;
 
 /// How often the interpreter was met at each place of each decoded page; one hart's.
-public final class Heat {
+final class Heat {
     private final int hot;
     private final Map<DecodedPage, byte[]> seen = new WeakHashMap<>();
 
     /// @param hot how often makes a place hot, below 128
-    public Heat(int hot) {
+    Heat(int hot) {
         this.hot = hot;
     }
 
     /// Notes that execution is here; answers whether that was often enough; then it takes much more
     /// until it is again, as the first time may not have led to anything.
-    public boolean isHot(DecodedPage page, int slot) {
+    boolean isHot(DecodedPage page, int slot) {
         byte[] counts = seen.computeIfAbsent(page, _ -> new byte[DecodedPage.SLOTS]);
         if (++counts[slot] < hot) {
             return false;
