@@ -1,5 +1,6 @@
 package weft.ops.bench;
 
+import weft.ops.image.DebianPrograms;
 import weft.ops.image.ImageFiles;
 import weft.ops.image.SingleProgramRoot;
 
@@ -8,12 +9,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
+import java.util.regex.Pattern;
 
 /// `weft bench cpu`: kernels and boots on Weft and on a peer, each in a new process.
 public final class CpuBench {
@@ -23,16 +26,21 @@ public final class CpuBench {
     /// The shortest run whose rate can be measured: a first second, and a steady end.
     public static final int SECONDS_MIN = 4;
 
-    /// What an emulator may need beyond the run itself: to start, and to end a repetition.
-    private static final Duration SLACK = Duration.ofSeconds(120);
+    /// What an emulator may need beyond the run itself: to boot, and to end a repetition.
+    private static final Duration SLACK = Duration.ofSeconds(300);
 
     private static final int INTERPRETER_WARM_SECONDS = 10;
+
+    /// Root and page cache of a compiler, and what it needs to compile.
+    private static final Emulator.Size PROGRAM_GUEST = new Emulator.Size(1, "512M");
+
     private static final String SHELL = "WEFT-READY";
 
     private final Settings settings;
     private final Emulator weft;
     private final Emulator interpreter;
     private final CrossCompiler compiler;
+    private final Programs programs;
     private final Consumer<String> progress;
     private final Turns turns;
 
@@ -53,10 +61,21 @@ public final class CpuBench {
             Path folder,
             Optional<ImageFiles> image) {}
 
+    /// Where the roots with Debian's programs come from.
+    public interface Programs {
+        /// The root; fetched from Debian's mirror if it must be.
+        DebianPrograms.Root root(DebianPrograms.Recipe recipe) throws IOException;
+    }
+
     /// @param weft makes the command line of a Weft process from its arguments
+    /// @param programs asked for each row with a program of Debian's
     /// @param progress hears a line after each run
     /// @throws IOException if a program that is needed is missing; the message names its package
-    public CpuBench(Settings settings, UnaryOperator<List<String>> weft, Consumer<String> progress)
+    public CpuBench(
+            Settings settings,
+            UnaryOperator<List<String>> weft,
+            Programs programs,
+            Consumer<String> progress)
             throws IOException {
         if (settings.peer()) {
             Host.require(Emulator.Qemu.PROGRAM, Emulator.Qemu.PACKAGE);
@@ -64,6 +83,7 @@ public final class CpuBench {
         this.settings = settings;
         this.weft = new Emulator.Weft(weft, settings.weftOptions());
         interpreter = new Emulator.Weft(weft, List.of("--engine", "interpreter"));
+        this.programs = programs;
         this.progress = progress;
         compiler = new CrossCompiler(settings.folder());
         Optional<Emulator> peer =
@@ -94,6 +114,8 @@ public final class CpuBench {
         return switch (row) {
             case CpuRow.Steady steady -> steady(steady);
             case CpuRow.Linux linux -> linux(linux);
+            case CpuRow.Program program -> program(program);
+            case CpuRow.Parallel parallel -> parallel(parallel);
             case CpuRow.Whole whole -> whole(whole);
             case CpuRow.Boot boot -> boot(boot);
             case CpuRow.InterpreterMips mips -> interpreterMips(mips);
@@ -103,7 +125,11 @@ public final class CpuBench {
     private List<Row> steady(CpuRow.Steady row) throws IOException, InterruptedException {
         Path program = compiler.build(row.name(), Integer.MAX_VALUE);
         return rates(
-                row.name(), row.unit(), row.perRepetition(), emulator -> emulator.bare(program));
+                row.name(),
+                row.unit(),
+                row.perRepetition(),
+                Optional.empty(),
+                emulator -> emulator.bare(program));
     }
 
     private List<Row> linux(CpuRow.Linux row) throws IOException, InterruptedException {
@@ -115,7 +141,57 @@ public final class CpuBench {
                 row.name(),
                 row.unit(),
                 row.perRepetition(),
+                Optional.empty(),
                 emulator -> emulator.boot(image.kernel(), root, image.bootArguments()));
+    }
+
+    private List<Row> program(CpuRow.Program row) throws IOException, InterruptedException {
+        ImageFiles image = image();
+        GuestProgram program = row.program();
+        var recipe = new DebianPrograms.Recipe(program.recipeName(), program.packages());
+        DebianPrograms.Root debian = programs.root(recipe);
+        progress.accept("%s: %s".formatted(row.name(), debian.description()));
+        Path runner = compiler.buildForLinux("program", Integer.MAX_VALUE);
+        Path root = settings.folder().resolve(row.name() + ".cpio").toAbsolutePath();
+        Files.write(root, program.rootWith(debian.archive(), Files.readAllBytes(runner)));
+        try {
+            return rates(
+                    row.name(),
+                    row.unit(),
+                    row.perRepetition(),
+                    program.rate(),
+                    emulator ->
+                            emulator.boot(
+                                    PROGRAM_GUEST, image.kernel(), root, image.bootArguments()));
+        } finally {
+            // The largest has tens of megabytes; a row is measured once.
+            Files.delete(root);
+        }
+    }
+
+    private List<Row> parallel(CpuRow.Parallel row) throws IOException, InterruptedException {
+        ImageFiles image = image();
+        Path program = compiler.buildForLinux(row.name(), Integer.MAX_VALUE);
+        Path root = settings.folder().resolve(row.name() + ".gz").toAbsolutePath();
+        Files.write(root, SingleProgramRoot.of(Files.readAllBytes(program)));
+        double end = settings.seconds();
+        return turns.compare(
+                row.name(),
+                weft,
+                List.of(new Turns.Quantity(row.name(), "× one hart", Row.Better.MORE)),
+                emulator -> {
+                    var rates = new ArrayList<Double>();
+                    String checksum = "";
+                    for (int harts : List.of(1, row.harts())) {
+                        var size = new Emulator.Size(harts, Emulator.Size.SMALL.memory());
+                        List<String> command =
+                                emulator.boot(size, image.kernel(), root, image.bootArguments());
+                        KernelRun run = follow(command, end, Optional.empty());
+                        rates.add(WarmUp.STEADY.rate(run));
+                        checksum += run.checksum();
+                    }
+                    return new Turns.Sample(List.of(rates.get(1) / rates.get(0)), checksum);
+                });
     }
 
     private ImageFiles image() throws IOException {
@@ -124,28 +200,65 @@ public final class CpuBench {
                         () -> new IOException("no image to boot: weft image pull debian-micro"));
     }
 
+    /// Cold, warming up if the run is long enough for it, and steady.
+    ///
+    /// @param said what the program says of its own speed, if it does
     private List<Row> rates(
             String name,
             String unit,
             double perRepetition,
+            Optional<Pattern> said,
             Function<Emulator, List<String>> command)
             throws IOException, InterruptedException {
-        var quantities =
-                List.of(
-                        new Turns.Quantity(name, unit, Row.Better.MORE),
-                        new Turns.Quantity(name + "-first-second", unit, Row.Better.MORE));
-        double end = settings.seconds();
+        List<WarmUp> parts =
+                Arrays.stream(WarmUp.values())
+                        .filter(part -> part.endSeconds <= settings.seconds())
+                        .toList();
         return turns.compare(
                 name,
                 weft,
-                quantities,
+                parts.stream()
+                        .map(part -> new Turns.Quantity(name + part.suffix, unit, Row.Better.MORE))
+                        .toList(),
                 emulator -> {
-                    KernelRun run = follow(command.apply(emulator), end);
-                    double steady = run.repetitionsPerSecond(end - STEADY_SECONDS, end);
-                    double cold = run.repetitionsPerSecond(0, 1);
+                    KernelRun run = follow(command.apply(emulator), settings.seconds(), said);
                     return new Turns.Sample(
-                            List.of(steady * perRepetition, cold * perRepetition), run.checksum());
+                            parts.stream().map(part -> perRepetition * part.rate(run)).toList(),
+                            run.checksum());
                 });
+    }
+
+    /// The parts of a run whose rate is told.
+    private enum WarmUp {
+        /// The last seconds, or within the last repetition if that is longer.
+        STEADY("", SECONDS_MIN) {
+            @Override
+            double rate(KernelRun run) {
+                return run.repetitionsPerSecond(run.seconds() - STEADY_SECONDS, run.seconds());
+            }
+        },
+        FIRST("-first-second", 1) {
+            @Override
+            double rate(KernelRun run) {
+                return run.repetitionsPerSecond(0, 1);
+            }
+        },
+        TENTH("-tenth-second", 10) {
+            @Override
+            double rate(KernelRun run) {
+                return run.repetitionsPerSecond(9, 10);
+            }
+        };
+
+        private final String suffix;
+        private final int endSeconds;
+
+        WarmUp(String suffix, int endSeconds) {
+            this.suffix = suffix;
+            this.endSeconds = endSeconds;
+        }
+
+        abstract double rate(KernelRun run);
     }
 
     private List<Row> whole(CpuRow.Whole row) throws IOException, InterruptedException {
@@ -155,7 +268,8 @@ public final class CpuBench {
                 weft,
                 List.of(new Turns.Quantity(row.name(), "s", Row.Better.LESS)),
                 emulator -> {
-                    KernelRun run = follow(emulator.bare(program), SLACK.toSeconds());
+                    KernelRun run =
+                            follow(emulator.bare(program), SLACK.toSeconds(), Optional.empty());
                     return new Turns.Sample(List.of(run.seconds()), run.checksum());
                 });
     }
@@ -181,17 +295,19 @@ public final class CpuBench {
                 interpreter,
                 List.of(new Turns.Quantity(row.name(), "MIPS", Row.Better.MORE)),
                 emulator -> {
-                    KernelRun run = follow(emulator.bare(program), end);
+                    KernelRun run = follow(emulator.bare(program), end, Optional.empty());
                     double mips = run.mips(INTERPRETER_WARM_SECONDS, end);
                     return new Turns.Sample(List.of(mips), run.checksum());
                 });
     }
 
-    private KernelRun follow(List<String> command, double seconds)
+    private KernelRun follow(List<String> command, double seconds, Optional<Pattern> said)
             throws IOException, InterruptedException {
         Duration limit = SLACK.plusSeconds((long) seconds);
         try (var guest = start(command, limit)) {
-            return KernelRun.follow(guest, seconds);
+            return said.isPresent()
+                    ? KernelRun.follow(guest, seconds, said.get())
+                    : KernelRun.follow(guest, seconds);
         }
     }
 

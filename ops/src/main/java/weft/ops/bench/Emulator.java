@@ -5,10 +5,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
 
-/// One side of a comparison: how it is started with one hart and 256 MiB, its console on standard
-/// input and output.
+/// One side of a comparison: how it is started, its console on standard input and output.
 sealed interface Emulator {
-    String MEMORY = "256M";
+    /// What a guest gets.
+    ///
+    /// @param memory as both emulators' options write it
+    record Size(int harts, String memory) {
+        /// Enough for every kernel.
+        static final Size SMALL = new Size(1, "256M");
+    }
 
     /// As reports name it.
     String name();
@@ -16,8 +21,13 @@ sealed interface Emulator {
     /// The command that runs a bare-metal program.
     List<String> bare(Path program);
 
+    /// The command that boots a kernel on a small guest.
+    default List<String> boot(Path kernel, Path initrd, String arguments) {
+        return boot(Size.SMALL, kernel, initrd, arguments);
+    }
+
     /// The command that boots a kernel.
-    List<String> boot(Path kernel, Path initrd, String arguments);
+    List<String> boot(Size size, Path kernel, Path initrd, String arguments);
 
     /// Ourselves, as a user starts it.
     ///
@@ -31,12 +41,13 @@ sealed interface Emulator {
 
         @Override
         public List<String> bare(Path program) {
-            return command(List.of(program.toString()));
+            return command(Size.SMALL, List.of(program.toString()));
         }
 
         @Override
-        public List<String> boot(Path kernel, Path initrd, String arguments) {
+        public List<String> boot(Size size, Path kernel, Path initrd, String arguments) {
             return command(
+                    size,
                     List.of(
                             "--kernel",
                             kernel.toString(),
@@ -46,8 +57,9 @@ sealed interface Emulator {
                             arguments));
         }
 
-        private List<String> command(List<String> what) {
-            var arguments = new ArrayList<>(List.of("emu", "run", "--memory", MEMORY));
+        private List<String> command(Size size, List<String> what) {
+            var arguments = new ArrayList<>(List.of("emu", "run", "--memory", size.memory()));
+            arguments.addAll(List.of("--smp", Integer.toString(size.harts())));
             arguments.addAll(options);
             arguments.addAll(what);
             return weft.apply(List.copyOf(arguments));
@@ -66,12 +78,13 @@ sealed interface Emulator {
 
         @Override
         public List<String> bare(Path program) {
-            return command(List.of("-bios", "none", "-kernel", program.toString()));
+            return command(Size.SMALL, List.of("-bios", "none", "-kernel", program.toString()));
         }
 
         @Override
-        public List<String> boot(Path kernel, Path initrd, String arguments) {
+        public List<String> boot(Size size, Path kernel, Path initrd, String arguments) {
             return command(
+                    size,
                     List.of(
                             "-kernel",
                             kernel.toString(),
@@ -81,9 +94,9 @@ sealed interface Emulator {
                             arguments));
         }
 
-        private static List<String> command(List<String> what) {
-            var command =
-                    new ArrayList<>(List.of(PROGRAM, "-M", "virt", "-cpu", "rv64", "-m", MEMORY));
+        private static List<String> command(Size size, List<String> what) {
+            var command = new ArrayList<>(List.of(PROGRAM, "-M", "virt", "-cpu", "rv64"));
+            command.addAll(List.of("-m", size.memory(), "-smp", Integer.toString(size.harts())));
             command.addAll(List.of("-display", "none", "-serial", "stdio", "-monitor", "none"));
             command.addAll(what);
             return List.copyOf(command);

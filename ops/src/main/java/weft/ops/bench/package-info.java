@@ -2,8 +2,9 @@
 /// runs Weft and, if wanted, a peer, in turns and in processes of their own.
 ///
 /// Reading order: Figure, Row, Report (the common form) · CpuRow, CpuBench (`weft bench cpu`) ·
-/// CrossCompiler, GuestProcess, KernelRun (one run of one kernel) · HostLoad, Yardstick (how quiet
-/// and how fast the host was). Nothing here decides what is fast enough.
+/// CrossCompiler, GuestProgram, GuestProcess, KernelRun (one run of one kernel or program) ·
+/// HostLoad, Yardstick (how quiet and how fast the host was) · AcceptedRatios (the gate). What is
+/// fast enough stands in a file.
 @NullMarked
 package weft.ops.bench;
 

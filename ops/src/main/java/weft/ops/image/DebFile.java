@@ -26,8 +26,30 @@ final class DebFile {
 
     private DebFile() {}
 
+    /// What a package puts at a path.
+    sealed interface Packed {}
+
+    /// A regular file.
+    record Content(byte[] bytes, boolean executable) implements Packed {}
+
+    /// A symbolic link, or a hard one told as such.
+    record Link(String target) implements Packed {}
+
     /// The wanted regular files by path (`usr/bin/busybox`), in order.
     static Map<String, byte[]> read(Path file, Predicate<String> isWanted, Progress progress)
+            throws IOException {
+        var files = new TreeMap<String, byte[]>();
+        readAll(file, isWanted, progress)
+                .forEach((path, packed) -> {
+                    if (packed instanceof Content(byte[] bytes, _)) {
+                        files.put(path, bytes);
+                    }
+                });
+        return files;
+    }
+
+    /// The wanted files and links by path, in order.
+    static Map<String, Packed> readAll(Path file, Predicate<String> isWanted, Progress progress)
             throws IOException {
         String label = "unpacking";
         try (Progress.Step step = progress.begin(label, Files.size(file));
@@ -66,25 +88,41 @@ final class DebFile {
         return new BoundedInputStream(plain, UNPACKED_BYTES_MAX, file.toString());
     }
 
-    private static Map<String, byte[]> readTar(
+    private static Map<String, Packed> readTar(
             InputStream in, Predicate<String> isWanted, Path file) throws IOException {
-        var files = new TreeMap<String, byte[]>();
+        var files = new TreeMap<String, Packed>();
         var tar = new TarArchiveInputStream(in);
         for (TarArchiveEntry entry = next(tar); entry != null; entry = next(tar)) {
-            String name = entry.getName().replaceFirst("^\\./", "");
-            if (!entry.isFile() || !isWanted.test(name)) {
+            String name = pathOf(entry.getName());
+            if (!isWanted.test(name)) {
                 continue;
             }
-            if (entry.getSize() > FILE_BYTES_MAX) {
-                throw new IOException("%s in %s is too large".formatted(name, file));
+            if (entry.isSymbolicLink()) {
+                files.put(name, new Link(entry.getLinkName()));
+            } else if (entry.isLink()) {
+                files.put(name, new Link("/" + pathOf(entry.getLinkName())));
+            } else if (entry.isFile()) {
+                files.put(name, content(tar, entry, name, file));
             }
-            byte[] content = tar.readNBytes((int) entry.getSize());
-            if (content.length != entry.getSize()) {
-                throw new IOException("%s in %s is cut short".formatted(name, file));
-            }
-            files.put(name, content);
         }
         return files;
+    }
+
+    private static String pathOf(String name) {
+        return name.replaceFirst("^\\./", "");
+    }
+
+    private static Content content(
+            TarArchiveInputStream tar, TarArchiveEntry entry, String name, Path file)
+            throws IOException {
+        if (entry.getSize() > FILE_BYTES_MAX) {
+            throw new IOException("%s in %s is too large".formatted(name, file));
+        }
+        byte[] content = tar.readNBytes((int) entry.getSize());
+        if (content.length != entry.getSize()) {
+            throw new IOException("%s in %s is cut short".formatted(name, file));
+        }
+        return new Content(content, (entry.getMode() & 0111) != 0);
     }
 
     private static final class CountedInputStream extends FilterInputStream {

@@ -14,8 +14,12 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.function.Predicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /// One suite and architecture of a Debian mirror. The chain of trust: the keyring vouches for
 /// InRelease, which names the SHA-256 of the package index, which names that of each package.
@@ -56,6 +60,25 @@ final class DebianArchive {
     ///
     /// @param keyring who may sign; empty takes the mirror's word
     Map<String, DebianPackage> packages(Pattern names, Optional<Path> keyring) throws IOException {
+        return readIndex(index(keyring), name -> names.matcher(name).matches());
+    }
+
+    /// These packages and all that they need, by name.
+    ///
+    /// @param leftOut needed by nobody who only runs the programs
+    /// @param keyring who may sign; empty takes the mirror's word
+    Map<String, DebianPackage> closure(
+            Set<String> names, Set<String> leftOut, Optional<Path> keyring) throws IOException {
+        Path index = index(keyring);
+        var closure = new PackageClosure(names, leftOut);
+        while (!closure.unknown().isEmpty()) {
+            Set<String> asked = closure.unknown();
+            closure.learn(asked, readIndex(index, asked::contains));
+        }
+        return closure.chosen();
+    }
+
+    private Path index(Optional<Path> keyring) throws IOException {
         URI releaseUri = mirror.resolve("dists/" + suite + "/InRelease");
         byte[] signed = downloads.fetchSmall(releaseUri, RELEASE_BYTES_MAX);
         String release =
@@ -69,13 +92,11 @@ final class DebianArchive {
             throw new IOException(
                     "%s says its index has %d bytes: too large".formatted(releaseUri, sizeBytes));
         }
-        Path indexFile =
-                downloads.fetch(
-                        mirror.resolve("dists/" + suite + "/" + indexName),
-                        new Digest(index.group(1)),
-                        sizeBytes,
-                        progress);
-        return readIndex(indexFile, names);
+        return downloads.fetch(
+                mirror.resolve("dists/" + suite + "/" + indexName),
+                new Digest(index.group(1)),
+                sizeBytes,
+                progress);
     }
 
     private Matcher indexLine(String release, URI releaseUri, String indexName) throws IOException {
@@ -96,7 +117,8 @@ final class DebianArchive {
         throw new IOException("%s does not list %s".formatted(releaseUri, indexName));
     }
 
-    private Map<String, DebianPackage> readIndex(Path file, Pattern names) throws IOException {
+    private static Map<String, DebianPackage> readIndex(Path file, Predicate<String> isWanted)
+            throws IOException {
         var found = new HashMap<String, DebianPackage>();
         try (InputStream in = Files.newInputStream(file);
                 var xz = new XZInputStream(in, XZ_MEMORY_KIB_MAX);
@@ -105,22 +127,22 @@ final class DebianArchive {
                         new BufferedReader(
                                 new InputStreamReader(bounded, StandardCharsets.UTF_8))) {
             var stanza = new StringBuilder();
-            boolean isWanted = false;
+            boolean wanted = false;
             for (String line = reader.readLine(); ; line = reader.readLine()) {
                 if (line == null || line.isEmpty()) {
-                    if (isWanted) {
+                    if (wanted) {
                         DebianPackage one = parse(stanza.toString());
                         found.put(one.name(), one);
                     }
                     stanza.setLength(0);
-                    isWanted = false;
+                    wanted = false;
                     if (line == null) {
                         return found;
                     }
                 } else if (line.startsWith("Package: ")) {
-                    isWanted = names.matcher(line.substring(9)).matches();
+                    wanted = isWanted.test(line.substring(9));
                     stanza.append(line).append('\n');
-                } else if (isWanted) {
+                } else if (wanted) {
                     stanza.append(line).append('\n');
                 }
             }
@@ -143,10 +165,17 @@ final class DebianArchive {
         return new DebianPackage(
                 name,
                 fields.getOrDefault("Version", "?"),
-                fields.getOrDefault("Depends", ""),
+                depends(fields),
                 path,
                 Long.parseLong(size),
                 new Digest(digest));
+    }
+
+    private static String depends(Map<String, String> fields) {
+        return Stream.of("Pre-Depends", "Depends")
+                .map(field -> fields.getOrDefault(field, ""))
+                .filter(value -> !value.isEmpty())
+                .collect(Collectors.joining(", "));
     }
 
     /// The package's file, from the cache or from the mirror.

@@ -9,6 +9,9 @@
 /// ImageCache: what was made, by digest
 /// ```
 ///
+/// [weft.ops.image.DebianPrograms] is that to roots with programs: PackageClosure says which
+/// packages.
+///
 /// Whatever comes from the net or from an archive is bounded and checked before it is used. Nothing
 /// here knows the command line, nor the pool that images end up in.
 @NullMarked

@@ -38,6 +38,9 @@ final class CpuBenchTest {
                 new CpuBench(
                         settings,
                         arguments -> JavaProcess.command(log, List.of(), arguments),
+                        recipe -> {
+                            throw new IOException("no root for " + recipe.name());
+                        },
                         _ -> {});
         return bench.run().rows();
     }

@@ -79,14 +79,31 @@ final class FakeMirror implements AutoCloseable {
 
     /// Index and Release that fit the packages as they now are.
     void publish(SigningKey key, String codename) throws IOException {
-        String index =
+        publishIndex(
+                key,
+                codename,
                 stanza(
                                 "linux-image-riscv64",
                                 "linux-image-6.12.9-riscv64 (= 6.12.9-1)",
                                 BUSYBOX_DEB)
                         + stanza("linux-image-6.12.9-riscv64", "kmod", KERNEL_DEB)
                         + stanza("busybox-static", "", BUSYBOX_DEB)
-                        + stanza("unrelated", "", BUSYBOX_DEB);
+                        + stanza("unrelated", "", BUSYBOX_DEB));
+    }
+
+    /// Only these packages, by name, each with what its `Depends` says and its files.
+    void publish(SigningKey key, Map<String, String> depends, Map<String, byte[]> debs)
+            throws IOException {
+        var index = new StringBuilder();
+        for (String name : new TreeMap<>(depends).keySet()) {
+            String path = "pool/main/%s_1-1_riscv64.deb".formatted(name);
+            files.put(path, debs.getOrDefault(name, deb(Map.of())));
+            index.append(stanza(name, depends.getOrDefault(name, ""), path));
+        }
+        publishIndex(key, "trixie", index.toString());
+    }
+
+    private void publishIndex(SigningKey key, String codename, String index) throws IOException {
         put(INDEX, xz(index.getBytes(StandardCharsets.UTF_8)));
         byte[] packed = file(INDEX);
         String release =

@@ -76,20 +76,23 @@ public final class ElfProgram implements Boot {
             throw new BootRefused(
                     "program is no ELF file (a kernel Image is started with --kernel)");
         }
-        if (file.length < HEADER_BYTES) {
+        if (file.length < ElfMachine.IDENTIFYING_BYTES) {
             throw new BootRefused("program is truncated: an ELF header has 64 bytes");
         }
-        int machine = elf.getShort(18) & 0xffff;
-        if (elf.get(5) != 1 || machine != ElfMachine.RISC_V) {
+        // What it is for comes first: the header of a 32-bit one is shorter.
+        if (elf.get(5) != 1 || ElfMachine.of(elf) != ElfMachine.RISC_V) {
             throw new BootRefused(
                     "program is an ELF of another machine: %s, not RISC-V"
                             .formatted(
                                     elf.get(5) != 1
                                             ? "a big-endian one"
-                                            : ElfMachine.nameOf(machine)));
+                                            : ElfMachine.nameOf(ElfMachine.of(elf))));
         }
         if (elf.get(4) != 2) {
             throw new BootRefused("program is for 32-bit RISC-V; this machine has 64 bits");
+        }
+        if (file.length < HEADER_BYTES) {
+            throw new BootRefused("program is truncated: an ELF header has 64 bytes");
         }
         int type = elf.getShort(16) & 0xffff;
         if (type == TYPE_POSITION_INDEPENDENT) {

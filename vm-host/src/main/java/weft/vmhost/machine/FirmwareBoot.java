@@ -75,9 +75,15 @@ public record FirmwareBoot(byte[] firmware, byte[] next, byte[] initrd, String a
             throw new BootRefused(what + " is an empty file");
         }
         if (ElfProgram.isElf(file)) {
-            ElfProgram program = ElfProgram.parse(file);
-            return new Stage(program.place(memoryBytes).entry(), program.start(), program.end());
+            try {
+                ElfProgram program = ElfProgram.parse(file);
+                long entry = program.place(memoryBytes).entry();
+                return new Stage(entry, program.start(), program.end());
+            } catch (BootRefused e) {
+                throw new BootRefused(what + ": " + e.getMessage());
+            }
         }
+        KernelLoader.checkIsNotForeign(what, file);
         return new Stage(address, address, address + KernelLoader.sizeInMemory(file));
     }
 

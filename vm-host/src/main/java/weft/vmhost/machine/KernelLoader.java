@@ -22,6 +22,14 @@ final class KernelLoader {
 
     private static final int HEADER_BYTES = 64;
     private static final int MAGIC = 0x0543_5352;
+
+    /// "ARM\x64" at 56 (Documentation/arch/arm64/booting.rst).
+    private static final int ARM_MAGIC = 0x644d_5241;
+
+    /// "HdrS" (Documentation/arch/x86/boot.rst).
+    private static final int X86_MAGIC = 0x5372_6448;
+
+    private static final int X86_MAGIC_AT = 0x202;
     private static final long ALIGNMENT = 2 << 20;
 
     /// What a kernel needs beside its own image and the unpacked initramfs to come up at all.
@@ -43,12 +51,17 @@ final class KernelLoader {
         checkIsImage(kernel);
         ByteBuffer header = ByteBuffer.wrap(kernel).order(ByteOrder.LITTLE_ENDIAN);
         long textOffset = header.getLong(8);
-        long imageBytes = Math.max(header.getLong(16), kernel.length);
-        if (textOffset < 0
-                || textOffset > memoryBytes
-                || imageBytes > memoryBytes
-                || header.getLong(16) < 0) {
-            throw tooSmall(memoryBytes, kernel.length + WORKING_BYTES);
+        long headerBytes = header.getLong(16);
+        if (!isPlausible(textOffset) || !isPlausible(headerBytes)) {
+            throw new BootRefused(
+                    "kernel's header is absurd: 0x%x bytes at offset 0x%x; is the file damaged?"
+                            .formatted(headerBytes, textOffset));
+        }
+        long imageBytes = Math.max(headerBytes, kernel.length);
+        if (textOffset % GuestMemory.PAGE_BYTES != 0) {
+            throw new BootRefused(
+                    "kernel's header is absurd: its offset 0x%x is not a multiple of 4 KiB"
+                            .formatted(textOffset));
         }
         if (kernel.length < header.getLong(16) / 2) {
             throw new BootRefused(
@@ -75,6 +88,11 @@ final class KernelLoader {
                 treeAddress);
     }
 
+    /// No machine's RAM is larger, and sums of two do not overflow.
+    private static boolean isPlausible(long bytes) {
+        return bytes >= 0 && bytes < GuestMemory.SIZE_BYTES_MAX;
+    }
+
     /// What a raw file needs in RAM: its length, or what its Image header says (the BSS included).
     static long sizeInMemory(byte[] file) {
         ByteBuffer header = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
@@ -97,32 +115,47 @@ final class KernelLoader {
 
     private static void checkIsImage(byte[] kernel) {
         ByteBuffer header = ByteBuffer.wrap(kernel).order(ByteOrder.LITTLE_ENDIAN);
-        if (kernel.length >= 20 && header.getInt(0) == ElfMachine.MAGIC) {
-            throw new BootRefused(elfReason(header.getShort(18) & 0xffff));
+        if (kernel.length >= ElfMachine.IDENTIFYING_BYTES && header.getInt(0) == ElfMachine.MAGIC) {
+            throw new BootRefused(elfReason(header));
         }
-        if (kernel.length >= 2 && (header.getShort(0) & 0xffff) == 0x8b1f) {
-            throw new BootRefused(
-                    "kernel is gzip-compressed: unpack it first (gunzip gives the Image)");
-        }
+        checkIsNotForeign("kernel", kernel);
         if (kernel.length < HEADER_BYTES || header.getInt(56) != MAGIC) {
-            boolean arm = kernel.length >= HEADER_BYTES && header.getInt(56) == 0x644d_5241;
             throw new BootRefused(
-                    arm
-                            ? "kernel is an Image of another machine: AArch64, not RISC-V"
-                            : "kernel is no kernel: no RISC-V Image header found (expected the file"
-                                  + " arch/riscv/boot/Image, or Debian's /boot/vmlinux-*-riscv64)");
+                    "kernel is no kernel: no RISC-V Image header found (expected the file"
+                            + " arch/riscv/boot/Image, or Debian's /boot/vmlinux-*-riscv64)");
         }
         if ((header.getLong(24) & 1) != 0) {
             throw new BootRefused("kernel is big-endian; this machine is little-endian");
         }
     }
 
-    private static String elfReason(int machine) {
-        return machine == ElfMachine.RISC_V
-                ? "kernel is an ELF file: give the raw Image (objcopy -O binary makes it)"
-                : "kernel is an ELF of another machine: "
-                        + ElfMachine.nameOf(machine)
-                        + ", not RISC-V";
+    /// A raw file may be anything, but some kinds say of themselves that they cannot be started.
+    ///
+    /// @param what names the file in errors
+    /// @throws BootRefused if it is compressed, or a kernel of another machine
+    static void checkIsNotForeign(String what, byte[] file) {
+        ByteBuffer header = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN);
+        if (file.length >= 2 && (header.getShort(0) & 0xffff) == 0x8b1f) {
+            throw new BootRefused(
+                    what + " is gzip-compressed: unpack it first (gunzip gives the Image)");
+        }
+        if (file.length >= HEADER_BYTES && header.getInt(56) == ARM_MAGIC) {
+            throw new BootRefused(what + " is an Image of another machine: AArch64, not RISC-V");
+        }
+        if (file.length >= X86_MAGIC_AT + 4 && header.getInt(X86_MAGIC_AT) == X86_MAGIC) {
+            throw new BootRefused(what + " is a bzImage of another machine: x86, not RISC-V");
+        }
+    }
+
+    private static String elfReason(ByteBuffer elf) {
+        int machine = ElfMachine.of(elf);
+        if (machine != ElfMachine.RISC_V) {
+            return "kernel is an ELF of another machine: %s, not RISC-V"
+                    .formatted(ElfMachine.nameOf(machine));
+        }
+        return elf.get(4) == 1
+                ? "kernel is for 32-bit RISC-V; this machine has 64 bits"
+                : "kernel is an ELF file: give the raw Image (objcopy -O binary makes it)";
     }
 
     /// Copies kernel, initramfs and tree to their places.

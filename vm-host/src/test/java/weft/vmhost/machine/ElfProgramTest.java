@@ -49,7 +49,10 @@ class ElfProgramTest {
         assertRefused("no ELF", new byte[4096]);
         assertRefused("x86-64", changed(elf -> elf.putShort(ElfFile.MACHINE, (short) 62)));
         assertRefused("big-endian", changed(elf -> elf.put(5, (byte) 2)));
-        assertRefused("32-bit", changed(elf -> elf.put(4, (byte) 1)));
+        byte[] small = changed(elf -> elf.put(4, (byte) 1));
+        assertRefused("32-bit", small);
+        // Its header is the shorter one.
+        assertRefused("32-bit", Arrays.copyOf(small, 52));
         assertRefused("-no-pie", changed(elf -> elf.putShort(ElfFile.TYPE, (short) 3)));
         assertRefused("not linked", changed(elf -> elf.putShort(ElfFile.TYPE, (short) 1)));
     }

@@ -134,6 +134,23 @@ class FirmwareBootTest {
     }
 
     @Test
+    void aStageOfAnotherMachineIsNamedByItsStage() {
+        byte[] elf = new ElfFile(MemoryLayout.RAM).bytes();
+        elf[ElfFile.MACHINE] = 62;
+        var small = new byte[] {1};
+        assertRefused("firmware: program is an ELF of another machine", elf, small);
+        assertRefused("next stage: program is an ELF of another machine", small, elf);
+        assertRefused("next stage is gzip", small, new byte[] {0x1f, (byte) 0x8b, 8});
+    }
+
+    private static void assertRefused(String reason, byte[] firmware, byte[] next) {
+        var boot = new FirmwareBoot(firmware, next, NONE, "");
+        var refused = assertThrows(BootRefused.class, () -> boot.place(32L << 20));
+        String message = String.valueOf(refused.getMessage());
+        assertTrue(message.startsWith(reason), message);
+    }
+
+    @Test
     void openSbiGoesOnToUBootsPrompt() throws IOException, InterruptedException {
         byte[] uBoot = installed(U_BOOT);
         for (Path opensbi : List.of(OPENSBI, OPENSBI_ELF)) {

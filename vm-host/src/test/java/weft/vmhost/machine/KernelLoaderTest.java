@@ -75,7 +75,22 @@ class KernelLoaderTest {
     void anElfOfAnotherMachineIsNamedByItsMachine() {
         assertRefused("x86-64", elf(62), new byte[0], MEMORY_BYTES);
         assertRefused("AArch64", elf(183), new byte[0], MEMORY_BYTES);
-        assertRefused("objcopy", elf(243), new byte[0], MEMORY_BYTES);
+        byte[] riscv = elf(243);
+        riscv[4] = 2;
+        assertRefused("objcopy", riscv, new byte[0], MEMORY_BYTES);
+        riscv[4] = 1;
+        assertRefused("32-bit RISC-V", riscv, new byte[0], MEMORY_BYTES);
+        assertRefused("32-bit RISC-V", Arrays.copyOf(riscv, 52), new byte[0], MEMORY_BYTES);
+    }
+
+    @Test
+    void aKernelOfAnotherMachineIsNamedByItsMachine() {
+        byte[] arm = image(4096, 4096);
+        ByteBuffer.wrap(arm).put(56, "ARMd".getBytes(StandardCharsets.US_ASCII));
+        assertRefused("AArch64", arm, new byte[0], MEMORY_BYTES);
+        byte[] x86 = new byte[4096];
+        ByteBuffer.wrap(x86).put(0x202, "HdrS".getBytes(StandardCharsets.US_ASCII));
+        assertRefused("x86", x86, new byte[0], MEMORY_BYTES);
     }
 
     @Test
@@ -94,8 +109,21 @@ class KernelLoaderTest {
 
     @Test
     void anImpossibleImageSizeIsRefused() {
-        assertRefused("too small", image(4096, Long.MAX_VALUE), new byte[0], MEMORY_BYTES);
-        assertRefused("too small", image(4096, -1), new byte[0], MEMORY_BYTES);
+        assertRefused("absurd", image(4096, Long.MAX_VALUE), new byte[0], MEMORY_BYTES);
+        assertRefused("absurd", image(4096, -1), new byte[0], MEMORY_BYTES);
+        for (long offset : new long[] {-4096, 1, 1L << 50}) {
+            byte[] kernel = image(4096, 4096);
+            ByteBuffer.wrap(kernel).order(ByteOrder.LITTLE_ENDIAN).putLong(8, offset);
+            assertRefused("absurd", kernel, new byte[0], MEMORY_BYTES);
+        }
+    }
+
+    @Test
+    void aKernelTooLargeForRamIsRefusedWithTheSizeThatWouldDo() {
+        String message = refusal(image(1 << 20, 300 << 20), new byte[0], MEMORY_BYTES);
+        assertTrue(message.contains("truncated"), message);
+        message = refusal(image(1 << 20, 2 << 20), new byte[0], 16 << 20);
+        assertTrue(message.contains("at least 25 MiB"), message);
     }
 
     @Test

@@ -6,6 +6,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
+import weft.ops.bench.AcceptedRatios;
 import weft.ops.bench.CpuBench;
 import weft.ops.bench.CpuRow;
 import weft.ops.bench.Report;
@@ -14,6 +15,7 @@ import weft.ops.cli.ExitCode;
 import weft.ops.cli.JavaProcess;
 import weft.ops.cli.Output;
 import weft.ops.cli.StateFolder;
+import weft.ops.cli.image.ImageSource;
 import weft.ops.image.DebianMicro;
 import weft.ops.image.ImageCache;
 import weft.vmhost.machine.EngineKind;
@@ -34,17 +36,20 @@ import java.util.stream.Stream;
 /// Measures the emulator: `weft bench cpu`.
 @Command(
         name = "cpu",
-        description = "Measure the emulator with kernels made for it, and with boots.",
+        description =
+                "Measure the emulator with kernels made for it, Debian's programs, and boots.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
             "Each run is a process of its own, timed by the host's clock at what the guest prints.",
-            "A kernel's rate is that of the last three seconds of its run; the row 'NAME-first-",
-            "second' is the same kernel cold. Needs gcc-riscv64-linux-gnu, and with --peer qemu",
-            "qemu-system-misc; 'boot-first' needs 'weft image pull debian-micro'.",
+            "A rate is that of the last three seconds of a run; 'NAME-first-second' and",
+            "'NAME-tenth-second' are parts of the same run. Needs gcc-riscv64-linux-gnu, and with",
+            "--peer qemu qemu-system-misc; what runs under Linux needs 'weft image pull",
+            "debian-micro', and Debian's programs are fetched from its mirror once.",
             "",
             "Example:",
-            "  weft bench cpu --peer qemu --rows integer,wide --repeat 5"
+            "  weft bench cpu --peer qemu --rows integer,wide --repeat 5",
+            "  weft bench cpu --peer qemu --gate docs/benchmarks-accepted.json"
         })
 public final class BenchCpu implements Callable<Integer> {
     private static final int REPEAT_MAX = 100;
@@ -78,9 +83,9 @@ public final class BenchCpu implements Callable<Integer> {
     @Option(
             names = "--seconds",
             paramLabel = "N",
-            defaultValue = "10",
-            description = "How long a kernel with a rate runs (default: ${DEFAULT-VALUE}).")
-    private int seconds = 10;
+            defaultValue = "15",
+            description = "How long a row with a rate runs (default: ${DEFAULT-VALUE}).")
+    private int seconds = 15;
 
     @Option(
             names = "--engine",
@@ -89,11 +94,26 @@ public final class BenchCpu implements Callable<Integer> {
     private @Nullable EngineKind engine;
 
     @Option(
+            names = "--gate",
+            paramLabel = "FILE",
+            description =
+                    "Fail with exit code 1 where a ratio has fallen below the one accepted in"
+                            + " FILE.")
+    private @Nullable Path gate;
+
+    @Option(
+            names = "--accept",
+            paramLabel = "FILE",
+            description = "Write this run's ratios to FILE, for --gate to compare with.")
+    private @Nullable Path accept;
+
+    @Option(
             names = "--keep",
             paramLabel = "FOLDER",
             description = "Keep sources, programs and logs in this folder.")
     private @Nullable Path keep;
 
+    @Mixin private ImageSource source = new ImageSource();
     @Mixin private StateFolder state = new StateFolder();
     @Mixin private Output output = new Output();
 
@@ -102,12 +122,20 @@ public final class BenchCpu implements Callable<Integer> {
         List<CpuRow> rows = rows();
         checkRange("--repeat", repeat, 1, REPEAT_MAX);
         checkRange("--seconds", seconds, CpuBench.SECONDS_MIN, SECONDS_MAX);
+        if ((gate != null || accept != null) && peer == null) {
+            throw CliFailure.usage("--gate and --accept compare with a peer: give --peer qemu");
+        }
+        // Before minutes of measuring, not behind them.
+        AcceptedRatios accepted = gate == null ? null : AcceptedRatios.read(gate);
         Path folder =
                 keep == null
                         ? Files.createTempDirectory("weft-bench")
                         : Files.createDirectories(keep);
         try {
-            print(measure(rows, folder));
+            Report report = measure(rows, folder);
+            print(report);
+            judge(accepted, report);
+            accept(report);
         } finally {
             if (keep == null) {
                 delete(folder);
@@ -132,8 +160,46 @@ public final class BenchCpu implements Callable<Integer> {
         return new CpuBench(
                         settings,
                         arguments -> JavaProcess.command(log, options, arguments),
+                        recipe -> source.programs(output, state.path(), recipe),
                         output.err()::println)
                 .run();
+    }
+
+    private void judge(@Nullable AcceptedRatios accepted, Report report) throws IOException {
+        if (accepted == null) {
+            return;
+        }
+        AcceptedRatios.Verdict verdict = accepted.judge(report);
+        if (!verdict.falls().isEmpty()) {
+            throw CliFailure.failed(
+                    "slower against %s than accepted in %s by more than %d %%: %s"
+                            .formatted(
+                                    accepted.peer(),
+                                    gate,
+                                    accepted.tolerancePercent(),
+                                    verdict.falls().stream()
+                                            .map(AcceptedRatios.Fall::toString)
+                                            .collect(Collectors.joining(", "))));
+        }
+        output.err()
+                .printf(
+                        "gate: %d rows no more than %d %% below %s; not in it: %s%n",
+                        verdict.compared(),
+                        accepted.tolerancePercent(),
+                        gate,
+                        verdict.unknown().isEmpty()
+                                ? "none"
+                                : String.join(", ", verdict.unknown()));
+    }
+
+    private void accept(Report report) throws IOException {
+        if (accept != null) {
+            AcceptedRatios before =
+                    Files.exists(accept)
+                            ? AcceptedRatios.read(accept)
+                            : AcceptedRatios.none("cpu", "qemu");
+            Files.write(accept, before.with(report).json());
+        }
     }
 
     /// Those of this process, which the launcher chose as it does for `weft emu run`.

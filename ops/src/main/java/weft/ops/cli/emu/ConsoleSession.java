@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.time.Duration;
+import java.util.Optional;
 
 /// Carries bytes between a guest's serial line and this process's standard input and output, until
 /// the person leaves with Ctrl-] or the console is closed.
@@ -22,6 +23,7 @@ final class ConsoleSession {
     private final Runnable onLeave;
     private final boolean escapes;
     private final Thread output;
+    private volatile String outputTrouble = "";
 
     /// @param escapes whether Ctrl-] leaves: only when a person types it
     ConsoleSession(SerialConsole console, boolean escapes, Runnable onLeave) {
@@ -41,6 +43,11 @@ final class ConsoleSession {
         output.join(Duration.ofSeconds(5));
     }
 
+    /// Why what the guest printed could not be written, if it could not.
+    Optional<String> outputTrouble() {
+        return Optional.of(outputTrouble).filter(why -> !why.isEmpty());
+    }
+
     private void carryOut() {
         var chunk = new byte[8192];
         long position = 0;
@@ -57,7 +64,9 @@ final class ConsoleSession {
                 }
             }
         } catch (IOException e) {
-            // Nobody reads us any more (a closed pipe): the guest need not run for nobody.
+            // Nobody reads us any more (a closed pipe), or the disk is full: the guest need not run
+            // for nobody.
+            outputTrouble = String.valueOf(e.getMessage());
             onLeave.run();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

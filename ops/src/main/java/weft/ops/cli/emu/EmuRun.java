@@ -166,7 +166,9 @@ public final class EmuRun implements Callable<Integer> {
     @Override
     public Integer call() throws IOException, InterruptedException {
         Niceness.ofOptimizingCompiler(Niceness.LAST);
+        checkHarts();
         checkMemory();
+        checkBalloon();
         Boot boot = boot();
         List<BlockVolume> volumes = new ArrayList<>();
         try {
@@ -228,6 +230,14 @@ public final class EmuRun implements Callable<Integer> {
         return new MachineSpec.BootImage(readFile("kernel", kernel), unpacked, bootArguments());
     }
 
+    private void checkHarts() {
+        if (harts < 1 || harts > MachineSpec.HARTS_MAX) {
+            throw CliFailure.usage(
+                    "--smp %d: a machine has 1 to %d harts"
+                            .formatted(harts, MachineSpec.HARTS_MAX));
+        }
+    }
+
     /// Memory is lent page by page: too much would be found out only when the guest fills it.
     private void checkMemory() {
         long hostBytes =
@@ -238,6 +248,16 @@ public final class EmuRun implements Callable<Integer> {
                     "--memory %s is more than this host has: %s"
                             .formatted(
                                     ByteSize.humane(memory.bytes()), ByteSize.humane(hostBytes)));
+        }
+    }
+
+    private void checkBalloon() {
+        if (balloon != null && balloon.bytes() >= memory.bytes()) {
+            throw CliFailure.usage(
+                    "--balloon %s is all of the guest's memory, %s: ask for less"
+                            .formatted(
+                                    ByteSize.humane(balloon.bytes()),
+                                    ByteSize.humane(memory.bytes())));
         }
     }
 
@@ -287,6 +307,7 @@ public final class EmuRun implements Callable<Integer> {
                 PowerState end = machine.pause();
                 line.close();
                 session.awaitOutput();
+                requireOutput(session);
                 if (report) {
                     report(machine, BootClock.SYSTEM.nowNanos() - startNanos);
                 }
@@ -299,6 +320,16 @@ public final class EmuRun implements Callable<Integer> {
                         : ExitCode.OK.value();
             }
         }
+    }
+
+    /// A guest whose output is lost has not done what it was started for.
+    private static void requireOutput(ConsoleSession session) {
+        session.outputTrouble()
+                .ifPresent(why -> {
+                    throw CliFailure.failed(
+                            "standard output cannot be written (%s): the guest was ended"
+                                    .formatted(why));
+                });
     }
 
     /// Waits for the guest's end, or for the person to leave.

@@ -9,6 +9,7 @@ import weft.ops.cli.Output;
 import weft.ops.cli.ProgressBar;
 import weft.ops.image.AptSources;
 import weft.ops.image.DebianMicro;
+import weft.ops.image.DebianPrograms;
 import weft.ops.image.ImageFiles;
 import weft.ops.image.Progress;
 import weft.ops.image.Trust;
@@ -42,6 +43,21 @@ public final class ImageSource {
         URI from = mirror();
         var maker = new DebianMicro(from, trust(), stateFolder, proxyFor(from));
         return maker.pull((label, totalBytes) -> begin(output, label, totalBytes));
+    }
+
+    /// Programs of Debian's packages: found in the cache, or made.
+    ///
+    /// @param stateFolder has the cache
+    public DebianPrograms.Root programs(
+            Output output, Path stateFolder, DebianPrograms.Recipe recipe) throws IOException {
+        var maker =
+                new DebianPrograms(
+                        stateFolder,
+                        () -> {
+                            URI from = mirror();
+                            return new DebianPrograms.Origin(from, trust(), proxyFor(from));
+                        });
+        return maker.root(recipe, (label, totalBytes) -> begin(output, label, totalBytes));
     }
 
     private static Progress.Step begin(Output output, String label, long totalBytes) {

@@ -14,6 +14,9 @@ extern const char kernel_name[];
 void kernel_prepare(void);
 u64 kernel_repeat(void);
 
+/* Under Linux: what has been done so far, where that is more than the repetitions. */
+u64 kernel_done(u64 repetitions);
+
 /* A step of SplitMix64. */
 u64 next_random(u64 *state);
 

@@ -20,6 +20,9 @@ static inline s64 system_call(s64 number, s64 a, s64 b, s64 c, s64 d, s64 e, s64
     return a0;
 }
 
+void *memcpy(void *to, const void *from, u64 length);
+void *memset(void *to, int value, u64 length);
+
 /* Ends the process. */
 void quit(int code);
 
