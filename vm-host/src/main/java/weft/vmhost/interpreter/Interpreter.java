@@ -89,6 +89,11 @@ public final class Interpreter implements Engine {
         executeUntil(Long.MAX_VALUE);
     }
 
+    @Override
+    public void step(Hart hart) {
+        SingleStep.of(this, hart);
+    }
+
     /// Executes like [#execute], but also returns when the count of instructions has passed
     /// `pauseAt`, and where translated code begins: unless it begins at the first instruction,
     /// which is interpreted.
@@ -362,7 +367,7 @@ public final class Interpreter implements Engine {
         return retired >= hart.budgetEnd() || retired >= pauseAt;
     }
 
-    private long[] setAside(int slot, long decoded) {
+    long[] setAside(int slot, long decoded) {
         aside[asideSlot] = Op.UNDECODED;
         aside[slot] = decoded;
         asideSlot = slot;
@@ -379,7 +384,7 @@ public final class Interpreter implements Engine {
 
     /// The fetch entry of this address; -1 if fetching traps, which is then taken. Where protection
     /// changes within the page, the entry is good for one instruction, and so are its slots.
-    private int fetchPage(long pc) {
+    int fetchPage(long pc) {
         try {
             int index = memory.fetch(pc);
             boolean kept = tlb.fetchTags()[index] == Tlb.tag(pc, memory.fetchContext());
@@ -407,7 +412,7 @@ public final class Interpreter implements Engine {
         fetchSlots[fetchIndex] = page.slots();
     }
 
-    private long decode(long physicalPage, int slot) {
+    long decode(long physicalPage, int slot) {
         long address = physicalPage + 2L * slot;
         int low = memory.codeHalfword(address);
         if (!Decoder.isLong(low)) {
