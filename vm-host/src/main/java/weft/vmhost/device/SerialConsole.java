@@ -25,6 +25,7 @@ public final class SerialConsole {
     private int inputStart;
     private int inputLength;
     private boolean closed;
+    private boolean deaf;
     private int waiting;
     private volatile Runnable inputListener = NOBODY;
 
@@ -69,12 +70,20 @@ public final class SerialConsole {
         return new Chunk(start + length, start - position, length);
     }
 
+    /// From now on what is typed goes nowhere.
+    public synchronized void stopListening() {
+        deaf = true;
+    }
+
     /// Types as much as there is room for.
     ///
     /// @return how many bytes were taken
     public int type(byte[] bytes, int offset, int lengthBytes) {
         int taken;
         synchronized (this) {
+            if (deaf) {
+                return lengthBytes;
+            }
             taken = Math.min(lengthBytes, INPUT_BYTES_MAX - inputLength);
             for (int i = 0; i < taken; i++) {
                 input[(inputStart + inputLength++) % INPUT_BYTES_MAX] = bytes[offset + i];

@@ -9,9 +9,7 @@ import weft.vmhost.memory.WriteTagHolder;
 import weft.vmhost.mmu.Tlb;
 
 import java.lang.invoke.VarHandle;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import java.util.SortedMap;
 import java.util.concurrent.locks.LockSupport;
 
@@ -31,6 +29,7 @@ public final class Hart implements WriteTagHolder {
     private final TimeSource time;
     private final @Nullable SupervisorCalls supervisorCalls;
     private final HartRequests requests;
+    private final LoneSteps steps;
     private final CsrFile csrs = new CsrFile(this);
     private final VirtualMemory memory;
 
@@ -54,6 +53,7 @@ public final class Hart implements WriteTagHolder {
         interrupts = new PendingInterrupts(time);
         memory = new VirtualMemory(this, csrs, bus);
         requests = new HartRequests(tlb().base());
+        steps = new LoneSteps(requests);
         reservation = new Reservation(tlb().base());
         bus.memory().addWriteTagHolder(this);
     }
@@ -90,10 +90,9 @@ public final class Hart implements WriteTagHolder {
             requests.setExecuting(true);
             memory.update();
             while (answerRequests()) {
-                if (waiting && (pendingInterrupts() & csrs.mie) == 0) {
+                if (isAsleep()) {
                     sleep();
                 } else {
-                    waiting = false;
                     // The end first, then the look at what is pending: see HartRequests.
                     requests.setBudgetEnd(retiredInstructions + QUANTUM_INSTRUCTIONS);
                     takeInterrupt();
@@ -204,13 +203,14 @@ public final class Hart implements WriteTagHolder {
     }
 
     /// Everything, as of an instruction boundary; nobody is inside [#run]. A reservation is not
-    /// carried over: the SC that relies on it fails, as it may.
+    /// carried over, but by an exact run: the SC that relies on it fails, as it may.
     public HartState capture() {
         SortedMap<String, Long> values = csrs.capture();
         interrupts.capture(values);
-        long[] registers = Arrays.copyOf(x, 32);
-        return new HartState(
-                pc, privilege, list(registers), list(f), values, waiting, retiredInstructions);
+        if (steps.areDevicesAlone()) {
+            reservation.capture(values, memory);
+        }
+        return HartState.of(pc, privilege, x, f, values, waiting, retiredInstructions);
     }
 
     /// Takes over what [#capture] gave, of this or of another machine; nobody is inside [#run].
@@ -229,6 +229,7 @@ public final class Hart implements WriteTagHolder {
         SortedMap<String, Long> values = state.csrs();
         csrs.restore(values);
         interrupts.restore(values);
+        reservation.restore(values, memory);
         waiting = state.waiting();
         retiredInstructions = state.retiredInstructions();
         memory.flushAll();
@@ -291,7 +292,9 @@ public final class Hart implements WriteTagHolder {
 
     /// An exception of the instruction at [#pc]. Pc becomes the first of the trap's vector.
     public void take(Trap trap) {
-        enterTrap(trap.cause(), trap.value(), false);
+        if (!steps.takesBack(trap)) {
+            enterTrap(trap.cause(), trap.value(), false);
+        }
     }
 
     /// `ecall`; pc is that of the instruction.
@@ -305,6 +308,7 @@ public final class Hart implements WriteTagHolder {
             calls.call(this);
             requests.setExecuting(true);
             answerFences();
+            steps.completedUncounted();
             return;
         }
         int cause =
@@ -403,6 +407,33 @@ public final class Hart implements WriteTagHolder {
         }
     }
 
+    // --- for an exact run
+
+    HartRequests requests() {
+        return requests;
+    }
+
+    LoneSteps steps() {
+        return steps;
+    }
+
+    /// Whether it waits, and nothing has come that ends it.
+    boolean isAsleep() {
+        waiting = waiting && (pendingInterrupts() & csrs.mie) == 0;
+        return waiting;
+    }
+
+    /// Until the next timer is due that could end a sleep; [Long#MAX_VALUE] if none is set.
+    long ticksToWake() {
+        return interrupts.ticksToNext(csrs.isSstcEnabled(), csrs.mie);
+    }
+
+    /// Until the next timer is due, as it may be enabled meanwhile; [Long#MAX_VALUE] if none is
+    /// set.
+    long ticksToTimer() {
+        return interrupts.ticksToNext(true, Interrupt.ALL);
+    }
+
     // --- for the CSRs
 
     PendingInterrupts interrupts() {
@@ -431,42 +462,20 @@ public final class Hart implements WriteTagHolder {
     }
 
     /// Answers false when the hart is to stop.
-    private boolean answerRequests() {
+    boolean answerRequests() {
         answerFences();
         return requests.take(HartRequests.STOP) == 0;
     }
 
     /// Pending, enabled and not masked by the present mode.
     private int enabledInterrupts() {
-        if (csrs.mie == 0) {
-            return 0;
-        }
-        int pending = pendingInterrupts() & (int) csrs.mie;
-        if (pending == 0) {
-            return 0;
-        }
-        int forMachine = pending & ~(int) csrs.mideleg;
-        if (forMachine != 0
-                && (privilege != Privilege.MACHINE || (csrs.mstatus & Csr.STATUS_MIE) != 0)) {
-            return forMachine;
-        }
-        boolean supervisorOpen =
-                privilege == Privilege.USER
-                        || privilege == Privilege.SUPERVISOR
-                                && (csrs.mstatus & Csr.STATUS_SIE) != 0;
-        return supervisorOpen ? pending & (int) csrs.mideleg : 0;
+        return csrs.mie == 0 ? 0 : PendingInterrupts.enabled(pendingInterrupts(), csrs, privilege);
     }
 
-    private void takeInterrupt() {
+    void takeInterrupt() {
         int enabled = enabledInterrupts();
-        if (enabled == 0) {
-            return;
-        }
-        for (int bit : Interrupt.BY_PRIORITY) {
-            if ((enabled & bit) != 0) {
-                enterTrap(Integer.numberOfTrailingZeros(bit), 0, true);
-                return;
-            }
+        if (enabled != 0) {
+            enterTrap(Integer.numberOfTrailingZeros(Interrupt.first(enabled)), 0, true);
         }
     }
 
@@ -480,6 +489,7 @@ public final class Hart implements WriteTagHolder {
             privilege = Privilege.MACHINE;
         }
         memory.update();
+        steps.completedUncounted();
     }
 
     private void sleep() {
@@ -487,13 +497,5 @@ public final class Hart implements WriteTagHolder {
         requests.setExecuting(false);
         LockSupport.parkNanos(ticks * NANOS_PER_TICK);
         requests.setExecuting(true);
-    }
-
-    private static List<Long> list(long[] values) {
-        List<Long> list = new ArrayList<>(values.length);
-        for (long value : values) {
-            list.add(value);
-        }
-        return list;
     }
 }

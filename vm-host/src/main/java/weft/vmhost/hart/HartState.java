@@ -1,5 +1,6 @@
 package weft.vmhost.hart;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.SortedMap;
 
@@ -25,5 +26,22 @@ public record HartState(
         if (integerRegisters.size() != 32 || floatRegisters.size() != 32) {
             throw new IllegalArgumentException("a hart has 32 registers of each kind");
         }
+    }
+
+    /// Of register arrays, of which the first 32 count.
+    static HartState of(
+            long pc,
+            Privilege privilege,
+            long[] x,
+            long[] f,
+            SortedMap<String, Long> csrs,
+            boolean waiting,
+            long retiredInstructions) {
+        return new HartState(
+                pc, privilege, registers(x), registers(f), csrs, waiting, retiredInstructions);
+    }
+
+    private static List<Long> registers(long[] values) {
+        return Arrays.stream(values, 0, 32).boxed().toList();
     }
 }

@@ -13,7 +13,7 @@ public final class Interrupt {
     static final int ALL = SUPERVISOR | MACHINE_SOFTWARE | MACHINE_TIMER | MACHINE_EXTERNAL;
 
     /// The order in which the Privileged ISA wants simultaneous interrupts taken.
-    static final int[] BY_PRIORITY = {
+    private static final int[] BY_PRIORITY = {
         MACHINE_EXTERNAL,
         MACHINE_SOFTWARE,
         MACHINE_TIMER,
@@ -23,4 +23,14 @@ public final class Interrupt {
     };
 
     private Interrupt() {}
+
+    /// The one to take of several, at least one.
+    static int first(int bits) {
+        for (int bit : BY_PRIORITY) {
+            if ((bits & bit) != 0) {
+                return bit;
+            }
+        }
+        throw new IllegalArgumentException("no interrupt in 0x%x".formatted(bits));
+    }
 }

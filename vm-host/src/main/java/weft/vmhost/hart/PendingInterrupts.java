@@ -66,6 +66,24 @@ final class PendingInterrupts {
         return isDue(machineTimer) ? pending | Interrupt.MACHINE_TIMER : pending;
     }
 
+    /// Which of them `mie` enables and the mode does not mask.
+    static int enabled(int pending, CsrFile csrs, Privilege privilege) {
+        int wanted = pending & (int) csrs.mie;
+        if (wanted == 0) {
+            return 0;
+        }
+        int forMachine = wanted & ~(int) csrs.mideleg;
+        if (forMachine != 0
+                && (privilege != Privilege.MACHINE || (csrs.mstatus & Csr.STATUS_MIE) != 0)) {
+            return forMachine;
+        }
+        boolean supervisorOpen =
+                privilege == Privilege.USER
+                        || privilege == Privilege.SUPERVISOR
+                                && (csrs.mstatus & Csr.STATUS_SIE) != 0;
+        return supervisorOpen ? wanted & (int) csrs.mideleg : 0;
+    }
+
     private boolean isDue(long ticks) {
         return ticks != NEVER && Long.compareUnsigned(time.ticks(), ticks) >= 0;
     }
@@ -81,6 +99,24 @@ final class PendingInterrupts {
             return 1;
         }
         return Long.compareUnsigned(due - now, ticksMax) > 0 ? ticksMax : due - now;
+    }
+
+    /// Ticks until the first of these timers that is not due is; [Long#MAX_VALUE] if none is set.
+    ///
+    /// @param mask bits of [Interrupt]
+    long ticksToNext(boolean sstc, long mask) {
+        long now = time.ticks();
+        long machine = (mask & Interrupt.MACHINE_TIMER) != 0 ? machineTimerTicks : NEVER;
+        boolean supervised = sstc && (mask & Interrupt.SUPERVISOR_TIMER) != 0;
+        long supervisor = supervised ? supervisorTimerTicks : NEVER;
+        return Math.min(ticksAhead(machine, now), ticksAhead(supervisor, now));
+    }
+
+    private static long ticksAhead(long due, long now) {
+        long ahead = due - now;
+        return due == NEVER || Long.compareUnsigned(due, now) <= 0 || ahead < 0
+                ? Long.MAX_VALUE
+                : ahead;
     }
 
     /// The bits of `mip` that a read-modify-write of it may start from: not the devices' lines.

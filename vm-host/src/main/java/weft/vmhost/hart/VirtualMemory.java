@@ -219,6 +219,17 @@ public final class VirtualMemory {
         return memory.isGuestMemory(hostAddress, lengthBytes);
     }
 
+    /// Where in RAM an address of the host's is.
+    long offset(long hostAddress) {
+        return hostAddress - memory.hostPage(memory.baseAddress());
+    }
+
+    /// The reverse; 0 if RAM ends before.
+    long hostAddress(long offset) {
+        long page = memory.hostPage(memory.baseAddress() + offset);
+        return page == 0 ? 0 : page + (offset & GuestMemory.PAGE_BYTES - 1);
+    }
+
     /// `sfence.vma`; a register number of 0 means all addresses, all address spaces.
     void fence(boolean oneAddress, long address, boolean oneSpace, int asid) {
         if (oneAddress && oneSpace) {
@@ -369,6 +380,7 @@ public final class VirtualMemory {
     }
 
     private long loadFromDevice(long address, long physical, int sizeBytes) {
+        hart.steps().beforeDeviceAccess();
         try {
             return bus.load(physical, sizeBytes);
         } catch (GuestFault fault) {
@@ -377,6 +389,7 @@ public final class VirtualMemory {
     }
 
     private void storeToDevice(long address, long physical, int sizeBytes, long value) {
+        hart.steps().beforeDeviceAccess();
         try {
             bus.store(physical, sizeBytes, value);
         } catch (GuestFault fault) {

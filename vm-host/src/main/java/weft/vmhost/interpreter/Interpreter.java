@@ -95,6 +95,11 @@ public final class Interpreter implements Engine {
         executeUntil(Long.MAX_VALUE);
     }
 
+    @Override
+    public void step(Hart hart) {
+        SingleStep.of(this, hart);
+    }
+
     /// Executes like [#execute], but also returns when the count of instructions has passed
     /// `pauseAt`, and where translated code begins: unless it begins at the first instruction,
     /// which is interpreted.
@@ -243,7 +248,7 @@ public final class Interpreter implements Engine {
         tlb.flushFetches();
     }
 
-    private long[] setAside(int slot, long decoded) {
+    long[] setAside(int slot, long decoded) {
         aside[asideSlot] = Op.UNDECODED;
         aside[slot] = decoded;
         asideSlot = slot;
@@ -280,7 +285,7 @@ public final class Interpreter implements Engine {
         fetchSlots[fetchIndex] = page.slots();
     }
 
-    private long decode(long physicalPage, int slot) {
+    long decode(long physicalPage, int slot) {
         long address = physicalPage + 2L * slot;
         int low = memory.codeHalfword(address);
         if (!Decoder.isLong(low)) {

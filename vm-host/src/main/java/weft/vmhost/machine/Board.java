@@ -1,11 +1,9 @@
 package weft.vmhost.machine;
 
 import weft.runtime.Loop;
-import weft.runtime.WallClock;
 import weft.vmhost.device.Aclint;
 import weft.vmhost.device.BootRom;
 import weft.vmhost.device.DeviceState;
-import weft.vmhost.device.DeviceTimers;
 import weft.vmhost.device.GoldfishRtc;
 import weft.vmhost.device.InterruptLine;
 import weft.vmhost.device.Plic;
@@ -24,8 +22,6 @@ import weft.vmhost.virtio.console.VirtioConsole;
 import weft.vmhost.virtio.net.VirtioNet;
 import weft.vmhost.virtio.rng.VirtioEntropy;
 
-import java.security.SecureRandom;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -42,26 +38,25 @@ final class Board {
     private final List<VirtioNet> nics = new ArrayList<>();
     private final BootRom bootRom = new BootRom();
     private Optional<VirtioBalloon> balloon = Optional.empty();
-    private final Loop loop;
+    private final DeviceWorld world;
     private final Optional<HostTarget> hostTarget;
     private Optional<Loop.Timer> hostTargetLooks = Optional.empty();
 
     Board(
             MachineSpec spec,
             PhysicalBus bus,
-            Loop loop,
+            DeviceWorld world,
             GuestTime time,
             SerialConsole console,
             SerialConsole virtioConsole,
             List<Hart> harts,
             TestDevice.Finisher finisher,
             Machine.Listener listener) {
-        this.loop = loop;
+        this.world = world;
         plic = new Plic(externalInterrupts(harts));
         aclint = new Aclint(time::ticks, softwareInterrupts(harts), machineTimers(harts));
-        DeviceTimers timers = (nanos, task) -> loop.schedule(Duration.ofNanos(nanos), task)::cancel;
         uart = new Uart16550(plic.source(MemoryLayout.UART_SOURCE), console);
-        rtc = new GoldfishRtc(plic.source(MemoryLayout.RTC_SOURCE), timers, time::nanos);
+        rtc = new GoldfishRtc(plic.source(MemoryLayout.RTC_SOURCE), world.alarms(), time::nanos);
         bus.attach(MemoryLayout.TEST, TestDevice.SIZE_BYTES, new TestDevice(finisher));
         bus.attach(MemoryLayout.RTC, GoldfishRtc.SIZE_BYTES, rtc);
         bus.attach(MemoryLayout.ACLINT, Aclint.SIZE_BYTES, aclint);
@@ -70,7 +65,7 @@ final class Board {
         if (spec.boot() instanceof FirmwareBoot) {
             bus.attach(MemoryLayout.BOOT_ROM, BootRom.SIZE_BYTES, bootRom);
         }
-        List<VirtioDevice> devices = virtioDevices(spec, timers, listener);
+        List<VirtioDevice> devices = virtioDevices(spec, listener);
         devices.addAll(optionalDevices(spec.options(), virtioConsole, bus.memory()));
         for (VirtioDevice device : devices) {
             int slot = slots.size();
@@ -81,7 +76,7 @@ final class Board {
                             spec.options().virtio(),
                             bus.memory(),
                             line,
-                            loop,
+                            world.loop(),
                             device);
             bus.attach(MemoryLayout.virtioSlot(slot), VirtioMmio.SIZE_BYTES, transport);
             slots.add(transport);
@@ -95,8 +90,7 @@ final class Board {
         return boot instanceof ElfProgram program ? program.hostTarget() : Optional.empty();
     }
 
-    private List<VirtioDevice> virtioDevices(
-            MachineSpec spec, DeviceTimers timers, Machine.Listener listener) {
+    private List<VirtioDevice> virtioDevices(MachineSpec spec, Machine.Listener listener) {
         List<VirtioDevice> devices = new ArrayList<>();
         for (int i = 0; i < spec.disks().size(); i++) {
             int index = i;
@@ -106,7 +100,7 @@ final class Board {
                             disk.volume(),
                             disk.serial(),
                             (_, trouble) -> listener.diskTrouble(index, trouble),
-                            timers,
+                            world.retries(),
                             Math.min(spec.harts(), VirtioBlock.QUEUES_MAX)));
         }
         for (MachineSpec.Nic nic : spec.nics()) {
@@ -114,7 +108,7 @@ final class Board {
             nics.add(device);
             devices.add(device);
         }
-        devices.add(new VirtioEntropy(new SecureRandom()::nextBytes, timers));
+        devices.add(new VirtioEntropy(world::random, world.refills()));
         return devices;
     }
 
@@ -194,9 +188,9 @@ final class Board {
         plic.reset();
     }
 
-    /// The RTC shows the host's wall clock.
+    /// The RTC shows the wall clock.
     void setClock() {
-        rtc.setTime(WallClock.epochNanos());
+        rtc.setTime(world.epochNanos());
     }
 
     /// `time` stands still.
@@ -215,7 +209,7 @@ final class Board {
 
     void resume() {
         rtc.rearm();
-        hostTargetLooks = hostTarget.map(target -> loop.every(HostTarget.PERIOD, target::look));
-        slots.forEach(VirtioMmio::resume);
+        hostTargetLooks = hostTarget.map(target -> world.every(HostTarget.PERIOD, target::look));
+        slots.forEach(world::resume);
     }
 }

@@ -1,6 +1,10 @@
 package weft.vmhost.machine;
 
+import weft.vmhost.interpreter.Interpreter;
 import weft.vmhost.nativecode.NativeCode;
+import weft.vmhost.nativecode.NativeSettings;
+import weft.vmhost.translator.Translations;
+import weft.vmhost.translator.TranslatorSettings;
 
 /// What executes the instructions of a machine. Which one it is makes no difference to the guest.
 public enum EngineKind {
@@ -14,5 +18,20 @@ public enum EngineKind {
     /// The fastest one on this host.
     public static EngineKind best() {
         return NativeCode.isSupported() ? NATIVE : TRANSLATOR;
+    }
+
+    /// For one machine.
+    EngineSet engines() {
+        return switch (this) {
+            case INTERPRETER -> EngineSet.of(Interpreter::new);
+            case TRANSLATOR -> {
+                var translations = new Translations(TranslatorSettings.DEFAULT);
+                yield new EngineSet(translations::engine, translations.counts());
+            }
+            case NATIVE -> {
+                var code = new NativeCode(NativeSettings.DEFAULT);
+                yield new EngineSet(code::engine, code.counts());
+            }
+        };
     }
 }

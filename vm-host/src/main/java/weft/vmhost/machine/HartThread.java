@@ -3,7 +3,6 @@ package weft.vmhost.machine;
 import org.jspecify.annotations.Nullable;
 
 import weft.runtime.Niceness;
-import weft.vmhost.hart.Engine;
 import weft.vmhost.hart.Hart;
 import weft.vmhost.hart.Privilege;
 
@@ -28,16 +27,17 @@ final class HartThread {
     private record StartRequest(long address, long opaque) {}
 
     private final Hart hart;
-    private final Engine engine;
+    private final Runnable execution;
     private final String name;
     private volatile boolean stopWanted;
     private volatile Status status = Status.STOPPED;
     private @Nullable StartRequest startRequest;
     private @Nullable Thread thread;
 
-    HartThread(Hart hart, Engine engine, String name) {
+    /// @param execution executes the hart on the calling thread until it is asked to stop
+    HartThread(Hart hart, Runnable execution, String name) {
         this.hart = hart;
-        this.engine = engine;
+        this.execution = execution;
         this.name = name;
     }
 
@@ -94,7 +94,7 @@ final class HartThread {
         Niceness.set(Niceness.GUEST);
         while (!stopWanted) {
             switch (status) {
-                case STARTED -> hart.run(engine);
+                case STARTED -> execution.run();
                 case START_PENDING -> takeStart();
                 case STOPPED -> LockSupport.park(this);
             }

@@ -9,6 +9,7 @@ import weft.runtime.Clock;
 import weft.runtime.Loop;
 import weft.vmhost.device.DeviceState;
 import weft.vmhost.device.SerialConsole;
+import weft.vmhost.hart.Engine;
 import weft.vmhost.hart.Hart;
 import weft.vmhost.hart.Privilege;
 import weft.vmhost.memory.GuestMemory;
@@ -18,11 +19,11 @@ import weft.vmhost.virtio.balloon.VirtioBalloon;
 import weft.vmhost.virtio.net.VirtioNet;
 import weft.volume.VolumeException;
 
-import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
@@ -62,12 +63,14 @@ public final class Machine implements AutoCloseable {
     private final MachineSpec spec;
     private final Listener listener;
     private final GuestMemory memory;
+    private final Optional<Determinism> determinism;
     private final GuestTime time;
     private final Loop loop;
     private final SerialConsole console = new SerialConsole();
     private final SerialConsole virtioConsole = new SerialConsole();
-    private final Engines engines;
+    private final EngineSet engines;
     private final List<HartThread> harts = new ArrayList<>();
+    private final DeviceWorld world;
     private final Board board;
     private final ReentrantLock power = new ReentrantLock();
     private volatile PowerState state = new PowerState.Off();
@@ -84,12 +87,25 @@ public final class Machine implements AutoCloseable {
     ///
     /// @param kind what executes the harts' instructions
     public Machine(MachineSpec spec, Clock clock, EngineKind kind, Listener listener) {
+        this(spec, clock, kind.engines(), listener);
+    }
+
+    /// Makes the machine with engines of the caller's.
+    public Machine(MachineSpec spec, Clock clock, EngineSet engines, Listener listener) {
+        this.engines = engines;
         this.spec = spec;
         this.listener = listener;
         memory = new GuestMemory(MemoryLayout.RAM, spec.memoryBytes());
-        engines = new Engines(kind);
-        time = new GuestTime(clock);
         loop = new Loop(spec.name() + "-devices");
+        determinism =
+                spec.options().deterministic()
+                        ? Optional.of(new Determinism(loop, harts, this::timeNanos))
+                        : Optional.empty();
+        time = new GuestTime(determinism.map(Determinism::clock).orElse(clock));
+        world =
+                determinism
+                        .<DeviceWorld>map(Determinism::world)
+                        .orElseGet(() -> new HostWorld(loop));
         var bus = new PhysicalBus(memory);
         var finisher = new GuestFinisher();
         // A bare-metal program is its own firmware: its calls trap to it.
@@ -98,11 +114,27 @@ public final class Machine implements AutoCloseable {
                 bare ? null : new Sbi(new HartBoard(spec.name(), harts, finisher), console, memory);
         for (int id = 0; id < spec.harts(); id++) {
             var hart = new Hart(id, bus, time, sbi);
-            harts.add(new HartThread(hart, engines.engine(hart), spec.name() + "-hart" + id));
+            Engine engine = engines.forHart().apply(hart);
+            var exact = determinism.map(it -> it.execution(hart, engine));
+            Runnable execution = exact.orElse(() -> hart.run(engine));
+            harts.add(new HartThread(hart, execution, spec.name() + "-hart" + id));
         }
         board =
                 new Board(
-                        spec, bus, loop, time, console, virtioConsole, harts(), finisher, listener);
+                        spec,
+                        bus,
+                        world,
+                        time,
+                        console,
+                        virtioConsole,
+                        harts(),
+                        finisher,
+                        listener);
+        determinism.ifPresent(it -> it.isolate(board, console, virtioConsole));
+    }
+
+    private long timeNanos() {
+        return time.nanos();
     }
 
     /// What it was made of.
@@ -202,14 +234,26 @@ public final class Machine implements AutoCloseable {
         }
     }
 
+    /// A deterministic machine executes nothing beyond this count of instructions since power-on:
+    /// there its state is the same in every run. The answer completes when it has come so far; it
+    /// never does if the guest ends before, or sleeps for ever. The machine is not paused then, but
+    /// [#pause] finds it at just this place.
+    public CompletableFuture<Void> stopAt(long instructions) {
+        return determinism
+                .orElseThrow(() -> new IllegalStateException("only a deterministic machine stops"))
+                .stopAt(instructions);
+    }
+
     /// Goes on where [#pause] or a restore left off; `time` goes on from its captured value and the
-    /// RTC jumps to now.
+    /// RTC jumps to now, unless the machine is deterministic.
     public void resume() {
         power.lock();
         try {
             requireOpen();
             if (state instanceof PowerState.Paused) {
-                board.setClock();
+                if (determinism.isEmpty()) {
+                    board.setClock();
+                }
                 run();
                 if (wish == GuestWish.REBOOT) {
                     carryOutWishLater();
@@ -324,7 +368,7 @@ public final class Machine implements AutoCloseable {
     private void boot() {
         KernelLoader.Placement placement = BootLoader.place(spec.boot(), spec.memoryBytes());
         var seed = new byte[DeviceTree.SEED_BYTES];
-        new SecureRandom().nextBytes(seed);
+        world.random(seed);
         byte[] tree = DeviceTree.of(spec, placement, board.slotsInUse(), seed);
         BootLoader.checkTree(tree);
         wish = null;

@@ -59,9 +59,17 @@ public record MachineSpec(
     /// @param virtio the register interface of all virtio devices
     /// @param console whether there is a virtio console beside the serial line
     /// @param balloon whether the host can ask for memory back
-    public record Options(VirtioForm virtio, boolean console, boolean balloon) {
+    /// @param deterministic whether what the guest does depends on nothing but what it is made of:
+    ///   time counts its instructions, chance has a fixed seed, nothing comes from outside. One
+    ///   hart, no NIC, no balloon
+    public record Options(
+            VirtioForm virtio, boolean console, boolean balloon, boolean deterministic) {
         /// The modern interface and no more devices: what VMs of the fabric have.
-        public static final Options NONE = new Options(VirtioForm.MODERN, false, false);
+        public static final Options NONE = new Options(VirtioForm.MODERN, false, false, false);
+
+        /// The same, deterministic.
+        public static final Options DETERMINISTIC =
+                new Options(VirtioForm.MODERN, false, false, true);
 
         int devices() {
             return (console ? 1 : 0) + (balloon ? 1 : 0);
@@ -98,6 +106,10 @@ public record MachineSpec(
                                     disks.size(),
                                     nics.size(),
                                     MemoryLayout.VIRTIO_SLOTS - 1 - options.devices()));
+        }
+        if (options.deterministic() && (harts > 1 || !nics.isEmpty() || options.balloon())) {
+            throw new IllegalArgumentException(
+                    "a deterministic machine has one hart, no NIC and no balloon");
         }
     }
 }

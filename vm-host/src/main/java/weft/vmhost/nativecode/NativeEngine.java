@@ -102,6 +102,11 @@ final class NativeEngine implements Engine {
         }
     }
 
+    @Override
+    public void step(Hart hart) {
+        interpreter.step(hart);
+    }
+
     /// Where the code of this instruction is, or 0. May take a trap, and then answers 0.
     private long address(long pc) {
         long context = memory.fetchContext();

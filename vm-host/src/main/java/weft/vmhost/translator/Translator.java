@@ -75,6 +75,11 @@ public final class Translator implements Engine {
         }
     }
 
+    @Override
+    public void step(Hart hart) {
+        interpreter.step(hart);
+    }
+
     /// Goes from region to region until one ends where none begins.
     private void runRegions() {
         final RegionCall call = this.call;

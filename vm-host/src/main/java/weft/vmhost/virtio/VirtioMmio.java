@@ -375,7 +375,23 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         loop.execute(this::resumeOnLoop);
     }
 
-    private synchronized void resumeOnLoop() {
+    /// The same where all but requests had been done before the pause: no driver notices it.
+    public void resumeSettled() {
+        loop.execute(this::resumeSettledOnLoop);
+    }
+
+    private synchronized void resumeSettledOnLoop() {
+        queues.forEach(Virtqueue::noteSignalled);
+        goOn();
+        if (isRunning() && !device.isIdle()) {
+            guarded(device::resume);
+        }
+        if (notified.get() != 0) {
+            serveNotified();
+        }
+    }
+
+    private void goOn() {
         paused = false;
         Runnable task = held.poll();
         while (task != null) {
@@ -384,6 +400,10 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
             }
             task = held.poll();
         }
+    }
+
+    private synchronized void resumeOnLoop() {
+        goOn();
         if (isRunning()) {
             guarded(device::resume);
             for (Virtqueue queue : queues) {

@@ -145,7 +145,7 @@ public final class Virtqueue {
         eventIndex = false;
         nextAvailable = 0;
         nextUsed = 0;
-        signalledValid = false;
+        noteSignalled();
     }
 
     void useEventIndex(boolean negotiated) {
@@ -293,6 +293,12 @@ public final class Virtqueue {
         }
         int event = memory.load16(available + 4 + 2L * size) & 0xffff;
         return !known || (nextUsed - event - 1 & 0xffff) < (nextUsed - before & 0xffff);
+    }
+
+    /// The driver knows of all that was completed so far.
+    void noteSignalled() {
+        signalledUsed = nextUsed;
+        signalledValid = true;
     }
 
     void capture(DataOutput out) throws IOException {

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 import weft.vmhost.differential.TestProgram.Mode;
-import weft.vmhost.interpreter.Interpreter;
+import weft.vmhost.interpreter.TestedEngine;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -30,7 +30,7 @@ class DifferentialTest {
     @TempDir private Path folder;
 
     private TestMachine oracle = ram -> ram;
-    private final TestMachine hart = new HartMachine(() -> Interpreter::new);
+    private final TestMachine hart = new HartMachine(TestedEngine.INTERPRETER);
 
     @BeforeEach
     void needsTheOracle() {

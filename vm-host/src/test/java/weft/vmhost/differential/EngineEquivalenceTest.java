@@ -7,11 +7,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 import weft.vmhost.differential.TestProgram.Mode;
-import weft.vmhost.interpreter.Interpreter;
-import weft.vmhost.translator.Translations;
-import weft.vmhost.translator.TranslatorSettings;
-import weft.vmhost.translator.TranslatorSettings.Access;
-import weft.vmhost.translator.TranslatorSettings.When;
+import weft.vmhost.interpreter.TestedEngine;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -26,16 +22,7 @@ class EngineEquivalenceTest {
     private static final int LAPS = 4;
     private static final int ELEMENTS = 400;
 
-    /// Code is translated where it was first seen; regions of every size, quanta of every length.
-    private static final List<TranslatorSettings> SHAPES =
-            List.of(
-                    shape(1, 200, 20_000, 1_000_000),
-                    shape(1, 1, 20_000, 1_000_000),
-                    shape(1, 7, 3, 1_000_000),
-                    shape(3, 40, 50, 1_000_000),
-                    shape(10, 250, 1, 500));
-
-    private final HartMachine interpreter = new HartMachine(() -> Interpreter::new);
+    private final HartMachine interpreter = new HartMachine(TestedEngine.INTERPRETER);
 
     @Test
     void translatedProgramsEndAsInterpretedOnesDo() throws Exception {
@@ -52,34 +39,21 @@ class EngineEquivalenceTest {
         }
     }
 
-    private static TranslatorSettings shape(
-            int samplePeriod, int instructionsMax, int budgetMax, int regionsMax) {
-        return new TranslatorSettings(
-                samplePeriod,
-                1,
-                1_000_000,
-                instructionsMax,
-                budgetMax,
-                regionsMax,
-                When.AT_ONCE,
-                Access.CHECKED);
-    }
-
     private void compareRound(long seed) throws Exception {
         List<RandomProgram> programs = programs(seed);
         ProgramImage image = ProgramImage.of(programs, LAPS, RAM_BYTES);
         byte[] expected = interpreter.run(image.ram());
-        for (TranslatorSettings shape : SHAPES) {
-            var translator = new HartMachine(() -> new Translations(shape)::engine);
-            byte[] actual = translator.run(image.ram());
-            String run = "seed %d, %s".formatted(seed, shape);
+        for (TestedEngine engine : TestedEngine.eagerOnes()) {
+            var other = new HartMachine(engine);
+            byte[] actual = other.run(image.ram());
+            String run = "seed %d, %s".formatted(seed, engine);
             int slot = ImageDifference.firstProgram(PROGRAMS * LAPS, expected, actual);
             if (slot >= 0) {
-                fail(run + explain(programs.get(slot % PROGRAMS), slot, expected, actual, shape));
+                fail(run + explain(programs.get(slot % PROGRAMS), slot, expected, actual, engine));
             }
             assertEquals(
                     List.of(), ImageDifference.ofMemory(image.usedBytes(), expected, actual), run);
-            assertEquals(interpreter.instructions(), translator.instructions(), run);
+            assertEquals(interpreter.instructions(), other.instructions(), run);
         }
     }
 
@@ -97,11 +71,7 @@ class EngineEquivalenceTest {
     // --- shrinking
 
     private String explain(
-            RandomProgram failing,
-            int slot,
-            byte[] expected,
-            byte[] actual,
-            TranslatorSettings shape)
+            RandomProgram failing, int slot, byte[] expected, byte[] actual, TestedEngine engine)
             throws Exception {
         var text = new StringBuilder();
         text.append(", lap %d of a program in %s:%n".formatted(slot / PROGRAMS, failing.mode()));
@@ -110,12 +80,12 @@ class EngineEquivalenceTest {
         }
         int agrees = 0;
         int differs = failing.length();
-        if (!differsAlone(failing, shape)) {
+        if (!differsAlone(failing, engine)) {
             return text.append("It agrees when run alone.\n").toString();
         }
         while (differs - agrees > 1) {
             int middle = (agrees + differs) / 2;
-            if (differsAlone(failing.prefix(middle), shape)) {
+            if (differsAlone(failing.prefix(middle), engine)) {
                 differs = middle;
             } else {
                 agrees = middle;
@@ -129,10 +99,10 @@ class EngineEquivalenceTest {
         return text.toString();
     }
 
-    private boolean differsAlone(RandomProgram program, TranslatorSettings shape) throws Exception {
+    private boolean differsAlone(RandomProgram program, TestedEngine engine) throws Exception {
         ProgramImage image = ProgramImage.of(List.of(program), LAPS, RAM_BYTES);
         byte[] expected = interpreter.run(image.ram());
-        byte[] actual = new HartMachine(() -> new Translations(shape)::engine).run(image.ram());
+        byte[] actual = new HartMachine(engine).run(image.ram());
         return ImageDifference.firstProgram(LAPS, expected, actual) >= 0;
     }
 }

@@ -3,6 +3,7 @@ package weft.vmhost.differential;
 import weft.vmhost.hart.Engine;
 import weft.vmhost.hart.Hart;
 import weft.vmhost.hart.Privilege;
+import weft.vmhost.interpreter.TestedEngine;
 import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.memory.MmioDevice;
 import weft.vmhost.memory.PhysicalBus;
@@ -11,18 +12,15 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.Function;
-import java.util.function.Supplier;
 
 /// Our hart with one of its engines, on a thread of its own.
 final class HartMachine implements TestMachine {
-    private final Supplier<Function<Hart, Engine>> engines;
+    private final TestedEngine tested;
 
     private long instructions;
 
-    /// @param engines makes what makes the engine of a machine's hart
-    HartMachine(Supplier<Function<Hart, Engine>> engines) {
-        this.engines = engines;
+    HartMachine(TestedEngine tested) {
+        this.tested = tested;
     }
 
     private static final long SECONDS_MAX = 60;
@@ -39,7 +37,7 @@ final class HartMachine implements TestMachine {
             PowerSwitch power = new PowerSwitch(hart);
             bus.attach(ProgramImage.POWER_ADDRESS, 0x1000, power);
             hart.reset(ProgramImage.RAM_BASE, Privilege.MACHINE, 0, 0);
-            Engine engine = engines.get().apply(hart);
+            Engine engine = tested.forMachine().apply(hart);
             Thread thread = new Thread(() -> hart.run(engine), "test hart");
             thread.start();
             thread.join(TimeUnit.SECONDS.toMillis(SECONDS_MAX));

@@ -8,15 +8,13 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 import weft.vmhost.differential.InstructionRow.Assignments;
-import weft.vmhost.interpreter.Interpreter;
+import weft.vmhost.interpreter.TestedEngine;
 import weft.vmhost.isa.asm.InstructionTable;
 import weft.vmhost.isa.asm.InstructionTable.Encoding;
-import weft.vmhost.translator.Translations;
-import weft.vmhost.translator.TranslatorSettings;
-import weft.vmhost.translator.TranslatorSettings.Access;
-import weft.vmhost.translator.TranslatorSettings.When;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -38,10 +36,6 @@ class InstructionTableTest {
     /// Enough to have what the first lap met translated for the last.
     private static final int LAPS = 3;
 
-    private static final TranslatorSettings EAGER =
-            new TranslatorSettings(
-                    1, 1, 1_000_000, 200, 20_000, 4_000, When.AT_ONCE, Access.CHECKED);
-
     /// Those that change privilege, or wait: tests of the hart are about them.
     private static final Set<String> ELSEWHERE =
             Set.of(
@@ -59,14 +53,10 @@ class InstructionTableTest {
 
     private List<InstructionRow> rows = rows();
 
-    @Test
-    void aHartDoesWhatTheTableSays() throws Exception {
-        judge(new HartMachine(() -> Interpreter::new));
-    }
-
-    @Test
-    void translatedCodeDoesWhatTheTableSays() throws Exception {
-        judge(new HartMachine(() -> new Translations(EAGER)::engine));
+    @ParameterizedTest
+    @EnumSource(TestedEngine.class)
+    void aHartDoesWhatTheTableSays(TestedEngine engine) throws Exception {
+        judge(new HartMachine(engine));
     }
 
     /// The table itself may be wrong; QEMU was written by others.

@@ -24,6 +24,7 @@ import weft.vmhost.machine.FirmwareBoot;
 import weft.vmhost.machine.Machine;
 import weft.vmhost.machine.MachineSpec;
 import weft.vmhost.machine.PowerState;
+import weft.vmhost.snapshot.StateHash;
 import weft.vmhost.virtio.VirtioForm;
 import weft.volume.BlockVolume;
 import weft.volume.FileVolume;
@@ -39,6 +40,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /// Runs one guest on this terminal: `weft emu run`.
 @Command(
@@ -55,7 +57,8 @@ import java.util.concurrent.TimeUnit;
             "Examples:",
             "  weft emu run --kernel Image --initrd initrd.gz --disk disk.img --memory 512M",
             "  weft emu run --bios fw_dynamic.bin --kernel u-boot.bin --disk disk.img",
-            "  weft emu run program.elf --smp 2 --timeout 60"
+            "  weft emu run program.elf --smp 2 --timeout 60",
+            "  weft emu run --kernel Image --deterministic --instructions 50000000"
         })
 public final class EmuRun implements Callable<Integer> {
     /// Kernels and initramfs above this are a slip of the finger, and would not fit an array.
@@ -155,6 +158,22 @@ public final class EmuRun implements Callable<Integer> {
             description = "At the end print run time and instructions on standard error.")
     private boolean report;
 
+    @Option(
+            names = "--deterministic",
+            description =
+                    "Make every run the same: time counts instructions, a nanosecond each, sleep"
+                        + " costs none, chance has a fixed seed, and what is typed is not heard."
+                        + " One hart, no balloon.")
+    private boolean deterministic;
+
+    @Option(
+            names = "--instructions",
+            paramLabel = "N",
+            description =
+                    "With --deterministic: stop after so many and print a hash of the whole state,"
+                            + " which is the same in every run and with any engine.")
+    private @Nullable Long instructions;
+
     /// What the terminal is plugged into.
     enum ConsoleLine {
         SERIAL,
@@ -169,6 +188,7 @@ public final class EmuRun implements Callable<Integer> {
         checkHarts();
         checkMemory();
         checkBalloon();
+        checkDeterministic();
         Boot boot = boot();
         List<BlockVolume> volumes = new ArrayList<>();
         try {
@@ -179,7 +199,8 @@ public final class EmuRun implements Callable<Integer> {
                 specs.add(new MachineSpec.Disk("weft-disk" + specs.size(), volume));
             }
             var options =
-                    new MachineSpec.Options(virtio, console == ConsoleLine.VIRTIO, balloon != null);
+                    new MachineSpec.Options(
+                            virtio, console == ConsoleLine.VIRTIO, balloon != null, deterministic);
             return run(
                     new MachineSpec("emu", memory.bytes(), harts, boot, specs, List.of(), options));
         } catch (BootRefused e) {
@@ -261,6 +282,17 @@ public final class EmuRun implements Callable<Integer> {
         }
     }
 
+    private void checkDeterministic() {
+        if (deterministic && (harts > 1 || balloon != null)) {
+            throw CliFailure.usage("--deterministic goes with one hart and without --balloon");
+        }
+        if (instructions != null && (!deterministic || instructions < 1)) {
+            throw CliFailure.usage(
+                    "--instructions is for --deterministic, and at least 1: that many are"
+                            + " executed");
+        }
+    }
+
     private String bootArguments() {
         String line = console == ConsoleLine.SERIAL ? "ttyS0" : "hvc0";
         return append.contains("console=")
@@ -296,6 +328,14 @@ public final class EmuRun implements Callable<Integer> {
         long startNanos = BootClock.SYSTEM.nowNanos();
         try (var machine = new Machine(spec, BootClock.SYSTEM, engine(), new Watcher())) {
             boolean person = System.console() != null && System.console().isTerminal();
+            var reached = new AtomicBoolean();
+            if (instructions != null) {
+                machine.stopAt(instructions)
+                        .thenRun(() -> {
+                            reached.set(true);
+                            over.countDown();
+                        });
+            }
             machine.start();
             machine.balloon().ifPresent(it -> it.setTarget(balloon == null ? 0 : balloon.bytes()));
             SerialConsole line =
@@ -308,6 +348,11 @@ public final class EmuRun implements Callable<Integer> {
                 line.close();
                 session.awaitOutput();
                 requireOutput(session);
+                if (reached.get() && end instanceof PowerState.Paused) {
+                    System.err.printf(
+                            "weft: state after %d instructions: %s%n",
+                            instructions, StateHash.of(machine));
+                }
                 if (report) {
                     report(machine, BootClock.SYSTEM.nowNanos() - startNanos);
                 }
