@@ -157,6 +157,24 @@ public final class GuestMemory implements AutoCloseable {
         noteWrites(address, length);
     }
 
+    /// Copies guest memory to a part of `to`. Allocates nothing.
+    public void read(long address, MemorySegment to, long offset, long lengthBytes) {
+        host(address, lengthBytes);
+        MemorySegment.copy(segment, address - baseAddress, to, offset, lengthBytes);
+    }
+
+    /// Copies a part of `from` to guest memory. Allocates nothing.
+    public void write(long address, MemorySegment from, long offset, long lengthBytes) {
+        host(address, lengthBytes);
+        MemorySegment.copy(from, offset, segment, address - baseAddress, lengthBytes);
+        noteWrites(address, lengthBytes);
+    }
+
+    /// The range's host address, for a system call that reads it while this memory is open.
+    public long hostRange(long address, long lengthBytes) {
+        return host(address, lengthBytes);
+    }
+
     /// Gives one page back to the host; it reads as zero until it is written again.
     public void discardPage(long address) {
         long host = host(address, PAGE_BYTES);
@@ -256,7 +274,7 @@ public final class GuestMemory implements AutoCloseable {
         AnonymousMapping.discard(hostAddress, sizeBytes);
     }
 
-    private long host(long address, int lengthBytes) {
+    private long host(long address, long lengthBytes) {
         if (!contains(address, lengthBytes)) {
             throw new GuestFault(address, lengthBytes);
         }

@@ -15,6 +15,12 @@ public interface VirtioDevice {
     /// The features it offers beside those of the transport.
     long features();
 
+    /// Whether the features agree with each other: those that build on others come with them. A
+    /// driver whose choice does not is refused, where its form of driver can be.
+    default boolean accepts(long features) {
+        return true;
+    }
+
     /// How many virtqueues it has.
     int queueCount();
 

@@ -42,24 +42,22 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     private static final int STATUS_DRIVER_MASK = 0xff & ~STATUS_NEEDS_RESET;
     private static final int MAGIC = 0x7472_6976;
     private static final int VENDOR = 0x5446_4557;
-    private static final int INTERRUPT_USED = 1;
-    private static final int INTERRUPT_CONFIGURATION = 2;
     private static final int CONFIGURATION = 0x100;
 
     private final String name;
-    private final InterruptLine line;
+    private final InterruptStatus interrupts;
     private final Executor loop;
     private final VirtioDevice device;
     private final VirtioForm form;
     private final List<Virtqueue> queues;
     private final QueueRegisters queueRegisters;
     private final AtomicInteger notified = new AtomicInteger();
+    private final Runnable serving = this::serveNotified;
     private final Queue<Runnable> held = new ArrayDeque<>();
     private volatile int status;
     private int deviceFeatureWord;
     private int driverFeatureWord;
     private long driverFeatures;
-    private int interruptStatus;
     private int generation;
     private int resets;
     private boolean paused;
@@ -86,7 +84,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
             VirtioDevice device) {
         this.form = form;
         this.name = name;
-        this.line = line;
+        interrupts = new InterruptStatus(line);
         this.loop = loop;
         this.device = device;
         List<Virtqueue> made = new ArrayList<>();
@@ -105,6 +103,9 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
 
     @Override
     public long load(int offset, int sizeBytes) {
+        if (offset == 0x060) {
+            return sizeBytes == 4 ? interrupts.get() : 0;
+        }
         synchronized (this) {
             if (offset >= CONFIGURATION) {
                 long value = 0;
@@ -125,7 +126,6 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
             case 0x00c -> VENDOR;
             case 0x010 -> featureWord(offeredFeatures(), deviceFeatureWord);
             case 0x034, 0x040, 0x044 -> queueRegisters.load(offset);
-            case 0x060 -> interruptStatus;
             case 0x070 -> status;
             case 0x0fc -> generation;
             // No shared memory regions: the length reads as -1 (virtio 1.2, 4.2.2.1).
@@ -156,6 +156,10 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
             notifyQueue(value & 0xffff_ffffL);
             return;
         }
+        if (offset == 0x064) {
+            interrupts.acknowledge((int) value);
+            return;
+        }
         synchronized (this) {
             try {
                 if (offset >= CONFIGURATION) {
@@ -176,8 +180,8 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     }
 
     private void post(int queueBits) {
-        if (notified.getAndUpdate(bits -> bits | queueBits) == 0) {
-            loop.execute(this::serveNotified);
+        if (notified.getAndAccumulate(queueBits, (bits, more) -> bits | more) == 0) {
+            loop.execute(serving);
         }
     }
 
@@ -186,10 +190,6 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
             case 0x014 -> deviceFeatureWord = value;
             case 0x020 -> storeDriverFeatures(value);
             case 0x024 -> driverFeatureWord = value;
-            case 0x064 -> {
-                interruptStatus &= ~value;
-                line.drive(interruptStatus != 0);
-            }
             case 0x070 -> storeStatus(value & 0xff);
             default -> queueRegisters.store(offset, value);
         }
@@ -231,7 +231,8 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
 
     private boolean featuresAcceptable() {
         return (driverFeatures & FEATURE_VERSION_1) != 0
-                && (driverFeatures & ~offeredFeatures()) == 0;
+                && (driverFeatures & ~offeredFeatures()) == 0
+                && device.accepts(driverFeatures);
     }
 
     private void start() {
@@ -254,12 +255,11 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         driverFeatureWord = 0;
         driverFeatures = 0;
         queueRegisters.reset();
-        interruptStatus = 0;
         device.reset();
         for (Virtqueue queue : queues) {
             queue.reset();
         }
-        line.drive(false);
+        interrupts.set(0);
     }
 
     private void breach() {
@@ -267,8 +267,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         if ((status & STATUS_NEEDS_RESET) == 0) {
             status |= STATUS_NEEDS_RESET;
             if ((status & STATUS_DRIVER_OK) != 0) {
-                interruptStatus |= INTERRUPT_CONFIGURATION;
-                line.drive(true);
+                interrupts.raise(InterruptStatus.CONFIGURATION);
             }
         }
     }
@@ -298,6 +297,29 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     /// Has the queue served on the loop, as if the driver had notified.
     public void serveLater(int queueIndex) {
         post(1 << queueIndex);
+    }
+
+    /// What became of a task of [#now].
+    public enum Outcome {
+        /// It ran, or broke off at a driver's breach.
+        RAN,
+        /// Nothing happens until [#resume].
+        PAUSED,
+        /// No driver drives the device.
+        NOT_DRIVEN
+    }
+
+    /// Works on the queues from a thread other than the loop, which would cost a change of threads.
+    /// Not to be called by the loop or with the monitor held.
+    public synchronized Outcome now(Runnable task) {
+        if (paused) {
+            return Outcome.PAUSED;
+        }
+        if (!isRunning()) {
+            return Outcome.NOT_DRIVEN;
+        }
+        guarded(task);
+        return Outcome.RAN;
     }
 
     /// Runs a completion or an arrival on the device loop; dropped if the driver resets the device
@@ -344,8 +366,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     public void signal(Virtqueue queue) {
         assert Thread.holdsLock(this);
         if (queue.takeInterrupt()) {
-            interruptStatus |= INTERRUPT_USED;
-            line.drive(true);
+            interrupts.raise(InterruptStatus.USED);
         }
     }
 
@@ -354,8 +375,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         assert Thread.holdsLock(this);
         generation++;
         if ((status & STATUS_DRIVER_OK) != 0) {
-            interruptStatus |= INTERRUPT_CONFIGURATION;
-            line.drive(true);
+            interrupts.raise(InterruptStatus.CONFIGURATION);
         }
     }
 
@@ -420,7 +440,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         out.writeInt(driverFeatureWord);
         out.writeLong(driverFeatures);
         queueRegisters.capture(out);
-        out.writeInt(interruptStatus);
+        out.writeInt(interrupts.get());
         out.writeInt(generation);
         out.writeByte(queues.size());
         for (Virtqueue queue : queues) {
@@ -461,7 +481,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
                             + " are not offered here");
         }
         queueRegisters.restore(version, in);
-        interruptStatus = in.readInt();
+        int interruptBits = in.readInt();
         generation = in.readInt();
         int count = version == 1 ? device.queueCountOfVersion1() : in.readUnsignedByte();
         if (count > queues.size()) {
@@ -475,6 +495,6 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
             start();
         }
         device.restore(version, in);
-        line.drive(interruptStatus != 0);
+        interrupts.set(interruptBits);
     }
 }
