@@ -16,7 +16,8 @@ final class CrossCompiler {
     static final String PROGRAM = "riscv64-linux-gnu-gcc";
 
     private static final String PACKAGE = "gcc-riscv64-linux-gnu";
-    private static final List<String> HEADERS = List.of("kernel.h", "linux.h", "kernel.ld");
+    private static final List<String> HEADERS =
+            List.of("kernel.h", "linux.h", "devices.h", "guest-net.c", "kernel.ld");
     private static final int SECONDS_MAX = 120;
 
     private static final List<String> OPTIONS =

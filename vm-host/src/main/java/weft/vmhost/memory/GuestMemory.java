@@ -170,7 +170,8 @@ public final class GuestMemory implements AutoCloseable {
         noteWrites(address, lengthBytes);
     }
 
-    /// The range's host address, for a system call that reads it while this memory is open.
+    /// The range's host address, for a system call while this memory is open. What it writes is to
+    /// be noted afterwards by [#noteWrites].
     public long hostRange(long address, long lengthBytes) {
         return host(address, lengthBytes);
     }
@@ -281,7 +282,8 @@ public final class GuestMemory implements AutoCloseable {
         return hostAddress + (address - baseAddress);
     }
 
-    private void noteWrites(long address, long lengthBytes) {
+    /// The range has been written through its host address, by a device.
+    public void noteWrites(long address, long lengthBytes) {
         long end = address + lengthBytes;
         for (long page = address & -PAGE_BYTES; page < end; page += PAGE_BYTES) {
             noteWrite(page);

@@ -144,26 +144,53 @@ public final class DescriptorChain {
     ///
     /// @param index of the first element to fill
     /// @return the index behind the last one; -1 if there is no room
-    public int vector(MemorySegment iovecs, int index) {
+    public int readVectors(MemorySegment vectors, int index) {
         int next = index;
         for (int range = readRange; range < readableRanges; range++) {
             int skipped = range == readRange ? readOffset : 0;
-            int length = lengths[range] - skipped;
-            if (length == 0) {
-                continue;
-            }
-            long at = 16L * next;
-            if (at == iovecs.byteSize()) {
-                return -1;
-            }
-            iovecs.set(
-                    ValueLayout.JAVA_LONG,
-                    at,
-                    memory.hostRange(addresses[range] + skipped, length));
-            iovecs.set(ValueLayout.JAVA_LONG, at + 8, length);
-            next++;
+            next = addVector(vectors, next, addresses[range] + skipped, lengths[range] - skipped);
         }
         return next;
+    }
+
+    /// Describes the next writable bytes in the same way, for a system call to write there. Call
+    /// [#noteWritten] afterwards.
+    ///
+    /// @return how many elements; -1 if there is no room
+    public int writeVectors(MemorySegment vectors, long lengthBytes) {
+        int next = 0;
+        long left = lengthBytes;
+        for (int range = writeRange; range < count && left > 0; range++) {
+            int skipped = range == writeRange ? writeOffset : 0;
+            long length = Math.min(left, lengths[range] - skipped);
+            next = addVector(vectors, next, addresses[range] + skipped, length);
+            left -= length;
+        }
+        return next;
+    }
+
+    private int addVector(MemorySegment vectors, int index, long address, long lengthBytes) {
+        long at = 16L * index;
+        if (lengthBytes == 0 || index < 0) {
+            return index;
+        }
+        if (at == vectors.byteSize()) {
+            return -1;
+        }
+        vectors.set(ValueLayout.JAVA_LONG, at, memory.hostRange(address, lengthBytes));
+        vectors.set(ValueLayout.JAVA_LONG, at + 8, lengthBytes);
+        return index + 1;
+    }
+
+    /// The next writable bytes have been written through [#writeVectors].
+    public void noteWritten(long lengthBytes) {
+        long left = lengthBytes;
+        while (left > 0 && writeRange < count) {
+            int length = (int) Math.min(left, lengths[writeRange] - writeOffset);
+            memory.noteWrites(addresses[writeRange] + writeOffset, length);
+            left -= length;
+            advanceWrite(length);
+        }
     }
 
     /// Writes a part of `from` to the next writable bytes, as far as there are any. Allocates

@@ -49,6 +49,17 @@ public interface VirtioDevice {
     /// Works on a queue that has news, on the device loop.
     void serve(int queueIndex);
 
+    /// Whether the hart that notifies calls [#serveAtOnce], and no thread needs to be woken.
+    default boolean servesAtOnce() {
+        return false;
+    }
+
+    /// Works on a queue as far as that takes hardly any time, and has the loop do the rest
+    /// ([VirtioMmio#serveLater]).
+    default void serveAtOnce(int queueIndex) {
+        throw new UnsupportedOperationException();
+    }
+
     /// The driver has reset the device: forgets everything. Later completions of what was in flight
     /// must have no effect.
     void reset();

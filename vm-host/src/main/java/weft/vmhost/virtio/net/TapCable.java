@@ -60,7 +60,7 @@ public final class TapCable implements Cable, AutoCloseable {
     @Override
     public boolean transmit(PacketHeader packet, DescriptorChain frame, int lengthBytes) {
         packet.store(header);
-        int count = frame.vector(vectors, 1);
+        int count = frame.readVectors(vectors, 1);
         return count > 0 && tap.write(vectors, count);
     }
 

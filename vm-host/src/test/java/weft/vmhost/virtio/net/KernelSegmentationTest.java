@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
+import weft.fixtures.Await;
 import weft.vswitch.port.SwitchPort;
 import weft.vswitch.port.TapDevice;
 
@@ -18,7 +19,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import java.util.concurrent.locks.LockSupport;
 
 /// The same packets through [Segmentation] and through the Linux kernel, which cuts them where it
 /// passes them on from a TAP interface that brings super-frames to one that takes none: the frames
@@ -27,8 +27,6 @@ import java.util.concurrent.locks.LockSupport;
 class KernelSegmentationTest {
     private static final int PACKETS = 300;
     private static final int MTU = 1500;
-    private static final long PATIENCE_NANOS = 20_000_000_000L;
-    private static final long LOOK_NANOS = 1_000_000;
 
     private final long seed = Long.getLong("weft.seed", new Random().nextLong());
     private final Random random = new Random(seed);
@@ -63,24 +61,27 @@ class KernelSegmentationTest {
     }
 
     /// A port of the bridge forwards a moment after its interface is up.
-    private void awaitBridge(TapDevice in, TapDevice out) throws IOException {
+    private void awaitBridge(TapDevice in, TapDevice out) throws Exception {
         byte[] probe = new byte[60];
         probe[0] = 0x02;
         probe[6] = 0x06;
         probe[12] = (byte) 0x88;
         probe[13] = (byte) 0xb5;
         MemorySegment header = MemorySegment.ofArray(new byte[PacketHeader.BYTES]);
-        long begin = System.nanoTime();
-        while (System.nanoTime() - begin < PATIENCE_NANOS) {
-            assertTrue(write(in, header, probe));
-            LockSupport.parkNanos(LOOK_NANOS);
-            for (byte[] seen = read(out); seen.length > 0; seen = read(out)) {
-                if (Arrays.equals(seen, probe)) {
-                    return;
-                }
-            }
+        Await.until(
+                "the bridge passes a frame on",
+                () -> {
+                    assertTrue(write(in, header, probe));
+                    return isAmongNext(probe, out);
+                });
+    }
+
+    private boolean isAmongNext(byte[] probe, TapDevice out) throws IOException {
+        boolean found = false;
+        for (byte[] seen = read(out); seen.length > 0; seen = read(out)) {
+            found |= Arrays.equals(seen, probe);
         }
-        throw new AssertionError("the bridge passes nothing on");
+        return found;
     }
 
     private static List<byte[]> ours(TcpSuperFrame packet) {
