@@ -27,6 +27,9 @@ final class BenchNetwork implements AutoCloseable {
     private final String namespace;
     private final Process server;
 
+    /// Also when we are ended ourselves: nobody would remove the namespace.
+    private final Thread remover = Thread.ofPlatform().unstarted(this::remove);
+
     /// Makes it.
     ///
     /// @return nothing if this user may not, or there is no `ip`
@@ -72,6 +75,7 @@ final class BenchNetwork implements AutoCloseable {
             server.destroyForcibly();
             throw new IOException("the server of the namespace " + namespace + " did not start");
         }
+        Runtime.getRuntime().addShutdownHook(remover);
     }
 
     /// The command, in the namespace.
@@ -82,10 +86,17 @@ final class BenchNetwork implements AutoCloseable {
     }
 
     @Override
-    public void close() throws IOException {
+    public void close() {
+        Runtime.getRuntime().removeShutdownHook(remover);
+        remove();
+    }
+
+    private void remove() {
         server.destroyForcibly().onExit().join();
         try {
             run(List.of("ip", "netns", "del", namespace));
+        } catch (IOException e) {
+            System.err.println("network namespace " + namespace + " is left: " + e.getMessage());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
