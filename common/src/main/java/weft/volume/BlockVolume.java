@@ -1,5 +1,6 @@
 package weft.volume;
 
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.concurrent.CompletableFuture;
 
@@ -22,6 +23,21 @@ public interface BlockVolume extends AutoCloseable {
     /// Fills `destination` from its position to its limit with the bytes at `offsetBytes`. The
     /// buffer belongs to the volume until the future completes; position is then at the limit.
     CompletableFuture<Void> read(long offsetBytes, ByteBuffer destination);
+
+    /// Whether [#readNow] is worth a try.
+    default boolean readsNow() {
+        return false;
+    }
+
+    /// Reads what needs no waiting for anything, into memory outside of the heap, before it
+    /// returns. Called by one thread at a time.
+    ///
+    /// @param vectors an array of `struct iovec` (address 8, length 8), valid during the call
+    /// @param count of its elements
+    /// @return how many bytes were read, from the first one on; for the rest there is [#read]
+    default long readNow(long offsetBytes, MemorySegment vectors, int count) {
+        return 0;
+    }
 
     /// Writes `source` from its position to its limit. The buffer belongs to the volume until the
     /// future completes.

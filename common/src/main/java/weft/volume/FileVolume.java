@@ -1,6 +1,7 @@
 package weft.volume;
 
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -23,13 +24,20 @@ public final class FileVolume implements BlockVolume {
 
     private final Path file;
     private final FileChannel channel;
+    private final PageCacheReads cached;
     private final long sizeBytes;
     private final boolean readOnly;
     private final ExecutorService workers;
 
-    private FileVolume(Path file, FileChannel channel, long sizeBytes, boolean readOnly) {
+    private FileVolume(
+            Path file,
+            FileChannel channel,
+            PageCacheReads cached,
+            long sizeBytes,
+            boolean readOnly) {
         this.file = file;
         this.channel = channel;
+        this.cached = cached;
         this.sizeBytes = sizeBytes;
         this.readOnly = readOnly;
         workers =
@@ -59,7 +67,7 @@ public final class FileVolume implements BlockVolume {
             if (sizeBytes == 0) {
                 throw new IOException("disk '" + file + "' is smaller than a sector");
             }
-            return new FileVolume(file, channel, sizeBytes, readOnly);
+            return new FileVolume(file, channel, PageCacheReads.open(file), sizeBytes, readOnly);
         } catch (IOException e) {
             channel.close();
             throw e;
@@ -130,6 +138,16 @@ public final class FileVolume implements BlockVolume {
                 offsetBytes, destination.remaining(), () -> readFully(offsetBytes, destination));
     }
 
+    @Override
+    public boolean readsNow() {
+        return true;
+    }
+
+    @Override
+    public long readNow(long offsetBytes, MemorySegment vectors, int count) {
+        return workers.isShutdown() ? 0 : cached.read(offsetBytes, vectors, count);
+    }
+
     private void readFully(long offsetBytes, ByteBuffer destination) throws IOException {
         long position = offsetBytes;
         while (destination.hasRemaining()) {
@@ -192,6 +210,7 @@ public final class FileVolume implements BlockVolume {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+        cached.close();
         try {
             channel.close();
         } catch (IOException e) {

@@ -7,12 +7,15 @@ import weft.ops.image.SingleProgramRoot;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Random;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
@@ -29,6 +32,7 @@ public final class CpuBench {
     /// What an emulator may need beyond the run itself: to boot, and to end a repetition.
     private static final Duration SLACK = Duration.ofSeconds(300);
 
+    private static final int DISK_BYTES = 16 << 20;
     private static final int INTERPRETER_WARM_SECONDS = 10;
 
     /// Root and page cache of a compiler, and what it needs to compile.
@@ -116,6 +120,8 @@ public final class CpuBench {
             case CpuRow.Linux linux -> linux(linux);
             case CpuRow.Program program -> program(program);
             case CpuRow.Parallel parallel -> parallel(parallel);
+            case CpuRow.Disk disk -> disk(disk);
+            case CpuRow.Net net -> net(net);
             case CpuRow.Whole whole -> whole(whole);
             case CpuRow.Boot boot -> boot(boot);
             case CpuRow.InterpreterMips mips -> interpreterMips(mips);
@@ -192,6 +198,55 @@ public final class CpuBench {
                     }
                     return new Turns.Sample(List.of(rates.get(1) / rates.get(0)), checksum);
                 });
+    }
+
+    private List<Row> disk(CpuRow.Disk row) throws IOException, InterruptedException {
+        Path file = settings.folder().resolve("disk.raw").toAbsolutePath();
+        var content = new byte[DISK_BYTES];
+        new Random(DISK_BYTES).nextBytes(content);
+        Files.write(file, content);
+        var device = new GuestDevice.Disk(file);
+        return devices(row.name(), row.unit(), row.perRepetition(), device, it -> it);
+    }
+
+    private List<Row> net(CpuRow.Net row) throws IOException, InterruptedException {
+        Optional<BenchNetwork> made = BenchNetwork.make();
+        if (made.isEmpty()) {
+            progress.accept(row.name() + ": left out, it needs root and iproute2");
+            return List.of();
+        }
+        try (BenchNetwork network = made.get()) {
+            var device = new GuestDevice.Nic(BenchNetwork.TAP);
+            return devices(row.name(), row.unit(), row.perRepetition(), device, network::inside);
+        }
+    }
+
+    /// The image's initramfs, for its modules, with a first process of ours over its own.
+    private List<Row> devices(
+            String name,
+            String unit,
+            double perRepetition,
+            GuestDevice device,
+            UnaryOperator<List<String>> place)
+            throws IOException, InterruptedException {
+        ImageFiles image = image();
+        Path program = compiler.buildForLinux(name, Integer.MAX_VALUE);
+        Path root = settings.folder().resolve(name + ".gz").toAbsolutePath();
+        // The kernel unpacks archives one after the other; the later file replaces the earlier.
+        Files.copy(image.initrd(), root, StandardCopyOption.REPLACE_EXISTING);
+        Files.write(
+                root, SingleProgramRoot.of(Files.readAllBytes(program)), StandardOpenOption.APPEND);
+        return rates(
+                name,
+                unit,
+                perRepetition,
+                Optional.empty(),
+                emulator ->
+                        place.apply(
+                                device.in(
+                                        emulator,
+                                        emulator.boot(
+                                                image.kernel(), root, image.bootArguments()))));
     }
 
     private ImageFiles image() throws IOException {

@@ -59,6 +59,10 @@ public sealed interface CpuRow {
                     new Linux("pipe", "kround/s", 0.5),
                     new Linux("forkexec", "start/s", 10),
                     new Parallel("smp-integer", 4),
+                    new Disk("guest-disk-read", "MB/s", 16.777216),
+                    new Disk("guest-disk-random", "kread/s", 0.5),
+                    new Net("guest-net", "Gb/s", 0.033554432),
+                    new Net("guest-net-receive", "Gb/s", 0.033554432),
                     new Boot(),
                     new InterpreterMips(),
                     openssl("openssl-sha256", "sha256"),
@@ -157,6 +161,13 @@ public sealed interface CpuRow {
 
     /// As [Steady], but of a program that is the first process under Debian's kernel.
     record Linux(String name, String unit, double perRepetition) implements CpuRow {}
+
+    /// As [Linux], of a program that reads a disk through the image's modules.
+    record Disk(String name, String unit, double perRepetition) implements CpuRow {}
+
+    /// As [Linux], of a program that talks to the host through a NIC. Left out where no network
+    /// namespace can be made.
+    record Net(String name, String unit, double perRepetition) implements CpuRow {}
 
     /// The seconds that a kernel takes from its first repetition to its last, cold.
     record Whole(String name, int repetitions) implements CpuRow {}

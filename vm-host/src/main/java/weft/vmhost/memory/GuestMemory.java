@@ -157,6 +157,25 @@ public final class GuestMemory implements AutoCloseable {
         noteWrites(address, length);
     }
 
+    /// Copies guest memory to a part of `to`. Allocates nothing.
+    public void read(long address, MemorySegment to, long offset, long lengthBytes) {
+        host(address, lengthBytes);
+        MemorySegment.copy(segment, address - baseAddress, to, offset, lengthBytes);
+    }
+
+    /// Copies a part of `from` to guest memory. Allocates nothing.
+    public void write(long address, MemorySegment from, long offset, long lengthBytes) {
+        host(address, lengthBytes);
+        MemorySegment.copy(from, offset, segment, address - baseAddress, lengthBytes);
+        noteWrites(address, lengthBytes);
+    }
+
+    /// The range's host address, for a system call while this memory is open. What it writes is to
+    /// be noted afterwards by [#noteWrites].
+    public long hostRange(long address, long lengthBytes) {
+        return host(address, lengthBytes);
+    }
+
     /// Gives one page back to the host; it reads as zero until it is written again.
     public void discardPage(long address) {
         long host = host(address, PAGE_BYTES);
@@ -261,14 +280,15 @@ public final class GuestMemory implements AutoCloseable {
         AnonymousMapping.discard(hostAddress, sizeBytes);
     }
 
-    private long host(long address, int lengthBytes) {
+    private long host(long address, long lengthBytes) {
         if (!contains(address, lengthBytes)) {
             throw new GuestFault(address, lengthBytes);
         }
         return hostAddress + (address - baseAddress);
     }
 
-    private void noteWrites(long address, long lengthBytes) {
+    /// The range has been written through its host address, by a device.
+    public void noteWrites(long address, long lengthBytes) {
         long end = address + lengthBytes;
         for (long page = address & -PAGE_BYTES; page < end; page += PAGE_BYTES) {
             noteWrite(page);

@@ -2,6 +2,8 @@ package weft.vmhost.virtio;
 
 import weft.vmhost.memory.GuestMemory;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 
@@ -16,8 +18,8 @@ public final class DescriptorChain {
     public static final int RANGES_MAX = 1024;
 
     private final GuestMemory memory;
-    private long[] addresses = new long[32];
-    private int[] lengths = new int[32];
+    private long[] addresses = new long[8];
+    private int[] lengths = new int[8];
     private int count;
     private int readableRanges;
     private long readableBytes;
@@ -114,6 +116,96 @@ public final class DescriptorChain {
             }
         }
         return true;
+    }
+
+    /// Fills a part of `to` with the next readable bytes. Allocates nothing.
+    ///
+    /// @return false if there are not as many: nothing is then promised about the part
+    public boolean read(MemorySegment to, long offset, long lengthBytes) {
+        long done = 0;
+        while (done < lengthBytes) {
+            if (readRange == readableRanges) {
+                return false;
+            }
+            long length = Math.min(lengthBytes - done, lengths[readRange] - readOffset);
+            memory.read(addresses[readRange] + readOffset, to, offset + done, length);
+            done += length;
+            readOffset += (int) length;
+            if (readOffset == lengths[readRange]) {
+                readRange++;
+                readOffset = 0;
+            }
+        }
+        return true;
+    }
+
+    /// Describes what is left to be read as an array of `struct iovec` (host address 8, length 8),
+    /// for a system call to read it from there.
+    ///
+    /// @param index of the first element to fill
+    /// @return the index behind the last one; -1 if there is no room
+    public int readVectors(MemorySegment vectors, int index) {
+        int next = index;
+        for (int range = readRange; range < readableRanges; range++) {
+            int skipped = range == readRange ? readOffset : 0;
+            next = addVector(vectors, next, addresses[range] + skipped, lengths[range] - skipped);
+        }
+        return next;
+    }
+
+    /// Describes the next writable bytes in the same way, for a system call to write there. Call
+    /// [#noteWritten] afterwards.
+    ///
+    /// @return how many elements; -1 if there is no room
+    public int writeVectors(MemorySegment vectors, long lengthBytes) {
+        int next = 0;
+        long left = lengthBytes;
+        for (int range = writeRange; range < count && left > 0; range++) {
+            int skipped = range == writeRange ? writeOffset : 0;
+            long length = Math.min(left, lengths[range] - skipped);
+            next = addVector(vectors, next, addresses[range] + skipped, length);
+            left -= length;
+        }
+        return next;
+    }
+
+    private int addVector(MemorySegment vectors, int index, long address, long lengthBytes) {
+        long at = 16L * index;
+        if (lengthBytes == 0 || index < 0) {
+            return index;
+        }
+        if (at == vectors.byteSize()) {
+            return -1;
+        }
+        vectors.set(ValueLayout.JAVA_LONG, at, memory.hostRange(address, lengthBytes));
+        vectors.set(ValueLayout.JAVA_LONG, at + 8, lengthBytes);
+        return index + 1;
+    }
+
+    /// The next writable bytes have been written through [#writeVectors].
+    public void noteWritten(long lengthBytes) {
+        long left = lengthBytes;
+        while (left > 0 && writeRange < count) {
+            int length = (int) Math.min(left, lengths[writeRange] - writeOffset);
+            memory.noteWrites(addresses[writeRange] + writeOffset, length);
+            left -= length;
+            advanceWrite(length);
+        }
+    }
+
+    /// Writes a part of `from` to the next writable bytes, as far as there are any. Allocates
+    /// nothing.
+    ///
+    /// @return how many were written
+    public long write(MemorySegment from, long offset, long lengthBytes) {
+        long done = 0;
+        while (done < lengthBytes && writeRange < count) {
+            long length = Math.min(lengthBytes - done, lengths[writeRange] - writeOffset);
+            memory.write(addresses[writeRange] + writeOffset, from, offset + done, length);
+            done += length;
+            advanceWrite((int) length);
+        }
+        return done;
     }
 
     /// Writes the buffer from its position to its limit to the next writable bytes, as far as there

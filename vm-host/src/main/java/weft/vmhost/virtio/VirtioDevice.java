@@ -15,6 +15,12 @@ public interface VirtioDevice {
     /// The features it offers beside those of the transport.
     long features();
 
+    /// Whether the features agree with each other: those that build on others come with them. A
+    /// driver whose choice does not is refused, where its form of driver can be.
+    default boolean accepts(long features) {
+        return true;
+    }
+
     /// How many virtqueues it has.
     int queueCount();
 
@@ -42,6 +48,17 @@ public interface VirtioDevice {
 
     /// Works on a queue that has news, on the device loop.
     void serve(int queueIndex);
+
+    /// Whether the hart that notifies calls [#serveAtOnce], and no thread needs to be woken.
+    default boolean servesAtOnce() {
+        return false;
+    }
+
+    /// Works on a queue as far as that takes hardly any time, and has the loop do the rest
+    /// ([VirtioMmio#serveLater]).
+    default void serveAtOnce(int queueIndex) {
+        throw new UnsupportedOperationException();
+    }
 
     /// The driver has reset the device: forgets everything. Later completions of what was in flight
     /// must have no effect.

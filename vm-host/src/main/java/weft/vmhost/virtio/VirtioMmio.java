@@ -15,13 +15,15 @@ import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntConsumer;
 
 /// The MMIO transport (virtio 1.2, 4.2), in either [VirtioForm]: registers, feature negotiation,
 /// status, queues.
 ///
-/// Harts call [#load] and [#store]; a notification only sets a bit and wakes the device loop, where
-/// [VirtioDevice#serve] runs. The monitor guards everything else; nothing blocks inside it. Life of
-/// a request: QUEUE_NOTIFY → loop → `serve` → `Virtqueue.next` → … → `Virtqueue.complete` →
+/// Harts call [#load] and [#store]; a notification sets a bit and wakes the device loop, where
+/// [VirtioDevice#serve] runs, or does at once what takes no longer than that
+/// ([VirtioDevice#serveAtOnce]). The monitor guards all else; nothing blocks inside it. Life of a
+/// request: QUEUE_NOTIFY → loop → `serve` → `Virtqueue.next` → … → `Virtqueue.complete` →
 /// [#signal].
 ///
 /// Pausing: while [#pause]d nothing is served and nothing completed, so that guest memory stands
@@ -42,24 +44,21 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     private static final int STATUS_DRIVER_MASK = 0xff & ~STATUS_NEEDS_RESET;
     private static final int MAGIC = 0x7472_6976;
     private static final int VENDOR = 0x5446_4557;
-    private static final int INTERRUPT_USED = 1;
-    private static final int INTERRUPT_CONFIGURATION = 2;
     private static final int CONFIGURATION = 0x100;
 
     private final String name;
-    private final InterruptLine line;
+    private final InterruptStatus interrupts;
     private final Executor loop;
     private final VirtioDevice device;
     private final VirtioForm form;
+    private final boolean atOnce;
     private final List<Virtqueue> queues;
     private final QueueRegisters queueRegisters;
+    private final FeatureRegisters features;
     private final AtomicInteger notified = new AtomicInteger();
+    private final Runnable serving = this::serveNotified;
     private final Queue<Runnable> held = new ArrayDeque<>();
     private volatile int status;
-    private int deviceFeatureWord;
-    private int driverFeatureWord;
-    private long driverFeatures;
-    private int interruptStatus;
     private int generation;
     private int resets;
     private boolean paused;
@@ -86,7 +85,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
             VirtioDevice device) {
         this.form = form;
         this.name = name;
-        this.line = line;
+        interrupts = new InterruptStatus(line);
         this.loop = loop;
         this.device = device;
         List<Virtqueue> made = new ArrayList<>();
@@ -95,7 +94,9 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         }
         queues = List.copyOf(made);
         queueRegisters = new QueueRegisters(form, queues);
+        features = new FeatureRegisters(offeredFeatures(form, device));
         device.connect(this);
+        atOnce = device.servesAtOnce();
     }
 
     /// The device's queue, by its number in the specification.
@@ -105,6 +106,9 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
 
     @Override
     public long load(int offset, int sizeBytes) {
+        if (offset == 0x060) {
+            return sizeBytes == 4 ? interrupts.get() : 0;
+        }
         synchronized (this) {
             if (offset >= CONFIGURATION) {
                 long value = 0;
@@ -123,9 +127,8 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
             case 0x004 -> form.version();
             case 0x008 -> device.deviceId();
             case 0x00c -> VENDOR;
-            case 0x010 -> featureWord(offeredFeatures(), deviceFeatureWord);
+            case 0x010 -> features.load();
             case 0x034, 0x040, 0x044 -> queueRegisters.load(offset);
-            case 0x060 -> interruptStatus;
             case 0x070 -> status;
             case 0x0fc -> generation;
             // No shared memory regions: the length reads as -1 (virtio 1.2, 4.2.2.1).
@@ -134,17 +137,9 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         };
     }
 
-    private long offeredFeatures() {
+    private static long offeredFeatures(VirtioForm form, VirtioDevice device) {
         long features = device.features() | FEATURE_INDIRECT | FEATURE_EVENT_INDEX;
         return form == VirtioForm.MODERN ? features | FEATURE_VERSION_1 : features;
-    }
-
-    private static int featureWord(long features, int word) {
-        return switch (word) {
-            case 0 -> (int) features;
-            case 1 -> (int) (features >>> 32);
-            default -> 0;
-        };
     }
 
     @Override
@@ -154,6 +149,10 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         }
         if (offset == 0x050) {
             notifyQueue(value & 0xffff_ffffL);
+            return;
+        }
+        if (offset == 0x064) {
+            interrupts.acknowledge((int) value);
             return;
         }
         synchronized (this) {
@@ -170,26 +169,32 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     }
 
     private void notifyQueue(long index) {
-        if (index < queues.size() && (status & STATUS_DRIVER_OK) != 0) {
+        if (index >= queues.size() || (status & STATUS_DRIVER_OK) == 0) {
+            return;
+        }
+        if (!atOnce) {
             post(1 << index);
+        } else if (mark(1 << index)) {
+            serveNotified(device::serveAtOnce);
         }
     }
 
     private void post(int queueBits) {
-        if (notified.getAndUpdate(bits -> bits | queueBits) == 0) {
-            loop.execute(this::serveNotified);
+        if (mark(queueBits)) {
+            loop.execute(serving);
         }
+    }
+
+    /// Answers whether nobody else is about to serve: the caller sees to it.
+    private boolean mark(int queueBits) {
+        return notified.getAndAccumulate(queueBits, (bits, more) -> bits | more) == 0;
     }
 
     private void storeRegister(int offset, int value) {
         switch (offset) {
-            case 0x014 -> deviceFeatureWord = value;
+            case 0x014 -> features.selectOffered(value);
             case 0x020 -> storeDriverFeatures(value);
-            case 0x024 -> driverFeatureWord = value;
-            case 0x064 -> {
-                interruptStatus &= ~value;
-                line.drive(interruptStatus != 0);
-            }
+            case 0x024 -> features.selectChosen(value);
             case 0x070 -> storeStatus(value & 0xff);
             default -> queueRegisters.store(offset, value);
         }
@@ -199,12 +204,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         if ((status & (STATUS_FEATURES_OK | STATUS_DRIVER_OK)) != 0) {
             return;
         }
-        long word = value & 0xffff_ffffL;
-        switch (driverFeatureWord) {
-            case 0 -> driverFeatures = driverFeatures & ~0xffff_ffffL | word;
-            case 1 -> driverFeatures = driverFeatures & 0xffff_ffffL | word << 32;
-            default -> {}
-        }
+        features.store(value);
     }
 
     private void storeStatus(int value) {
@@ -230,18 +230,18 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     }
 
     private boolean featuresAcceptable() {
-        return (driverFeatures & FEATURE_VERSION_1) != 0
-                && (driverFeatures & ~offeredFeatures()) == 0;
+        return (features.chosen() & FEATURE_VERSION_1) != 0
+                && features.isOffered()
+                && device.accepts(features.chosen());
     }
 
     private void start() {
-        // A legacy driver cannot be refused; what it asks for in vain it does not get.
-        driverFeatures &= offeredFeatures();
-        boolean eventIndex = (driverFeatures & FEATURE_EVENT_INDEX) != 0;
+        features.dropNotOffered();
+        boolean eventIndex = (features.chosen() & FEATURE_EVENT_INDEX) != 0;
         for (Virtqueue queue : queues) {
             queue.useEventIndex(eventIndex);
         }
-        device.start(driverFeatures);
+        device.start(features.chosen());
     }
 
     /// The driver's reset, or the machine's.
@@ -250,16 +250,13 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         status = 0;
         notified.set(0);
         held.clear();
-        deviceFeatureWord = 0;
-        driverFeatureWord = 0;
-        driverFeatures = 0;
+        features.reset();
         queueRegisters.reset();
-        interruptStatus = 0;
         device.reset();
         for (Virtqueue queue : queues) {
             queue.reset();
         }
-        line.drive(false);
+        interrupts.set(0);
     }
 
     private void breach() {
@@ -267,8 +264,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         if ((status & STATUS_NEEDS_RESET) == 0) {
             status |= STATUS_NEEDS_RESET;
             if ((status & STATUS_DRIVER_OK) != 0) {
-                interruptStatus |= INTERRUPT_CONFIGURATION;
-                line.drive(true);
+                interrupts.raise(InterruptStatus.CONFIGURATION);
             }
         }
     }
@@ -282,7 +278,11 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         return (status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) == STATUS_DRIVER_OK;
     }
 
-    private synchronized void serveNotified() {
+    private void serveNotified() {
+        serveNotified(device::serve);
+    }
+
+    private synchronized void serveNotified(IntConsumer server) {
         if (paused) {
             return;
         }
@@ -290,7 +290,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         for (int index = 0; index < queues.size() && isRunning(); index++) {
             if ((bits >>> index & 1) != 0) {
                 int queue = index;
-                guarded(() -> device.serve(queue));
+                guarded(() -> server.accept(queue));
             }
         }
     }
@@ -298,6 +298,29 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     /// Has the queue served on the loop, as if the driver had notified.
     public void serveLater(int queueIndex) {
         post(1 << queueIndex);
+    }
+
+    /// What became of a task of [#now].
+    public enum Outcome {
+        /// It ran, or broke off at a driver's breach.
+        RAN,
+        /// Nothing happens until [#resume].
+        PAUSED,
+        /// No driver drives the device.
+        NOT_DRIVEN
+    }
+
+    /// Works on the queues from a thread other than the loop, which would cost a change of threads.
+    /// Not to be called by the loop or with the monitor held.
+    public synchronized Outcome now(Runnable task) {
+        if (paused) {
+            return Outcome.PAUSED;
+        }
+        if (!isRunning()) {
+            return Outcome.NOT_DRIVEN;
+        }
+        guarded(task);
+        return Outcome.RAN;
     }
 
     /// Runs a completion or an arrival on the device loop; dropped if the driver resets the device
@@ -344,8 +367,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     public void signal(Virtqueue queue) {
         assert Thread.holdsLock(this);
         if (queue.takeInterrupt()) {
-            interruptStatus |= INTERRUPT_USED;
-            line.drive(true);
+            interrupts.raise(InterruptStatus.USED);
         }
     }
 
@@ -354,8 +376,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         assert Thread.holdsLock(this);
         generation++;
         if ((status & STATUS_DRIVER_OK) != 0) {
-            interruptStatus |= INTERRUPT_CONFIGURATION;
-            line.drive(true);
+            interrupts.raise(InterruptStatus.CONFIGURATION);
         }
     }
 
@@ -436,11 +457,9 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         out.writeInt(device.deviceId());
         out.writeByte(form.version());
         out.writeByte(status);
-        out.writeInt(deviceFeatureWord);
-        out.writeInt(driverFeatureWord);
-        out.writeLong(driverFeatures);
+        features.capture(out);
         queueRegisters.capture(out);
-        out.writeInt(interruptStatus);
+        out.writeInt(interrupts.get());
         out.writeInt(generation);
         out.writeByte(queues.size());
         for (Virtqueue queue : queues) {
@@ -471,17 +490,15 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
                             .formatted(name, form.version(), captured));
         }
         status = in.readUnsignedByte();
-        deviceFeatureWord = in.readInt();
-        driverFeatureWord = in.readInt();
-        driverFeatures = in.readLong();
-        if ((driverFeatures & ~offeredFeatures()) != 0 && (status & STATUS_FEATURES_OK) != 0) {
+        features.restore(in);
+        if (!features.isOffered() && (status & STATUS_FEATURES_OK) != 0) {
             throw new IOException(
                     name
-                            + ": negotiated features 0x%x".formatted(driverFeatures)
+                            + ": negotiated features 0x%x".formatted(features.chosen())
                             + " are not offered here");
         }
         queueRegisters.restore(version, in);
-        interruptStatus = in.readInt();
+        int interruptBits = in.readInt();
         generation = in.readInt();
         int count = version == 1 ? device.queueCountOfVersion1() : in.readUnsignedByte();
         if (count > queues.size()) {
@@ -489,12 +506,12 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
                     "%s has %d queues, in the state %d".formatted(name, queues.size(), count));
         }
         for (Virtqueue queue : queues.subList(0, count)) {
-            queue.restore(in, (driverFeatures & FEATURE_EVENT_INDEX) != 0);
+            queue.restore(in, (features.chosen() & FEATURE_EVENT_INDEX) != 0);
         }
         if ((status & STATUS_DRIVER_OK) != 0) {
             start();
         }
         device.restore(version, in);
-        line.drive(interruptStatus != 0);
+        interrupts.set(interruptBits);
     }
 }

@@ -206,6 +206,10 @@ class VirtioNetTest {
         assertEquals(1, control(9, 0));
         assertEquals(0, control(1, 0, 0xff, 0xff, 0xff, 0xff), "more than are kept: all");
         assertTrue(wants(2, 2, 2, 2, 2, 2));
+        assertEquals(0, control(0, 0, 0));
+        assertTrue(wants(2, 2, 2, 2, 2, 2), "still all");
+        assertEquals(0, control(1, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+        assertFalse(wants(2, 2, 2, 2, 2, 2), "none are more, again");
         assertFalse(driver.needsReset());
     }
 

@@ -26,9 +26,11 @@ import weft.vmhost.machine.MachineSpec;
 import weft.vmhost.machine.PowerState;
 import weft.vmhost.snapshot.StateHash;
 import weft.vmhost.virtio.VirtioForm;
+import weft.vmhost.virtio.net.TapCable;
 import weft.volume.BlockVolume;
 import weft.volume.FileVolume;
 import weft.volume.VolumeException;
+import weft.vswitch.port.TapDevice;
 
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -96,6 +98,15 @@ public final class EmuRun implements Callable<Integer> {
             paramLabel = "FILE",
             description = "Raw disk image; may be given several times: vda, vdb, …")
     private List<Path> disks = new ArrayList<>();
+
+    @Option(
+            names = "--net",
+            paramLabel = "tap:IFNAME[,mac=ADDRESS]",
+            converter = NetOption.Converter.class,
+            description =
+                    "NIC on a TAP interface of this host (ip tuntap add IFNAME mode tap user"
+                            + " $USER); may be given several times: eth0, eth1, …")
+    private List<NetOption> nets = new ArrayList<>();
 
     @Option(
             names = "--smp",
@@ -191,6 +202,7 @@ public final class EmuRun implements Callable<Integer> {
         checkDeterministic();
         Boot boot = boot();
         List<BlockVolume> volumes = new ArrayList<>();
+        List<TapDevice> taps = new ArrayList<>();
         try {
             List<MachineSpec.Disk> specs = new ArrayList<>();
             for (Path disk : disks) {
@@ -201,11 +213,19 @@ public final class EmuRun implements Callable<Integer> {
             var options =
                     new MachineSpec.Options(
                             virtio, console == ConsoleLine.VIRTIO, balloon != null, deterministic);
+            List<MachineSpec.Nic> nics = new ArrayList<>();
+            for (NetOption net : nets) {
+                TapDevice tap = openTap(net.tap());
+                taps.add(tap);
+                nics.add(new MachineSpec.Nic(net.mac(), tap.mtuBytes()));
+            }
             return run(
-                    new MachineSpec("emu", memory.bytes(), harts, boot, specs, List.of(), options));
+                    new MachineSpec("emu", memory.bytes(), harts, boot, specs, nics, options),
+                    taps);
         } catch (BootRefused e) {
             throw CliFailure.refused(String.valueOf(e.getMessage()));
         } finally {
+            taps.forEach(TapDevice::close);
             volumes.forEach(BlockVolume::close);
         }
     }
@@ -283,8 +303,9 @@ public final class EmuRun implements Callable<Integer> {
     }
 
     private void checkDeterministic() {
-        if (deterministic && (harts > 1 || balloon != null)) {
-            throw CliFailure.usage("--deterministic goes with one hart and without --balloon");
+        if (deterministic && (harts > 1 || balloon != null || !nets.isEmpty())) {
+            throw CliFailure.usage(
+                    "--deterministic goes with one hart and without --balloon and --net");
         }
         if (instructions != null && (!deterministic || instructions < 1)) {
             throw CliFailure.usage(
@@ -324,45 +345,25 @@ public final class EmuRun implements Callable<Integer> {
         }
     }
 
-    private int run(MachineSpec spec) throws IOException, InterruptedException {
-        long startNanos = BootClock.SYSTEM.nowNanos();
+    private static TapDevice openTap(String name) {
+        try {
+            return TapDevice.open(name);
+        } catch (IOException e) {
+            throw CliFailure.refused(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private int run(MachineSpec spec, List<TapDevice> taps)
+            throws IOException, InterruptedException {
         try (var machine = new Machine(spec, BootClock.SYSTEM, engine(), new Watcher())) {
-            boolean person = System.console() != null && System.console().isTerminal();
-            var reached = new AtomicBoolean();
-            if (instructions != null) {
-                machine.stopAt(instructions)
-                        .thenRun(() -> {
-                            reached.set(true);
-                            over.countDown();
-                        });
-            }
-            machine.start();
-            machine.balloon().ifPresent(it -> it.setTarget(balloon == null ? 0 : balloon.bytes()));
-            SerialConsole line =
-                    console == ConsoleLine.SERIAL ? machine.console() : machine.virtioConsole();
-            try (RawTerminal _ = person ? RawTerminal.take() : null) {
-                var session = new ConsoleSession(line, person, over::countDown);
-                session.start();
-                boolean inTime = awaitEnd();
-                PowerState end = machine.pause();
-                line.close();
-                session.awaitOutput();
-                requireOutput(session);
-                if (reached.get() && end instanceof PowerState.Paused) {
-                    System.err.printf(
-                            "weft: state after %d instructions: %s%n",
-                            instructions, StateHash.of(machine));
+            List<TapCable> cables = new ArrayList<>();
+            try {
+                for (int i = 0; i < taps.size(); i++) {
+                    cables.add(new TapCable(taps.get(i), machine.nics().get(i), EmuRun::tell));
                 }
-                if (report) {
-                    report(machine, BootClock.SYSTEM.nowNanos() - startNanos);
-                }
-                if (!inTime) {
-                    throw CliFailure.failed(
-                            "the guest did not end within %d s".formatted(timeoutSeconds));
-                }
-                return end instanceof PowerState.Failed(int code)
-                        ? Math.min(code, 255)
-                        : ExitCode.OK.value();
+                return run(machine);
+            } finally {
+                cables.forEach(TapCable::close);
             }
         }
     }
@@ -375,6 +376,51 @@ public final class EmuRun implements Callable<Integer> {
                             "standard output cannot be written (%s): the guest was ended"
                                     .formatted(why));
                 });
+    }
+
+    private static void tell(Exception trouble) {
+        System.err.print("weft: " + trouble.getMessage() + "\r\n");
+    }
+
+    private int run(Machine machine) throws IOException, InterruptedException {
+        long startNanos = BootClock.SYSTEM.nowNanos();
+        boolean person = System.console() != null && System.console().isTerminal();
+        var reached = new AtomicBoolean();
+        if (instructions != null) {
+            machine.stopAt(instructions)
+                    .thenRun(() -> {
+                        reached.set(true);
+                        over.countDown();
+                    });
+        }
+        machine.start();
+        machine.balloon().ifPresent(it -> it.setTarget(balloon == null ? 0 : balloon.bytes()));
+        SerialConsole line =
+                console == ConsoleLine.SERIAL ? machine.console() : machine.virtioConsole();
+        try (RawTerminal _ = person ? RawTerminal.take() : null) {
+            var session = new ConsoleSession(line, person, over::countDown);
+            session.start();
+            boolean inTime = awaitEnd();
+            PowerState end = machine.pause();
+            line.close();
+            session.awaitOutput();
+            requireOutput(session);
+            if (reached.get() && end instanceof PowerState.Paused) {
+                System.err.printf(
+                        "weft: state after %d instructions: %s%n",
+                        instructions, StateHash.of(machine));
+            }
+            if (report) {
+                report(machine, BootClock.SYSTEM.nowNanos() - startNanos);
+            }
+            if (!inTime) {
+                throw CliFailure.failed(
+                        "the guest did not end within %d s".formatted(timeoutSeconds));
+            }
+            return end instanceof PowerState.Failed(int code)
+                    ? Math.min(code, 255)
+                    : ExitCode.OK.value();
+        }
     }
 
     /// Waits for the guest's end, or for the person to leave.

@@ -8,8 +8,7 @@ import weft.vmhost.virtio.VirtioBreach;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.HashSet;
-import java.util.Set;
+import java.util.Arrays;
 
 /// What the driver asks of the NIC through the control queue (virtio 1.2, 5.1.6.5).
 ///
@@ -29,7 +28,7 @@ sealed interface ControlCommand {
     /// Frames to these as well.
     ///
     /// @param addresses empty if there are none; null if there are more than are kept
-    record AddressTable(@Nullable Set<Long> addresses) implements ControlCommand {}
+    record AddressTable(long @Nullable [] addresses) implements ControlCommand {}
 
     /// The guest has taken this address.
     record Station(MacAddress address) implements ControlCommand {}
@@ -75,7 +74,8 @@ sealed interface ControlCommand {
     }
 
     private static ControlCommand parseTable(DescriptorChain chain) {
-        Set<Long> addresses = new HashSet<>();
+        var addresses = new long[2 * ReceiveFilter.ADDRESSES_MAX];
+        int known = 0;
         ByteBuffer word = ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN);
         ByteBuffer address = ByteBuffer.allocate(6);
         for (int list = 0; list < 2; list++) {
@@ -90,10 +90,11 @@ sealed interface ControlCommand {
                 if (!chain.read(address.clear())) {
                     return new Refused();
                 }
-                addresses.add(bits(address));
+                addresses[known++] = bits(address);
             }
         }
-        return new AddressTable(addresses.size() <= ReceiveFilter.ADDRESSES_MAX ? addresses : null);
+        return new AddressTable(
+                known <= ReceiveFilter.ADDRESSES_MAX ? Arrays.copyOf(addresses, known) : null);
     }
 
     private static long bits(ByteBuffer address) {

@@ -35,22 +35,22 @@ final class FrameRing {
         return count == 0;
     }
 
-    /// The length of the oldest frame; there must be one.
-    synchronized int peekLength() {
-        assert count > 0;
-        return lengths[start];
-    }
-
-    /// Copies the oldest frame out; there must be one.
+    /// Copies the oldest frame out; there must be one, and it stays.
     ///
     /// @return its length
-    synchronized int poll(byte[] into) {
+    synchronized int peek(byte[] into) {
         assert count > 0;
         int length = lengths[start];
         System.arraycopy(frames[start], 0, into, 0, length);
-        start = (start + 1) % frames.length;
-        count--;
         return length;
+    }
+
+    /// Forgets the oldest frame, if there is one.
+    synchronized void drop() {
+        if (count > 0) {
+            start = (start + 1) % frames.length;
+            count--;
+        }
     }
 
     synchronized void clear() {

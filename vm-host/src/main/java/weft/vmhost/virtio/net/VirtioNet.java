@@ -13,26 +13,30 @@ import weft.vswitch.port.SwitchPort;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 
-/// The virtio NIC: queue 0 receives, 1 transmits, 2 is control. Each frame is preceded by a header
-/// of 12 bytes, all zero (no offloads: the switch carries frames of the MTU), but for `num_buffers`
-/// on receive: 1, or with mergeable buffers as many as the frame was spread over. A legacy driver
-/// without those has a header of 10, which ends before that field.
+/// The virtio NIC: queue 0 receives, 1 transmits, 2 is control. Each packet is preceded by a
+/// [PacketHeader], by which the guest leaves checksums and the cutting of super-frames to us. The
+/// NIC always offers that; what its [Cable] ends in decides who does the work.
 ///
 /// Frames from the switch come on its loop and are copied into a bounded ring; the device loop
 /// carries them into guest memory. A full ring drops and counts, as a real NIC does. Frames in the
-/// ring do not travel with a snapshot: networks lose frames.
+/// ring do not travel with a snapshot: networks lose frames. Other cables carry packets over on a
+/// thread of their own (see [TapCable]), and wait for room.
 public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
     private static final int RECEIVE = 0;
     private static final int TRANSMIT = 1;
     private static final int CONTROL = 2;
     private static final int QUEUE_SIZE = 256;
-    private static final int HEADER_BYTES = 12;
-    private static final int LEGACY_HEADER_BYTES = 10;
     private static final int FRAME_BYTES_MIN = 14;
+    private static final ValueLayout.OfLong FIRST_BYTES =
+            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
     private static final long FEATURE_MTU = 1L << 3;
     private static final long FEATURE_MAC = 1L << 5;
     private static final long FEATURE_MERGEABLE = 1L << 15;
@@ -42,8 +46,8 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
     private static final long FEATURE_ANNOUNCE = 1L << 21;
     private static final long FEATURE_STATION = 1L << 23;
 
-    /// Buffers one frame is spread over at most: of 64 bytes each, still a large frame.
-    private static final int BUFFERS_MAX = 32;
+    /// The largest packet (5.1.6.3): IPv6 with 65,535 bytes behind its header, and a tag.
+    private static final int PACKET_BYTES_MAX = 14 + 4 + 40 + 65_535;
 
     private static final int STATUS_LINK_UP = 1;
     private static final int STATUS_ANNOUNCE = 2;
@@ -59,13 +63,18 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
     private final AtomicLong filtered = new AtomicLong();
     private final AtomicLong dropped = new AtomicLong();
     private final byte[] frame;
-    private final ByteBuffer receiveHeader = ByteBuffer.allocate(HEADER_BYTES);
+    private final MemorySegment frameSegment;
+    private final PacketHeader receiveHeader = new PacketHeader();
+    private final PacketHeader sentHeader = new PacketHeader();
+    private final MemorySegment sentHeaderBytes = Arena.ofAuto().allocate(PacketHeader.BYTES);
     private volatile ReceiveFilter filter;
-    private volatile @Nullable SwitchPort port;
+    private volatile @Nullable Cable cable;
     private @Nullable VirtioMmio transport;
-    private final DescriptorChain[] buffers = new DescriptorChain[BUFFERS_MAX];
-    private int headerBytes = HEADER_BYTES;
-    private boolean mergeable;
+    private @Nullable ReceiveBuffers buffers;
+    private @Nullable DescriptorChain chain;
+    private int headerBytes = PacketHeader.BYTES;
+    private Offloads sent = Offloads.NONE;
+    private Offloads taken = Offloads.NONE;
     private boolean announceWanted;
     private boolean announceUnderstood;
 
@@ -75,6 +84,7 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
         this.mac = mac;
         this.mtuBytes = mtuBytes;
         frame = new byte[mtuBytes + 18];
+        frameSegment = MemorySegment.ofArray(frame);
         arrived = new FrameRing(QUEUE_SIZE, frame.length);
         filter = ReceiveFilter.all(mac);
     }
@@ -105,12 +115,19 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
         return filtered.get();
     }
 
-    /// Plugs the cable in, or (null) pulls it. The guest sees the link come and go. The port pulled
-    /// is the caller's to close.
+    /// Plugs a cable to a switch in, or (null) pulls it. The guest sees the link come and go. The
+    /// port pulled is the caller's to close.
     public void plug(@Nullable SwitchPort port) {
+        attach(port == null ? null : new SwitchCable(port, frame.length));
+    }
+
+    void attach(@Nullable Cable cable) {
         VirtioMmio transport = transport();
         synchronized (transport) {
-            this.port = port;
+            this.cable = cable;
+            if (cable != null) {
+                cable.agree(taken);
+            }
             transport.signalConfiguration();
         }
     }
@@ -133,7 +150,8 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
 
     @Override
     public long features() {
-        return FEATURE_MTU
+        return Offloads.FEATURES
+                | FEATURE_MTU
                 | FEATURE_MAC
                 | FEATURE_MERGEABLE
                 | FEATURE_STATUS
@@ -141,6 +159,15 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
                 | FEATURE_RECEIVE_MODE
                 | FEATURE_ANNOUNCE
                 | FEATURE_STATION;
+    }
+
+    /// What the driver does not do without (5.1.3.1).
+    @Override
+    public boolean accepts(long features) {
+        boolean controlled =
+                (features & (FEATURE_RECEIVE_MODE | FEATURE_ANNOUNCE | FEATURE_STATION)) == 0
+                        || (features & FEATURE_CONTROL) != 0;
+        return controlled && Offloads.isComplete(features);
     }
 
     @Override
@@ -156,9 +183,8 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
     @Override
     public void connect(VirtioMmio transport) {
         this.transport = transport;
-        for (int i = 0; i < BUFFERS_MAX; i++) {
-            buffers[i] = transport.queue(RECEIVE).newChain();
-        }
+        buffers = new ReceiveBuffers(transport.queue(RECEIVE));
+        chain = transport.queue(TRANSMIT).newChain();
     }
 
     /// 0 MAC 6 · 6 status 2 · 8 max_virtqueue_pairs 2 · 10 mtu 2 (virtio 1.2, 5.1.4).
@@ -166,7 +192,7 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
     public int configByte(int offset) {
         return switch (offset) {
             case 0, 1, 2, 3, 4, 5 -> (int) (filter.station().bits() >>> 40 - 8 * offset) & 0xff;
-            case 6 -> (port != null ? STATUS_LINK_UP : 0) | (announceWanted ? STATUS_ANNOUNCE : 0);
+            case 6 -> (cable != null ? STATUS_LINK_UP : 0) | (announceWanted ? STATUS_ANNOUNCE : 0);
             case 8 -> 1;
             case 10 -> mtuBytes;
             case 11 -> mtuBytes >>> 8;
@@ -177,9 +203,20 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
     @Override
     public void start(long features) {
         announceUnderstood = (features & FEATURE_ANNOUNCE) != 0;
-        mergeable = (features & FEATURE_MERGEABLE) != 0;
+        boolean mergeable = (features & FEATURE_MERGEABLE) != 0;
         boolean modern = (features & VirtioMmio.FEATURE_VERSION_1) != 0;
-        headerBytes = modern || mergeable ? HEADER_BYTES : LEGACY_HEADER_BYTES;
+        headerBytes = modern || mergeable ? PacketHeader.BYTES : PacketHeader.LEGACY_BYTES;
+        buffers().agree(mergeable, headerBytes);
+        agree(Offloads.ofDevice(features), Offloads.ofDriver(features));
+    }
+
+    private void agree(Offloads sent, Offloads taken) {
+        this.sent = sent;
+        this.taken = taken;
+        Cable plugged = cable;
+        if (plugged != null) {
+            plugged.agree(taken);
+        }
     }
 
     @Override
@@ -194,7 +231,7 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
 
     @Override
     public void receive(byte[] bytes, int offset, int lengthBytes) {
-        if (lengthBytes >= FRAME_BYTES_MIN && !filter.accepts(bytes, offset)) {
+        if (lengthBytes >= FRAME_BYTES_MIN && !filter.accepts(destination(bytes, offset))) {
             filtered.incrementAndGet();
         } else if (lengthBytes < FRAME_BYTES_MIN || !arrived.offer(bytes, offset, lengthBytes)) {
             dropped.incrementAndGet();
@@ -203,91 +240,106 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
         }
     }
 
+    private static long destination(byte[] frame, int offset) {
+        long destination = 0;
+        for (int i = 0; i < 6; i++) {
+            destination = destination << 8 | frame[offset + i] & 0xff;
+        }
+        return destination;
+    }
+
     private void deliver() {
         // Cleared first: a frame that comes while we look posts anew.
         arrivalPosted.set(false);
         Virtqueue queue = transport().queue(RECEIVE);
+        receiveHeader.clear();
         while (!arrived.isEmpty()) {
-            int count = takeBuffers(queue, headerBytes + arrived.peekLength());
-            if (count == 0) {
+            int length = arrived.peek(frame);
+            if (!deliver(frameSegment, 0, length)) {
                 break;
             }
-            deliver(queue, count, arrived.poll(frame));
+            arrived.drop();
         }
         transport().signal(queue);
+        Cable plugged = cable;
+        if (plugged != null) {
+            plugged.room();
+        }
     }
 
-    /// Takes as many buffers as the bytes need, or one without mergeable buffers.
+    /// @return false if there is no room
+    private boolean deliver(MemorySegment frames, long offset, int lengthBytes) {
+        return switch (buffers().deliver(receiveHeader, frames, offset, lengthBytes)) {
+            case DELIVERED -> {
+                received.incrementAndGet();
+                yield true;
+            }
+            case DROPPED -> {
+                dropped.incrementAndGet();
+                yield true;
+            }
+            case NO_ROOM -> false;
+        };
+    }
+
+    /// Carries a packet over from a cable that brings headers, with the monitor held.
     ///
-    /// @return how many, 0 if the driver has not offered enough yet
-    private int takeBuffers(Virtqueue queue, int bytes) {
-        int most = mergeable ? Math.min(BUFFERS_MAX, queue.size()) : 1;
-        long room = 0;
-        for (int count = 0; count < most; ) {
-            if (!queue.next(buffers[count])) {
-                queue.putBack(count);
-                return 0;
-            }
-            room += buffers[count].writableBytes();
-            count++;
-            if (room >= bytes) {
-                return count;
-            }
-        }
-        return most;
-    }
-
-    private void deliver(Virtqueue queue, int count, int length) {
-        long room = 0;
-        for (int i = 0; i < count; i++) {
-            room += buffers[i].writableBytes();
-        }
-        if (room < headerBytes + length || buffers[0].writableBytes() < headerBytes) {
-            // Too small to be of use. The driver gets them back empty, or it would wait for ever.
+    /// @param packet the header, and from `offset` on the frame
+    /// @return false if there is no room
+    boolean receive(MemorySegment packet, long offset, int lengthBytes) {
+        // What was agreed on may have changed while the packet was on its way.
+        boolean expected = taken.checksum() || PacketHeader.isPlain(packet);
+        if (lengthBytes < FRAME_BYTES_MIN
+                || !expected
+                || !receiveHeader.parse(packet, taken, lengthBytes)) {
             dropped.incrementAndGet();
-            for (int i = 0; i < count; i++) {
-                queue.complete(buffers[i].head(), 0);
-            }
-            return;
+            return true;
         }
-        receiveHeader.clear().put(10, (byte) count);
-        buffers[0].write(receiveHeader.limit(headerBytes));
-        ByteBuffer content = ByteBuffer.wrap(frame, 0, length);
-        for (int i = 0; i < count; i++) {
-            buffers[i].write(content);
-            queue.fill(i, buffers[i].head(), buffers[i].writtenBytes());
+        if (!filter.accepts(packet.get(FIRST_BYTES, offset) >>> 16)) {
+            filtered.incrementAndGet();
+            return true;
         }
-        // All at once: a driver that sees the first looks for the others at once.
-        queue.publish(count);
-        received.incrementAndGet();
+        boolean room = deliver(packet, offset, lengthBytes);
+        transport().signal(transport().queue(RECEIVE));
+        return room;
     }
 
     private void transmit() {
         Virtqueue queue = transport().queue(TRANSMIT);
-        DescriptorChain sent = buffers[0];
-        ByteBuffer header = ByteBuffer.allocate(headerBytes);
-        while (queue.next(sent)) {
-            long length = sent.readableBytes() - headerBytes;
-            if (!sent.read(header.clear())) {
+        DescriptorChain next = chain();
+        while (queue.next(next)) {
+            long length = next.readableBytes() - headerBytes;
+            if (!next.read(sentHeaderBytes, 0, headerBytes)) {
                 throw new VirtioBreach("transmitted frame without header");
             }
-            SwitchPort plugged = port;
-            if (plugged == null || length < FRAME_BYTES_MIN || length > frame.length) {
-                dropped.incrementAndGet();
-            } else {
-                boolean complete = sent.read(ByteBuffer.wrap(frame, 0, (int) length));
-                assert complete;
-                plugged.transmit(frame, 0, (int) length);
+            if (transmit(next, length)) {
                 transmitted.incrementAndGet();
+            } else {
+                dropped.incrementAndGet();
             }
-            queue.complete(sent.head(), 0);
+            queue.complete(next.head(), 0);
+            // Each by itself: a sender may hold the next packet back until this one is answered.
+            transport().signal(queue);
         }
         transport().signal(queue);
     }
 
+    private boolean transmit(DescriptorChain next, long length) {
+        Cable plugged = cable;
+        if (plugged == null || length < FRAME_BYTES_MIN || length > PACKET_BYTES_MAX) {
+            return false;
+        }
+        if (!sentHeader.parse(sentHeaderBytes, sent, (int) length)) {
+            return false;
+        }
+        sentHeader.distrust();
+        return (sentHeader.isCut() || length <= frame.length)
+                && plugged.transmit(sentHeader, next, (int) length);
+    }
+
     private void control() {
         Virtqueue queue = transport().queue(CONTROL);
-        DescriptorChain command = buffers[0];
+        DescriptorChain command = chain();
         while (queue.next(command)) {
             boolean done = obey(ControlCommand.parse(command));
             command.write(ByteBuffer.wrap(new byte[] {done ? CONTROL_OK : CONTROL_ERROR}));
@@ -302,8 +354,7 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
             case ControlCommand.Promiscuous(var on) -> filter = now.withPromiscuous(on);
             case ControlCommand.AllMulticast(var on) -> filter = now.withAllMulticast(on);
             case ControlCommand.AddressTable(var addresses) ->
-                    filter =
-                            addresses == null ? now.withPromiscuous(true) : now.withMore(addresses);
+                    filter = addresses == null ? now.withTooMany() : now.withMore(addresses);
             case ControlCommand.Station(var address) -> filter = now.withStation(address);
             case ControlCommand.Announced _ -> announceWanted = false;
             case ControlCommand.Refused _ -> {
@@ -317,8 +368,8 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
     public void reset() {
         announceWanted = false;
         announceUnderstood = false;
-        mergeable = false;
-        headerBytes = HEADER_BYTES;
+        headerBytes = PacketHeader.BYTES;
+        agree(Offloads.NONE, Offloads.NONE);
         filter = ReceiveFilter.all(mac);
         arrived.clear();
     }
@@ -350,10 +401,24 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
     @Override
     public void resume() {}
 
-    private VirtioMmio transport() {
+    VirtioMmio transport() {
         if (transport == null) {
             throw new IllegalStateException("not connected");
         }
         return transport;
+    }
+
+    private ReceiveBuffers buffers() {
+        if (buffers == null) {
+            throw new IllegalStateException("not connected");
+        }
+        return buffers;
+    }
+
+    private DescriptorChain chain() {
+        if (chain == null) {
+            throw new IllegalStateException("not connected");
+        }
+        return chain;
     }
 }
