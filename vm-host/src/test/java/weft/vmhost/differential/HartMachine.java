@@ -23,7 +23,7 @@ final class HartMachine implements TestMachine {
         this.tested = tested;
     }
 
-    private static final long SECONDS_MAX = 60;
+    private static final long SECONDS_MAX = 180;
 
     /// t2, where [Firmware] has minstret at the end.
     private static final int INSTRUCTIONS_REGISTER = 7;

@@ -1,5 +1,7 @@
 package weft.vmhost.differential;
 
+import org.jspecify.annotations.Nullable;
+
 import weft.vmhost.differential.TestProgram.Mode;
 import weft.vmhost.isa.asm.Assembler;
 import weft.vmhost.isa.asm.InstructionTable;
@@ -72,6 +74,7 @@ final class RandomElements {
 
     private final SplittableRandom random;
     private final Mode mode;
+    private final @Nullable EngineElements extra;
     private final FloatOperands singles;
     private final FloatOperands doubles;
     private final List<String> elements = new ArrayList<>();
@@ -95,9 +98,11 @@ final class RandomElements {
     private static final List<Encoding> ATOMIC =
             select(e -> e.name().startsWith("amo") || e.name().startsWith("lr."));
 
-    RandomElements(SplittableRandom random, Mode mode) {
+    /// @param extra what QEMU is not asked about; null if it is to run the program
+    RandomElements(SplittableRandom random, Mode mode, @Nullable EngineElements extra) {
         this.random = random;
         this.mode = mode;
+        this.extra = extra;
         singles = FloatOperands.single(random);
         doubles = FloatOperands.doubles(random);
     }
@@ -142,6 +147,9 @@ final class RandomElements {
     }
 
     private String element() {
+        if (extra != null && random.nextInt(12) == 0) {
+            return extra.element();
+        }
         int dice = random.nextInt(100);
         if (dice < 24) {
             return line(pick(INTEGER));

@@ -22,8 +22,15 @@ final class RandomProgram implements TestProgram {
     }
 
     static RandomProgram of(long seed, Mode mode, int length) {
-        return new RandomProgram(
-                seed, mode, new RandomElements(new SplittableRandom(seed), mode).make(length));
+        var random = new SplittableRandom(seed);
+        return new RandomProgram(seed, mode, new RandomElements(random, mode, null).make(length));
+    }
+
+    /// One that only our own engines are compared on.
+    static RandomProgram forEngines(long seed, Mode mode, int length) {
+        var random = new SplittableRandom(seed);
+        var extra = new EngineElements(random, mode);
+        return new RandomProgram(seed, mode, new RandomElements(random, mode, extra).make(length));
     }
 
     /// The same program, ended sooner.
