@@ -14,7 +14,7 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /// Makes machine code for the harts of one machine.
 public final class NativeCode {
-    /// More than a unit can take: 100 bytes an instruction are 40 in the mean.
+    /// More than any instruction takes with its exit; 80 are usual.
     private static final int BYTES_PER_INSTRUCTION_MAX = 300;
 
     private record PageKey(long physicalPage, int version) {}
@@ -100,6 +100,7 @@ public final class NativeCode {
             page.publish(slot, at + writer.position(slot));
         }
         counts.made(unit.length());
+        counts.setCodeBytes(cache.usedBytes());
         return heads;
     }
 }

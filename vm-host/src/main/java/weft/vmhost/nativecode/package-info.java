@@ -17,8 +17,8 @@
 /// [weft.vmhost.nativecode.CodeCache].
 ///
 /// Code is left, with all state in the hart, for whatever is not its straight way; the interpreter
-/// executes that instruction and the code goes on behind it. So no meaning of an instruction that can
-/// trap stands here twice.
+/// executes that instruction and the code goes on behind it. So no meaning of an instruction that
+/// can trap stands here twice.
 ///
 /// A wrong byte here ends the JVM. So: host addresses come from the TLB alone, tests hold them
 /// against the bounds of RAM, code is never changed once it can be reached, and nothing outside of

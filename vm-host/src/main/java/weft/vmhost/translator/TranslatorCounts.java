@@ -13,6 +13,18 @@ public final class TranslatorCounts {
     final LongAdder instructionsTranslated = new LongAdder();
     final LongAdder instructionsInterpreted = new LongAdder();
 
+    private volatile long codeBytes;
+
+    /// What the code made of regions, and finding it, takes up now, where that is known.
+    public void setCodeBytes(long bytes) {
+        codeBytes = bytes;
+    }
+
+    /// See [#setCodeBytes]; 0 if HotSpot holds the code.
+    public long codeBytes() {
+        return codeBytes;
+    }
+
     /// A request found the queue full.
     public void refused() {
         requestsRefused.increment();
@@ -75,10 +87,11 @@ public final class TranslatorCounts {
     @Override
     public String toString() {
         long all = Math.max(1, instructionsTranslated() + instructionsInterpreted());
-        return "%d regions of %d instructions, entered %d times; %d %% of all instructions translated"
+        return "%d regions of %d instructions, %d KiB of code, entered %d times; %d %% of all instructions translated"
                 .formatted(
                         regionsMade(),
                         instructionsMade(),
+                        codeBytes >>> 10,
                         regionRuns(),
                         100 * instructionsTranslated() / all);
     }
