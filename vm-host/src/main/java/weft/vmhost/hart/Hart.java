@@ -428,8 +428,7 @@ public final class Hart implements WriteTagHolder {
         return interrupts.ticksToNext(csrs.isSstcEnabled(), csrs.mie);
     }
 
-    /// Until the next timer is due, as it may be enabled meanwhile; [Long#MAX_VALUE] if none is
-    /// set.
+    /// Until the next timer is due, enabled or not; [Long#MAX_VALUE] if none is set.
     long ticksToTimer() {
         return interrupts.ticksToNext(true, Interrupt.ALL);
     }

@@ -37,11 +37,6 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
 
     static final long FEATURE_INDIRECT = 1L << 28;
     static final long FEATURE_EVENT_INDEX = 1L << 29;
-    static final int STATUS_FEATURES_OK = 8;
-    static final int STATUS_DRIVER_OK = 4;
-    static final int STATUS_NEEDS_RESET = 64;
-
-    private static final int STATUS_DRIVER_MASK = 0xff & ~STATUS_NEEDS_RESET;
     private static final int MAGIC = 0x7472_6976;
     private static final int VENDOR = 0x5446_4557;
     private static final int CONFIGURATION = 0x100;
@@ -169,7 +164,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     }
 
     private void notifyQueue(long index) {
-        if (index >= queues.size() || (status & STATUS_DRIVER_OK) == 0) {
+        if (index >= queues.size() || (status & DeviceStatus.DRIVER_OK) == 0) {
             return;
         }
         if (!atOnce) {
@@ -201,7 +196,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     }
 
     private void storeDriverFeatures(int value) {
-        if ((status & (STATUS_FEATURES_OK | STATUS_DRIVER_OK)) != 0) {
+        if ((status & (DeviceStatus.FEATURES_OK | DeviceStatus.DRIVER_OK)) != 0) {
             return;
         }
         features.store(value);
@@ -213,14 +208,14 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
             return;
         }
         int added = value & ~status;
-        int next = status & STATUS_NEEDS_RESET | value & STATUS_DRIVER_MASK;
-        if ((added & STATUS_FEATURES_OK) != 0 && !featuresAcceptable()) {
-            next &= ~STATUS_FEATURES_OK;
+        int next = status & DeviceStatus.NEEDS_RESET | value & DeviceStatus.WRITABLE;
+        if ((added & DeviceStatus.FEATURES_OK) != 0 && !featuresAcceptable()) {
+            next &= ~DeviceStatus.FEATURES_OK;
         }
-        boolean agreed = form == VirtioForm.LEGACY || (next & STATUS_FEATURES_OK) != 0;
-        boolean starting = (added & STATUS_DRIVER_OK) != 0 && agreed;
-        if ((added & STATUS_DRIVER_OK) != 0 && !starting) {
-            next &= ~STATUS_DRIVER_OK;
+        boolean agreed = form == VirtioForm.LEGACY || (next & DeviceStatus.FEATURES_OK) != 0;
+        boolean starting = (added & DeviceStatus.DRIVER_OK) != 0 && agreed;
+        if ((added & DeviceStatus.DRIVER_OK) != 0 && !starting) {
+            next &= ~DeviceStatus.DRIVER_OK;
         }
         status = next;
         if (starting) {
@@ -261,9 +256,9 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
 
     private void breach() {
         breaches++;
-        if ((status & STATUS_NEEDS_RESET) == 0) {
-            status |= STATUS_NEEDS_RESET;
-            if ((status & STATUS_DRIVER_OK) != 0) {
+        if ((status & DeviceStatus.NEEDS_RESET) == 0) {
+            status |= DeviceStatus.NEEDS_RESET;
+            if ((status & DeviceStatus.DRIVER_OK) != 0) {
                 interrupts.raise(InterruptStatus.CONFIGURATION);
             }
         }
@@ -275,7 +270,8 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     }
 
     private boolean isRunning() {
-        return (status & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) == STATUS_DRIVER_OK;
+        return (status & (DeviceStatus.DRIVER_OK | DeviceStatus.NEEDS_RESET))
+                == DeviceStatus.DRIVER_OK;
     }
 
     private void serveNotified() {
@@ -300,27 +296,17 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         post(1 << queueIndex);
     }
 
-    /// What became of a task of [#now].
-    public enum Outcome {
-        /// It ran, or broke off at a driver's breach.
-        RAN,
-        /// Nothing happens until [#resume].
-        PAUSED,
-        /// No driver drives the device.
-        NOT_DRIVEN
-    }
-
     /// Works on the queues from a thread other than the loop, which would cost a change of threads.
     /// Not to be called by the loop or with the monitor held.
-    public synchronized Outcome now(Runnable task) {
+    public synchronized ServiceOutcome now(Runnable task) {
         if (paused) {
-            return Outcome.PAUSED;
+            return ServiceOutcome.PAUSED;
         }
         if (!isRunning()) {
-            return Outcome.NOT_DRIVEN;
+            return ServiceOutcome.NOT_DRIVEN;
         }
         guarded(task);
-        return Outcome.RAN;
+        return ServiceOutcome.RAN;
     }
 
     /// Runs a completion or an arrival on the device loop; dropped if the driver resets the device
@@ -375,7 +361,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     public void signalConfiguration() {
         assert Thread.holdsLock(this);
         generation++;
-        if ((status & STATUS_DRIVER_OK) != 0) {
+        if ((status & DeviceStatus.DRIVER_OK) != 0) {
             interrupts.raise(InterruptStatus.CONFIGURATION);
         }
     }
@@ -414,12 +400,10 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
 
     private void goOn() {
         paused = false;
-        Runnable task = held.poll();
-        while (task != null) {
+        for (Runnable task = held.poll(); task != null; task = held.poll()) {
             if (isRunning()) {
                 guarded(task);
             }
-            task = held.poll();
         }
     }
 
@@ -427,9 +411,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         goOn();
         if (isRunning()) {
             guarded(device::resume);
-            for (Virtqueue queue : queues) {
-                guarded(() -> signal(queue));
-            }
+            queues.forEach(queue -> guarded(() -> signal(queue)));
             notified.set(0);
             post((1 << queues.size()) - 1);
         }
@@ -491,7 +473,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         }
         status = in.readUnsignedByte();
         features.restore(in);
-        if (!features.isOffered() && (status & STATUS_FEATURES_OK) != 0) {
+        if (!features.isOffered() && (status & DeviceStatus.FEATURES_OK) != 0) {
             throw new IOException(
                     name
                             + ": negotiated features 0x%x".formatted(features.chosen())
@@ -508,7 +490,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         for (Virtqueue queue : queues.subList(0, count)) {
             queue.restore(in, (features.chosen() & FEATURE_EVENT_INDEX) != 0);
         }
-        if ((status & STATUS_DRIVER_OK) != 0) {
+        if ((status & DeviceStatus.DRIVER_OK) != 0) {
             start();
         }
         device.restore(version, in);

@@ -62,7 +62,7 @@ public final class DriverSide {
     }
 
     public boolean needsReset() {
-        return (register(0x70) & VirtioMmio.STATUS_NEEDS_RESET) != 0;
+        return (register(0x70) & DeviceStatus.NEEDS_RESET) != 0;
     }
 
     /// Negotiates and enables the queues as Linux does.

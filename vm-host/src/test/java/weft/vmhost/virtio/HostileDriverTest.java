@@ -168,8 +168,8 @@ class HostileDriverTest {
     void featuresThatWereNotOfferedAreRefused() {
         driver.begin(1L << 60, 1);
 
-        assertEquals(0, driver.register(0x70) & VirtioMmio.STATUS_FEATURES_OK);
-        assertEquals(0, driver.register(0x70) & VirtioMmio.STATUS_DRIVER_OK);
+        assertEquals(0, driver.register(0x70) & DeviceStatus.FEATURES_OK);
+        assertEquals(0, driver.register(0x70) & DeviceStatus.DRIVER_OK);
     }
 
     @Test

@@ -122,7 +122,7 @@ class LegacyFormTest {
             register(0x38, SIZE);
             register((int) write[0], write[1]);
             register(0x40, write[0] == 0x40 ? write[1] : AREA >>> 12);
-            assertTrue((register(0x70) & VirtioMmio.STATUS_NEEDS_RESET) != 0, "write " + write[1]);
+            assertTrue((register(0x70) & DeviceStatus.NEEDS_RESET) != 0, "write " + write[1]);
         }
         offered = 0;
         memory.store16(USED + 2, 0);
@@ -170,6 +170,6 @@ class LegacyFormTest {
         assertEquals(AREA >>> 12, register(0x40));
         flush();
         assertEquals(0, memory.load8(STATUS));
-        assertFalse((register(0x70) & VirtioMmio.STATUS_NEEDS_RESET) != 0);
+        assertFalse((register(0x70) & DeviceStatus.NEEDS_RESET) != 0);
     }
 }

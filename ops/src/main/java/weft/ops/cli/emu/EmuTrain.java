@@ -14,7 +14,9 @@ import java.util.concurrent.Callable;
 @Command(
         name = "train",
         hidden = true,
-        description = "Run a built-in guest for the JVM to learn from; used by the launcher.")
+        description = "Run a built-in guest for the JVM to learn from; used by the launcher.",
+        mixinStandardHelpOptions = true,
+        footer = {"", "Example:", "  weft emu train"})
 public final class EmuTrain implements Callable<Integer> {
     private static final String SECONDS_MAX = "60";
 

@@ -1,6 +1,7 @@
 package weft.vmhost.virtio.net;
 
 import weft.vmhost.virtio.DescriptorChain;
+import weft.vmhost.virtio.ServiceOutcome;
 import weft.vmhost.virtio.VirtioMmio;
 import weft.vswitch.port.TapDevice;
 
@@ -96,7 +97,7 @@ public final class TapCable implements Cable, AutoCloseable {
 
     private void carryOne() {
         VirtioMmio transport = nic.transport();
-        VirtioMmio.Outcome outcome = deliverNow(transport);
+        ServiceOutcome outcome = deliverNow(transport);
         while (!closed && !isOver(outcome)) {
             // Announced before the last look: whoever makes room after it sees that we wait.
             waiting = true;
@@ -110,13 +111,13 @@ public final class TapCable implements Cable, AutoCloseable {
         }
     }
 
-    private VirtioMmio.Outcome deliverNow(VirtioMmio transport) {
+    private ServiceOutcome deliverNow(VirtioMmio transport) {
         // A driver's breach breaks the delivery off: the packet is then gone.
         delivered = true;
         return transport.now(deliver);
     }
 
-    private boolean isOver(VirtioMmio.Outcome outcome) {
+    private boolean isOver(ServiceOutcome outcome) {
         return switch (outcome) {
             case RAN -> delivered;
             case PAUSED -> false;

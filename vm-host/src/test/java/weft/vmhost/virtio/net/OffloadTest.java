@@ -13,6 +13,7 @@ import weft.vmhost.device.TestLine;
 import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.virtio.DescriptorChain;
 import weft.vmhost.virtio.DriverSide;
+import weft.vmhost.virtio.ServiceOutcome;
 import weft.vmhost.virtio.VirtioMmio;
 import weft.vswitch.port.SwitchPort;
 
@@ -177,7 +178,7 @@ class OffloadTest {
         int length = (int) packet.byteSize() - PacketHeader.BYTES;
         var outcome =
                 transport.now(() -> taken[0] = nic.receive(packet, PacketHeader.BYTES, length));
-        assertEquals(VirtioMmio.Outcome.RAN, outcome);
+        assertEquals(ServiceOutcome.RAN, outcome);
         return taken[0];
     }
 
