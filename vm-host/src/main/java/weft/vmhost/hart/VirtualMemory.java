@@ -185,12 +185,10 @@ public final class VirtualMemory {
     /// A page is about to be decoded: from now on its writers announce themselves. Answers the
     /// version of what will be decoded.
     public int noteCode(long physicalPage) {
-        int version = memory.codeVersion(physicalPage);
-        if (GuestMemory.isNoted(version)) {
-            // Since then its writers do, or are about to (HartRequests.DROP_WRITE_TAGS).
-            return version;
+        if (!GuestMemory.isNoted(memory.codeVersion(physicalPage))) {
+            tlb.dropWriteTagsOf(physicalPage);
         }
-        tlb.dropWriteTagsOf(physicalPage);
+        // Else a tag of our own is to be dropped by a request, which stands when this returns.
         return memory.noteCode(physicalPage, hart);
     }
 

@@ -247,16 +247,19 @@ public final class GuestMemory implements AutoCloseable {
     /// drops its own tags itself.
     public int noteCode(long address, WriteTagHolder caller) {
         long page = address - baseAddress >>> PAGE_SHIFT;
-        int before = codeVersions.get(page);
-        int version = codeVersions.noteCode(page);
-        if (before != version) {
-            for (WriteTagHolder holder : writeTagHolders) {
-                if (holder != caller) {
-                    holder.requestDropWriteTags();
+        // Whoever finds the version odd may rely on it that all holders have been asked.
+        synchronized (codeVersions) {
+            int before = codeVersions.get(page);
+            int version = codeVersions.noteCode(page);
+            if (before != version) {
+                for (WriteTagHolder holder : writeTagHolders) {
+                    if (holder != caller) {
+                        holder.requestDropWriteTags();
+                    }
                 }
             }
+            return version;
         }
-        return version;
     }
 
     /// Whether [#noteCode] gave this version: some hart has decoded instructions of it.

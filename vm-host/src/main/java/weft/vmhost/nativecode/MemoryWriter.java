@@ -150,10 +150,12 @@ final class MemoryWriter {
 
     /// `fence`: of all that came before and all that comes after, whatever it asks for.
     void fence(Label requested) {
-        code.op32Immediate(CMP, window(HartWindow.REQUESTS), 0);
-        code.jump(NOT_EQUAL, requested);
+        // The fence first: whoever asks for write tags must see the stores before it, or be seen
+        // here.
         code.lock();
         code.op32Immediate(ADD, Operand.memory(RSP, 0), 0);
+        code.op32Immediate(CMP, window(HartWindow.REQUESTS), 0);
+        code.jump(NOT_EQUAL, requested);
     }
 
     private void loadReserved(long d, boolean wide, Label miss) {

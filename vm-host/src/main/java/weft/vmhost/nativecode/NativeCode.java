@@ -1,6 +1,8 @@
 package weft.vmhost.nativecode;
 
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 import weft.vmhost.hart.Engine;
 import weft.vmhost.hart.Hart;
@@ -17,12 +19,17 @@ public final class NativeCode {
     /// More than any instruction takes with its exit; 80 are usual.
     private static final int BYTES_PER_INSTRUCTION_MAX = 300;
 
+    private static final Logger log = LoggerFactory.getLogger(NativeCode.class);
+
     private record PageKey(long physicalPage, int version) {}
 
     private final NativeSettings settings;
     private final TranslatorCounts counts = new TranslatorCounts();
     private final Map<PageKey, CodePage> pages = new ConcurrentHashMap<>();
     private volatile CodeCache cache;
+
+    /// The cache is, and there is no memory for another.
+    private boolean full;
 
     public NativeCode(NativeSettings settings) {
         this.settings = settings;
@@ -71,10 +78,9 @@ public final class NativeCode {
     private synchronized void translate(
             DecodedPage page, long[] slots, int slot, NativeEngine requester) {
         int room = CodePage.TABLE_BYTES + BYTES_PER_INSTRUCTION_MAX * settings.instructionsMax();
-        if (!cache.hasRoom(room)) {
-            pages.clear();
-            cache = new CodeCache(settings.cacheBytes());
-            counts.flushed();
+        if (!cache.hasRoom(room) && !beginAnew()) {
+            counts.refused();
+            return;
         }
         CodePage code =
                 pages.computeIfAbsent(
@@ -87,6 +93,24 @@ public final class NativeCode {
             heads = write(Unit.from(slots, slot, code, settings.instructionsMax()), code);
         }
         requester.accept(page, code, heads);
+    }
+
+    /// Gives up all code, or answers false: then what there is stays, and no more is made.
+    private boolean beginAnew() {
+        if (full) {
+            return false;
+        }
+        try {
+            CodeCache next = new CodeCache(settings.cacheBytes());
+            pages.clear();
+            cache = next;
+            counts.flushed();
+            return true;
+        } catch (IllegalStateException e) {
+            full = true;
+            log.warn("no more memory for machine code; what is new is interpreted", e);
+            return false;
+        }
     }
 
     private BitSet write(Unit unit, CodePage page) {
