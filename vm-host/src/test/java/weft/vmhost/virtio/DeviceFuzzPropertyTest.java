@@ -103,7 +103,7 @@ class DeviceFuzzPropertyTest {
                     transport = moved(transport, kind, form);
                 }
             }
-            assertTrue(answered > 20, "the device answered " + answered + " times only");
+            assertTrue(answered > 5, "the device answered " + answered + " times only");
             answered = 0;
             transport.reset();
             loop.runAll();
@@ -130,7 +130,7 @@ class DeviceFuzzPropertyTest {
                 assertEquals(0, size == 8 ? 0 : read >>> 8 * size, "as wide as the access");
             }
             case 5 -> {
-                if (random.nextInt(4) == 0) {
+                if (random.nextBoolean()) {
                     begin(transport);
                 }
             }
@@ -181,7 +181,9 @@ class DeviceFuzzPropertyTest {
         transport.store(0x14, 4, 0);
         long offered = transport.load(0x10, 4);
         transport.store(0x24, 4, 0);
-        transport.store(0x20, 4, offered & random.nextInt());
+        // All that is offered, or a part of it: most parts of a NIC's lack what others need, and
+        // such a driver is refused before it has a queue.
+        transport.store(0x20, 4, offered & (random.nextBoolean() ? -1 : random.nextInt()));
         transport.store(0x24, 4, 1);
         transport.store(0x20, 4, 1);
         transport.store(0x70, 4, 11);
