@@ -23,6 +23,7 @@ import weft.vmhost.mmu.Tlb;
 ///   -112  the value it saw
 ///   -120  first byte of guest memory, as the host sees it: for checked code
 ///   -128  first byte behind it
+///   -192  eight places for addends that a block of machine code keeps
 ///   0     the TLB's entries
 /// ```
 public final class HartWindow {
@@ -44,8 +45,10 @@ public final class HartWindow {
     public static final int RAM_BEGIN = -120;
     public static final int RAM_END = -128;
 
+    public static final int ADDENDS = -192;
+
     static {
-        assert RAM_END == -Tlb.WINDOW_BYTES;
+        assert ADDENDS == -Tlb.WINDOW_BYTES;
     }
 
     private HartWindow() {}

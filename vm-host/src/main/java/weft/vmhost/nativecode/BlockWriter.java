@@ -13,6 +13,7 @@ import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.translator.InstructionFlow;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /// Writes the machine code of a unit: its blocks in the order of the page, then, out of their way,
@@ -32,6 +33,7 @@ final class BlockWriter {
     private final FloatWriter floats;
     private final boolean checked;
     private final Label[] labels = new Label[DecodedPage.SLOTS];
+    private final List<Runnable> plainForms = new ArrayList<>();
     private final List<Runnable> outOfLine = new ArrayList<>();
 
     /// Instructions of the present block that are not executed yet, this one included.
@@ -63,13 +65,9 @@ final class BlockWriter {
 
     Assembler write() {
         unit.leaders().stream().forEach(slot -> labels[slot] = new Label());
-        for (int slot = unit.nextFrom(0); slot >= 0; slot = unit.nextFrom(slot + 1)) {
-            if (labels[slot] != null) {
-                beginBlock(slot, labels[slot]);
-            }
-            instruction(slot, unit.instruction(slot));
-            remaining--;
-        }
+        unit.leaders().stream().forEach(this::block);
+        // They may add to the others, whose way back leads into them.
+        plainForms.forEach(Runnable::run);
         for (int i = 0; i < outOfLine.size(); i++) {
             outOfLine.get(i).run();
         }
@@ -81,71 +79,159 @@ final class BlockWriter {
         return labels[leader].position();
     }
 
-    private void beginBlock(int slot, Label label) {
-        remaining = unit.blockLength(slot);
+    private void block(int leader) {
+        int[] slots = unit.block(leader);
+        long[] instructions = Arrays.stream(slots).mapToLong(unit::instruction).toArray();
+        begin(leader, slots.length);
+        var groups = AccessGroups.in(instructions);
+        if (groups.isEmpty()) {
+            range(slots, 0, slots.length);
+        } else {
+            range(slots, 0, groups.first());
+            var plain = new PlainForm(slots, groups.first(), groups.last(), floatsAllowed);
+            for (int i = groups.first(); i <= groups.last(); i++) {
+                remaining = slots.length - i;
+                grouped(slots[i], groups, i, plain);
+            }
+            plainForms.add(plain::write);
+            code.bind(plain.rejoin);
+            range(slots, groups.last() + 1, slots.length);
+        }
+        int lastSlot = slots[slots.length - 1];
+        long last = instructions[slots.length - 1];
+        if (Decoded.op(last) > Op.BGEU && !Unit.isLeft(last)) {
+            goOn(lastSlot, last);
+        }
+    }
+
+    /// The instructions of a block whose accesses share looks, once more, each with a look of its
+    /// own: where code goes on when a look for all has failed, or behind an instruction that was
+    /// interpreted, after which no earlier look counts.
+    private final class PlainForm {
+        private final int[] slots;
+        private final int from;
+        private final int last;
+        private final boolean withFloats;
+
+        /// In front of each instruction.
+        private final Label[] labels;
+
+        /// Behind the last, in the other form.
+        private final Label rejoin = new Label();
+
+        PlainForm(int[] slots, int from, int last, boolean withFloats) {
+            this.slots = slots;
+            this.from = from;
+            this.last = last;
+            this.withFloats = withFloats;
+            labels = new Label[last + 1];
+            Arrays.setAll(labels, _ -> new Label());
+        }
+
+        Label before(int index) {
+            return index <= last ? labels[index] : rejoin;
+        }
+
+        void write() {
+            floatsAllowed = withFloats;
+            for (int i = from; i <= last; i++) {
+                code.bind(labels[i]);
+                range(slots, i, i + 1);
+            }
+            code.jump(rejoin);
+        }
+    }
+
+    private void begin(int leader, int length) {
         floatsAllowed = false;
-        code.bind(label);
-        int length = remaining;
+        code.bind(labels[leader]);
         code.op32Immediate(SUB, R14_BUDGET, length);
         var used = new Label();
         code.jump(SIGN, used);
         outOfLine.add(() -> {
             code.bind(used);
-            leave(ExitRecord.BUDGET, slot, length, null);
+            leave(ExitRecord.BUDGET, leader, length, null);
         });
     }
 
+    /// Instructions of a block, none of which relies on another's look.
+    private void range(int[] slots, int from, int to) {
+        for (int i = from; i < to; i++) {
+            remaining = slots.length - i;
+            instruction(slots[i], unit.instruction(slots[i]));
+        }
+    }
+
     private void instruction(int slot, long d) {
-        int op = Decoded.op(d);
-        if (op <= Op.BGEU) {
+        if (Decoded.op(d) <= Op.BGEU) {
             jump(slot, d);
-            return;
-        }
-        if (Unit.isLeft(d)) {
+        } else if (Unit.isLeft(d)) {
             leave(d, slot, remaining, null);
+        } else if (!straight(slot, d)) {
+            var leave = new Label();
+            var behind = new Label();
+            if (AccessGroups.isAccess(Decoded.op(d))) {
+                allowFloats(d, leave);
+                access(d, memory.look(d, leave));
+            } else {
+                leavingInstruction(d, leave);
+            }
+            code.bind(behind);
+            leaveFor(slot, d, leave, behind);
+        }
+    }
+
+    /// An instruction between the first and the last of those that share looks.
+    private void grouped(int slot, AccessGroups groups, int index, PlainForm plain) {
+        long d = unit.instruction(slot);
+        if (straight(slot, d)) {
             return;
         }
-        if (op == Op.AUIPC) {
+        var leave = new Label();
+        AccessGroups.Group group = groups.at(index);
+        if (group != null) {
+            allowFloats(d, leave);
+            access(
+                    d,
+                    groups.isFirst(group, index)
+                            ? memory.lookForAll(group, d, plain.before(index))
+                            : memory.next(group, d, groups.reloads(index)));
+        } else if (AccessGroups.isAccess(Decoded.op(d))) {
+            allowFloats(d, leave);
+            access(d, memory.look(d, leave));
+        } else {
+            leavingInstruction(d, leave);
+        }
+        leaveFor(slot, d, leave, plain.before(index + 1));
+    }
+
+    /// Writes an instruction that the code is never left for, or answers false.
+    private boolean straight(int slot, long d) {
+        if (Decoded.op(d) == Op.AUIPC) {
             if (Decoded.rd(d) != Decoded.DISCARD) {
                 address(slot, Decoded.immediate(d));
                 registers.put(Decoded.rd(d), RAX);
             }
-        } else if (!integers.write(d)) {
-            leavingInstruction(slot, d);
+            return true;
         }
-        int next = InstructionFlow.next(slot, d);
-        if (unit.nextFrom(slot + 1) != next) {
-            goTo(next);
+        return integers.write(d);
+    }
+
+    private void access(long d, Operand place) {
+        switch (Decoded.op(d)) {
+            case Op.FLW, Op.FLD -> memory.loadFloat(d, place);
+            case Op.FSW, Op.FSD -> memory.storeFloat(d, place);
+            case Op.SB, Op.SH, Op.SW, Op.SD -> memory.store(d, place);
+            default -> memory.load(d, place);
         }
     }
 
-    /// An instruction for which the code may be left, to go on behind it.
-    private void leavingInstruction(int slot, long d) {
+    private void leavingInstruction(long d, Label leave) {
         int op = Decoded.op(d);
-        var leave = new Label();
-        var behind = new Label();
-        int counted = remaining;
         boolean written;
         if (Op.isFloatingPoint(op)) {
-            allowFloats(leave);
-            written =
-                    switch (op) {
-                        case Op.FLW, Op.FLD -> {
-                            memory.loadFloat(d, leave);
-                            yield true;
-                        }
-                        case Op.FSW, Op.FSD -> {
-                            memory.storeFloat(d, leave);
-                            yield true;
-                        }
-                        default -> floats.write(d, leave);
-                    };
-        } else if (op <= Op.LWU) {
-            memory.load(d, leave);
-            written = true;
-        } else if (op <= Op.SD) {
-            memory.store(d, leave);
-            written = true;
+            allowFloats(d, leave);
+            written = floats.write(d, leave);
         } else if (MemoryWriter.isAtomic(op)) {
             written = memory.atomic(d, leave);
         } else if (op == Op.FENCE) {
@@ -157,18 +243,32 @@ final class BlockWriter {
         if (!written) {
             code.jump(leave);
         }
-        code.bind(behind);
+    }
+
+    /// Where the code is left for an instruction, to go on behind it.
+    private void leaveFor(int slot, long d, Label leave, Label behind) {
+        int counted = remaining;
         boolean withFloats = floatsAllowed;
         outOfLine.add(() -> {
-            code.bind(leave);
-            leave(d, slot, withFloats ? counted | ExitRecord.FLOATS : counted, behind);
+            if (leave.isAwaited()) {
+                code.bind(leave);
+                leave(d, slot, withFloats ? counted | ExitRecord.FLOATS : counted, behind);
+            }
         });
+    }
+
+    /// To what is executed behind the last instruction of a block.
+    private void goOn(int slot, long d) {
+        int next = InstructionFlow.next(slot, d);
+        if (unit.nextFrom(slot + 1) != next) {
+            goTo(next);
+        }
     }
 
     /// The first of a block looks whether floats are enabled, dirty and rounded as MXCSR can; and
     /// sees to it that MXCSR is the guest's.
-    private void allowFloats(Label leave) {
-        if (floatsAllowed) {
+    private void allowFloats(long d, Label leave) {
+        if (floatsAllowed || !Op.isFloatingPoint(Decoded.op(d))) {
             return;
         }
         floatsAllowed = true;
@@ -240,9 +340,7 @@ final class BlockWriter {
                 goTo(target);
             });
         }
-        if (unit.nextFrom(slot + 1) != next) {
-            goTo(next);
-        }
+        goOn(slot, d);
     }
 
     private static boolean isInPage(int slot) {

@@ -64,7 +64,13 @@ final class IntegerWriter {
             case Op.SLLIW -> shiftImmediateWord(SHL, rd, rs1, value);
             case Op.SRLIW -> shiftImmediateWord(SHR, rd, rs1, value);
             case Op.SRAIW -> shiftImmediateWord(SAR, rd, rs1, value);
-            case Op.ADD -> commutative(ADD, rd, rs1, rs2);
+            case Op.ADD -> {
+                if (rs1 == 0 || rs2 == 0) {
+                    move(rd, rs1 | rs2);
+                } else {
+                    commutative(ADD, rd, rs1, rs2);
+                }
+            }
             case Op.XOR -> commutative(XOR, rd, rs1, rs2);
             case Op.OR -> commutative(OR, rd, rs1, rs2);
             case Op.AND -> commutative(AND, rd, rs1, rs2);
@@ -86,6 +92,12 @@ final class IntegerWriter {
                     divide(op, rd, rs1, rs2);
             default -> manipulateBits(op, rd, rs1, rs2, value);
         }
+    }
+
+    private void move(int rd, int from) {
+        int target = registers.target(rd);
+        registers.load(target, from);
+        registers.put(rd, target);
     }
 
     private void addImmediate(int rd, int rs1, int value) {

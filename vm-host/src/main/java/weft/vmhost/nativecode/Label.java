@@ -17,6 +17,11 @@ final class Label {
         return position != UNBOUND;
     }
 
+    /// Whether a jump goes there.
+    boolean isAwaited() {
+        return waitingCount != 0;
+    }
+
     int position() {
         assert isBound();
         return position;

@@ -9,16 +9,20 @@ import weft.vmhost.isa.Decoded;
 import weft.vmhost.isa.Op;
 import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.mmu.Tlb;
+import weft.vmhost.nativecode.AccessGroups.Group;
 
 /// Loads, stores and atomic operations: the one place that knows the form of an access.
 ///
 /// An access is a look into the TLB, a comparison, and one instruction of the host's; a miss leaves
-/// the code, and the interpreter executes the instruction. x86 keeps loads in order, and stores,
+/// the code, and the interpreter executes the instruction. Accesses that lie together in a page
+/// share the look ([AccessGroups]). x86 keeps loads in order, and stores,
 /// and does not move a load before an earlier one: more than RVWMO asks, so only fences and atomic
 /// operations order anything by themselves.
 ///
 /// ```
-///   rax  virtual address, then the host's    rcx  distance of the entry    rdx  what the tag must be
+///   rax  virtual address, where it is not in the base register
+///   rcx  distance of the entry, then the addend
+///   rdx  what the tag must be
 /// ```
 final class MemoryWriter {
     private static final int INDEX_SHIFT = GuestMemory.PAGE_SHIFT - Tlb.ENTRY_SHIFT;
@@ -46,76 +50,111 @@ final class MemoryWriter {
         return op >= Op.LR_W && op <= Op.AMOMAXU_D;
     }
 
-    void load(long d, Label miss) {
+    /// What a load or store accesses, after a look of its own.
+    Operand look(long d, Label miss) {
+        int base = Decoded.rs1(d);
+        int offset = (int) Decoded.immediate(d);
         int op = Decoded.op(d);
-        int sizeBytes =
-                switch (op) {
-                    case Op.LB, Op.LBU -> 1;
-                    case Op.LH, Op.LHU -> 2;
-                    case Op.LW, Op.LWU -> 4;
-                    default -> 8;
-                };
-        find(d, sizeBytes, Access.READ, miss);
+        Access access = AccessGroups.isStore(op) ? Access.WRITE : Access.READ;
+        look(base, offset, offset, AccessGroups.sizeBytes(op), access, miss);
+        code.mov(RCX, Operand.indexed(R15_WINDOW, RCX, access.addend));
+        return within(base, offset, offset);
+    }
+
+    /// What the first of a group accesses, after a look for all of it.
+    Operand lookForAll(Group group, long d, Label miss) {
+        Access access = group.stores() ? Access.WRITE : Access.READ;
+        look(group.base(), group.low(), group.high(), group.sizeBytes(), access, miss);
+        code.mov(RCX, Operand.indexed(R15_WINDOW, RCX, access.addend));
+        if (group.isKept()) {
+            code.store(place(group), RCX);
+        }
+        return within(group.base(), (int) Decoded.immediate(d), group.low());
+    }
+
+    /// What another one of a group accesses.
+    ///
+    /// @param reload whether rcx holds something else by now
+    Operand next(Group group, long d, boolean reload) {
+        if (reload) {
+            code.mov(RCX, place(group));
+        }
+        if (!GuestRegisters.isPinned(group.base())) {
+            registers.load(RAX, group.base());
+        }
+        return within(group.base(), (int) Decoded.immediate(d), 0);
+    }
+
+    private static Operand place(Group group) {
+        return window(HartWindow.ADDENDS + 8 * group.place());
+    }
+
+    /// The place in the host's memory, with the addend in rcx.
+    ///
+    /// @param inRax the distance from the base register of what is in rax, where that is not pinned
+    private Operand within(int base, int offset, int inRax) {
+        Operand place =
+                GuestRegisters.isPinned(base)
+                        ? Operand.indexed(GuestRegisters.operand(base).base(), RCX, offset)
+                        : Operand.indexed(RAX, RCX, offset - inRax);
+        if (broken == null) {
+            return place;
+        }
+        code.op(LEA, RAX, place);
+        checkBounds(broken);
+        return AT_RAX;
+    }
+
+    void load(long d, Operand from) {
         int rd = Decoded.rd(d);
         int target = registers.target(rd);
-        switch (op) {
-            case Op.LB -> code.op(MOVSX8, target, AT_RAX);
-            case Op.LBU -> code.op32(MOVZX8, target, AT_RAX);
-            case Op.LH -> code.op(MOVSX16, target, AT_RAX);
-            case Op.LHU -> code.op32(MOVZX16, target, AT_RAX);
-            case Op.LW -> code.op(MOVSX32, target, AT_RAX);
-            case Op.LWU -> code.mov32(target, AT_RAX);
-            default -> code.mov(target, AT_RAX);
+        switch (Decoded.op(d)) {
+            case Op.LB -> code.op(MOVSX8, target, from);
+            case Op.LBU -> code.op32(MOVZX8, target, from);
+            case Op.LH -> code.op(MOVSX16, target, from);
+            case Op.LHU -> code.op32(MOVZX16, target, from);
+            case Op.LW -> code.op(MOVSX32, target, from);
+            case Op.LWU -> code.mov32(target, from);
+            default -> code.mov(target, from);
         }
         registers.put(rd, target);
     }
 
-    void store(long d, Label miss) {
+    void store(long d, Operand to) {
+        int rs2 = Decoded.rs2(d);
         switch (Decoded.op(d)) {
-            case Op.SB -> {
-                find(d, 1, Access.WRITE, miss);
-                code.store8(AT_RAX, registers.in(Decoded.rs2(d), RDX));
-            }
-            case Op.SH -> {
-                find(d, 2, Access.WRITE, miss);
-                code.store16(AT_RAX, registers.in(Decoded.rs2(d), RDX));
-            }
-            case Op.SW -> {
-                find(d, 4, Access.WRITE, miss);
-                code.store32(AT_RAX, registers.in(Decoded.rs2(d), RDX));
-            }
-            default -> {
-                find(d, 8, Access.WRITE, miss);
-                code.store(AT_RAX, registers.in(Decoded.rs2(d), RDX));
-            }
+            case Op.SB -> code.store8(to, registers.in(rs2, RDX));
+            case Op.SH -> code.store16(to, registers.in(rs2, RDX));
+            case Op.SW -> code.store32(to, registers.in(rs2, RDX));
+            default -> code.store(to, registers.in(rs2, RDX));
         }
     }
 
     /// Floats are moved by way of rdx: as bits, whatever they are.
-    void loadFloat(long d, Label miss) {
+    void loadFloat(long d, Operand from) {
         boolean single = Decoded.op(d) == Op.FLW;
-        find(d, single ? 4 : 8, Access.READ, miss);
-        code.mov(RCX, window(HartWindow.FLOAT_REGISTERS));
         if (single) {
-            code.mov32(RDX, AT_RAX);
-            code.store32(FloatWriter.low(Decoded.rd(d)), RDX);
-            code.storeImmediate32(FloatWriter.high(Decoded.rd(d)), -1);
+            code.mov32(RDX, from);
         } else {
-            code.mov(RDX, AT_RAX);
-            code.store(FloatWriter.low(Decoded.rd(d)), RDX);
+            code.mov(RDX, from);
+        }
+        code.mov(RAX, window(HartWindow.FLOAT_REGISTERS));
+        if (single) {
+            code.store32(Operand.memory(RAX, 8 * Decoded.rd(d)), RDX);
+            code.storeImmediate32(Operand.memory(RAX, 8 * Decoded.rd(d) + 4), -1);
+        } else {
+            code.store(Operand.memory(RAX, 8 * Decoded.rd(d)), RDX);
         }
     }
 
-    void storeFloat(long d, Label miss) {
-        boolean single = Decoded.op(d) == Op.FSW;
-        find(d, single ? 4 : 8, Access.WRITE, miss);
-        code.mov(RCX, window(HartWindow.FLOAT_REGISTERS));
-        if (single) {
-            code.mov32(RDX, FloatWriter.low(Decoded.rs2(d)));
-            code.store32(AT_RAX, RDX);
+    void storeFloat(long d, Operand to) {
+        code.mov(RDX, window(HartWindow.FLOAT_REGISTERS));
+        if (Decoded.op(d) == Op.FSW) {
+            code.mov32(RDX, Operand.memory(RDX, 8 * Decoded.rs2(d)));
+            code.store32(to, RDX);
         } else {
-            code.mov(RDX, FloatWriter.low(Decoded.rs2(d)));
-            code.store(AT_RAX, RDX);
+            code.mov(RDX, Operand.memory(RDX, 8 * Decoded.rs2(d)));
+            code.store(to, RDX);
         }
     }
 
@@ -231,34 +270,59 @@ final class MemoryWriter {
 
     /// The host's address into rax.
     private void find(long d, int sizeBytes, Access access, Label miss) {
-        address(Decoded.rs1(d), isAtomic(Decoded.op(d)) ? 0 : (int) Decoded.immediate(d));
-        code.rotateRight(RCX, Operand.register(RAX), INDEX_SHIFT, false);
+        int base = Decoded.rs1(d);
+        look(base, 0, 0, sizeBytes, access, miss);
+        registers.load(RAX, base);
+        code.op(ADD, RAX, Operand.indexed(R15_WINDOW, RCX, access.addend));
+        if (broken != null) {
+            checkBounds(broken);
+        }
+    }
+
+    /// The distance of the TLB's entry into rcx, if it allows access to all from one distance from
+    /// the base register to the other, and the latter is aligned. Both are less than a page apart:
+    /// then the entry of the one can be that of the other only if their page is one.
+    private void look(int base, int low, int high, int sizeBytes, Access access, Label miss) {
+        int first = address(base, low);
+        code.rotateRight(RCX, Operand.register(first), INDEX_SHIFT, false);
         code.op32(XOR, RCX, window(HartWindow.CONTEXT_INDEX));
         code.op32Immediate(AND, RCX, INDEX_MASK);
-        code.mov(RDX, RAX);
+        if (high == low) {
+            code.mov(RDX, first);
+        } else {
+            code.op(LEA, RDX, Operand.memory(first, high - low));
+        }
         code.opImmediate(AND, RDX, -GuestMemory.PAGE_BYTES | sizeBytes - 1);
         code.op(OR, RDX, window(HartWindow.CONTEXT));
         code.op(CMP, RDX, Operand.indexed(R15_WINDOW, RCX, access.tag));
         code.jump(NOT_EQUAL, miss);
-        code.op(ADD, RAX, Operand.indexed(R15_WINDOW, RCX, access.addend));
-        if (broken != null) {
-            code.op(CMP, RAX, window(HartWindow.RAM_BEGIN));
-            code.jump(BELOW, broken);
-            code.op(CMP, RAX, window(HartWindow.RAM_END));
-            code.jump(ABOVE_OR_EQUAL, broken);
-        }
     }
 
-    private void address(int rs1, int distance) {
-        if (rs1 == 0) {
+    private void checkBounds(Label outside) {
+        code.op(CMP, RAX, window(HartWindow.RAM_BEGIN));
+        code.jump(BELOW, outside);
+        code.op(CMP, RAX, window(HartWindow.RAM_END));
+        code.jump(ABOVE_OR_EQUAL, outside);
+    }
+
+    /// The register that holds the address: the base's own, or rax.
+    private int address(int base, int distance) {
+        if (base == 0) {
             code.movImmediate(RAX, distance);
-        } else if (distance != 0 && GuestRegisters.isPinned(rs1)) {
-            code.op(LEA, RAX, Operand.memory(GuestRegisters.operand(rs1).base(), distance));
-        } else {
-            registers.load(RAX, rs1);
-            if (distance != 0) {
-                code.opImmediate(ADD, RAX, distance);
-            }
+            return RAX;
         }
+        if (GuestRegisters.isPinned(base)) {
+            int host = GuestRegisters.operand(base).base();
+            if (distance == 0) {
+                return host;
+            }
+            code.op(LEA, RAX, Operand.memory(host, distance));
+            return RAX;
+        }
+        registers.load(RAX, base);
+        if (distance != 0) {
+            code.opImmediate(ADD, RAX, distance);
+        }
+        return RAX;
     }
 }

@@ -5,6 +5,7 @@ import weft.vmhost.isa.Decoded;
 import weft.vmhost.isa.Op;
 import weft.vmhost.translator.InstructionFlow;
 
+import java.util.Arrays;
 import java.util.BitSet;
 
 /// Which instructions of a page are translated in one go: all that have been executed (others are
@@ -121,18 +122,19 @@ final class Unit {
         return instructions.cardinality();
     }
 
-    /// How many instructions are executed from here on until control may go elsewhere.
-    int blockLength(int leader) {
-        int length = 1;
+    /// The slots of a block: what is executed from its leader on until control may go elsewhere.
+    int[] block(int leader) {
+        int[] block = new int[DecodedPage.SLOTS];
+        int length = 0;
         int slot = leader;
-        while (!InstructionFlow.isBranch(slots[slot]) && !endsBlock(slots[slot])) {
-            slot = InstructionFlow.next(slot, slots[slot]);
-            if (!contains(slot) || leaders.get(slot)) {
+        do {
+            block[length++] = slot;
+            if (InstructionFlow.isBranch(slots[slot]) || endsBlock(slots[slot])) {
                 break;
             }
-            length++;
-        }
-        return length;
+            slot = InstructionFlow.next(slot, slots[slot]);
+        } while (contains(slot) && !leaders.get(slot));
+        return Arrays.copyOf(block, length);
     }
 
     private static boolean endsBlock(long d) {
