@@ -24,6 +24,9 @@ import weft.vmhost.mmu.Tlb;
 ///   -120  first byte of guest memory, as the host sees it: for checked code
 ///   -128  first byte behind it
 ///   -192  eight places for addends that a block of machine code keeps
+///   -448  for each register, the addend of the last load by way of it
+///   -704  floating-point registers, while code uses them
+///   -768  what code needs to compute with them
 ///   0     the TLB's entries
 /// ```
 public final class HartWindow {
@@ -46,9 +49,12 @@ public final class HartWindow {
     public static final int RAM_END = -128;
 
     public static final int ADDENDS = -192;
+    public static final int USUAL_ADDENDS = -448;
+    public static final int FLOAT_VALUES = -704;
+    public static final int FLOAT_CONSTANTS = -768;
 
     static {
-        assert ADDENDS == -Tlb.WINDOW_BYTES;
+        assert FLOAT_CONSTANTS == -Tlb.WINDOW_BYTES;
     }
 
     private HartWindow() {}

@@ -233,7 +233,7 @@ final class AccessGroups {
     }
 
     /// Whether rd is an integer register, or nothing.
-    private static boolean writesInteger(int op) {
+    static boolean writesInteger(int op) {
         return !Op.isFloatingPoint(op)
                 || op >= Op.FEQ_S && op <= Op.FCVT_LU_S
                 || op == Op.FMV_X_W
@@ -250,7 +250,7 @@ final class AccessGroups {
             case Op.SUB, Op.XOR, Op.OR, Op.AND, Op.ADDW, Op.SUBW, Op.MUL, Op.MULW ->
                     Decoded.rs1(d) != 0 && Decoded.rs2(d) != 0;
             case Op.ADD, Op.SLT, Op.SLTU, Op.AUIPC -> true;
-            default -> false;
+            default -> Op.isFloatingPoint(op) && !isAccess(op);
         };
     }
 }

@@ -42,7 +42,13 @@ final class BlockWriter {
     /// Whether this block has looked whether floats may be executed.
     private boolean floatsAllowed;
 
-    BlockWriter(Unit unit, CodePage page, CodeCache cache, long origin, boolean checked) {
+    BlockWriter(
+            Unit unit,
+            CodePage page,
+            CodeCache cache,
+            long origin,
+            boolean ofUser,
+            boolean checked) {
         this.unit = unit;
         this.page = page;
         this.cache = cache;
@@ -50,8 +56,9 @@ final class BlockWriter {
         code = new Assembler(origin);
         registers = new GuestRegisters(code);
         integers = new IntegerWriter(code, registers);
-        memory = new MemoryWriter(code, registers, checked ? newBroken() : null);
-        floats = new FloatWriter(code, registers);
+        memory = new MemoryWriter(
+                        code, registers, ofUser, outOfLine, checked ? newBroken() : null);
+        floats = new FloatWriter(code, registers, outOfLine);
     }
 
     private Label newBroken() {
@@ -134,6 +141,7 @@ final class BlockWriter {
 
         void write() {
             floatsAllowed = withFloats;
+            floats.forget();
             for (int i = from; i <= last; i++) {
                 code.bind(labels[i]);
                 range(slots, i, i + 1);
@@ -144,6 +152,7 @@ final class BlockWriter {
 
     private void begin(int leader, int length) {
         floatsAllowed = false;
+        floats.forget();
         code.bind(labels[leader]);
         code.op32Immediate(SUB, R14_BUDGET, length);
         var used = new Label();
@@ -219,8 +228,8 @@ final class BlockWriter {
 
     private void access(long d, Operand place) {
         switch (Decoded.op(d)) {
-            case Op.FLW, Op.FLD -> memory.loadFloat(d, place);
-            case Op.FSW, Op.FSD -> memory.storeFloat(d, place);
+            case Op.FLW, Op.FLD -> floats.load(d, place);
+            case Op.FSW, Op.FSD -> floats.store(d, place);
             case Op.SB, Op.SH, Op.SW, Op.SD -> memory.store(d, place);
             default -> memory.load(d, place);
         }
@@ -281,9 +290,8 @@ final class BlockWriter {
             code.bind(notYet);
             code.op32Immediate(CMP, window(HartWindow.FLOATS), 1);
             code.jump(NOT_EQUAL, leave);
-            code.controlFloats(2, window(HartWindow.GUEST_MXCSR));
-            code.storeImmediate32(window(HartWindow.FLOATS), 2);
-            code.jump(allowed);
+            code.loadAddress(RAX, allowed);
+            code.jumpTo(cache.beginFloats());
         });
     }
 

@@ -18,6 +18,7 @@ import java.lang.invoke.MethodHandle;
 /// ```
 ///   0       where code goes when there is none at the address in rax
 ///           the way out
+///           the beginning of floats
 ///           the way in
 ///   …       tables of pages (CodePage) and units, as they come
 /// ```
@@ -39,6 +40,7 @@ final class CodeCache {
     private final ExecutableMemory memory;
     private final long sizeBytes;
     private final long leave;
+    private final long beginFloats;
     private final MemorySegment enter;
     private long usedBytes;
 
@@ -52,12 +54,16 @@ final class CodeCache {
         code.movImmediate(RAX, 0);
         code.bind(wayOut);
         writeWayOut(code);
+        var floats = new Label();
+        code.bind(floats);
+        writeBeginFloats(code);
         var wayIn = new Label();
         code.bind(wayIn);
         writeWayIn(code);
         long at = place(code);
         assert at == base();
         leave = at + wayOut.position();
+        beginFloats = at + floats.position();
         enter = ExecutableMemory.segment(at + wayIn.position(), 1);
     }
 
@@ -68,6 +74,7 @@ final class CodeCache {
         var noFloats = new Label();
         code.op32Immediate(CMP, window(HartWindow.FLOATS), 2);
         code.jump(NOT_EQUAL, noFloats);
+        FloatRegisters.store(code);
         code.controlFloats(3, window(HartWindow.GUEST_MXCSR));
         code.controlFloats(2, window(HartWindow.HOST_MXCSR));
         code.bind(noFloats);
@@ -75,6 +82,14 @@ final class CodeCache {
             code.pop(CALLEE_SAVED[i]);
         }
         code.ret();
+    }
+
+    /// Goes on at rax.
+    private static void writeBeginFloats(Assembler code) {
+        code.controlFloats(2, window(HartWindow.GUEST_MXCSR));
+        code.storeImmediate32(window(HartWindow.FLOATS), 2);
+        FloatRegisters.load(code);
+        code.jumpRegister(RAX);
     }
 
     /// Arguments: rdi and rsi the hart's arrays of registers, rdx its window, rcx where to go.
@@ -91,6 +106,7 @@ final class CodeCache {
         code.op32Immediate(CMP, window(HartWindow.FLOATS), 2);
         code.jump(NOT_EQUAL, noFloats);
         code.controlFloats(2, window(HartWindow.GUEST_MXCSR));
+        FloatRegisters.load(code);
         code.bind(noFloats);
         GuestRegisters.loadPinned(code);
         code.jumpRegister(RAX);
@@ -108,6 +124,12 @@ final class CodeCache {
     /// Where code goes to be left, with the address of the record in rax.
     long leave() {
         return leave;
+    }
+
+    /// Where code goes to have the floating-point registers and MXCSR made the guest's, with the
+    /// address to go on at in rax.
+    long beginFloats() {
+        return beginFloats;
     }
 
     /// Where the next byte will be executed.

@@ -11,6 +11,8 @@ import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.mmu.Tlb;
 import weft.vmhost.nativecode.AccessGroups.Group;
 
+import java.util.List;
+
 /// Loads, stores and atomic operations: the one place that knows the form of an access.
 ///
 /// An access is a look into the TLB, a comparison, and one instruction of the host's; a miss leaves
@@ -33,10 +35,19 @@ final class MemoryWriter {
     private final Assembler code;
     private final GuestRegisters registers;
     private final @Nullable Label broken;
+    private final boolean ofUser;
+    private final List<Runnable> outOfLine;
 
     /// @param broken where to go with a host address outside of guest memory; if null, none is
     ///   looked at
-    MemoryWriter(Assembler code, GuestRegisters registers, @Nullable Label broken) {
+    MemoryWriter(
+            Assembler code,
+            GuestRegisters registers,
+            boolean ofUser,
+            List<Runnable> outOfLine,
+            @Nullable Label broken) {
+        this.ofUser = ofUser;
+        this.outOfLine = outOfLine;
         this.code = code;
         this.registers = registers;
         this.broken = broken;
@@ -57,7 +68,7 @@ final class MemoryWriter {
         int op = Decoded.op(d);
         Access access = AccessGroups.isStore(op) ? Access.WRITE : Access.READ;
         look(base, offset, offset, AccessGroups.sizeBytes(op), access, miss);
-        code.mov(RCX, Operand.indexed(R15_WINDOW, RCX, access.addend));
+        addend(base, access);
         return within(base, offset, offset);
     }
 
@@ -65,7 +76,7 @@ final class MemoryWriter {
     Operand lookForAll(Group group, long d, Label miss) {
         Access access = group.stores() ? Access.WRITE : Access.READ;
         look(group.base(), group.low(), group.high(), group.sizeBytes(), access, miss);
-        code.mov(RCX, Operand.indexed(R15_WINDOW, RCX, access.addend));
+        addend(group.base(), access);
         if (group.isKept()) {
             code.store(place(group), RCX);
         }
@@ -83,6 +94,31 @@ final class MemoryWriter {
             registers.load(RAX, group.base());
         }
         return within(group.base(), (int) Decoded.immediate(d), 0);
+    }
+
+    /// The addend into rcx. A load that waits for its address waits for the TLB, too; so kernels,
+    /// which map most of their memory by one distance, guess that it is the last one by way of the
+    /// same register, and the processor goes on with that while the comparison is made.
+    private void addend(int base, Access access) {
+        var entry = Operand.indexed(R15_WINDOW, RCX, access.addend);
+        if (ofUser || access == Access.WRITE || base == 0) {
+            code.mov(RCX, entry);
+            return;
+        }
+        var usual = window(HartWindow.USUAL_ADDENDS + 8 * base);
+        var other = new Label();
+        var known = new Label();
+        code.mov(RDX, entry);
+        code.mov(RCX, usual);
+        code.op(CMP, RCX, RDX);
+        code.jump(NOT_EQUAL, other);
+        code.bind(known);
+        outOfLine.add(() -> {
+            code.bind(other);
+            code.mov(RCX, RDX);
+            code.store(usual, RCX);
+            code.jump(known);
+        });
     }
 
     private static Operand place(Group group) {
@@ -127,34 +163,6 @@ final class MemoryWriter {
             case Op.SH -> code.store16(to, registers.in(rs2, RDX));
             case Op.SW -> code.store32(to, registers.in(rs2, RDX));
             default -> code.store(to, registers.in(rs2, RDX));
-        }
-    }
-
-    /// Floats are moved by way of rdx: as bits, whatever they are.
-    void loadFloat(long d, Operand from) {
-        boolean single = Decoded.op(d) == Op.FLW;
-        if (single) {
-            code.mov32(RDX, from);
-        } else {
-            code.mov(RDX, from);
-        }
-        code.mov(RAX, window(HartWindow.FLOAT_REGISTERS));
-        if (single) {
-            code.store32(Operand.memory(RAX, 8 * Decoded.rd(d)), RDX);
-            code.storeImmediate32(Operand.memory(RAX, 8 * Decoded.rd(d) + 4), -1);
-        } else {
-            code.store(Operand.memory(RAX, 8 * Decoded.rd(d)), RDX);
-        }
-    }
-
-    void storeFloat(long d, Operand to) {
-        code.mov(RDX, window(HartWindow.FLOAT_REGISTERS));
-        if (Decoded.op(d) == Op.FSW) {
-            code.mov32(RDX, Operand.memory(RDX, 8 * Decoded.rs2(d)));
-            code.store32(to, RDX);
-        } else {
-            code.mov(RDX, Operand.memory(RDX, 8 * Decoded.rs2(d)));
-            code.store(to, RDX);
         }
     }
 

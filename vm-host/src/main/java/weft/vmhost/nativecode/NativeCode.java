@@ -64,11 +64,13 @@ public final class NativeCode {
     /// Has the code from an instruction on translated; the requester is told when it can be run.
     ///
     /// @param slots what the page holds; changes no more
-    void request(DecodedPage page, long[] slots, int slot, NativeEngine requester) {
+    /// @param ofUser whether it was U-mode that executed it: see [MemoryWriter]
+    void request(
+            DecodedPage page, long[] slots, int slot, boolean ofUser, NativeEngine requester) {
         switch (settings.when()) {
-            case AT_ONCE -> translate(page, slots, slot, requester);
+            case AT_ONCE -> translate(page, slots, slot, ofUser, requester);
             case IN_BACKGROUND -> {
-                if (!NativeCodeThread.submit(() -> translate(page, slots, slot, requester))) {
+                if (!NativeCodeThread.submit(() -> translate(page, slots, slot, ofUser, requester))) {
                     counts.refused();
                 }
             }
@@ -76,7 +78,7 @@ public final class NativeCode {
     }
 
     private synchronized void translate(
-            DecodedPage page, long[] slots, int slot, NativeEngine requester) {
+            DecodedPage page, long[] slots, int slot, boolean ofUser, NativeEngine requester) {
         int room = CodePage.TABLE_BYTES + BYTES_PER_INSTRUCTION_MAX * settings.instructionsMax();
         if (!cache.hasRoom(room) && !beginAnew()) {
             counts.refused();
@@ -90,7 +92,7 @@ public final class NativeCode {
             // Another hart had it translated, or another request.
             heads = code.heads();
         } else {
-            heads = write(Unit.from(slots, slot, code, settings.instructionsMax()), code);
+            heads = write(Unit.from(slots, slot, code, settings.instructionsMax()), code, ofUser);
         }
         requester.accept(page, code, heads);
     }
@@ -113,10 +115,15 @@ public final class NativeCode {
         }
     }
 
-    private BitSet write(Unit unit, CodePage page) {
+    private BitSet write(Unit unit, CodePage page, boolean ofUser) {
         var writer =
                 new BlockWriter(
-                        unit, page, cache, cache.next(), settings.access() == Access.CHECKED);
+                        unit,
+                        page,
+                        cache,
+                        cache.next(),
+                        ofUser,
+                        settings.access() == Access.CHECKED);
         Assembler code = writer.write();
         long at = cache.place(code);
         BitSet heads = unit.leaders();

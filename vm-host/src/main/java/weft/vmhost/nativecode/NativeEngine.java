@@ -6,6 +6,7 @@ import weft.runtime.BrokenInvariant;
 import weft.vmhost.hart.Engine;
 import weft.vmhost.hart.Hart;
 import weft.vmhost.hart.HartWindow;
+import weft.vmhost.hart.Privilege;
 import weft.vmhost.hart.VirtualMemory;
 import weft.vmhost.interpreter.DecodedPage;
 import weft.vmhost.interpreter.Interpreter;
@@ -86,6 +87,7 @@ final class NativeEngine implements Engine {
         f = MemorySegment.ofArray(hart.floatRegisters());
         cache = nativeCode.cache();
         HostMemory.putInt(window + HartWindow.HOST_MXCSR, MXCSR);
+        FloatWriter.initialize(window);
         HostMemory.putLong(window + HartWindow.RAM_BEGIN, memory.hostBegin());
         HostMemory.putLong(window + HartWindow.RAM_END, memory.hostEnd());
     }
@@ -290,11 +292,15 @@ final class NativeEngine implements Engine {
             if (known != null && known.cache() == cache && known.hasCode(slot)) {
                 place(page, known, known.heads());
             } else {
-                nativeCode.request(page, snapshot(page), slot, this);
+                nativeCode.request(page, snapshot(page), slot, isOfUser(), this);
                 install();
             }
         }
         return true;
+    }
+
+    private boolean isOfUser() {
+        return hart.privilege() == Privilege.USER;
     }
 
     private boolean isHot(DecodedPage page, int slot) {
