@@ -38,6 +38,7 @@ final class AccessGroups {
 
         private int anchor;
         private boolean stores;
+        private boolean loads;
         private int place = -1;
 
         private Group(int base, int index, int offset, int bytes, boolean store) {
@@ -47,6 +48,7 @@ final class AccessGroups {
             sizeBytes = bytes;
             anchor = offset;
             stores = store;
+            loads = !store;
             members.add(index);
         }
 
@@ -69,6 +71,10 @@ final class AccessGroups {
 
         boolean stores() {
             return stores;
+        }
+
+        boolean loads() {
+            return loads;
         }
 
         /// Whether the addend has to be kept, as other instructions need rcx; then in which place.
@@ -94,6 +100,7 @@ final class AccessGroups {
             low = Math.min(low, offset);
             end = Math.max(end, offset + bytes);
             stores |= store;
+            loads |= !store;
             members.add(index);
             return true;
         }

@@ -68,7 +68,7 @@ final class MemoryWriter {
         int op = Decoded.op(d);
         Access access = AccessGroups.isStore(op) ? Access.WRITE : Access.READ;
         look(base, offset, offset, AccessGroups.sizeBytes(op), access, miss);
-        addend(base, access);
+        addend(base, access, access == Access.READ);
         return within(base, offset, offset);
     }
 
@@ -76,7 +76,7 @@ final class MemoryWriter {
     Operand lookForAll(Group group, long d, Label miss) {
         Access access = group.stores() ? Access.WRITE : Access.READ;
         look(group.base(), group.low(), group.high(), group.sizeBytes(), access, miss);
-        addend(group.base(), access);
+        addend(group.base(), access, group.loads());
         if (group.isKept()) {
             code.store(place(group), RCX);
         }
@@ -99,9 +99,9 @@ final class MemoryWriter {
     /// The addend into rcx. A load that waits for its address waits for the TLB, too; so kernels,
     /// which map most of their memory by one distance, guess that it is the last one by way of the
     /// same register, and the processor goes on with that while the comparison is made.
-    private void addend(int base, Access access) {
+    private void addend(int base, Access access, boolean isAwaited) {
         var entry = Operand.indexed(R15_WINDOW, RCX, access.addend);
-        if (ofUser || access == Access.WRITE || base == 0) {
+        if (ofUser || !isAwaited || base == 0) {
             code.mov(RCX, entry);
             return;
         }
