@@ -175,11 +175,20 @@ public final class CsrFile {
         checkEnvironment(Csr.ENVCFG_CBZE);
     }
 
+    /// Whether `cbo.zero` may be executed at present.
+    public boolean isBlockZeroAllowed() {
+        return allows(Csr.ENVCFG_CBZE);
+    }
+
     private void checkEnvironment(long field) {
-        int level = hart.privilege().level();
-        if (level < 3 && (menvcfg & field) == 0 || level < 1 && (senvcfg & field) == 0) {
+        if (!allows(field)) {
             throw new IllegalInstruction();
         }
+    }
+
+    private boolean allows(long field) {
+        int level = hart.privilege().level();
+        return (level == 3 || (menvcfg & field) != 0) && (level >= 1 || (senvcfg & field) != 0);
     }
 
     SortedMap<String, Long> capture() {

@@ -19,6 +19,7 @@ import weft.vmhost.mmu.Tlb;
 ///   -84   MXCSR of the host
 ///   -88   whether floats may be executed: 0 no, 1 yes, 2 MXCSR is the guest's
 ///   -92   what other threads ask of the hart
+///   -96   1 if `cbo.zero` may be executed
 ///   -104  host address that LR reserved, or 0
 ///   -112  the value it saw
 ///   -120  first byte of guest memory, as the host sees it: for checked code
@@ -43,6 +44,7 @@ public final class HartWindow {
     public static final int HOST_MXCSR = -84;
     public static final int FLOATS = -88;
     public static final int REQUESTS = -92;
+    public static final int BLOCK_ZERO = -96;
     public static final int RESERVED_ADDRESS = -104;
     public static final int RESERVED_VALUE = -112;
     public static final int RAM_BEGIN = -120;

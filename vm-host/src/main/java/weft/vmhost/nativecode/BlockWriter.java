@@ -246,6 +246,9 @@ final class BlockWriter {
         } else if (op == Op.FENCE) {
             memory.fence(leave);
             written = true;
+        } else if (op == Op.CBO_ZERO) {
+            memory.zeroBlock(d, leave);
+            written = true;
         } else {
             written = false;
         }

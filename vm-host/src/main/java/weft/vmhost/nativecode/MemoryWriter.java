@@ -5,6 +5,7 @@ import static weft.vmhost.nativecode.Assembler.*;
 import org.jspecify.annotations.Nullable;
 
 import weft.vmhost.hart.HartWindow;
+import weft.vmhost.interpreter.Interpreter;
 import weft.vmhost.isa.Decoded;
 import weft.vmhost.isa.Op;
 import weft.vmhost.memory.GuestMemory;
@@ -203,6 +204,18 @@ final class MemoryWriter {
         code.op32Immediate(ADD, Operand.memory(RSP, 0), 0);
         code.op32Immediate(CMP, window(HartWindow.REQUESTS), 0);
         code.jump(NOT_EQUAL, requested);
+    }
+
+    /// `cbo.zero`.
+    void zeroBlock(long d, Label leave) {
+        code.op32Immediate(CMP, window(HartWindow.BLOCK_ZERO), 1);
+        code.jump(NOT_EQUAL, leave);
+        find(d, 1, Access.WRITE, leave);
+        code.opImmediate(AND, RAX, -Interpreter.CACHE_BLOCK_BYTES);
+        code.vector(PP_66, MAP_0F, false, 0xEF, 0, 0, Operand.register(0));
+        for (int at = 0; at < Interpreter.CACHE_BLOCK_BYTES; at += 16) {
+            code.vector(PP_F3, MAP_0F, false, 0x7F, 0, 0, Operand.memory(RAX, at));
+        }
     }
 
     private void loadReserved(long d, boolean wide, Label miss) {

@@ -208,6 +208,8 @@ final class NativeEngine implements Engine {
         HostMemory.putLong(window + HartWindow.FETCH_CONTEXT, fetch);
         HostMemory.putLong(
                 window + HartWindow.FETCH_CONTEXT_INDEX, fetch << 1 + Tlb.CODE_ENTRY_SHIFT);
+        HostMemory.putInt(
+                window + HartWindow.BLOCK_ZERO, hart.csrs().isBlockZeroAllowed() ? 1 : 0);
     }
 
     /// Answers what is left of the budget.
