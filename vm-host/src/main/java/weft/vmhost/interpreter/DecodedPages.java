@@ -10,11 +10,15 @@ import java.util.Arrays;
 /// when execution first comes there. A page is good as long as its code version is the one it was
 /// begun with.
 final class DecodedPages {
-    /// Direct-mapped, at 16 KiB each: at most 32 MiB for a hart, which covers 8 MiB of code.
-    private static final int PAGES_MAX = 2048;
+    /// At 16 KiB each: at most 32 MiB for a hart, which covers 8 MiB of code.
+    private static final int SETS = 512;
+
+    /// Places of a set, the one used last in front. With one, a kernel's pages and a program's kept
+    /// taking each other's.
+    private static final int WAYS = 4;
 
     private final VirtualMemory memory;
-    private final @Nullable DecodedPage[] pages = new DecodedPage[PAGES_MAX];
+    private final @Nullable DecodedPage[] pages = new DecodedPage[SETS * WAYS];
 
     DecodedPages(VirtualMemory memory) {
         this.memory = memory;
@@ -22,16 +26,34 @@ final class DecodedPages {
 
     /// This page, all undecoded if it is new or was written since.
     DecodedPage at(long physicalPage) {
-        int index = (int) (physicalPage >>> 12) & PAGES_MAX - 1;
-        DecodedPage page = pages[index];
-        if (page != null
-                && page.physicalPage() == physicalPage
-                && memory.isCodeVersion(physicalPage, page.version())) {
-            return page;
+        long number = physicalPage >>> 12;
+        int front = ((int) (number ^ number >>> 9) & SETS - 1) * WAYS;
+        DecodedPage page = pages[front];
+        if (page == null || page.physicalPage() != physicalPage) {
+            page = toFront(front, physicalPage);
         }
-        page = new DecodedPage(physicalPage, memory.noteCode(physicalPage));
-        pages[index] = page;
+        if (page == null || !memory.isCodeVersion(physicalPage, page.version())) {
+            page = new DecodedPage(physicalPage, memory.noteCode(physicalPage));
+            pages[front] = page;
+        }
         return page;
+    }
+
+    /// Moves a page to the front of its set, or makes room there if it is in none of its places.
+    private @Nullable DecodedPage toFront(int front, long physicalPage) {
+        int way = 1;
+        while (way < WAYS - 1 && !isAt(front + way, physicalPage)) {
+            way++;
+        }
+        DecodedPage found = isAt(front + way, physicalPage) ? pages[front + way] : null;
+        System.arraycopy(pages, front, pages, front + 1, way);
+        pages[front] = found;
+        return found;
+    }
+
+    private boolean isAt(int place, long physicalPage) {
+        DecodedPage page = pages[place];
+        return page != null && page.physicalPage() == physicalPage;
     }
 
     /// Every page is decoded anew, from its next fetch on.
