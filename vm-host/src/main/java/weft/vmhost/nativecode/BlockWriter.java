@@ -56,8 +56,7 @@ final class BlockWriter {
         code = new Assembler(origin);
         registers = new GuestRegisters(code);
         integers = new IntegerWriter(code, registers);
-        memory = new MemoryWriter(
-                        code, registers, ofUser, outOfLine, checked ? newBroken() : null);
+        memory = new MemoryWriter(code, registers, ofUser, outOfLine, checked ? newBroken() : null);
         floats = new FloatWriter(code, registers, outOfLine);
     }
 
@@ -172,10 +171,10 @@ final class BlockWriter {
     }
 
     private void instruction(int slot, long d) {
-        if (Decoded.op(d) <= Op.BGEU) {
-            jump(slot, d);
-        } else if (Unit.isLeft(d)) {
+        if (Unit.isLeft(d)) {
             leave(d, slot, remaining, null);
+        } else if (Decoded.op(d) <= Op.BGEU) {
+            jump(slot, d);
         } else if (!straight(slot, d)) {
             var leave = new Label();
             var behind = new Label();

@@ -249,9 +249,11 @@ final class FloatWriter {
     }
 
     private void checkBoxes(long d, Label leave) {
-        checkBox(Decoded.rs1(d), leave);
-        if (Decoded.rs2(d) != Decoded.rs1(d)) {
-            checkBox(Decoded.rs2(d), leave);
+        if (isSingle(d)) {
+            checkBox(Decoded.rs1(d), leave);
+            if (Decoded.rs2(d) != Decoded.rs1(d)) {
+                checkBox(Decoded.rs2(d), leave);
+            }
         }
     }
 
@@ -338,8 +340,8 @@ final class FloatWriter {
             return false;
         }
         boolean single = isSingle(d);
+        checkBoxes(d, leave);
         if (single) {
-            checkBoxes(d, leave);
             checkBox(Decoded.rs3(d), leave);
         }
         int first = in(Decoded.rs1(d), 0);
@@ -358,9 +360,7 @@ final class FloatWriter {
     /// @param kind 0 the sign of the second, 1 its opposite, 2 the product of both
     private boolean injectSign(int kind, long d, Label leave) {
         boolean single = isSingle(d);
-        if (single) {
-            checkBoxes(d, leave);
-        }
+        checkBoxes(d, leave);
         Operand sign = window(single ? SIGN32 : SIGN64);
         int target = target(Decoded.rd(d));
         Operand second = FloatRegisters.operand(Decoded.rs2(d));
@@ -391,9 +391,7 @@ final class FloatWriter {
 
     private boolean equal(long d, Label leave) {
         boolean single = isSingle(d);
-        if (single) {
-            checkBoxes(d, leave);
-        }
+        checkBoxes(d, leave);
         Operand second = FloatRegisters.operand(Decoded.rs2(d));
         compareWith(single, QUIET_COMPARE, in(Decoded.rs1(d), 0), second);
         code.setcc(EQUAL, RAX);
@@ -406,9 +404,7 @@ final class FloatWriter {
     /// Compared the other way round, since "unordered" reads as "below".
     private boolean less(int condition, long d, Label leave) {
         boolean single = isSingle(d);
-        if (single) {
-            checkBoxes(d, leave);
-        }
+        checkBoxes(d, leave);
         Operand first = FloatRegisters.operand(Decoded.rs1(d));
         compareWith(single, COMPARE, in(Decoded.rs2(d), 0), first);
         code.setcc(condition, RAX);

@@ -18,9 +18,9 @@ import java.util.List;
 ///
 /// An access is a look into the TLB, a comparison, and one instruction of the host's; a miss leaves
 /// the code, and the interpreter executes the instruction. Accesses that lie together in a page
-/// share the look ([AccessGroups]). x86 keeps loads in order, and stores,
-/// and does not move a load before an earlier one: more than RVWMO asks, so only fences and atomic
-/// operations order anything by themselves.
+/// share the look ([AccessGroups]). x86 keeps loads in order, and stores, and does not move a load
+/// before an earlier one: more than RVWMO asks, so only fences and atomic operations order anything
+/// by themselves.
 ///
 /// ```
 ///   rax  virtual address, where it is not in the base register

@@ -65,12 +65,12 @@ public final class NativeCode {
     ///
     /// @param slots what the page holds; changes no more
     /// @param ofUser whether it was U-mode that executed it: see [MemoryWriter]
-    void request(
-            DecodedPage page, long[] slots, int slot, boolean ofUser, NativeEngine requester) {
+    void request(DecodedPage page, long[] slots, int slot, boolean ofUser, NativeEngine requester) {
         switch (settings.when()) {
             case AT_ONCE -> translate(page, slots, slot, ofUser, requester);
             case IN_BACKGROUND -> {
-                if (!NativeCodeThread.submit(() -> translate(page, slots, slot, ofUser, requester))) {
+                if (!NativeCodeThread.submit(
+                        () -> translate(page, slots, slot, ofUser, requester))) {
                     counts.refused();
                 }
             }

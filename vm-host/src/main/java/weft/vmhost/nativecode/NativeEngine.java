@@ -47,6 +47,10 @@ final class NativeEngine implements Engine {
 
     private static final int MXCSR_ROUNDING_SHIFT = 13;
 
+    /// How many instructions an interlude between two runs of code counts for, beside its own, when
+    /// places are looked for that ought to be translated.
+    private static final int INTERLUDE_WEIGHT = 15;
+
     /// What a page has that was looked up in vain.
     private static final Object NONE_YET = new Object();
 
@@ -181,6 +185,10 @@ final class NativeEngine implements Engine {
                 address = executed == 0 ? 0 : address(hart.pc());
             } else if (d == ExitRecord.BROKEN) {
                 throw new BrokenInvariant("machine code would access memory of the host");
+            } else if (Unit.isCrossing(d)) {
+                interpreter.step(hart);
+                address = address(hart.pc());
+                setContexts();
             } else if (lone.execute(d) && goesOn(exit)) {
                 begun = ExitRecord.counted(exit) - 1;
                 floatsInUse = ExitRecord.needsFloats(exit);
@@ -208,8 +216,7 @@ final class NativeEngine implements Engine {
         HostMemory.putLong(window + HartWindow.FETCH_CONTEXT, fetch);
         HostMemory.putLong(
                 window + HartWindow.FETCH_CONTEXT_INDEX, fetch << 1 + Tlb.CODE_ENTRY_SHIFT);
-        HostMemory.putInt(
-                window + HartWindow.BLOCK_ZERO, hart.csrs().isBlockZeroAllowed() ? 1 : 0);
+        HostMemory.putInt(window + HartWindow.BLOCK_ZERO, hart.csrs().isBlockZeroAllowed() ? 1 : 0);
     }
 
     /// Answers what is left of the budget.
@@ -259,7 +266,7 @@ final class NativeEngine implements Engine {
         interpreter.executeUntil(before + untilSample);
         int executed = (int) (hart.retiredInstructions() - before);
         interpreted += executed;
-        untilSample -= executed;
+        untilSample -= executed + INTERLUDE_WEIGHT;
         if (untilSample <= 0) {
             untilSample = settings.samplePeriod();
             report();

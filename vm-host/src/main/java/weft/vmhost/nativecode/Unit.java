@@ -42,6 +42,9 @@ final class Unit {
 
     private void follow(int slot) {
         long d = slots[slot];
+        if (isCrossing(d)) {
+            return;
+        }
         int next = InstructionFlow.next(slot, d);
         if (InstructionFlow.hasLocalTarget(d)) {
             offerLeader(InstructionFlow.target(slot, d));
@@ -57,15 +60,24 @@ final class Unit {
         }
     }
 
+    /// Whether it goes on in the next page, whatever that is when it is executed. Part of a block
+    /// that leads to it, and never the first of one.
+    static boolean isCrossing(long d) {
+        return Decoded.op(d) == Op.CROSSING;
+    }
+
     /// Whether the code is always left for it.
     static boolean isLeft(long d) {
         int op = Decoded.op(d);
-        return op >= Op.ECALL && op <= Op.ILLEGAL || op == Op.FENCE_I || op == Op.SFENCE_INVAL;
+        return op == Op.CROSSING
+                || op >= Op.ECALL && op <= Op.ILLEGAL
+                || op == Op.FENCE_I
+                || op == Op.SFENCE_INVAL;
     }
 
     private void offerLeader(int slot) {
-        offer(slot);
-        if (slot >= 0 && slot < DecodedPage.SLOTS) {
+        if (slot >= 0 && slot < DecodedPage.SLOTS && !isCrossing(slots[slot])) {
+            offer(slot);
             leaders.set(slot);
         }
     }
@@ -73,7 +85,7 @@ final class Unit {
     private void offer(int slot) {
         if (slot >= 0
                 && slot < DecodedPage.SLOTS
-                && InstructionFlow.isInstruction(slots[slot])
+                && (InstructionFlow.isInstruction(slots[slot]) || isCrossing(slots[slot]))
                 && !instructions.get(slot)
                 && !page.hasCode(slot)) {
             instructions.set(slot);
@@ -92,7 +104,11 @@ final class Unit {
                 slot = instructions.nextSetBit(slot + 1)) {
             int next = InstructionFlow.next(slot, slots[slot]);
             if (instructions.nextSetBit(slot + 1) != next && contains(next)) {
-                leaders.set(next);
+                if (isCrossing(slots[next])) {
+                    instructions.clear(next);
+                } else {
+                    leaders.set(next);
+                }
             }
         }
     }

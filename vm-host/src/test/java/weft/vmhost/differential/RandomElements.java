@@ -239,15 +239,15 @@ final class RandomElements {
 
     private String neighbour(int sizeLog2, int distance, int skew) {
         String[][] names = {
-            {"lb", "lbu", "sb"}, {"lh", "lhu", "sh"}, {"lw", "lwu", "sw", "flw", "fsw"},
+            {"lb", "lbu", "sb"},
+            {"lh", "lhu", "sh"},
+            {"lw", "lwu", "sw", "flw", "fsw"},
             {"ld", "sd", "sd", "fld", "fsd"}
         };
         String[] choice = names[sizeLog2];
         String name = choice[random.nextInt(choice.length)];
         String register =
-                name.startsWith("f")
-                        ? anyFloat()
-                        : name.startsWith("s") ? anyX() : destination();
+                name.startsWith("f") ? anyFloat() : name.startsWith("s") ? anyX() : destination();
         return "%s %s, %d(gp)".formatted(name, register, (distance << sizeLog2) + skew);
     }
 
