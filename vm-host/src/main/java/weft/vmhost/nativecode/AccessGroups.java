@@ -154,7 +154,7 @@ final class AccessGroups {
     }
 
     private void gather(long[] instructions) {
-        var open = new Group[Decoded.DISCARD + 1];
+        @Nullable Group[] open = new Group[Decoded.DISCARD + 1];
         var all = new ArrayList<Group>();
         for (int index = 0; index < instructions.length; index++) {
             long d = instructions[index];

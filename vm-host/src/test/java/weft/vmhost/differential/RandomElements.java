@@ -232,7 +232,7 @@ final class RandomElements {
             lines.append('\n').append(neighbour(random.nextInt(4), random.nextInt(-2, 9), skew));
         }
         if (random.nextInt(6) == 0) {
-            lines.append("\nld gp, 8(gp)\nld gp, 8(gp)");
+            lines.append("\nld gp, 8(gp)\nandi gp, gp, -8\nld gp, 8(gp)");
         }
         return lines.toString();
     }
