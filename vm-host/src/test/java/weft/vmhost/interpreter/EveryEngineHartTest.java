@@ -79,6 +79,9 @@ class EveryEngineHartTest {
     class ItsPhysicalProtection extends PhysicalProtectionTest {}
 
     @Nested
+    class ItsRemoteFence extends RemoteFenceTest {}
+
+    @Nested
     class ItsSelfModifyingCode extends SelfModifyingCodeTest {}
 
     @Nested
