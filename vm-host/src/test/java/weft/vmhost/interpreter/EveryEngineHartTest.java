@@ -61,6 +61,9 @@ class EveryEngineHartTest {
     class ItsInterrupt extends InterruptTest {}
 
     @Nested
+    class ItsInterruptLatency extends InterruptLatencyTest {}
+
+    @Nested
     class ItsLitmus extends LitmusTest {}
 
     @Nested
