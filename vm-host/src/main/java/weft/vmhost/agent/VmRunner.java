@@ -373,9 +373,13 @@ final class VmRunner implements AutoCloseable {
             return;
         }
         String detail =
-                state instanceof PowerState.Failed(var code)
-                        ? "the guest failed with code " + code
-                        : "switched off by the guest";
+                switch (state) {
+                    case PowerState.Failed(var code) when code < 0 ->
+                            "a fault of this host's: see its log";
+                    case PowerState.Failed(var code) -> "the guest failed with code " + code;
+                    case PowerState.Off _, PowerState.Running _, PowerState.Paused _ ->
+                            "switched off by the guest";
+                };
         log.info("VM {}: {}", name, detail);
         try {
             var _ =

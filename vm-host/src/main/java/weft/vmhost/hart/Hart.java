@@ -63,8 +63,9 @@ public final class Hart implements WriteTagHolder {
     }
 
     /// The state after power-on, but for pc, privilege and the two arguments that boot protocols
-    /// pass (hart id and device tree). With machine-provided SBI and entry in S-mode, everything is
-    /// delegated to S-mode, as firmware would have done. Nobody is inside [#run].
+    /// pass (hart id and device tree); lines that devices hold stay as they are. With SBI of the
+    /// machine's and entry in S-mode, all is delegated to S-mode, as firmware would have done.
+    /// Nobody is inside [#run].
     public void reset(long pc, Privilege privilege, long a0, long a1) {
         Arrays.fill(x, 0);
         Arrays.fill(f, 0);
@@ -140,20 +141,10 @@ public final class Hart implements WriteTagHolder {
         return interrupts.machineTimer();
     }
 
-    /// A remote `sfence.vma`: every later translation sees the page tables as written so far. From
-    /// any thread; returns when the hart can use no older translation any more.
-    public void flushTranslations() {
-        demand(HartRequests.FLUSH_TRANSLATIONS);
-    }
-
-    /// A remote `fence.i`; otherwise like [#flushTranslations].
-    public void fenceInstructions() {
-        demand(HartRequests.FENCE_INSTRUCTIONS);
-    }
-
     @Override
     public void dropWriteTags() {
-        demand(HartRequests.DROP_WRITE_TAGS);
+        requests.ask(HartRequests.DROP_WRITE_TAGS);
+        awaitAnswer(HartRequests.DROP_WRITE_TAGS);
     }
 
     @Override
@@ -450,14 +441,13 @@ public final class Hart implements WriteTagHolder {
         }
     }
 
-    private void demand(int request) {
+    /// Returns when the hart has done what it was asked for, or does before it executes on.
+    void awaitAnswer(int request) {
         if (requests.isOwnThread()) {
-            requests.ask(request);
             answerFences();
-            return;
+        } else {
+            requests.awaitAnswer(request);
         }
-        requests.ask(request);
-        requests.awaitAnswer(request);
     }
 
     /// Answers false when the hart is to stop.

@@ -23,8 +23,9 @@ final class PendingInterrupts {
         this.time = time;
     }
 
+    /// What devices hold is theirs: a hart that is started finds it, as they will not tell again.
     void reset() {
-        lines.set(0);
+        setLine(Interrupt.SUPERVISOR_SOFTWARE, false);
         software = 0;
         supervisorTimerTicks = NEVER;
         machineTimerTicks = NEVER;

@@ -1,8 +1,11 @@
 package weft.vmhost.machine;
 
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 import weft.runtime.Niceness;
+import weft.vmhost.device.TestDevice;
 import weft.vmhost.hart.Hart;
 import weft.vmhost.hart.Privilege;
 
@@ -17,6 +20,11 @@ import java.util.concurrent.locks.LockSupport;
 /// The thread exists only while the machine runs. Registers are touched by it alone; when it has
 /// been stopped, by whoever stopped it.
 final class HartThread {
+    /// The code with which a machine fails by a fault of ours; those of guests are not negative.
+    static final int CANNOT_GO_ON = -1;
+
+    private static final Logger log = LoggerFactory.getLogger(HartThread.class);
+
     /// In the encoding of hart_get_status.
     enum Status {
         STARTED,
@@ -28,16 +36,19 @@ final class HartThread {
 
     private final Hart hart;
     private final Runnable execution;
+    private final TestDevice.Finisher finisher;
     private final String name;
     private volatile boolean stopWanted;
     private volatile Status status = Status.STOPPED;
     private @Nullable StartRequest startRequest;
-    private @Nullable Thread thread;
+    private volatile @Nullable Thread thread;
 
     /// @param execution executes the hart on the calling thread until it is asked to stop
-    HartThread(Hart hart, Runnable execution, String name) {
+    /// @param finisher ends the machine if the hart cannot go on
+    HartThread(Hart hart, Runnable execution, TestDevice.Finisher finisher, String name) {
         this.hart = hart;
         this.execution = execution;
+        this.finisher = finisher;
         this.name = name;
     }
 
@@ -92,6 +103,16 @@ final class HartThread {
 
     private void live() {
         Niceness.set(Niceness.GUEST);
+        try {
+            liveUntilStopped();
+        } catch (RuntimeException | Error e) {
+            // Without one of its harts a guest would wait for it for ever.
+            log.error("{} cannot go on; the machine ends", name, e);
+            finisher.fail(CANNOT_GO_ON);
+        }
+    }
+
+    private void liveUntilStopped() {
         while (!stopWanted) {
             switch (status) {
                 case STARTED -> execution.run();

@@ -117,7 +117,7 @@ public final class Machine implements AutoCloseable {
             Engine engine = engines.forHart().apply(hart);
             var exact = determinism.map(it -> it.execution(hart, engine));
             Runnable execution = exact.orElse(() -> hart.run(engine));
-            harts.add(new HartThread(hart, execution, spec.name() + "-hart" + id));
+            harts.add(new HartThread(hart, execution, finisher, spec.name() + "-hart" + id));
         }
         board =
                 new Board(

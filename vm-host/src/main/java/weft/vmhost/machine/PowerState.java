@@ -17,6 +17,7 @@ public sealed interface PowerState {
     /// All harts stand at an instruction boundary; devices and time stand still.
     record Paused() implements PowerState {}
 
-    /// Switched off by a test program that failed.
+    /// Switched off by a test program that failed; or, with a code of -1, because a hart could not
+    /// go on, which is a fault of ours.
     record Failed(int code) implements PowerState {}
 }

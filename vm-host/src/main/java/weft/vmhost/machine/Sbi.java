@@ -3,10 +3,12 @@ package weft.vmhost.machine;
 import weft.vmhost.device.SerialConsole;
 import weft.vmhost.hart.Hart;
 import weft.vmhost.hart.Interrupt;
+import weft.vmhost.hart.RemoteFence;
 import weft.vmhost.hart.SupervisorCalls;
 import weft.vmhost.memory.GuestMemory;
 
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.List;
 
 /// The supervisor binary interface, version 2.0, as the machine itself offers it to a kernel that
@@ -134,38 +136,42 @@ final class Sbi implements SupervisorCalls {
         return each(
                 hart.x(A0),
                 hart.x(A0 + 1),
-                target -> target.setInterrupt(Interrupt.SUPERVISOR_SOFTWARE, true));
+                targets -> {
+                    for (Hart target : targets) {
+                        target.setInterrupt(Interrupt.SUPERVISOR_SOFTWARE, true);
+                    }
+                });
     }
 
     /// Address ranges and ASIDs are not looked at: flushing more than asked is always right.
     private Result remoteFence(int function, Hart hart) {
         return switch (function) {
-            case 0 -> each(hart.x(A0), hart.x(A0 + 1), Hart::fenceInstructions);
-            case 1, 2 -> each(hart.x(A0), hart.x(A0 + 1), Hart::flushTranslations);
+            case 0 -> each(hart.x(A0), hart.x(A0 + 1), RemoteFence.INSTRUCTIONS::on);
+            case 1, 2 -> each(hart.x(A0), hart.x(A0 + 1), RemoteFence.TRANSLATIONS::on);
             default -> Result.error(NOT_SUPPORTED);
         };
     }
 
     @FunctionalInterface
     private interface Deed {
-        void to(Hart target);
+        void to(List<Hart> targets);
     }
 
     private Result each(long mask, long base, Deed deed) {
         List<Hart> harts = board.allHarts();
         if (base == -1) {
-            harts.forEach(deed::to);
+            deed.to(harts);
             return Result.of(0);
         }
+        List<Hart> targets = new ArrayList<>(harts.size());
         for (long rest = mask; rest != 0; rest &= rest - 1) {
             long id = base + Long.numberOfTrailingZeros(rest);
             if (id < 0 || id >= harts.size()) {
                 return Result.error(INVALID_PARAMETER);
             }
+            targets.add(harts.get((int) id));
         }
-        for (long rest = mask; rest != 0; rest &= rest - 1) {
-            deed.to(harts.get((int) base + Long.numberOfTrailingZeros(rest)));
-        }
+        deed.to(targets);
         return Result.of(0);
     }
 

@@ -18,7 +18,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /// From the moment a line is raised by another thread to the handler's first store, while the hart
-/// computes without pause.
+/// computes without pause, or sleeps in `wfi`. How many instructions that may be is a test's affair
+/// (InterruptLatencyTest).
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.SampleTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
@@ -34,6 +35,7 @@ public class InterruptBench {
             loop: addi a0, a0, 1
                   xor  a1, a1, a0
                   add  a2, a2, a1
+                  %s
                   j    loop
             .align 2
             handler: sw zero, 0(s1)
@@ -41,8 +43,12 @@ public class InterruptBench {
             """;
 
     /// What the hart executes on.
-    @Param({"INTERPRETER", "EAGER_TRANSLATOR"})
+    @Param({"INTERPRETER", "EAGER_TRANSLATOR", "EAGER_NATIVE"})
     public TestedEngine engine = TestedEngine.INTERPRETER;
+
+    /// What else it does in its loop.
+    @Param({"nop", "wfi"})
+    public String instruction = "nop";
 
     private final AtomicInteger taken = new AtomicInteger();
     private BenchHart bench = new BenchHart(engine, "nop", Hart::requestStop);
@@ -51,7 +57,7 @@ public class InterruptBench {
     /// Lets the hart compute.
     @Setup
     public void begin() {
-        bench = new BenchHart(engine, PROGRAM, this::handled);
+        bench = new BenchHart(engine, PROGRAM.formatted(instruction), this::handled);
         thread = Thread.ofPlatform().daemon(true).start(bench::run);
     }
 

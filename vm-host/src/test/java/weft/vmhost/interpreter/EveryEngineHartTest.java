@@ -61,6 +61,9 @@ class EveryEngineHartTest {
     class ItsInterrupt extends InterruptTest {}
 
     @Nested
+    class ItsInterruptLatency extends InterruptLatencyTest {}
+
+    @Nested
     class ItsLitmus extends LitmusTest {}
 
     @Nested
@@ -77,6 +80,9 @@ class EveryEngineHartTest {
 
     @Nested
     class ItsPhysicalProtection extends PhysicalProtectionTest {}
+
+    @Nested
+    class ItsRemoteFence extends RemoteFenceTest {}
 
     @Nested
     class ItsSelfModifyingCode extends SelfModifyingCodeTest {}

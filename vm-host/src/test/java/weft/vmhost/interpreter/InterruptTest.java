@@ -167,4 +167,18 @@ class InterruptTest {
             assertEquals(2, it.x(12));
         }
     }
+
+    /// The interrupt controller tells of changes only.
+    @Test
+    void aHartThatIsStartedFindsWhatDevicesHold() {
+        try (BareHart it = new BareHart(SPIN)) {
+            it.hart.setInterrupt(SEIP, true);
+            it.hart.setInterrupt(Interrupt.SUPERVISOR_SOFTWARE, true);
+            it.hart.reset(RAM, Privilege.SUPERVISOR, 0, 0);
+            it.setCsrs(Map.of("mtvec", it.label("handler"), "mie", (long) SEIP, "pmpcfg0", 0x1FL));
+            it.run();
+            assertEquals(Long.MIN_VALUE | 9, it.csr("mcause"));
+            assertEquals(SEIP, it.csr("mip.lines"));
+        }
+    }
 }

@@ -11,9 +11,11 @@ import static weft.vmhost.interpreter.BareHart.W;
 import org.junit.jupiter.api.Test;
 
 import weft.vmhost.hart.Privilege;
+import weft.vmhost.hart.RemoteFence;
 import weft.vmhost.memory.MmioDevice;
 
 import java.nio.ByteBuffer;
+import java.util.List;
 
 class SelfModifyingCodeTest {
     private static final int LI_A0_2 = 0x0020_0513;
@@ -135,7 +137,7 @@ class SelfModifyingCodeTest {
         try (BareHart it = new BareHart("li a0, 1")) {
             it.run();
             it.memory.store32(RAM, LI_A0_2);
-            it.hart.fenceInstructions();
+            RemoteFence.INSTRUCTIONS.on(List.of(it.hart));
             it.hart.setPc(RAM);
             it.run();
             assertEquals(2, it.x(10));

@@ -8,6 +8,7 @@ import org.junit.jupiter.api.Test;
 
 import weft.vmhost.hart.Hart;
 import weft.vmhost.hart.Privilege;
+import weft.vmhost.hart.RemoteFence;
 import weft.vmhost.hart.SupervisorCalls;
 
 import java.util.ArrayList;
@@ -40,7 +41,7 @@ class SupervisorCallsTest {
     @Test
     void hartsThatFenceEachOtherBothGoOn() throws Exception {
         var harts = new ArrayList<Hart>();
-        SupervisorCalls calls = caller -> harts.forEach(Hart::flushTranslations);
+        SupervisorCalls calls = caller -> RemoteFence.TRANSLATIONS.on(harts);
         try (BareHart it =
                 new BareHart(
                         """

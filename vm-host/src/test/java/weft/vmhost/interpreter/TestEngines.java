@@ -16,6 +16,10 @@ final class TestEngines {
         engine = wanted;
     }
 
+    static TestedEngine current() {
+        return engine;
+    }
+
     /// Makes the engines of one machine's harts.
     static Function<Hart, Engine> forMachine() {
         return engine.forMachine();

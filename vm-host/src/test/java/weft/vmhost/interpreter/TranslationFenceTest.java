@@ -13,6 +13,7 @@ import static weft.vmhost.interpreter.BareHart.satp;
 import org.junit.jupiter.api.Test;
 
 import weft.vmhost.hart.Privilege;
+import weft.vmhost.hart.RemoteFence;
 
 import java.util.List;
 import java.util.Map;
@@ -119,7 +120,7 @@ class TranslationFenceTest {
             it.hart.setX(11, PAGE);
             it.enter(RAM, Privilege.SUPERVISOR).run();
             it.map(PAGE, TWO, R | A | D);
-            it.hart.flushTranslations();
+            RemoteFence.TRANSLATIONS.on(List.of(it.hart));
             it.hart.setPc(RAM);
             it.run();
             assertEquals(2, it.x(10));

@@ -9,6 +9,7 @@ import org.junit.jupiter.api.Test;
 
 import weft.vmhost.hart.Interrupt;
 import weft.vmhost.hart.Privilege;
+import weft.vmhost.hart.RemoteFence;
 
 import java.util.List;
 import java.util.Map;
@@ -86,7 +87,7 @@ class WaitForInterruptTest {
             it.setCsrs(Map.of("mie", (long) Interrupt.MACHINE_TIMER));
             Thread thread = start(it);
             awaitSleep(thread);
-            it.hart.flushTranslations();
+            RemoteFence.TRANSLATIONS.on(List.of(it.hart));
             it.hart.dropWriteTags();
             it.hart.requestStop();
             thread.join();
