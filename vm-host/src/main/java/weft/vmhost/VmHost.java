@@ -24,7 +24,6 @@ import weft.transport.Role;
 import weft.transport.Transport;
 import weft.vmhost.agent.HostAgent;
 import weft.vmhost.agent.HostParts;
-import weft.vmhost.machine.EngineKind;
 import weft.volume.PoolClient;
 import weft.vswitch.VSwitch;
 import weft.vswitch.VSwitchSettings;
@@ -107,14 +106,18 @@ public final class VmHost implements AutoCloseable {
                                         pool,
                                         vswitch,
                                         hosts,
-                                        EngineKind.best(),
+                                        settings.engine(),
                                         clock,
                                         settings.memoryBytes())));
         MessageServer server = own(transport.listen(settings.listen(), agent.services()));
         agent.start();
         count(settings, watcher, registry);
         own(announce(settings, incarnation, store));
-        log.info("host {} listens on {}", settings.node(), NodeAddress.format(server.address()));
+        log.info(
+                "host {} listens on {}, engine {}",
+                settings.node(),
+                NodeAddress.format(server.address()),
+                settings.engine().lowerCase());
     }
 
     private static AutoCloseable announce(

@@ -23,7 +23,6 @@ import weft.transport.Role;
 import weft.transport.Transport;
 import weft.vmhost.agent.HostAgent;
 import weft.vmhost.agent.HostParts;
-import weft.vmhost.machine.EngineKind;
 import weft.volume.PoolClient;
 import weft.vswitch.VSwitch;
 import weft.vswitch.VSwitchSettings;
@@ -90,9 +89,9 @@ final class UnluckyHost implements AutoCloseable {
                                         pool,
                                         vswitch,
                                         hosts,
-                                        EngineKind.best(),
+                                        options.offer().engine(),
                                         BootClock.SYSTEM,
-                                        options.memoryBytes())));
+                                        options.offer().memoryBytes())));
         own(transport.listen(options.listen(), agent.services()));
         agent.start();
         own(announce(options, zookeeper, vswitch));
@@ -111,7 +110,7 @@ final class UnluckyHost implements AutoCloseable {
                         NodeAddress.format(vswitch.underlayAddress()),
                         "",
                         List.of(),
-                        options.memoryBytes(),
+                        options.offer().memoryBytes(),
                         1);
         return zookeeper.announce(
                 FabricPaths.presence(NodePresence.Role.HOST, options.node().name()),

@@ -6,6 +6,8 @@ import weft.vmhost.nativecode.NativeSettings;
 import weft.vmhost.translator.Translations;
 import weft.vmhost.translator.TranslatorSettings;
 
+import java.util.Locale;
+
 /// What executes the instructions of a machine. Which one it is makes no difference to the guest.
 public enum EngineKind {
     /// One instruction after the other.
@@ -18,6 +20,11 @@ public enum EngineKind {
     /// The fastest one on this host.
     public static EngineKind best() {
         return NativeCode.isSupported() ? NATIVE : TRANSLATOR;
+    }
+
+    /// As options name it.
+    public String lowerCase() {
+        return name().toLowerCase(Locale.ROOT);
     }
 
     /// For one machine.
