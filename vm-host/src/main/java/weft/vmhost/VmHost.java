@@ -24,6 +24,7 @@ import weft.transport.Role;
 import weft.transport.Transport;
 import weft.vmhost.agent.HostAgent;
 import weft.vmhost.agent.HostParts;
+import weft.vmhost.agent.VmMeters;
 import weft.volume.PoolClient;
 import weft.vswitch.VSwitch;
 import weft.vswitch.VSwitchSettings;
@@ -32,6 +33,7 @@ import weft.wire.capture.CaptureFamily;
 import weft.wire.console.ConsoleFamily;
 import weft.wire.migration.MigrationFamily;
 import weft.wire.storage.StorageCodec;
+import weft.wire.vm.VmFamily;
 
 import java.io.IOException;
 import java.util.ArrayDeque;
@@ -86,7 +88,8 @@ public final class VmHost implements AutoCloseable {
                         new StorageCodec(),
                         new MigrationFamily(),
                         new ConsoleFamily(),
-                        new CaptureFamily());
+                        new CaptureFamily(),
+                        new VmFamily());
         Transport transport = own(new Transport(handshake, families, EVENT_LOOPS, registry));
         PoolClient pool = own(new PoolClient(store, watcher::image, transport, clock, registry));
         VSwitch vswitch =
@@ -107,6 +110,7 @@ public final class VmHost implements AutoCloseable {
                                         vswitch,
                                         hosts,
                                         settings.engine(),
+                                        new VmMeters(registry, settings.node()),
                                         clock,
                                         settings.memoryBytes())));
         MessageServer server = own(transport.listen(settings.listen(), agent.services()));

@@ -23,6 +23,7 @@ import weft.transport.Role;
 import weft.transport.Transport;
 import weft.vmhost.agent.HostAgent;
 import weft.vmhost.agent.HostParts;
+import weft.vmhost.agent.VmMeters;
 import weft.volume.PoolClient;
 import weft.vswitch.VSwitch;
 import weft.vswitch.VSwitchSettings;
@@ -30,6 +31,7 @@ import weft.wire.capture.CaptureFamily;
 import weft.wire.console.ConsoleFamily;
 import weft.wire.migration.MigrationFamily;
 import weft.wire.storage.StorageCodec;
+import weft.wire.vm.VmFamily;
 
 import java.io.IOException;
 import java.time.Duration;
@@ -64,7 +66,8 @@ final class UnluckyHost implements AutoCloseable {
                                         new StorageCodec(),
                                         new MigrationFamily(),
                                         new ConsoleFamily(),
-                                        new CaptureFamily()),
+                                        new CaptureFamily(),
+                                        new VmFamily()),
                                 1,
                                 registry));
         PoolClient pool =
@@ -90,6 +93,7 @@ final class UnluckyHost implements AutoCloseable {
                                         vswitch,
                                         hosts,
                                         options.offer().engine(),
+                                        new VmMeters(registry, self),
                                         BootClock.SYSTEM,
                                         options.offer().memoryBytes())));
         own(transport.listen(options.listen(), agent.services()));

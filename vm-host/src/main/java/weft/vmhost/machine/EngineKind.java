@@ -4,6 +4,7 @@ import weft.vmhost.interpreter.Interpreter;
 import weft.vmhost.nativecode.NativeCode;
 import weft.vmhost.nativecode.NativeSettings;
 import weft.vmhost.translator.Translations;
+import weft.vmhost.translator.TranslatorCounts;
 import weft.vmhost.translator.TranslatorSettings;
 
 import java.util.Locale;
@@ -30,14 +31,19 @@ public enum EngineKind {
     /// For one machine.
     EngineSet engines() {
         return switch (this) {
-            case INTERPRETER -> EngineSet.of(Interpreter::new);
+            case INTERPRETER ->
+                    new EngineSet(lowerCase(), Interpreter::new, new TranslatorCounts(), 0);
             case TRANSLATOR -> {
                 var translations = new Translations(TranslatorSettings.DEFAULT);
-                yield new EngineSet(translations::engine, translations.counts());
+                yield new EngineSet(lowerCase(), translations::engine, translations.counts(), 0);
             }
             case NATIVE -> {
                 var code = new NativeCode(NativeSettings.DEFAULT);
-                yield new EngineSet(code::engine, code.counts());
+                yield new EngineSet(
+                        lowerCase(),
+                        code::engine,
+                        code.counts(),
+                        NativeSettings.DEFAULT.cacheBytes());
             }
         };
     }

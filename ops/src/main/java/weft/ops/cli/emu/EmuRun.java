@@ -426,7 +426,7 @@ public final class EmuRun implements Callable<Integer> {
                 seconds,
                 instructions / 1e9,
                 instructions / 1e6 / seconds);
-        System.err.println("weft: " + machine.translatorCounts());
+        System.err.println("weft: " + machine.engines().counts());
     }
 
     /// What the machine tells while it runs.
