@@ -371,6 +371,7 @@ public final class Machine implements AutoCloseable {
         byte[] tree = DeviceTree.of(spec, placement, board.slotsInUse(), seed);
         BootLoader.checkTree(tree);
         wish = null;
+        memory.forgetAbsentPages();
         board.reset();
         BootLoader.load(memory, spec.boot(), placement, tree);
         board.setClock();
