@@ -22,6 +22,9 @@ public interface MessageFamily<M extends WireMessage> {
     /// Range of frame captures at a host's switch.
     int CAPTURE = 0x05;
 
+    /// Range of questions about a VM to the host that runs it.
+    int VM = 0x06;
+
     /// The high byte of all type ids of this family.
     int rangeByte();
 

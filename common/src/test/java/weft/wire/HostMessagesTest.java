@@ -11,12 +11,14 @@ import weft.wire.console.ConsoleFamily;
 import weft.wire.console.ConsoleMessage;
 import weft.wire.migration.MigrationFamily;
 import weft.wire.migration.MigrationMessage;
+import weft.wire.vm.VmFamily;
+import weft.wire.vm.VmMessage;
 
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.UUID;
 
-/// The messages between hosts, and between a host and a console's client.
+/// The messages between hosts, and between a host and those who ask for a VM or its console.
 class HostMessagesTest {
     private static final UUID MIGRATION = new UUID(1, 2);
     private static final List<MigrationMessage> MIGRATION_MESSAGES =
@@ -35,6 +37,11 @@ class HostMessagesTest {
                     new ConsoleMessage.Output(11, ByteBuffer.wrap(new byte[] {1, 2, 3})),
                     new ConsoleMessage.Written(1),
                     new ConsoleMessage.NotHere("VM 'web1' runs on host2"));
+    private static final List<VmMessage> VM_MESSAGES =
+            List.of(
+                    new VmMessage.AskEngine("web1"),
+                    new VmMessage.Engine("native", 1L << 40, 3, 4, 5, 32 << 20),
+                    new VmMessage.NotHere("VM 'web1' does not run here"));
 
     @Test
     void everyMessageComesBackAsItWasSent() throws MalformedMessage {
@@ -46,6 +53,9 @@ class HostMessagesTest {
         }
         for (ConsoleMessage message : CONSOLE_MESSAGES) {
             assertEquals(message, carry(new ConsoleFamily(), message));
+        }
+        for (VmMessage message : VM_MESSAGES) {
+            assertEquals(message, carry(new VmFamily(), message));
         }
     }
 
@@ -69,6 +79,9 @@ class HostMessagesTest {
         }
         for (ConsoleMessage message : CONSOLE_MESSAGES) {
             assertEveryCutIsMalformed(new ConsoleFamily(), message);
+        }
+        for (VmMessage message : VM_MESSAGES) {
+            assertEveryCutIsMalformed(new VmFamily(), message);
         }
     }
 

@@ -24,7 +24,7 @@ import weft.transport.Role;
 import weft.transport.Transport;
 import weft.vmhost.agent.HostAgent;
 import weft.vmhost.agent.HostParts;
-import weft.vmhost.machine.EngineKind;
+import weft.vmhost.agent.VmMeters;
 import weft.volume.PoolClient;
 import weft.vswitch.VSwitch;
 import weft.vswitch.VSwitchSettings;
@@ -33,6 +33,7 @@ import weft.wire.capture.CaptureFamily;
 import weft.wire.console.ConsoleFamily;
 import weft.wire.migration.MigrationFamily;
 import weft.wire.storage.StorageCodec;
+import weft.wire.vm.VmFamily;
 
 import java.io.IOException;
 import java.util.ArrayDeque;
@@ -87,7 +88,8 @@ public final class VmHost implements AutoCloseable {
                         new StorageCodec(),
                         new MigrationFamily(),
                         new ConsoleFamily(),
-                        new CaptureFamily());
+                        new CaptureFamily(),
+                        new VmFamily());
         Transport transport = own(new Transport(handshake, families, EVENT_LOOPS, registry));
         PoolClient pool = own(new PoolClient(store, watcher::image, transport, clock, registry));
         VSwitch vswitch =
@@ -107,14 +109,19 @@ public final class VmHost implements AutoCloseable {
                                         pool,
                                         vswitch,
                                         hosts,
-                                        EngineKind.best(),
+                                        settings.engine(),
+                                        new VmMeters(registry, settings.node()),
                                         clock,
                                         settings.memoryBytes())));
         MessageServer server = own(transport.listen(settings.listen(), agent.services()));
         agent.start();
         count(settings, watcher, registry);
         own(announce(settings, incarnation, store));
-        log.info("host {} listens on {}", settings.node(), NodeAddress.format(server.address()));
+        log.info(
+                "host {} listens on {}, engine {}",
+                settings.node(),
+                NodeAddress.format(server.address()),
+                settings.engine().lowerCase());
     }
 
     private static AutoCloseable announce(

@@ -1,6 +1,7 @@
 package weft.vmhost;
 
 import weft.fabric.NodeId;
+import weft.vmhost.machine.EngineKind;
 
 import java.net.InetSocketAddress;
 
@@ -12,6 +13,7 @@ import java.net.InetSocketAddress;
 /// @param advertiseVtep the same as others reach it
 /// @param metrics where its Prometheus page is, `host:port`; told to others, served elsewhere
 /// @param memoryBytes what it offers to VMs
+/// @param engine what executes their instructions
 public record VmHostSettings(
         NodeId node,
         InetSocketAddress listen,
@@ -19,4 +21,5 @@ public record VmHostSettings(
         InetSocketAddress vtep,
         String advertiseVtep,
         String metrics,
-        long memoryBytes) {}
+        long memoryBytes,
+        EngineKind engine) {}

@@ -6,6 +6,7 @@ import weft.ops.cli.FabricFile;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.fabric.LocalProcesses;
 import weft.ops.cli.fabric.Up;
+import weft.ops.node.HostOffer;
 import weft.ops.node.LocalLayout;
 import weft.ops.pool.PoolSession;
 
@@ -62,7 +63,7 @@ public final class DemoFabric implements Stage, AutoCloseable {
         var atExit = new Thread(() -> removeAll(layout), "demo-exit");
         Runtime.getRuntime().addShutdownHook(atExit);
         try {
-            processes.startSeparate(STORAGE_NODES, HOSTS, HOST_MEMORY_BYTES);
+            processes.startSeparate(STORAGE_NODES, HOSTS, HostOffer.ofMemory(HOST_MEMORY_BYTES));
             Up.Readiness.await(layout, STORAGE_NODES, HOSTS, START_PATIENCE);
             FabricSession session = FabricSession.open(layout.zookeeper(), Duration.ofSeconds(10));
             return new DemoFabric(

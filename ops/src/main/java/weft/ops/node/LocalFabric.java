@@ -24,18 +24,17 @@ public final class LocalFabric implements AutoCloseable {
 
     /// Starts everything.
     ///
-    /// @param hostMemoryBytes what each host offers to VMs
+    /// @param offer what each host gives to VMs
     public static LocalFabric start(
-            LocalLayout layout, int storageNodes, int hosts, long hostMemoryBytes)
-            throws IOException {
+            LocalLayout layout, int storageNodes, int hosts, HostOffer offer) throws IOException {
         var fabric = new LocalFabric();
         try {
             fabric.opened.push(zookeeper(layout));
             fabric.opened.push(
                     Part.control(
-                            layout.part(Role.CONTROL, 1, 0),
+                            layout.part(Role.CONTROL, 1, HostOffer.NONE),
                             Part.newCluster(REPLICAS, MIN_REPLICAS)));
-            fabric.startTogether(layout, storageNodes, hosts, hostMemoryBytes);
+            fabric.startTogether(layout, storageNodes, hosts, offer);
             return fabric;
         } catch (IOException | RuntimeException e) {
             fabric.close();
@@ -52,17 +51,16 @@ public final class LocalFabric implements AutoCloseable {
     }
 
     /// Starting is mostly waiting (for sessions, for disks): all parts do it at once.
-    private void startTogether(
-            LocalLayout layout, int storageNodes, int hosts, long hostMemoryBytes)
+    private void startTogether(LocalLayout layout, int storageNodes, int hosts, HostOffer offer)
             throws IOException {
         var starting = new ArrayDeque<Future<Part>>();
         try (var executor = Executors.newVirtualThreadPerTaskExecutor()) {
             for (int i = 1; i <= storageNodes; i++) {
-                NodeOptions options = layout.part(Role.STORAGE, i, 0);
+                NodeOptions options = layout.part(Role.STORAGE, i, HostOffer.NONE);
                 starting.add(executor.submit(() -> Part.storage(options)));
             }
             for (int i = 1; i <= hosts; i++) {
-                NodeOptions options = layout.part(Role.HOST, i, hostMemoryBytes);
+                NodeOptions options = layout.part(Role.HOST, i, offer);
                 starting.add(executor.submit(() -> Part.host(options)));
             }
         }

@@ -63,7 +63,7 @@ public record LocalLayout(int index, Path folder) {
     }
 
     /// The n-th part of a role, counted from 1: `node1`, `host2`, `control1`.
-    public NodeOptions part(NodePresence.Role role, int number, long memoryBytes) {
+    public NodeOptions part(NodePresence.Role role, int number, HostOffer offer) {
         String name =
                 switch (role) {
                     case STORAGE -> "node" + number;
@@ -80,7 +80,7 @@ public record LocalLayout(int index, Path folder) {
                 NBD_PORT,
                 VXLAN_PORT,
                 METRICS_PORT,
-                memoryBytes);
+                offer);
     }
 
     private InetSocketAddress address(NodePresence.Role role, int number, int port) {

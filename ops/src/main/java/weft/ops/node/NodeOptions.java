@@ -14,7 +14,7 @@ import java.nio.file.Path;
 /// @param nbdPort of a storage node; 0 takes a free one
 /// @param vtepPort of a host; VXLAN's 4789 if others than ours are to join
 /// @param metricsPort 0 takes a free one
-/// @param memoryBytes what a host offers to VMs
+/// @param offer what a host gives to VMs
 public record NodeOptions(
         NodeId node,
         Path folder,
@@ -24,7 +24,7 @@ public record NodeOptions(
         int nbdPort,
         int vtepPort,
         int metricsPort,
-        long memoryBytes) {
+        HostOffer offer) {
     /// An address of this part on another port.
     InetSocketAddress at(int port) {
         return new InetSocketAddress(listen.getAddress(), port);

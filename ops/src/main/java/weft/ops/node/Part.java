@@ -155,7 +155,8 @@ public final class Part implements AutoCloseable {
                                     options.at(options.vtepPort()),
                                     options.advertised(options.vtepPort()),
                                     part.metricsAddress(options),
-                                    options.memoryBytes());
+                                    options.offer().memoryBytes(),
+                                    options.offer().engine());
                     part.own(
                             VmHost.start(
                                     settings,

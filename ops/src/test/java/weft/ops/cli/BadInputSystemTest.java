@@ -18,27 +18,16 @@ import org.junit.jupiter.params.provider.CsvSource;
 import weft.fabric.VmPlacement;
 import weft.ops.admin.VmAdmin;
 import weft.ops.cli.LoopbackFabric.Ended;
-import weft.ops.image.Digest;
-import weft.ops.image.ImageFiles;
-import weft.ops.pool.ImageImport;
-import weft.ops.pool.PoolSession;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.Optional;
 
 /// What a person may get wrong at a running fabric: each is refused with one line on stderr, the
 /// exit code that the table promises, and nothing changed.
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @TestMethodOrder(MethodOrderer.MethodName.class)
 final class BadInputSystemTest {
-    private static final int IMAGE_BYTES = 8192;
-
     /// What is typed, the exit code, words of the error.
     private static final String MISTAKES =
             """
@@ -103,14 +92,12 @@ final class BadInputSystemTest {
     @BeforeAll
     void aFabricWithOneOfEach(@TempDir Path folder) throws Exception {
         fabric = LoopbackFabric.start(folder.resolve("fabric"));
-        try (var pool =
-                new PoolSession(fabric.session().records().store(), fabric.session()::image)) {
-            importImage(pool, folder, "idle", idleKernel(), emptyArchive());
-            importImage(pool, folder, "no-kernel", new byte[IMAGE_BYTES], emptyArchive());
-            byte[] archive = emptyArchive();
-            var truncated = java.util.Arrays.copyOf(archive, archive.length - 8);
-            importImage(pool, folder, "truncated", idleKernel(), truncated);
-        }
+        TinyImage.importTo(fabric, folder, "idle", idleKernel(), TinyImage.emptyArchive());
+        var noKernel = new byte[TinyImage.KERNEL_BYTES];
+        TinyImage.importTo(fabric, folder, "no-kernel", noKernel, TinyImage.emptyArchive());
+        byte[] archive = TinyImage.emptyArchive();
+        var truncated = java.util.Arrays.copyOf(archive, archive.length - 8);
+        TinyImage.importTo(fabric, folder, "truncated", idleKernel(), truncated);
         for (String line :
                 new String[] {
                     "network create blue --vlan 10",
@@ -129,47 +116,9 @@ final class BadInputSystemTest {
         fabric.close();
     }
 
-    /// A kernel that sleeps for ever: the header that a loader reads, and `wfi` in a loop.
+    /// A kernel that sleeps for ever.
     private static byte[] idleKernel() {
-        var image = ByteBuffer.allocate(IMAGE_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-        image.putInt(0x0400_006f).putInt(0); // jal x0, 64
-        image.putLong(0x20_0000).putLong(IMAGE_BYTES); // text_offset, image_size
-        image.putLong(0).putInt(2).putInt(0).putLong(0); // flags, version 0.2, reserved
-        image.put("RISCV\0\0\0RSC\5".getBytes(StandardCharsets.US_ASCII)).putInt(0);
-        image.putInt(0x1050_0073).putInt(0xffdf_f06f); // wfi; jal x0, -4
-        return image.array();
-    }
-
-    /// A cpio archive (newc) of nothing but its trailer.
-    private static byte[] emptyArchive() {
-        String header = "070701" + "00000000".repeat(11) + "0000000b" + "00000000";
-        return (header + "TRAILER!!!\0\0\0\0").getBytes(StandardCharsets.US_ASCII);
-    }
-
-    private void importImage(
-            PoolSession pool, Path folder, String name, byte[] kernel, byte[] initrd)
-            throws IOException, InterruptedException {
-        Path kernelFile = Files.write(folder.resolve(name + ".kernel"), kernel);
-        Path initrdFile = Files.write(folder.resolve(name + ".initrd"), initrd);
-        Path root = Files.write(folder.resolve(name + ".root"), new byte[1 << 20]);
-        var files =
-                new ImageFiles(
-                        name,
-                        kernelFile,
-                        initrdFile,
-                        root,
-                        Digest.ofFiles(kernelFile, initrdFile),
-                        "",
-                        "");
-        var session = fabric.session();
-        var _ =
-                new ImageImport(session.records(), session::image, pool.client())
-                        .run(files, _ -> {});
-        var seen =
-                session.await(
-                        Duration.ofSeconds(10),
-                        image -> Optional.ofNullable(image.images().get(name)));
-        assertTrue(seen.isPresent());
+        return TinyImage.kernel(0x1050_0073, 0xffdf_f06f); // wfi; jal x0, -4
     }
 
     @ParameterizedTest

@@ -81,6 +81,14 @@ final class EmuBadInputSystemTest {
             --kernel Image --memory 16M | 3 | give at least
             --kernel Image --memory 1024T | 3 | more than this host has
             --kernel Image --balloon 256M | 2 | all of the guest's memory
+            good.elf --instructions 5 | 2 | --instructions is for --deterministic
+            good.elf --deterministic --instructions 0 | 2 | at least 1
+            good.elf --deterministic --instructions=-3 | 2 | at least 1
+            good.elf --deterministic --instructions x | 2 | 'x' is not
+            good.elf --deterministic --smp 2 | 2 | --deterministic goes with one hart
+            good.elf --deterministic --balloon 1M | 2 | without --balloon
+            good.elf --deterministic --net tap:weft0 | 2 | without --balloon and --net
+            good.elf --engine qemu  | 2 | expected one of [INTERPRETER, TRANSLATOR, NATIVE]
             --kernel Image --disk nosuch | 3 | is not a file
             --kernel Image --disk empty | 3 | smaller than a sector
             """;

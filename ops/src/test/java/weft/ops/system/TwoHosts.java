@@ -24,6 +24,7 @@ import weft.ops.admin.NetworkAdmin;
 import weft.ops.admin.VmAdmin;
 import weft.ops.admin.VmRequest;
 import weft.ops.admin.VolumeAdmin;
+import weft.ops.node.HostOffer;
 import weft.ops.node.LocalFabric;
 import weft.ops.node.LocalLayout;
 import weft.ops.node.Part;
@@ -56,7 +57,7 @@ import java.util.function.Predicate;
 /// two [UnluckyHost]s in this process, with [CountingGuest] as its image.
 final class TwoHosts implements AutoCloseable {
     /// What each offers: enough for the VMs of all tests, whose guests touch next to nothing.
-    private static final long MEMORY_BYTES = 8L << 30;
+    private static final HostOffer OFFER = HostOffer.ofMemory(8L << 30);
 
     static final NodeId HOST1 = new NodeId("host1");
     static final NodeId HOST2 = new NodeId("host2");
@@ -73,8 +74,8 @@ final class TwoHosts implements AutoCloseable {
         LocalLayout layout = LocalLayout.free(folder);
         try {
             own(LocalFabric.zookeeper(layout));
-            own(Part.control(layout.part(Role.CONTROL, 1, 0), Part.newCluster(1, 1)));
-            own(Part.storage(layout.part(Role.STORAGE, 1, 0)));
+            own(Part.control(layout.part(Role.CONTROL, 1, HostOffer.NONE), Part.newCluster(1, 1)));
+            own(Part.storage(layout.part(Role.STORAGE, 1, HostOffer.NONE)));
             var store =
                     own(ZooKeeperFabricStore.connect(layout.zookeeper(), Duration.ofSeconds(10)));
             records = new FabricRecords(store);
@@ -84,8 +85,8 @@ final class TwoHosts implements AutoCloseable {
                     changed.notifyAll();
                 }
             });
-            host1 = own(new UnluckyHost(layout.part(Role.HOST, 1, MEMORY_BYTES)));
-            host2 = own(new UnluckyHost(layout.part(Role.HOST, 2, MEMORY_BYTES)));
+            host1 = own(new UnluckyHost(layout.part(Role.HOST, 1, OFFER)));
+            host2 = own(new UnluckyHost(layout.part(Role.HOST, 2, OFFER)));
             await("the hosts", image -> image.presences().size() >= 4);
             importGuest(store);
             var _ = new NetworkAdmin(records).create(image(), "blue", 10, Optional.empty());

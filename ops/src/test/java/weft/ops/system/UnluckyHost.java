@@ -23,7 +23,7 @@ import weft.transport.Role;
 import weft.transport.Transport;
 import weft.vmhost.agent.HostAgent;
 import weft.vmhost.agent.HostParts;
-import weft.vmhost.machine.EngineKind;
+import weft.vmhost.agent.VmMeters;
 import weft.volume.PoolClient;
 import weft.vswitch.VSwitch;
 import weft.vswitch.VSwitchSettings;
@@ -31,6 +31,7 @@ import weft.wire.capture.CaptureFamily;
 import weft.wire.console.ConsoleFamily;
 import weft.wire.migration.MigrationFamily;
 import weft.wire.storage.StorageCodec;
+import weft.wire.vm.VmFamily;
 
 import java.io.IOException;
 import java.time.Duration;
@@ -65,7 +66,8 @@ final class UnluckyHost implements AutoCloseable {
                                         new StorageCodec(),
                                         new MigrationFamily(),
                                         new ConsoleFamily(),
-                                        new CaptureFamily()),
+                                        new CaptureFamily(),
+                                        new VmFamily()),
                                 1,
                                 registry));
         PoolClient pool =
@@ -90,9 +92,10 @@ final class UnluckyHost implements AutoCloseable {
                                         pool,
                                         vswitch,
                                         hosts,
-                                        EngineKind.best(),
+                                        options.offer().engine(),
+                                        new VmMeters(registry, self),
                                         BootClock.SYSTEM,
-                                        options.memoryBytes())));
+                                        options.offer().memoryBytes())));
         own(transport.listen(options.listen(), agent.services()));
         agent.start();
         own(announce(options, zookeeper, vswitch));
@@ -111,7 +114,7 @@ final class UnluckyHost implements AutoCloseable {
                         NodeAddress.format(vswitch.underlayAddress()),
                         "",
                         List.of(),
-                        options.memoryBytes(),
+                        options.offer().memoryBytes(),
                         1);
         return zookeeper.announce(
                 FabricPaths.presence(NodePresence.Role.HOST, options.node().name()),

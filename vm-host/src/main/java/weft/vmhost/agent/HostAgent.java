@@ -16,6 +16,7 @@ import weft.vswitch.port.ForwardingImage;
 import weft.wire.capture.CaptureFamily;
 import weft.wire.console.ConsoleFamily;
 import weft.wire.migration.MigrationFamily;
+import weft.wire.vm.VmFamily;
 
 import java.util.HashSet;
 import java.util.List;
@@ -47,12 +48,13 @@ public final class HostAgent implements AutoCloseable {
         captures = new CaptureServer(host.vswitch(), host.clock(), WallClock::epochNanos);
     }
 
-    /// What peers and the clients of consoles and captures may ask of this host.
+    /// What peers and the commands of people may ask of this host.
     public List<Service> services() {
         return List.of(
                 new Service(new MigrationFamily(), arrivals),
                 new Service(new ConsoleFamily(), consoles),
-                new Service(new CaptureFamily(), captures));
+                new Service(new CaptureFamily(), captures),
+                new Service(new VmFamily(), new VmInquiry(this::machineOf)));
     }
 
     /// Begins to follow the fabric.

@@ -13,6 +13,7 @@ import weft.vswitch.VSwitch;
 ///
 /// @param hosts connections to other hosts
 /// @param engine what executes the harts' instructions
+/// @param meters of the VMs' machines
 /// @param memoryBytes what the host offers to VMs in all
 public record HostParts(
         NodeId self,
@@ -22,5 +23,6 @@ public record HostParts(
         VSwitch vswitch,
         Peers hosts,
         EngineKind engine,
+        VmMeters meters,
         Clock clock,
         long memoryBytes) {}

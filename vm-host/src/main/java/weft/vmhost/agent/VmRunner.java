@@ -126,7 +126,11 @@ final class VmRunner implements AutoCloseable {
             hereSinceNanos = host.clock().nowNanos();
         }
         local = next;
+        RunningVm before = current;
         current = next instanceof Local.Here here ? here.vm() : null;
+        if (before != current) {
+            host.meters().replace(name, machine());
+        }
     }
 
     private void reconcile() throws IOException {

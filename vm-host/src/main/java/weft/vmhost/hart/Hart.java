@@ -32,7 +32,6 @@ public final class Hart implements WriteTagHolder {
     private final LoneSteps steps;
     private final CsrFile csrs = new CsrFile(this);
     private final VirtualMemory memory;
-
     private final PendingInterrupts interrupts;
 
     /// With the register that takes what is written to x0.
@@ -53,7 +52,7 @@ public final class Hart implements WriteTagHolder {
         interrupts = new PendingInterrupts(time);
         memory = new VirtualMemory(this, csrs, bus);
         requests = new HartRequests(tlb().base());
-        steps = new LoneSteps(requests);
+        steps = new LoneSteps(requests, bus.memory());
         reservation = new Reservation(tlb().base());
         bus.memory().addWriteTagHolder(this);
     }
@@ -452,6 +451,7 @@ public final class Hart implements WriteTagHolder {
 
     /// Answers false when the hart is to stop.
     boolean answerRequests() {
+        steps.awaitPage();
         answerFences();
         return requests.take(HartRequests.STOP) == 0;
     }

@@ -1,17 +1,22 @@
 package weft.vmhost.hart;
 
-/// Which instructions of a hart run alone: none, unless [ExactRun] asks for it. Belongs to the
+import weft.vmhost.memory.GuestMemory;
+
+/// Instructions that are taken back and begun again: those that need a page which has not come yet
+/// ([PageWait]), and, where [ExactRun] asks for it, those that are to run alone. Belongs to the
 /// hart's thread.
 final class LoneSteps {
     private static final Trap DEVICE_AHEAD = new Trap(-1, 0);
 
     private final HartRequests requests;
+    private final PageWait pageWait;
     private boolean devicesAlone;
     private boolean deviceAhead;
     private boolean stepping;
 
-    LoneSteps(HartRequests requests) {
+    LoneSteps(HartRequests requests, GuestMemory memory) {
         this.requests = requests;
+        pageWait = new PageWait(requests, memory);
     }
 
     /// From now on instructions that access devices run alone.
@@ -31,9 +36,23 @@ final class LoneSteps {
         }
     }
 
+    /// What to throw where an instruction needs a page that has not come yet.
+    Trap pageAhead(long physical) {
+        return pageWait.begin(physical);
+    }
+
+    /// Waits for that page, until somebody asks something of the hart. Between instructions.
+    void awaitPage() {
+        pageWait.await();
+    }
+
     /// Whether this is no trap: nothing has happened, and the instruction at the pc is to run
-    /// alone.
+    /// again, or alone.
     boolean takesBack(Trap trap) {
+        if (trap == PageWait.PAGE_AHEAD) {
+            requests.setBudgetEnd(0);
+            return true;
+        }
         if (trap != DEVICE_AHEAD) {
             return false;
         }

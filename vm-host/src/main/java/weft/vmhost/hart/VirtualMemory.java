@@ -12,7 +12,8 @@ import weft.vmhost.mmu.TranslationContexts;
 
 /// Memory as a hart's instructions see it, behind the TLB's fast path: translation, permission,
 /// physical protection, devices, misaligned and page-crossing accesses, and the announcement of
-/// written pages. Every failure is a [Trap] with the virtual address, before anything was changed.
+/// written pages. Every failure is a [Trap] with the virtual address, before anything was changed;
+/// so is a page that has not come yet (see [PageWait]).
 ///
 /// Physical protection costs nothing on the fast path: the TLB holds a page only with the rights
 /// that all its bytes have, and no page whose bytes differ.
@@ -158,6 +159,7 @@ public final class VirtualMemory {
         long host = tlb.writable(block, dataContext);
         if (host == 0) {
             long physical = physicalAddress(walkData(address, Access.STORE), address, Access.STORE);
+            requirePresent(physical);
             host =
                     allows(physical & -blockBytes, Access.STORE, blockBytes)
                             ? remember(block, physical & -blockBytes, true)
@@ -298,7 +300,14 @@ public final class VirtualMemory {
         if (!allows(physical, access, sizeBytes)) {
             throw new Trap(accessFault(access), address);
         }
+        requirePresent(physical);
         return physical;
+    }
+
+    private void requirePresent(long physical) {
+        if (!memory.isPresent(physical, 1)) {
+            throw hart.steps().pageAhead(physical);
+        }
     }
 
     private PageWalk.Outcome walkData(long address, Access access) {
@@ -337,6 +346,7 @@ public final class VirtualMemory {
                 || !protection.allows(physical, 2, Access.FETCH, isMachine())) {
             throw new Trap(TrapCause.INSTRUCTION_ACCESS_FAULT, address);
         }
+        requirePresent(physical);
         return physical;
     }
 
@@ -345,6 +355,7 @@ public final class VirtualMemory {
             case TRANSLATED -> walk.physicalAddress();
             case PAGE_FAULT -> throw new Trap(pageFault(access), address);
             case ACCESS_FAULT -> throw new Trap(accessFault(access), address);
+            case ABSENT -> throw hart.steps().pageAhead(walk.physicalAddress());
         };
     }
 

@@ -4,7 +4,10 @@ import weft.vmhost.interpreter.Interpreter;
 import weft.vmhost.nativecode.NativeCode;
 import weft.vmhost.nativecode.NativeSettings;
 import weft.vmhost.translator.Translations;
+import weft.vmhost.translator.TranslatorCounts;
 import weft.vmhost.translator.TranslatorSettings;
+
+import java.util.Locale;
 
 /// What executes the instructions of a machine. Which one it is makes no difference to the guest.
 public enum EngineKind {
@@ -20,17 +23,27 @@ public enum EngineKind {
         return NativeCode.isSupported() ? NATIVE : TRANSLATOR;
     }
 
+    /// As options name it.
+    public String lowerCase() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+
     /// For one machine.
     EngineSet engines() {
         return switch (this) {
-            case INTERPRETER -> EngineSet.of(Interpreter::new);
+            case INTERPRETER ->
+                    new EngineSet(lowerCase(), Interpreter::new, new TranslatorCounts(), 0);
             case TRANSLATOR -> {
                 var translations = new Translations(TranslatorSettings.DEFAULT);
-                yield new EngineSet(translations::engine, translations.counts());
+                yield new EngineSet(lowerCase(), translations::engine, translations.counts(), 0);
             }
             case NATIVE -> {
                 var code = new NativeCode(NativeSettings.DEFAULT);
-                yield new EngineSet(code::engine, code.counts());
+                yield new EngineSet(
+                        lowerCase(),
+                        code::engine,
+                        code.counts(),
+                        NativeSettings.DEFAULT.cacheBytes());
             }
         };
     }

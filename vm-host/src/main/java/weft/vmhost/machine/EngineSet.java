@@ -8,11 +8,14 @@ import java.util.function.Function;
 
 /// What executes the harts of one machine.
 ///
+/// @param name as people know it
 /// @param forHart makes the engine of a hart
 /// @param counts what its translator does; nothing if it has none
-public record EngineSet(Function<Hart, Engine> forHart, TranslatorCounts counts) {
-    /// Engines that nobody counts.
+/// @param codeBytesMax what [TranslatorCounts#codeBytes] can become; 0 where that is not counted
+public record EngineSet(
+        String name, Function<Hart, Engine> forHart, TranslatorCounts counts, long codeBytesMax) {
+    /// Engines of the caller's that nobody counts.
     public static EngineSet of(Function<Hart, Engine> forHart) {
-        return new EngineSet(forHart, new TranslatorCounts());
+        return new EngineSet("unnamed", forHart, new TranslatorCounts(), 0);
     }
 }

@@ -59,6 +59,9 @@ final class HostTarget {
 
     /// Does what the program asks for, if it does.
     void look() {
+        if (!isHere(addresses.toHost()) || !isHere(addresses.fromHost())) {
+            return;
+        }
         long asked = memory.load64(addresses.toHost());
         if (asked == 0) {
             return;
@@ -74,6 +77,12 @@ final class HostTarget {
         if (addresses.fromHost() != 0 && device == CONSOLE) {
             memory.store64(addresses.fromHost(), (long) device << 56 | (long) command << 48);
         }
+    }
+
+    /// The device loop does not wait for a page that has yet to come, but looks again.
+    private boolean isHere(long address) {
+        memory.ask(address, 8);
+        return memory.isPresent(address, 8);
     }
 
     private void end(long code) {

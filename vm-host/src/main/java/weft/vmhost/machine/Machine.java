@@ -14,7 +14,6 @@ import weft.vmhost.hart.Hart;
 import weft.vmhost.hart.Privilege;
 import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.memory.PhysicalBus;
-import weft.vmhost.translator.TranslatorCounts;
 import weft.vmhost.virtio.balloon.VirtioBalloon;
 import weft.vmhost.virtio.net.VirtioNet;
 import weft.volume.VolumeException;
@@ -157,9 +156,9 @@ public final class Machine implements AutoCloseable {
         return console;
     }
 
-    /// What its translator has done; nothing if it has none.
-    public TranslatorCounts translatorCounts() {
-        return engines.counts();
+    /// What executes its harts.
+    public EngineSet engines() {
+        return engines;
     }
 
     /// The line of the virtio console, where the machine has one.
@@ -372,6 +371,7 @@ public final class Machine implements AutoCloseable {
         byte[] tree = DeviceTree.of(spec, placement, board.slotsInUse(), seed);
         BootLoader.checkTree(tree);
         wish = null;
+        memory.forgetAbsentPages();
         board.reset();
         BootLoader.load(memory, spec.boot(), placement, tree);
         board.setClock();

@@ -237,6 +237,11 @@ final class Sbi implements SupervisorCalls {
         if (hart.x(A0 + 2) != 0 || !memory.contains(address, length)) {
             return Result.error(INVALID_PARAMETER);
         }
+        if (!memory.isPresent(address, length)) {
+            // May do nothing, and is to be called again; a hart does not wait within a call.
+            memory.ask(address, length);
+            return Result.of(0);
+        }
         return Result.of(
                 function == 0 ? printString(address, length) : readString(address, length));
     }

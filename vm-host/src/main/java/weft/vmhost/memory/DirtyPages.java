@@ -40,6 +40,15 @@ public final class DirtyPages {
         }
     }
 
+    /// The same as bits, the page at the first byte of RAM first.
+    PageBits bits() {
+        return new PageBits(words.clone());
+    }
+
+    boolean isOf(long ramAddress, long ramPages) {
+        return baseAddress == ramAddress && words.length == ramPages + 63 >>> 6;
+    }
+
     /// The pages that are in this set, in `other`, or in both; both of the same memory.
     public DirtyPages or(DirtyPages other) {
         assert baseAddress == other.baseAddress && words.length == other.words.length;

@@ -1,10 +1,14 @@
 package weft.vmhost.memory;
 
+import org.jspecify.annotations.Nullable;
+
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Cleaner;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.LongConsumer;
 
 /// A guest's RAM, outside the Java heap; pages the guest never touched cost the host nothing.
 ///
@@ -16,6 +20,10 @@ import java.util.concurrent.CopyOnWriteArrayList;
 /// Three bits per page: *touched* (ever written; what migration and snapshots have to send at all),
 /// *dirty* (written since the last [#drainDirty], kept only while tracking) and *code* (a hart
 /// holds decoded instructions of it, see [#noteCode]).
+///
+/// Pages may be *absent*: their content is still elsewhere ([#expect]). Harts look before they put
+/// a page into their TLB, virtqueues before they take a request, and both come back when the page
+/// is here. Any other access by the methods of this class waits for it.
 public final class GuestMemory implements AutoCloseable {
     public static final int PAGE_SHIFT = 12;
     public static final int PAGE_BYTES = 1 << PAGE_SHIFT;
@@ -34,6 +42,7 @@ public final class GuestMemory implements AutoCloseable {
     private final CodeVersions codeVersions;
     private final List<WriteTagHolder> writeTagHolders = new CopyOnWriteArrayList<>();
     private volatile boolean tracking;
+    private volatile @Nullable AbsentPages absent;
 
     /// @param baseAddress guest-physical address of the first byte, page-aligned
     /// @param sizeBytes a positive multiple of the page size
@@ -178,14 +187,139 @@ public final class GuestMemory implements AutoCloseable {
 
     /// Gives one page back to the host; it reads as zero until it is written again.
     public void discardPage(long address) {
-        long host = host(address, PAGE_BYTES);
         assert (address & PAGE_BYTES - 1) == 0;
+        if (deliverZero(address)) {
+            return;
+        }
+        long host = host(address, PAGE_BYTES);
         AnonymousMapping.discard(host, PAGE_BYTES);
         // Stays touched: a hart may still hold the right to write it without a word.
         noteWrite(address);
     }
 
-    /// Every page that was ever written. A page outside this set is zero.
+    /// All pages of the RAM.
+    public DirtyPages allPages() {
+        long pages = sizeBytes >>> PAGE_SHIFT;
+        var words = new long[(int) (pages + 63 >>> 6)];
+        Arrays.fill(words, -1);
+        if ((pages & 63) != 0) {
+            words[words.length - 1] = (1L << pages) - 1;
+        }
+        return new DirtyPages(baseAddress, words);
+    }
+
+    /// These pages are absent from now on, what they hold is given up. No hart runs, none has any
+    /// of them in its TLB, and no device works.
+    ///
+    /// @param pages of a memory of the same place and size
+    public synchronized void expect(DirtyPages pages, PageSource source) {
+        if (!pages.isOf(baseAddress, sizeBytes >>> PAGE_SHIFT)) {
+            throw new IllegalArgumentException("pages of another RAM");
+        }
+        if (absent != null) {
+            throw new IllegalStateException("pages are expected already");
+        }
+        pages.forEach(page -> {
+            noteWrite(page);
+            AnonymousMapping.discard(hostPage(page), PAGE_BYTES);
+        });
+        absent = new AbsentPages(pages.bits(), pages.count(), baseAddress, source);
+    }
+
+    /// The content of an absent page. Any thread, also several at once for the same page.
+    ///
+    /// @param address of its first byte
+    /// @param content 4096 bytes, left as they are
+    /// @return false if the page was here already: what it holds may be newer, and stays
+    public boolean deliver(long address, ByteBuffer content) {
+        if (content.remaining() != PAGE_BYTES) {
+            throw new IllegalArgumentException("a page of " + content.remaining() + " bytes");
+        }
+        MemorySegment bytes = MemorySegment.ofBuffer(content);
+        long offset = pageOffset(address);
+        return install(offset, _ -> segment.asSlice(offset, PAGE_BYTES).copyFrom(bytes));
+    }
+
+    /// The same for a page of zeros.
+    public boolean deliverZero(long address) {
+        return install(pageOffset(address), _ -> {});
+    }
+
+    private long pageOffset(long address) {
+        if ((address & PAGE_BYTES - 1) != 0 || !contains(address, PAGE_BYTES)) {
+            throw new GuestFault(address, PAGE_BYTES);
+        }
+        return address - baseAddress;
+    }
+
+    private boolean install(long offset, LongConsumer fill) {
+        AbsentPages pages = absent;
+        if (pages == null || !pages.install(offset >>> PAGE_SHIFT, fill)) {
+            return false;
+        }
+        if (pages.count() == 0) {
+            expectNoMore(pages);
+        }
+        return true;
+    }
+
+    private synchronized void expectNoMore(AbsentPages pages) {
+        if (absent == pages) {
+            absent = null;
+        }
+    }
+
+    /// How many pages are absent.
+    public long absentPages() {
+        AbsentPages pages = absent;
+        return pages == null ? 0 : pages.count();
+    }
+
+    /// Nothing more will come: absent pages are zero from now on, and accesses that wait for one
+    /// are a [GuestFault].
+    public void forgetAbsentPages() {
+        AbsentPages pages = absent;
+        if (pages != null) {
+            pages.forget();
+            expectNoMore(pages);
+        }
+    }
+
+    /// Whether the whole range is here, as far as it is RAM.
+    public boolean isPresent(long address, long lengthBytes) {
+        AbsentPages pages = absent;
+        return pages == null
+                || lengthBytes == 0
+                || !contains(address, lengthBytes)
+                || pages.arePresent(pageOf(address), pageOf(address + lengthBytes - 1));
+    }
+
+    /// Asks for the absent pages of a range of RAM.
+    ///
+    /// @param arrived called when the first of them has come, at once if none is absent; by the
+    ///   thread that brings it: must not block
+    public void whenPresent(long address, long lengthBytes, Runnable arrived) {
+        AbsentPages pages = absent;
+        if (pages == null || lengthBytes == 0 || !contains(address, lengthBytes)) {
+            arrived.run();
+        } else {
+            pages.want(pageOf(address), pageOf(address + lengthBytes - 1), arrived);
+        }
+    }
+
+    /// The same for somebody who is called already when another page comes.
+    public void ask(long address, long lengthBytes) {
+        AbsentPages pages = absent;
+        if (pages != null && lengthBytes > 0 && contains(address, lengthBytes)) {
+            pages.ask(pageOf(address), pageOf(address + lengthBytes - 1));
+        }
+    }
+
+    private long pageOf(long address) {
+        return address - baseAddress >>> PAGE_SHIFT;
+    }
+
+    /// Every page that was ever written, or is absent. A page outside this set is zero.
     public DirtyPages touchedPages() {
         return new DirtyPages(baseAddress, touched.copy());
     }
@@ -280,11 +414,18 @@ public final class GuestMemory implements AutoCloseable {
     /// refers to this object, so that a straggling device reads zeros instead of ending the host.
     @Override
     public void close() {
+        forgetAbsentPages();
         AnonymousMapping.discard(hostAddress, sizeBytes);
     }
 
     private long host(long address, long lengthBytes) {
         if (!contains(address, lengthBytes)) {
+            throw new GuestFault(address, lengthBytes);
+        }
+        AbsentPages pages = absent;
+        if (pages != null
+                && lengthBytes > 0
+                && !pages.await(pageOf(address), pageOf(address + lengthBytes - 1))) {
             throw new GuestFault(address, lengthBytes);
         }
         return hostAddress + (address - baseAddress);

@@ -13,6 +13,19 @@ final class PageBits {
         words = new long[Math.toIntExact(pages + 63 >>> 6)];
     }
 
+    /// With these bits set.
+    PageBits(long[] words) {
+        this.words = words;
+    }
+
+    boolean get(long page) {
+        return ((long) WORD.getVolatile(words, (int) (page >>> 6)) & 1L << page) != 0;
+    }
+
+    void clear(long page) {
+        WORD.getAndBitwiseAnd(words, (int) (page >>> 6), ~(1L << page));
+    }
+
     void set(long page) {
         long bit = 1L << page;
         int index = (int) (page >>> 6);

@@ -16,7 +16,9 @@ public final class PageWalk {
         TRANSLATED,
         PAGE_FAULT,
         /// A page table lies where there is no RAM, or where S-mode may not go.
-        ACCESS_FAULT
+        ACCESS_FAULT,
+        /// What [#physicalAddress] names has to come before the walk can go on.
+        ABSENT
     }
 
     /// satp.MODE.
@@ -50,7 +52,7 @@ public final class PageWalk {
         this.updatesMarks = updatesMarks;
     }
 
-    /// Where the address leads.
+    /// Where the address leads, or which entry or page is absent.
     public long physicalAddress() {
         return physicalAddress;
     }
@@ -107,6 +109,10 @@ public final class PageWalk {
             if (!isTable(entryAddress, Access.LOAD)) {
                 return Outcome.ACCESS_FAULT;
             }
+            if (!memory.isPresent(entryAddress, 8)) {
+                physicalAddress = entryAddress;
+                return Outcome.ABSENT;
+            }
             long entry = memory.load64(entryAddress);
             if (!PageTableEntry.isWellFormed(entry)) {
                 return Outcome.PAGE_FAULT;
@@ -162,6 +168,7 @@ public final class PageWalk {
                 access == Access.STORE
                         ? PageTableEntry.ACCESSED | PageTableEntry.DIRTY
                         : PageTableEntry.ACCESSED;
+        long physical = PageTableEntry.leafAddress(entry, shift) | address & offsetBits;
         if ((entry & marks) != marks) {
             if (!updatesMarks) {
                 return Outcome.PAGE_FAULT;
@@ -169,13 +176,18 @@ public final class PageWalk {
             if (!isTable(entryAddress, Access.STORE)) {
                 return Outcome.ACCESS_FAULT;
             }
+            if (!memory.isPresent(physical, 1)) {
+                // No mark without the access.
+                physicalAddress = physical;
+                return Outcome.ABSENT;
+            }
             if (!memory.compareAndSet64(entryAddress, entry, entry | marks)) {
                 return null;
             }
         }
         this.entry = entry | marks;
         leafShift = shift;
-        physicalAddress = PageTableEntry.leafAddress(entry, shift) | address & offsetBits;
+        physicalAddress = physical;
         return Outcome.TRANSLATED;
     }
 

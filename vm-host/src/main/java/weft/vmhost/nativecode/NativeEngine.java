@@ -18,6 +18,7 @@ import weft.vmhost.isa.fp.RoundingMode;
 import weft.vmhost.memory.HostMemory;
 import weft.vmhost.mmu.Tlb;
 import weft.vmhost.translator.InstructionFlow;
+import weft.vmhost.translator.TranslatorCounts;
 
 import java.lang.foreign.MemorySegment;
 import java.util.BitSet;
@@ -105,6 +106,9 @@ final class NativeEngine implements Engine {
             if (address == 0 || !run(address)) {
                 interpret();
             }
+        }
+        if (interpreted + translated >= TranslatorCounts.REPORT_INSTRUCTIONS) {
+            report();
         }
     }
 

@@ -73,6 +73,9 @@ public final class Translator implements Engine {
                 interpret();
             }
         }
+        if (interpreted + translated >= TranslatorCounts.REPORT_INSTRUCTIONS) {
+            report();
+        }
     }
 
     @Override

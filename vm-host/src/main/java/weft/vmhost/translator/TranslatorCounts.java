@@ -5,6 +5,10 @@ import java.util.concurrent.atomic.LongAdder;
 /// What the translator of one machine has done. Written by harts now and then, and by the
 /// translating thread; read by anyone.
 public final class TranslatorCounts {
+    /// What an engine keeps to itself at most when it returns: a guest that runs nothing but
+    /// translated code is to be seen at work, and one that returns all the time is not to pay.
+    public static final int REPORT_INSTRUCTIONS = 10_000;
+
     final LongAdder regionsMade = new LongAdder();
     final LongAdder instructionsMade = new LongAdder();
     final LongAdder requestsRefused = new LongAdder();

@@ -85,7 +85,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         this.device = device;
         List<Virtqueue> made = new ArrayList<>();
         for (int i = 0; i < device.queueCount(); i++) {
-            made.add(new Virtqueue(memory, device.queueSizeMax()));
+            made.add(new Virtqueue(this, i, memory, device.queueSizeMax()));
         }
         queues = List.copyOf(made);
         queueRegisters = new QueueRegisters(form, queues);
@@ -374,7 +374,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
 
     /// Whether nothing is in flight.
     public synchronized boolean isIdle() {
-        return device.isIdle();
+        return device.isIdle() && queues.stream().noneMatch(Virtqueue::isWaiting);
     }
 
     /// Goes on: does what was kept, then looks at every queue.

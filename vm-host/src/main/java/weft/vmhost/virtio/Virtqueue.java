@@ -18,6 +18,10 @@ import java.lang.invoke.VarHandle;
 /// All three areas lie in RAM while the queue is ready: checked when it becomes so. Everything
 /// inside is read anew and checked at each use, since the driver may change it at any time. Guarded
 /// by the transport's monitor.
+///
+/// Nothing waits for pages that have not come yet: a request that needs one stays with the driver,
+/// and the queue is served again when it is here. So what a device works on is present: the rings,
+/// and all that the chain in its hands names.
 public final class Virtqueue {
     private static final int DESCRIPTOR_BYTES = 16;
     private static final int FLAG_NEXT = 1;
@@ -37,8 +41,18 @@ public final class Virtqueue {
     private int nextUsed;
     private int signalledUsed;
     private boolean signalledValid;
+    private final VirtioMmio transport;
+    private final int index;
 
-    Virtqueue(GuestMemory memory, int sizeMax) {
+    /// A page was asked for: the queue is served when it comes.
+    private boolean waiting;
+
+    /// Whether the last chain named pages that are absent.
+    private boolean incomplete;
+
+    Virtqueue(VirtioMmio transport, int index, GuestMemory memory, int sizeMax) {
+        this.transport = transport;
+        this.index = index;
         assert Integer.bitCount(sizeMax) == 1 && sizeMax <= DescriptorChain.RANGES_MAX;
         this.memory = memory;
         this.sizeMax = sizeMax;
@@ -145,6 +159,7 @@ public final class Virtqueue {
         eventIndex = false;
         nextAvailable = 0;
         nextUsed = 0;
+        waiting = false;
         noteSignalled();
     }
 
@@ -159,9 +174,10 @@ public final class Virtqueue {
 
     /// Takes the next request into `chain`.
     ///
-    /// @return false if there is none; the driver will then notify when there is
+    /// @return false if there is none, or a page of it has yet to come; the queue will be served
+    ///   when there is
     public boolean next(DescriptorChain chain) {
-        if (!ready) {
+        if (!ready || !areAreasHere()) {
             return false;
         }
         if (isEmpty()) {
@@ -176,8 +192,10 @@ public final class Virtqueue {
         }
         VarHandle.acquireFence();
         int head = memory.load16(available + 4 + 2L * (nextAvailable & size - 1)) & 0xffff;
+        if (!at(head, chain)) {
+            return false;
+        }
         nextAvailable = nextAvailable + 1 & 0xffff;
-        at(head, chain);
         return true;
     }
 
@@ -191,7 +209,7 @@ public final class Virtqueue {
 
     /// Whether the driver has made requests that were not taken.
     public boolean hasNext() {
-        return ready && !isEmpty();
+        return ready && areAreasHere() && !isEmpty();
     }
 
     /// Puts the last requests of [#next] back: there is no room for them now.
@@ -200,9 +218,48 @@ public final class Virtqueue {
     }
 
     /// Reads the chain that starts at `head` once more: a request that was in flight elsewhere.
-    public void at(int head, DescriptorChain chain) {
+    ///
+    /// @return false if a page of it has yet to come; the queue will be served then
+    public boolean at(int head, DescriptorChain chain) {
+        incomplete = false;
         chain.begin(head);
-        walk(descriptors, size, head, chain, true);
+        if (areAreasHere()) {
+            walk(descriptors, size, head, chain, true);
+        }
+        return !incomplete;
+    }
+
+    private boolean areAreasHere() {
+        return isHere(descriptors, (long) size * DESCRIPTOR_BYTES)
+                & isHere(available, 6 + 2L * size)
+                & isHere(used, 6 + 8L * size);
+    }
+
+    private boolean isHere(long address, long lengthBytes) {
+        if (memory.isPresent(address, lengthBytes)) {
+            return true;
+        }
+        incomplete = true;
+        if (waiting) {
+            memory.ask(address, lengthBytes);
+        } else {
+            waiting = true;
+            memory.whenPresent(address, lengthBytes, this::arrived);
+        }
+        return false;
+    }
+
+    private void arrived() {
+        // In one step, or a device that waits would look as if it had nothing to do.
+        synchronized (transport) {
+            waiting = false;
+            transport.serveLater(index);
+        }
+    }
+
+    /// Whether there may be a request that waits for its pages.
+    boolean isWaiting() {
+        return waiting;
     }
 
     private void walk(long table, int tableSize, int first, DescriptorChain chain, boolean direct) {
@@ -220,6 +277,7 @@ public final class Virtqueue {
             int flags = memory.load16(descriptor + 12) & 0xffff;
             if ((flags & FLAG_INDIRECT) == 0) {
                 chain.add(address, length, (flags & FLAG_WRITE) != 0);
+                boolean _ = isHere(address, length);
             } else {
                 walkIndirect(address, length, flags, chain, direct);
             }
@@ -243,7 +301,9 @@ public final class Virtqueue {
             throw new VirtioBreach(
                     "indirect table of %d bytes at 0x%x".formatted(lengthBytes, table));
         }
-        walk(table, (int) entries, 0, chain, false);
+        if (isHere(table, lengthBytes)) {
+            walk(table, (int) entries, 0, chain, false);
+        }
     }
 
     /// Gives a request back to the driver. Call [#takeInterrupt] after one or several.
@@ -277,7 +337,7 @@ public final class Virtqueue {
     /// Whether the driver wants to be interrupted for what was completed since the last call
     /// (virtio 1.2, 2.7.7.2).
     boolean takeInterrupt() {
-        if (!ready) {
+        if (!ready || !areAreasHere()) {
             return false;
         }
         VarHandle.fullFence();

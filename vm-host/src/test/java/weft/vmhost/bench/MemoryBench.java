@@ -11,11 +11,12 @@ import org.openjdk.jmh.annotations.State;
 
 import weft.vmhost.hart.Hart;
 import weft.vmhost.interpreter.TestedEngine;
+import weft.vmhost.memory.GuestMemory;
 
 import java.util.concurrent.TimeUnit;
 
-/// A hart's loads and stores: found in the TLB, and not. Whether dirty pages are tracked makes no
-/// difference to a store to a page that was written since.
+/// A hart's loads and stores: found in the TLB, and not. Neither dirty tracking nor pages that have
+/// yet to come make a difference to an access that is found there.
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -23,11 +24,16 @@ public class MemoryBench {
     /// As far apart as two addresses that share an entry of the TLB.
     private static final long REACH = 1024L << 12;
 
+    private static final long UNUSED = BenchHart.RAM + (48 << 20);
     private static final long FIRST = BenchHart.RAM + 0x10_0000;
 
     /// Whether dirty pages are tracked.
     @Param({"false", "true"})
     public boolean tracking;
+
+    /// Whether there are pages that have yet to come: none of those used here.
+    @Param({"false", "true"})
+    public boolean absent;
 
     private final BenchHart bench =
             new BenchHart(TestedEngine.INTERPRETER, "nop", Hart::requestStop).paged();
@@ -38,6 +44,12 @@ public class MemoryBench {
     public void begin() {
         if (tracking) {
             bench.memory.startDirtyTracking();
+        }
+        if (absent) {
+            try (var other = new GuestMemory(BenchHart.RAM, bench.memory.sizeBytes())) {
+                other.store8(UNUSED, 1);
+                bench.memory.expect(other.touchedPages(), _ -> {});
+            }
         }
         bench.hart.requestStop();
         bench.hart.run(bench.engine);
@@ -59,5 +71,11 @@ public class MemoryBench {
     @Benchmark
     public long tlbMiss() {
         return bench.hart.memory().load(FIRST + (++turn & 7) * REACH, 8);
+    }
+
+    /// The same for a store, which announces the page as written.
+    @Benchmark
+    public void storeMiss() {
+        bench.hart.memory().store(FIRST + (++turn & 7) * REACH, 8, turn);
     }
 }

@@ -40,6 +40,9 @@ class EveryEngineHartTest {
     }
 
     @Nested
+    class ItsAbsentPage extends AbsentPageTest {}
+
+    @Nested
     class ItsAccessedDirty extends AccessedDirtyTest {}
 
     @Nested

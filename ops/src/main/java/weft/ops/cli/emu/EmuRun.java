@@ -5,11 +5,13 @@ import com.sun.management.OperatingSystemMXBean;
 import org.jspecify.annotations.Nullable;
 
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 import weft.ops.cli.ByteSize;
 import weft.ops.cli.CliFailure;
+import weft.ops.cli.EngineOption;
 import weft.ops.cli.ExitCode;
 import weft.ops.cli.RawTerminal;
 import weft.runtime.BootClock;
@@ -19,7 +21,6 @@ import weft.vmhost.hart.Hart;
 import weft.vmhost.machine.Boot;
 import weft.vmhost.machine.BootRefused;
 import weft.vmhost.machine.ElfProgram;
-import weft.vmhost.machine.EngineKind;
 import weft.vmhost.machine.FirmwareBoot;
 import weft.vmhost.machine.Machine;
 import weft.vmhost.machine.MachineSpec;
@@ -155,14 +156,7 @@ public final class EmuRun implements Callable<Integer> {
             description = "End the guest after this long, with exit code 1.")
     private @Nullable Integer timeoutSeconds;
 
-    @Option(
-            names = "--engine",
-            paramLabel = "ENGINE",
-            description =
-                    "What executes the guest: interpreter, translator (Java bytecode) or native"
-                            + " (machine code; x86-64 only) (default: native where it is"
-                            + " possible, else translator).")
-    private @Nullable EngineKind engine;
+    @Mixin private EngineOption engine = new EngineOption();
 
     @Option(
             names = "--report",
@@ -228,15 +222,6 @@ public final class EmuRun implements Callable<Integer> {
             taps.forEach(TapDevice::close);
             volumes.forEach(BlockVolume::close);
         }
-    }
-
-    private EngineKind engine() {
-        if (engine == EngineKind.NATIVE && EngineKind.best() != EngineKind.NATIVE) {
-            throw CliFailure.refused(
-                    "--engine native: this host has no x86-64 processor with AVX2, BMI2 and FMA,"
-                            + " or allows no executable memory; leave the option away");
-        }
-        return engine == null ? EngineKind.best() : engine;
     }
 
     private Boot boot() throws IOException {
@@ -355,7 +340,7 @@ public final class EmuRun implements Callable<Integer> {
 
     private int run(MachineSpec spec, List<TapDevice> taps)
             throws IOException, InterruptedException {
-        try (var machine = new Machine(spec, BootClock.SYSTEM, engine(), new Watcher())) {
+        try (var machine = new Machine(spec, BootClock.SYSTEM, engine.kind(), new Watcher())) {
             List<TapCable> cables = new ArrayList<>();
             try {
                 for (int i = 0; i < taps.size(); i++) {
@@ -441,7 +426,7 @@ public final class EmuRun implements Callable<Integer> {
                 seconds,
                 instructions / 1e9,
                 instructions / 1e6 / seconds);
-        System.err.println("weft: " + machine.translatorCounts());
+        System.err.println("weft: " + machine.engines().counts());
     }
 
     /// What the machine tells while it runs.

@@ -3,6 +3,7 @@ package weft.ops.cli.fabric;
 import weft.fabric.NodePresence.Role;
 import weft.ops.cli.FabricFile;
 import weft.ops.cli.JavaProcess;
+import weft.ops.node.HostOffer;
 import weft.ops.node.LocalLayout;
 
 import java.io.IOException;
@@ -56,8 +57,7 @@ public final class LocalProcesses {
     }
 
     /// Starts the processes of a separate fabric, in an order in which each finds what it needs.
-    public void startSeparate(int storageNodes, int hosts, long hostMemoryBytes)
-            throws IOException {
+    public void startSeparate(int storageNodes, int hosts, HostOffer offer) throws IOException {
         String zookeeper = layout.zookeeper();
         start(
                 "zookeeper",
@@ -77,7 +77,7 @@ public final class LocalProcesses {
             startStorage(i);
         }
         for (int i = 1; i <= hosts; i++) {
-            startHost(i, hostMemoryBytes);
+            startHost(i, offer);
         }
     }
 
@@ -94,15 +94,23 @@ public final class LocalProcesses {
     }
 
     /// Starts the n-th host.
-    public Process startHost(int number, long memoryBytes) throws IOException {
+    public Process startHost(int number, HostOffer offer) throws IOException {
         return start(
                 "host" + number,
                 List.of("-Xmx1g"),
-                part("host", Role.HOST, number, List.of("--memory", Long.toString(memoryBytes))));
+                part(
+                        "host",
+                        Role.HOST,
+                        number,
+                        List.of(
+                                "--memory",
+                                Long.toString(offer.memoryBytes()),
+                                "--engine",
+                                offer.engine().lowerCase())));
     }
 
     private List<String> part(String command, Role role, int number, List<String> more) {
-        var options = layout.part(role, number, 0);
+        var options = layout.part(role, number, HostOffer.NONE);
         var arguments =
                 new ArrayList<String>(
                         List.of(

@@ -10,7 +10,9 @@ import weft.coordination.zookeeper.EmbeddedZooKeeper;
 import weft.fabric.NodeId;
 import weft.ops.cli.ByteSize;
 import weft.ops.cli.CliFailure;
+import weft.ops.cli.EngineOption;
 import weft.ops.cli.ExitCode;
+import weft.ops.node.HostOffer;
 import weft.ops.node.LocalFabric;
 import weft.ops.node.LocalLayout;
 import weft.ops.node.NodeOptions;
@@ -79,7 +81,7 @@ public final class NodeCommand {
                 description = "Port of its Prometheus page (default: ${DEFAULT-VALUE}; 0: any).")
         private int metricsPort;
 
-        NodeOptions options(@Nullable Path folder, int nbdPort, int vtepPort, long memoryBytes) {
+        NodeOptions options(@Nullable Path folder, int nbdPort, int vtepPort, HostOffer offer) {
             InetSocketAddress address = parse(listen);
             return new NodeOptions(
                     new NodeId(name),
@@ -90,7 +92,7 @@ public final class NodeCommand {
                     port(nbdPort),
                     port(vtepPort),
                     port(metricsPort),
-                    memoryBytes);
+                    offer);
         }
 
         private static int port(int port) {
@@ -146,7 +148,7 @@ public final class NodeCommand {
 
         @Override
         public Integer call() throws IOException, InterruptedException {
-            NodeOptions options = where.options(data, nbdPort, 0, 0);
+            NodeOptions options = where.options(data, nbdPort, 0, HostOffer.NONE);
             return runUntilStopped(
                     Part.storage(options), "storage node " + options.node() + " is ready");
         }
@@ -179,9 +181,12 @@ public final class NodeCommand {
                 description = "UDP port of its tunnel endpoint (default: ${DEFAULT-VALUE}).")
         private int vxlanPort;
 
+        @Mixin private EngineOption engine = new EngineOption();
+
         @Override
         public Integer call() throws IOException, InterruptedException {
-            NodeOptions options = where.options(null, 0, vxlanPort, memory.bytes());
+            NodeOptions options =
+                    where.options(null, 0, vxlanPort, new HostOffer(memory.bytes(), engine.kind()));
             return runUntilStopped(Part.host(options), "host " + options.node() + " is ready");
         }
     }
@@ -214,7 +219,7 @@ public final class NodeCommand {
 
         @Override
         public Integer call() throws IOException, InterruptedException {
-            NodeOptions options = where.options(null, 0, 0, 0);
+            NodeOptions options = where.options(null, 0, 0, HostOffer.NONE);
             return runUntilStopped(
                     Part.control(options, Part.newCluster(replicas, minReplicas)),
                     "control " + options.node() + " is ready");
@@ -287,12 +292,14 @@ public final class NodeCommand {
                 description = "What each host offers to VMs (default: ${DEFAULT-VALUE}).")
         private ByteSize hostMemory = new ByteSize(ByteSize.GRANULARITY_BYTES);
 
+        @Mixin private EngineOption engine = new EngineOption();
+
         @Override
         public Integer call() throws IOException, InterruptedException {
             var layout = new LocalLayout(loopback, data.toAbsolutePath());
+            var offer = new HostOffer(hostMemory.bytes(), engine.kind());
             return runUntilStopped(
-                    LocalFabric.start(layout, storageNodes, hosts, hostMemory.bytes()),
-                    "the fabric is ready");
+                    LocalFabric.start(layout, storageNodes, hosts, offer), "the fabric is ready");
         }
     }
 }

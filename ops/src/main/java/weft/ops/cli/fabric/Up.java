@@ -10,11 +10,13 @@ import weft.fabric.FabricImage;
 import weft.fabric.NodePresence;
 import weft.ops.cli.ByteSize;
 import weft.ops.cli.CliFailure;
+import weft.ops.cli.EngineOption;
 import weft.ops.cli.ExitCode;
 import weft.ops.cli.FabricFile;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.Output;
 import weft.ops.cli.StateFolder;
+import weft.ops.node.HostOffer;
 import weft.ops.node.LocalLayout;
 import weft.runtime.BootClock;
 import weft.runtime.Pause;
@@ -64,6 +66,8 @@ public final class Up implements Callable<Integer> {
             description = "What each host offers to VMs (default: ${DEFAULT-VALUE}).")
     private ByteSize hostMemory = new ByteSize(ByteSize.GRANULARITY_BYTES);
 
+    @Mixin private EngineOption engine = new EngineOption();
+
     /// What a start prints with `--json`.
     record Ready(String zookeeper, String folder, int storageNodes, int hosts, long millis) {}
 
@@ -72,6 +76,7 @@ public final class Up implements Callable<Integer> {
         if (storageNodes < 3 || storageNodes > 100 || hosts < 0 || hosts > 100) {
             throw CliFailure.usage("a fabric has 3 to 100 storage nodes and up to 100 hosts");
         }
+        var offer = new HostOffer(hostMemory.bytes(), engine.kind());
         Path folder = state.path();
         Optional<FabricFile> earlier = FabricFile.read(folder);
         if (earlier.isPresent() && earlier.get().isAlive()) {
@@ -84,9 +89,9 @@ public final class Up implements Callable<Integer> {
         var processes = new LocalProcesses(layout);
         output.say("starting a fabric in " + folder);
         if (separate) {
-            processes.startSeparate(storageNodes, hosts, hostMemory.bytes());
+            processes.startSeparate(storageNodes, hosts, offer);
         } else {
-            processes.start("fabric", List.of("-Xmx2g"), allArguments(layout));
+            processes.start("fabric", List.of("-Xmx2g"), allArguments(layout, offer));
         }
         awaitReady(layout);
         long millis = (BootClock.SYSTEM.nowNanos() - startNanos) / 1_000_000;
@@ -100,7 +105,7 @@ public final class Up implements Callable<Integer> {
         return ExitCode.OK.value();
     }
 
-    private List<String> allArguments(LocalLayout layout) {
+    private List<String> allArguments(LocalLayout layout, HostOffer offer) {
         return List.of(
                 "node",
                 "all",
@@ -113,7 +118,9 @@ public final class Up implements Callable<Integer> {
                 "--hosts",
                 Integer.toString(hosts),
                 "--host-memory",
-                Long.toString(hostMemory.bytes()));
+                Long.toString(offer.memoryBytes()),
+                "--engine",
+                offer.engine().lowerCase());
     }
 
     private void awaitReady(LocalLayout layout) throws IOException, InterruptedException {

@@ -16,6 +16,7 @@ import java.util.Optional;
 /// A VM as lists and `show` print it.
 ///
 /// @param lastMigration null if it never moved
+/// @param engine null where its host was not asked, or did not answer
 record VmRow(
         String name,
         String state,
@@ -28,7 +29,8 @@ record VmRow(
         List<Nic> nics,
         String wanted,
         String detail,
-        @Nullable Migration lastMigration) {
+        @Nullable Migration lastMigration,
+        @Nullable EngineRow engine) {
     /// A NIC of it.
     record Nic(String port, String network, String mac, String ipv4) {}
 
@@ -58,7 +60,25 @@ record VmRow(
                         .toList(),
                 spec.power().name().toLowerCase(java.util.Locale.ROOT),
                 placement.detail(),
-                image.migrations().get(spec.name()));
+                image.migrations().get(spec.name()),
+                null);
+    }
+
+    VmRow withEngine(EngineRow found) {
+        return new VmRow(
+                name,
+                state,
+                host,
+                epoch,
+                image,
+                memoryBytes,
+                cpus,
+                disks,
+                nics,
+                wanted,
+                detail,
+                lastMigration,
+                found);
     }
 
     private static Nic nic(PortBinding binding) {

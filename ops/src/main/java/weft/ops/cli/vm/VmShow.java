@@ -3,18 +3,21 @@ package weft.ops.cli.vm;
 import picocli.CommandLine.Command;
 
 import weft.fabric.Migration;
+import weft.fabric.NodeId;
+import weft.ops.admin.VmAdmin;
 import weft.ops.cli.ByteSize;
 import weft.ops.cli.FabricSession;
 
 @Command(
         name = "show",
-        description = "Show one VM: where it runs, its disks and NICs, its last migration.",
+        description =
+                "Show one VM: where it runs, its disks and NICs, its last migration, its engine.",
         mixinStandardHelpOptions = true,
         footer = {"", "Example:", "  weft vm show web1"})
 final class VmShow extends OneVmCommand {
     @Override
-    protected void run(FabricSession session) {
-        VmRow row = VmRow.find(session.image(), name());
+    protected void run(FabricSession session) throws InterruptedException {
+        VmRow row = withEngine(VmRow.find(session.image(), name()), session);
         var text = new StringBuilder();
         line(text, "VM", row.name());
         line(text, "state", row.state() + (row.detail().isEmpty() ? "" : ": " + row.detail()));
@@ -35,7 +38,25 @@ final class VmShow extends OneVmCommand {
         if (row.lastMigration() instanceof Migration last) {
             line(text, "migration", sentence(last));
         }
+        if (row.engine() instanceof EngineRow engine) {
+            line(text, "engine", engine.sentence());
+        } else if (isSomewhere(row, session)) {
+            line(text, "engine", "unknown: host '" + row.host() + "' did not say");
+        }
         output().result(row, text.toString().stripTrailing());
+    }
+
+    /// What only the host knows, if one runs it.
+    private static VmRow withEngine(VmRow row, FabricSession session) throws InterruptedException {
+        return isSomewhere(row, session)
+                ? EngineRow.ask(row.name(), new NodeId(row.host()), session::image)
+                        .map(row::withEngine)
+                        .orElse(row)
+                : row;
+    }
+
+    private static boolean isSomewhere(VmRow row, FabricSession session) {
+        return VmAdmin.placementOf(session.image(), row.name()).owner() != null;
     }
 
     private static void line(StringBuilder text, String label, String value) {

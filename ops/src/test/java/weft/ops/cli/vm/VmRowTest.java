@@ -51,7 +51,8 @@ final class VmRowTest {
                                         "web1-0", "blue", "52:54:00:00:00:01", "10.0.0.2/24")),
                         "running",
                         "",
-                        last);
+                        last,
+                        null);
         return new String(FabricJson.write(List.of(row)), StandardCharsets.UTF_8);
     }
 }

@@ -84,6 +84,9 @@ public final class VirtioBlock implements VirtioDevice {
     /// fill what may be in flight.
     private int firstServed;
 
+    /// Whether requests wait for pages of the guest's, to be given to the volume.
+    private boolean lacksPages;
+
     private record InFlight(long bytes, @Nullable ByteBuffer readInto) {}
 
     /// A request that the volume does not have: restored, or given up by it.
@@ -178,6 +181,9 @@ public final class VirtioBlock implements VirtioDevice {
 
     /// @param bytesMax with a longer request, and when as much has been moved, the loop goes on
     private void serve(int queueIndex, long bytesMax) {
+        if (lacksPages) {
+            submitAgain();
+        }
         Virtqueue queue = transport().queue(queueIndex);
         DescriptorChain next = chain();
         long moved = 0;
@@ -274,10 +280,14 @@ public final class VirtioBlock implements VirtioDevice {
             inFlight.put(tag, PARKED);
             return;
         }
-        inFlight.remove(tag);
         DescriptorChain answered = chain();
         Virtqueue queue = transport().queue(tag.queue());
-        queue.at(tag.head(), answered);
+        if (!queue.at(tag.head(), answered)) {
+            // The driver changed it meanwhile: it names what had not been asked for.
+            park(tag);
+            return;
+        }
+        inFlight.remove(tag);
         if (failure == null && request.readInto() != null) {
             answered.write(request.readInto().flip());
         }
@@ -340,6 +350,12 @@ public final class VirtioBlock implements VirtioDevice {
         queue.complete(answered.head(), answered.writtenBytes());
     }
 
+    /// Until its pages are here: then the queue is served.
+    private void park(Tag tag) {
+        inFlight.put(tag, PARKED);
+        lacksPages = true;
+    }
+
     /// Gives the parked requests to the volume again. Only those: a write that is still on its way
     /// could otherwise land a second time, over a later one.
     private void submitAgain() {
@@ -348,11 +364,15 @@ public final class VirtioBlock implements VirtioDevice {
                         .filter(entry -> entry.getValue() == PARKED)
                         .map(Map.Entry::getKey)
                         .toArray(Tag[]::new);
+        lacksPages = false;
         for (Tag tag : tags) {
-            inFlight.remove(tag);
             DescriptorChain again = chain();
-            transport().queue(tag.queue()).at(tag.head(), again);
-            submit(tag.queue(), again);
+            if (transport().queue(tag.queue()).at(tag.head(), again)) {
+                inFlight.remove(tag);
+                submit(tag.queue(), again);
+            } else {
+                park(tag);
+            }
         }
         for (int index = 0; index < queueCount; index++) {
             transport().signal(transport().queue(index));
@@ -363,6 +383,7 @@ public final class VirtioBlock implements VirtioDevice {
     public void reset() {
         inFlight.clear();
         inFlightBytes = 0;
+        lacksPages = false;
     }
 
     @Override
