@@ -231,7 +231,8 @@ final class RandomElements {
             int skew = random.nextInt(40) == 0 ? 1 : 0;
             lines.append('\n').append(neighbour(random.nextInt(4), random.nextInt(-2, 9), skew));
         }
-        if (random.nextInt(6) == 0) {
+        if (extra != null && random.nextInt(6) == 0) {
+            // Where QEMU has a ROM, or not.
             lines.append("\nld gp, 8(gp)\nandi gp, gp, -8\nld gp, 8(gp)");
         }
         return lines.toString();
