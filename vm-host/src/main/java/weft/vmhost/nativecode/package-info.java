@@ -7,7 +7,8 @@
 ///    runs code, interprets elsewhere              Unit: which instructions
 ///    notes where that was often   ──request──►    BlockWriter: their code, by way of
 ///    marks where code begins      ◄──a page────     IntegerWriter, MemoryWriter, FloatWriter,
-///                                                   GuestRegisters, Assembler
+///                                                   GuestRegisters, FloatRegisters, Assembler
+///                                                 AccessGroups: which accesses share a look
 ///                                                 CodeCache: where it stands, the way in and out
 ///                                                 CodePage: where it begins, by page and slot
 /// ```
