@@ -28,20 +28,23 @@ final class EngineElements {
 
     private final SplittableRandom random;
     private final Mode mode;
+    private final Neighbours neighbours;
 
     EngineElements(SplittableRandom random, Mode mode) {
         this.random = random;
         this.mode = mode;
+        neighbours = new Neighbours(random);
     }
 
     String element() {
-        return switch (random.nextInt(8)) {
+        return switch (random.nextInt(10)) {
             case 0, 1 -> conditional();
             case 2 -> block();
             case 3 -> counter();
             case 4 -> crossing();
             case 5 -> misalignedAtomic();
             case 6 -> hotLoop();
+            case 7, 8 -> neighbours.element();
             default -> isSupervisor() ? remappedCode() : patchedLoop();
         };
     }

@@ -170,9 +170,7 @@ final class RandomElements {
     }
 
     private String rareElement(int dice) {
-        if (dice < 81 && extra != null) {
-            return neighbours();
-        } else if (dice < 83) {
+        if (dice < 83) {
             return atomic("addi gp, s0, " + (random.nextInt(-256, 256) * 8 + skew()));
         } else if (dice < 85) {
             return reservation();
@@ -212,44 +210,6 @@ final class RandomElements {
         String source = encoding.name().startsWith("lr.") ? "" : ", " + anyX();
         return "%s\n%s%s %s%s, (gp)"
                 .formatted(address, encoding.name(), order, destination(), source);
-    }
-
-    /// Loads and stores by way of one register, near each other, with something else in between,
-    /// and sometimes at both sides of the end of a page. QEMU is not asked: of a misaligned access
-    /// where there is no memory it reports another address.
-    private String neighbours() {
-        boolean isAtEnd = random.nextInt(4) == 0;
-        int first = random.nextInt(-200, 200) * 8;
-        var lines = new StringBuilder("addi gp, s0, " + first);
-        if (isAtEnd) {
-            lines.append("\nli x5, 0xfff\nor gp, gp, x5\naddi gp, gp, -31");
-        }
-        int count = 2 + random.nextInt(8);
-        for (int i = 0; i < count; i++) {
-            if (random.nextInt(3) == 0) {
-                lines.append('\n').append(line(pick(random.nextInt(4) == 0 ? FLOAT : INTEGER)));
-            }
-            int skew = random.nextInt(40) == 0 ? 1 : 0;
-            lines.append('\n').append(neighbour(random.nextInt(4), random.nextInt(-2, 9), skew));
-        }
-        if (random.nextInt(6) == 0) {
-            lines.append("\nld gp, 8(gp)\nandi gp, gp, -8\nld gp, 8(gp)");
-        }
-        return lines.toString();
-    }
-
-    private String neighbour(int sizeLog2, int distance, int skew) {
-        String[][] names = {
-            {"lb", "lbu", "sb"},
-            {"lh", "lhu", "sh"},
-            {"lw", "lwu", "sw", "flw", "fsw"},
-            {"ld", "sd", "sd", "fld", "fsd"}
-        };
-        String[] choice = names[sizeLog2];
-        String name = choice[random.nextInt(choice.length)];
-        String register =
-                name.startsWith("f") ? anyFloat() : name.startsWith("s") ? anyX() : destination();
-        return "%s %s, %d(gp)".formatted(name, register, (distance << sizeLog2) + skew);
     }
 
     /// Reserve and store: at the reserved place, at another, or without a reservation.
