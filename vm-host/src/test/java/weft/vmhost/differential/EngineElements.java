@@ -33,7 +33,7 @@ final class EngineElements {
     EngineElements(SplittableRandom random, Mode mode) {
         this.random = random;
         this.mode = mode;
-        neighbours = new Neighbours(random);
+        neighbours = new Neighbours(random, this::window);
     }
 
     String element() {

@@ -1,6 +1,7 @@
 package weft.vmhost.differential;
 
 import java.util.SplittableRandom;
+import java.util.function.LongSupplier;
 
 /// Loads and stores by way of one register, near each other, with something else in between, and
 /// sometimes at both sides of the end of a page: what an engine may look up once for all of them.
@@ -28,12 +29,23 @@ final class Neighbours {
 
     private final SplittableRandom random;
 
-    Neighbours(SplittableRandom random) {
+    private final LongSupplier oddPlaces;
+
+    /// @param oddPlaces addresses in pages whose neighbours are mapped elsewhere, or not at all; or
+    ///   0
+    Neighbours(SplittableRandom random, LongSupplier oddPlaces) {
         this.random = random;
+        this.oddPlaces = oddPlaces;
     }
 
     String element() {
-        var lines = new StringBuilder("addi gp, s0, " + random.nextInt(-200, 200) * 8);
+        var lines = new StringBuilder();
+        long odd = random.nextBoolean() ? oddPlaces.getAsLong() : 0;
+        if (odd == 0) {
+            lines.append("addi gp, s0, ").append(random.nextInt(-200, 200) * 8);
+        } else {
+            lines.append("li gp, 0x%x".formatted((odd | 0xfff) - 31));
+        }
         if (random.nextInt(4) == 0) {
             lines.append("\nli x5, 0xfff\nor gp, gp, x5\naddi gp, gp, -31");
         }

@@ -76,6 +76,9 @@ class EveryEngineHartTest {
     class ItsMisalignedAccess extends MisalignedAccessTest {}
 
     @Nested
+    class ItsNeighbouringAccess extends NeighbouringAccessTest {}
+
+    @Nested
     class ItsPageFault extends PageFaultTest {}
 
     @Nested
