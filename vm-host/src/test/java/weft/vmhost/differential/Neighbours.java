@@ -33,8 +33,12 @@ final class Neighbours {
     }
 
     String element() {
-        var lines = new StringBuilder("addi gp, s0, " + random.nextInt(-200, 200) * 8);
-        if (random.nextInt(4) == 0) {
+        boolean isAtEnd = random.nextInt(4) == 0;
+        // At the end of the first page of scratch memory: behind the second are the next program's
+        // inputs.
+        int first = random.nextInt(-200, isAtEnd ? 0 : 200) * 8;
+        var lines = new StringBuilder("addi gp, s0, " + first);
+        if (isAtEnd) {
             lines.append("\nli x5, 0xfff\nor gp, gp, x5\naddi gp, gp, -31");
         }
         int count = 2 + random.nextInt(8);
