@@ -286,7 +286,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         for (int index = 0; index < queues.size() && isRunning(); index++) {
             if ((bits >>> index & 1) != 0) {
                 int queue = index;
-                guarded(() -> server.accept(queue));
+                queues.get(index).serve(() -> guarded(() -> server.accept(queue)));
             }
         }
     }

@@ -43,6 +43,9 @@ public final class Virtqueue {
     private boolean signalledValid;
     private final VirtioMmio transport;
     private final int index;
+    private boolean serving;
+    private int servingLeft;
+    private boolean cutShort;
 
     /// A page was asked for: the queue is served when it comes.
     private boolean waiting;
@@ -172,12 +175,35 @@ public final class Virtqueue {
         return new DescriptorChain(memory);
     }
 
+    /// Works on the queue, and lets [#next] take no more requests than the queue holds; the rest
+    /// has to wait for the next time. A driver that makes new ones as fast as they are answered, on
+    /// another hart or by requests that write to the rings, would else keep the device loop and the
+    /// transport's monitor for ever: the machine could not even be paused.
+    void serve(Runnable server) {
+        serving = true;
+        servingLeft = size;
+        cutShort = false;
+        try {
+            server.run();
+        } finally {
+            serving = false;
+        }
+        if (cutShort) {
+            transport.serveLater(index);
+        }
+    }
+
     /// Takes the next request into `chain`.
     ///
     /// @return false if there is none, or a page of it has yet to come; the queue will be served
-    ///   when there is
+    ///   when there is. While the queue is served also if that has taken long enough: it will be
+    ///   served again
     public boolean next(DescriptorChain chain) {
         if (!ready || !areAreasHere()) {
+            return false;
+        }
+        if (serving && servingLeft == 0) {
+            cutShort = true;
             return false;
         }
         if (isEmpty()) {
@@ -196,6 +222,7 @@ public final class Virtqueue {
             return false;
         }
         nextAvailable = nextAvailable + 1 & 0xffff;
+        servingLeft--;
         return true;
     }
 
@@ -215,6 +242,7 @@ public final class Virtqueue {
     /// Puts the last requests of [#next] back: there is no room for them now.
     public void putBack(int count) {
         nextAvailable = nextAvailable - count & 0xffff;
+        servingLeft += count;
     }
 
     /// Reads the chain that starts at `head` once more: a request that was in flight elsewhere.

@@ -18,6 +18,7 @@ final class HartMachine implements TestMachine {
     private final TestedEngine tested;
 
     private long instructions;
+    private long millis;
 
     HartMachine(TestedEngine tested) {
         this.tested = tested;
@@ -39,8 +40,10 @@ final class HartMachine implements TestMachine {
             hart.reset(ProgramImage.RAM_BASE, Privilege.MACHINE, 0, 0);
             Engine engine = tested.forMachine().apply(hart);
             Thread thread = new Thread(() -> hart.run(engine), "test hart");
+            long startNanos = System.nanoTime();
             thread.start();
             thread.join(TimeUnit.SECONDS.toMillis(SECONDS_MAX));
+            millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - startNanos);
             hart.requestStop();
             thread.join(TimeUnit.SECONDS.toMillis(SECONDS_MAX));
             if (thread.isAlive()) {
@@ -60,6 +63,11 @@ final class HartMachine implements TestMachine {
     /// How many instructions the last run took, up to the power switch.
     long instructions() {
         return instructions;
+    }
+
+    /// How long it took, with all that the engine did to get there.
+    long millis() {
+        return millis;
     }
 
     private record PowerSwitch(Hart hart, AtomicBoolean off) implements MmioDevice {

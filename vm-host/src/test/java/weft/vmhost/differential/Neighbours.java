@@ -39,14 +39,17 @@ final class Neighbours {
     }
 
     String element() {
+        boolean isAtEnd = random.nextInt(4) == 0;
         var lines = new StringBuilder();
         long odd = random.nextBoolean() ? oddPlaces.getAsLong() : 0;
         if (odd == 0) {
-            lines.append("addi gp, s0, ").append(random.nextInt(-200, 200) * 8);
+            // At the end of the first page of scratch memory: behind the second are the next
+            // program's inputs.
+            lines.append("addi gp, s0, ").append(random.nextInt(-200, isAtEnd ? 0 : 200) * 8);
         } else {
             lines.append("li gp, 0x%x".formatted((odd | 0xfff) - 31));
         }
-        if (random.nextInt(4) == 0) {
+        if (isAtEnd) {
             lines.append("\nli x5, 0xfff\nor gp, gp, x5\naddi gp, gp, -31");
         }
         int count = 2 + random.nextInt(8);

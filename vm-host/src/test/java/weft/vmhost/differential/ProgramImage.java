@@ -54,8 +54,8 @@ final class ProgramImage {
         return of(programs, 1, sizeBytes);
     }
 
-    /// @param laps how often all programs run, each time in a slot of its own: a translator has
-    ///   seen the code before the last time
+    /// @param laps how often all programs run, each time in a slot of its own and with inputs of
+    ///   its own: a translator has seen the code before the last time
     static ProgramImage of(List<? extends TestProgram> programs, int laps, int sizeBytes) {
         ProgramImage image = new ProgramImage(new byte[sizeBytes], programs, laps);
         image.build();
@@ -95,7 +95,7 @@ final class ProgramImage {
             codeAddresses.add(code);
             for (int lap = 0; lap < laps; lap++) {
                 appendEntry(table, lap * count + i, code, end);
-                writeSlot(bytes, lap * count + i, code);
+                writeSlot(bytes, lap * count + i, lap, code);
             }
             code = code + assembled.length + 15 & -16L;
         }
@@ -127,11 +127,11 @@ final class ProgramImage {
         };
     }
 
-    private void writeSlot(ByteBuffer bytes, int i, long code) {
+    private void writeSlot(ByteBuffer bytes, int i, int lap, long code) {
         TestProgram program = programs.get(i % programs.size());
         int slot = SLOTS_OFFSET + i * SLOT_BYTES;
         long scratch = slotAddress(i) + SCRATCH;
-        putWords(bytes, slot + INPUTS, program.inputs(code, scratch));
+        putWords(bytes, slot + INPUTS, program.inputs(lap, code, scratch));
         putWords(bytes, slot + SCRATCH, program.scratch(code, scratch));
     }
 

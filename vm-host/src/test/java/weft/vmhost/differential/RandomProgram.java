@@ -81,7 +81,12 @@ final class RandomProgram implements TestProgram {
 
     @Override
     public long[] inputs(long code, long scratch) {
-        SplittableRandom random = new SplittableRandom(seed ^ 0x5eed);
+        return inputs(0, code, scratch);
+    }
+
+    @Override
+    public long[] inputs(int lap, long code, long scratch) {
+        SplittableRandom random = new SplittableRandom((seed ^ 0x5eed) + lap);
         FloatOperands singles = FloatOperands.single(random);
         FloatOperands doubles = FloatOperands.doubles(random);
         long[] inputs = new long[65];

@@ -33,6 +33,12 @@ interface TestProgram {
     /// @param scratch the address of the program's own memory
     long[] inputs(long code, long scratch);
 
+    /// The same when it runs once more: with other values, so that code that was translated for the
+    /// first ones meets them.
+    default long[] inputs(int lap, long code, long scratch) {
+        return inputs(code, scratch);
+    }
+
     /// Its memory at the start, in words of 64 bits.
     long[] scratch(long code, long scratch);
 }

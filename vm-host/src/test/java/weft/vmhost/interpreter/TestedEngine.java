@@ -10,7 +10,9 @@ import weft.vmhost.translator.TranslatorSettings.Access;
 import weft.vmhost.translator.TranslatorSettings.When;
 
 import java.util.Arrays;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -65,6 +67,16 @@ public enum TestedEngine {
         return Arrays.stream(values())
                 .filter(engine -> engine.isEager() && engine != INTERPRETER)
                 .toList();
+    }
+
+    /// Those of the eager ones that make classes for the JVM.
+    public static Set<TestedEngine> eagerTranslators() {
+        return EnumSet.range(EAGER_TRANSLATOR, REGIONS_GIVEN_UP_AGAIN);
+    }
+
+    /// The other eager ones, which make machine code.
+    public static List<TestedEngine> eagerNativeOnes() {
+        return eagerOnes().stream().filter(it -> !eagerTranslators().contains(it)).toList();
     }
 
     /// Addresses are held against the bounds of the guest's memory.
