@@ -65,7 +65,7 @@ class SeveralHartsStressTest {
     }
 
     @Tag("long")
-    @Timeout(value = 15, unit = TimeUnit.MINUTES)
+    @Timeout(value = 30, unit = TimeUnit.MINUTES)
     @ParameterizedTest
     @EnumSource(EngineKind.class)
     void fourHartsSurviveEachOther(EngineKind engine) throws Exception {
