@@ -219,6 +219,9 @@ public final class GuestMemory implements AutoCloseable {
         if (absent != null) {
             throw new IllegalStateException("pages are expected already");
         }
+        if (pages.isEmpty()) {
+            return;
+        }
         pages.forEach(page -> {
             noteWrite(page);
             AnonymousMapping.discard(hostPage(page), PAGE_BYTES);

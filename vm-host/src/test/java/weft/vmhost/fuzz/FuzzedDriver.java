@@ -76,6 +76,7 @@ final class FuzzedDriver implements AutoCloseable {
 
     final FuzzedDataProvider data;
     final GuestMemory memory = new GuestMemory(RAM, RAM_BYTES);
+    private final MovedMemory pages = new MovedMemory(memory);
     private final Subject subject;
     private final VirtioForm form;
     private final DriverSide.HandLoop loop = new DriverSide.HandLoop();
@@ -129,7 +130,7 @@ final class FuzzedDriver implements AutoCloseable {
     void calledOut() {
         Poke poke = pokes.poll();
         if (poke != null) {
-            memory.store(poke.address, poke.sizeBytes, poke.value);
+            pages.store(poke.address, poke.sizeBytes, poke.value);
         }
         if (feeding >= 0 && fed < FED_MAX) {
             fed++;
@@ -137,7 +138,7 @@ final class FuzzedDriver implements AutoCloseable {
                 throw new AssertionError("the device serves a greedy driver for ever");
             }
             long index = availableRing(feeding) + 2;
-            memory.store16(index, memory.load16(index) + 1);
+            pages.store(index, 2, pages.load16(index) + 1);
         }
     }
 
@@ -148,6 +149,8 @@ final class FuzzedDriver implements AutoCloseable {
         loop.runAll();
         feeding = -1;
         pokes.clear();
+        pages.comeAll();
+        loop.runAll();
         subject.settle();
         goOff();
         loop.runAll();
@@ -159,7 +162,7 @@ final class FuzzedDriver implements AutoCloseable {
 
     private void step() throws IOException {
         fedInTask = 0;
-        switch (data.consumeInt(0, 15)) {
+        switch (data.consumeInt(0, 16)) {
             case 0 -> begin(data.consumeInt(), data.consumeBoolean());
             case 1 -> transport.store(data.consumeInt(0, 0x47) * 4, 4, data.consumeInt());
             case 2 -> access();
@@ -179,8 +182,9 @@ final class FuzzedDriver implements AutoCloseable {
             case 13 -> feeding = data.consumeInt(-1, QUEUES - 1);
             case 14 -> {
                 Poke poke = poke();
-                memory.store(poke.address, poke.sizeBytes, poke.value);
+                pages.store(poke.address, poke.sizeBytes, poke.value);
             }
+            case 15 -> pages.come(data.consumeInt(1, 8));
             default -> loop.runAll();
         }
     }
@@ -243,9 +247,9 @@ final class FuzzedDriver implements AutoCloseable {
     }
 
     private void place(int queue, long used) {
-        memory.store16(availableRing(queue), 0);
-        memory.store16(availableRing(queue) + 2, 0);
-        memory.store16(usedRing(queue) + 2, 0);
+        pages.store(availableRing(queue), 2, 0);
+        pages.store(availableRing(queue) + 2, 2, 0);
+        pages.store(usedRing(queue) + 2, 2, 0);
         transport.store(0x30, 4, queue);
         transport.store(0x38, 4, sizes[queue]);
         transport.store(0x3c, 4, 4096);
@@ -272,7 +276,7 @@ final class FuzzedDriver implements AutoCloseable {
         transport.store(0x50, 4, queue);
         loop.runAll();
         assertEquals(form == VirtioForm.MODERN ? 15 : 7, transport.load(0x70, 4), "status");
-        assertEquals(1, memory.load16(usedRing(queue) + 2), "answered");
+        assertEquals(1, pages.load16(usedRing(queue) + 2), "answered");
     }
 
     // --- requests
@@ -287,8 +291,8 @@ final class FuzzedDriver implements AutoCloseable {
         }
         chain(queue, head, request, cuts, data.consumeInt(0, 3) == 0);
         if (data.consumeInt(0, 7) == 0) {
-            memory.store8(
-                    rings(queue) + 16L * head + data.consumeInt(0, 31), data.consumeInt(0, 255));
+            pages.store(
+                    rings(queue) + 16L * head + data.consumeInt(0, 31), 1, data.consumeInt(0, 255));
         }
         publish(queue, head);
     }
@@ -314,7 +318,7 @@ final class FuzzedDriver implements AutoCloseable {
             boolean writable = start >= border && stop > border || border == 0;
             long address = buffer(stop - start);
             for (int at = start; at < Math.min(stop, border); at++) {
-                memory.store8(address + at - start, request.readable[at]);
+                pages.store(address + at - start, 1, request.readable[at]);
             }
             boolean last = i == ends.size() - 1;
             int next = (index + 1) % size;
@@ -329,10 +333,10 @@ final class FuzzedDriver implements AutoCloseable {
     }
 
     private void descriptor(long at, long address, long length, int flags, int next) {
-        memory.store64(at, address);
-        memory.store32(at + 8, (int) length);
-        memory.store16(at + 12, flags);
-        memory.store16(at + 14, next);
+        pages.store(at, 8, address);
+        pages.store(at + 8, 4, (int) length);
+        pages.store(at + 12, 2, flags);
+        pages.store(at + 14, 2, next);
     }
 
     private long buffer(int bytes) {
@@ -346,9 +350,9 @@ final class FuzzedDriver implements AutoCloseable {
 
     private void publish(int queue, int head) {
         long ring = availableRing(queue);
-        int next = memory.load16(ring + 2);
-        memory.store16(ring + 4 + 2L * (next & sizes[queue] - 1), head);
-        memory.store16(ring + 2, next + 1);
+        int next = pages.load16(ring + 2);
+        pages.store(ring + 4 + 2L * (next & sizes[queue] - 1), 2, head);
+        pages.store(ring + 2, 2, next + 1);
     }
 
     /// Some descriptors, what they point to, and one more head in the ring.
@@ -361,8 +365,8 @@ final class FuzzedDriver implements AutoCloseable {
             long length = wild ? data.consumeInt() : data.consumeInt(0, 8192);
             descriptor(at, address, length, data.consumeInt(0, 7), data.consumeInt(0, 9));
             if (memory.contains(address, 16)) {
-                memory.store64(address, data.consumeLong());
-                memory.store64(address + 8, data.consumeLong(0, 1 << 12));
+                pages.store(address, 8, data.consumeLong());
+                pages.store(address + 8, 8, data.consumeLong(0, 1 << 12));
             }
         }
         publish(queue, data.consumeInt(0, 9));
@@ -370,10 +374,14 @@ final class FuzzedDriver implements AutoCloseable {
 
     // --- moves
 
-    /// The machine goes on elsewhere: a device of its own, with the state of this one.
+    /// The machine goes on elsewhere: a device of its own, with the state of this one, and perhaps
+    /// before its memory is there.
     private void move() throws IOException {
         transport.pause();
         byte[] state = captured(transport);
+        if (data.consumeBoolean()) {
+            pages.leave();
+        }
         transport = transport();
         transport.restore(new DataInputStream(new ByteArrayInputStream(state)));
         assertArrayEquals(state, captured(transport));

@@ -41,6 +41,14 @@ class AbsentPagesTest {
     }
 
     @Test
+    void whoExpectsNoPagesExpectsNothing() {
+        memory.expect(memory.touchedPages(), _ -> {});
+        assertEquals(0, memory.absentPages());
+        LatePages _ = expectAll();
+        assertEquals(PAGES, memory.absentPages());
+    }
+
+    @Test
     void aReaderWaitsUntilThePageHasCome() throws Exception {
         LatePages source = expectAll();
         var read = CompletableFuture.supplyAsync(() -> memory.load64(BASE + 5 * 4096 + 8));
