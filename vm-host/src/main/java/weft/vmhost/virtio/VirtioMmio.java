@@ -9,10 +9,8 @@ import weft.vmhost.memory.MmioDevice;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Queue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntConsumer;
@@ -52,11 +50,10 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     private final FeatureRegisters features;
     private final AtomicInteger notified = new AtomicInteger();
     private final Runnable serving = this::serveNotified;
-    private final Queue<Runnable> held = new ArrayDeque<>();
+    private final Pause pause = new Pause();
     private volatile int status;
     private int generation;
     private int resets;
-    private boolean paused;
     private long breaches;
 
     /// In the modern form.
@@ -244,7 +241,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         resets++;
         status = 0;
         notified.set(0);
-        held.clear();
+        pause.dropHeld();
         features.reset();
         queueRegisters.reset();
         device.reset();
@@ -279,7 +276,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     }
 
     private synchronized void serveNotified(IntConsumer server) {
-        if (paused) {
+        if (pause.lasts()) {
             return;
         }
         int bits = notified.getAndSet(0);
@@ -299,7 +296,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     /// Works on the queues from a thread other than the loop, which would cost a change of threads.
     /// Not to be called by the loop or with the monitor held.
     public synchronized ServiceOutcome now(Runnable task) {
-        if (paused) {
+        if (pause.lasts()) {
             return ServiceOutcome.PAUSED;
         }
         if (!isRunning()) {
@@ -326,8 +323,8 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
                 if (resets != resetsBefore) {
                     return;
                 }
-                if (paused) {
-                    held.add(task);
+                if (pause.lasts()) {
+                    pause.hold(task);
                 } else if (isRunning()) {
                     guarded(task);
                 }
@@ -369,7 +366,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     /// Nothing is served or completed from now on; until then everything that has been completed
     /// may still be written.
     public synchronized void pause() {
-        paused = true;
+        pause.begin();
     }
 
     /// Whether nothing is in flight.
@@ -379,17 +376,28 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
 
     /// Goes on: does what was kept, then looks at every queue.
     public void resume() {
-        loop.execute(this::resumeOnLoop);
+        endPause(this::resumeOnLoop);
     }
 
     /// The same where all but requests had been done before the pause: no driver notices it.
     public void resumeSettled() {
-        loop.execute(this::resumeSettledOnLoop);
+        endPause(this::resumeSettledOnLoop);
     }
 
-    private synchronized void resumeSettledOnLoop() {
+    private synchronized void endPause(Runnable resume) {
+        int number = pause.number();
+        loop.execute(() -> {
+            synchronized (this) {
+                if (pause.ends(number)) {
+                    resume.run();
+                }
+            }
+        });
+    }
+
+    private void resumeSettledOnLoop() {
         queues.forEach(Virtqueue::noteSignalled);
-        goOn();
+        doHeld();
         if (isRunning() && !device.isIdle()) {
             guarded(device::resume);
         }
@@ -398,17 +406,16 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         }
     }
 
-    private void goOn() {
-        paused = false;
-        for (Runnable task = held.poll(); task != null; task = held.poll()) {
+    private void doHeld() {
+        for (Runnable task; (task = pause.held().poll()) != null; ) {
             if (isRunning()) {
                 guarded(task);
             }
         }
     }
 
-    private synchronized void resumeOnLoop() {
-        goOn();
+    private void resumeOnLoop() {
+        doHeld();
         if (isRunning()) {
             guarded(device::resume);
             queues.forEach(queue -> guarded(() -> signal(queue)));
@@ -435,7 +442,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
 
     @Override
     public synchronized void capture(DataOutput out) throws IOException {
-        assert paused;
+        assert pause.lasts();
         out.writeInt(device.deviceId());
         out.writeByte(form.version());
         out.writeByte(status);
@@ -459,7 +466,7 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     @Override
     public synchronized void restore(int version, DataInput in) throws IOException {
         reset();
-        paused = true;
+        pause.begin();
         int id = in.readInt();
         if (id != device.deviceId()) {
             throw new IOException(

@@ -343,4 +343,23 @@ class VirtioBlockTest {
 
         assertEquals(1, volume.heldCount());
     }
+
+    @Test
+    void aPauseLastsThoughTheDeviceHadNotGoneOnFromTheOneBefore() {
+        driver.begin(0, 1);
+        for (Runnable resume : List.<Runnable>of(transport::resume, transport::resumeSettled)) {
+            int answered = driver.usedIndex(0);
+            transport.pause();
+            resume.run();
+            transport.pause();
+            loop.runAll();
+            request(answered, 0, 0, 512, true);
+            loop.runAll();
+            assertEquals(answered, driver.usedIndex(0));
+
+            resume.run();
+            loop.runAll();
+            assertEquals(answered + 1, driver.usedIndex(0));
+        }
+    }
 }
