@@ -81,7 +81,11 @@ public final class CsrFile {
     public long setBits(int number, long mask) {
         checkWritable(number);
         long old = get(number);
-        set(number, modifiable(number, old) | mask);
+        if (isPending(number)) {
+            setPending(number, mask, mask);
+        } else {
+            set(number, old | mask);
+        }
         return old;
     }
 
@@ -89,7 +93,11 @@ public final class CsrFile {
     public long clearBits(int number, long mask) {
         checkWritable(number);
         long old = get(number);
-        set(number, modifiable(number, old) & ~mask);
+        if (isPending(number)) {
+            setPending(number, 0, mask);
+        } else {
+            set(number, old & ~mask);
+        }
         return old;
     }
 
@@ -296,9 +304,15 @@ public final class CsrFile {
         }
     }
 
-    /// What a read-modify-write starts from: of `mip`, without the lines that devices hold up.
-    private long modifiable(int number, long old) {
-        return number == Csr.MIP ? hart.interrupts().softwareBits() : old;
+    private static boolean isPending(int number) {
+        return number == Csr.MIP || number == Csr.SIP;
+    }
+
+    /// Bits that are not named stay as they are *now*: others raise them at any time.
+    private void setPending(int number, long value, long mask) {
+        long writable =
+                number == Csr.MIP ? Interrupt.SUPERVISOR : mideleg & Interrupt.SUPERVISOR_SOFTWARE;
+        hart.interrupts().write(value, writable & mask);
     }
 
     private long get(int number) {
@@ -393,7 +407,7 @@ public final class CsrFile {
             case Csr.SEPC -> sepc = value & ~1L;
             case Csr.SCAUSE -> scause = value;
             case Csr.STVAL -> stval = value;
-            case Csr.SIP -> hart.interrupts().write(value, mideleg & Interrupt.SUPERVISOR_SOFTWARE);
+            case Csr.SIP, Csr.MIP -> setPending(number, value, -1);
             case Csr.STIMECMP -> hart.setSupervisorTimer(value);
             case Csr.SATP -> setSatp(value);
             case Csr.MSTATUS -> setStatus(value, Csr.MSTATUS_WRITABLE);
@@ -407,7 +421,6 @@ public final class CsrFile {
             case Csr.MEPC -> mepc = value & ~1L;
             case Csr.MCAUSE -> mcause = value;
             case Csr.MTVAL -> mtval = value;
-            case Csr.MIP -> hart.interrupts().write(value, Interrupt.SUPERVISOR);
             case Csr.MCOUNTINHIBIT -> counters.setInhibited(value, hart.retiredInstructions());
             case Csr.MCYCLE -> counters.setCycle(value, hart.retiredInstructions());
             case Csr.MINSTRET -> counters.setInstret(value, hart.retiredInstructions());

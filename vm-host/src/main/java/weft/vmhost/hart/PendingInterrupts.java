@@ -120,13 +120,8 @@ final class PendingInterrupts {
                 : ahead;
     }
 
-    /// The bits of `mip` that a read-modify-write of it may start from: not the devices' lines.
-    long softwareBits() {
-        return software | lines.get() & Interrupt.SUPERVISOR_SOFTWARE;
-    }
-
     /// Software wrote `mip` or `sip`. SSIP has one bit for software and for other harts; SEIP and
-    /// STIP as written are held apart from the lines.
+    /// STIP as written are held apart from the lines, so that the lines of devices stay theirs.
     void write(long value, long writable) {
         if ((writable & Interrupt.SUPERVISOR_SOFTWARE) != 0) {
             setLine(Interrupt.SUPERVISOR_SOFTWARE, (value & Interrupt.SUPERVISOR_SOFTWARE) != 0);

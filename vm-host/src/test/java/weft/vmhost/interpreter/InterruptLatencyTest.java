@@ -7,6 +7,7 @@ import static weft.vmhost.interpreter.BareHart.RAM;
 
 import org.junit.jupiter.api.Test;
 
+import weft.fixtures.Await;
 import weft.vmhost.hart.Interrupt;
 import weft.vmhost.memory.MmioDevice;
 
@@ -164,6 +165,47 @@ class InterruptLatencyTest {
                 it.hart.setInterrupt(Interrupt.MACHINE_SOFTWARE, true);
                 taken.awaitNext(i);
                 assertEquals(i, taken.count);
+            }
+            it.hart.requestStop();
+            thread.join();
+        }
+    }
+
+    /// Another hart's IPI comes at any moment, also within an instruction that clears another bit.
+    @Test
+    void noneIsLostWhileSoftwareClearsAnother() throws Exception {
+        String program =
+                """
+                    la   t0, handler
+                    csrw mtvec, t0
+                    li   s3, %#x
+                    li   t0, 2               # SSIE
+                    csrw mie, t0
+                    csrrsi zero, mstatus, 8
+                    li   t1, 0x20            # STIP
+                loop:
+                    csrrc zero, mip, t1
+                    csrrs zero, mip, t1
+                    csrrc zero, mip, t1
+                    j    loop
+                    .align 4
+                handler:
+                    csrrci zero, mip, 2
+                    sw   zero, 0(s3)
+                    mret
+                """
+                        .formatted(DEVICE);
+        try (BareHart it = new BareHart(program)) {
+            var taken = new Taken(it);
+            it.bus.attach(DEVICE, 0x1000, taken);
+            Thread thread = Thread.ofPlatform().start(it::run);
+            for (int i = 0; i < 20_000; i++) {
+                int sent = i;
+                it.hart.setInterrupt(Interrupt.SUPERVISOR_SOFTWARE, true);
+                for (int spins = 0; taken.times.get() == sent && spins < 100_000; spins++) {
+                    Thread.onSpinWait();
+                }
+                Await.until("IPI " + i + " is taken", () -> taken.times.get() > sent);
             }
             it.hart.requestStop();
             thread.join();
