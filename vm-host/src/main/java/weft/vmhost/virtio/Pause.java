@@ -2,6 +2,7 @@ package weft.vmhost.virtio;
 
 import java.util.ArrayDeque;
 import java.util.Queue;
+import java.util.function.Consumer;
 
 /// Whether a device stands still, and what is kept for when it goes on. To go on is work of the
 /// device loop, and asked for earlier: a pause that began in between lasts, or a machine that was
@@ -42,7 +43,9 @@ final class Pause {
         held.clear();
     }
 
-    Queue<Runnable> held() {
-        return held;
+    void doHeld(Consumer<Runnable> how) {
+        for (Runnable task = held.poll(); task != null; task = held.poll()) {
+            how.accept(task);
+        }
     }
 }

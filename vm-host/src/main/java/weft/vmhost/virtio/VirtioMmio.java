@@ -56,16 +56,6 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     private int resets;
     private long breaches;
 
-    /// In the modern form.
-    public VirtioMmio(
-            String name,
-            GuestMemory memory,
-            InterruptLine line,
-            Executor loop,
-            VirtioDevice device) {
-        this(name, VirtioForm.MODERN, memory, line, loop, device);
-    }
-
     /// @param name the slot's name in snapshots: `virtio0`
     /// @param loop where queues are worked on
     public VirtioMmio(
@@ -325,8 +315,8 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
                 }
                 if (pause.lasts()) {
                     pause.hold(task);
-                } else if (isRunning()) {
-                    guarded(task);
+                } else {
+                    doIfRunning(task);
                 }
             }
         });
@@ -386,18 +376,18 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
 
     private synchronized void endPause(Runnable resume) {
         int number = pause.number();
-        loop.execute(() -> {
-            synchronized (this) {
-                if (pause.ends(number)) {
-                    resume.run();
-                }
-            }
-        });
+        loop.execute(() -> endPause(number, resume));
+    }
+
+    private synchronized void endPause(int number, Runnable resume) {
+        if (pause.ends(number)) {
+            resume.run();
+        }
     }
 
     private void resumeSettledOnLoop() {
         queues.forEach(Virtqueue::noteSignalled);
-        doHeld();
+        pause.doHeld(this::doIfRunning);
         if (isRunning() && !device.isIdle()) {
             guarded(device::resume);
         }
@@ -406,16 +396,14 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         }
     }
 
-    private void doHeld() {
-        for (Runnable task; (task = pause.held().poll()) != null; ) {
-            if (isRunning()) {
-                guarded(task);
-            }
+    private void doIfRunning(Runnable task) {
+        if (isRunning()) {
+            guarded(task);
         }
     }
 
     private void resumeOnLoop() {
-        doHeld();
+        pause.doHeld(this::doIfRunning);
         if (isRunning()) {
             guarded(device::resume);
             queues.forEach(queue -> guarded(() -> signal(queue)));

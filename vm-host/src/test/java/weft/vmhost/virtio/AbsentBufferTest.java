@@ -59,7 +59,7 @@ class AbsentBufferTest {
 
     private VirtioMmio disk(FileVolume volume, GuestMemory of) {
         var disk = new VirtioBlock(volume, "disk", (_, _) -> {}, (_, _) -> () -> {});
-        return new VirtioMmio("virtio0", of, line, loop, disk);
+        return new VirtioMmio("virtio0", VirtioForm.MODERN, of, line, loop, disk);
     }
 
     private void offer(DriverSide driver, int type) {

@@ -37,7 +37,7 @@ class ConsoleAndBalloonTest {
     }
 
     private VirtioMmio transport(VirtioDevice device) {
-        return new VirtioMmio("virtio0", memory, line, loop, device);
+        return new VirtioMmio("virtio0", VirtioForm.MODERN, memory, line, loop, device);
     }
 
     @AfterEach

@@ -25,7 +25,8 @@ class GreedyDriverTest {
     private final DriverSide.HandLoop loop = new DriverSide.HandLoop();
     private final VirtioNet nic = new VirtioNet(MacAddress.parse("52:54:00:12:34:56"), 1500);
     private final VirtioMmio transport =
-            new VirtioMmio("virtio0", memory, new TestLine(), this::execute, nic);
+            new VirtioMmio(
+                    "virtio0", VirtioForm.MODERN, memory, new TestLine(), this::execute, nic);
     private final DriverSide driver = new DriverSide(memory, transport, QUEUE_SIZE);
     private int frames;
     private int framesInTask;

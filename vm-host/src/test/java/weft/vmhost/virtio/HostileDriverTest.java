@@ -28,6 +28,7 @@ class HostileDriverTest {
     private final VirtioMmio transport =
             new VirtioMmio(
                     "virtio0",
+                    VirtioForm.MODERN,
                     memory,
                     line,
                     loop,

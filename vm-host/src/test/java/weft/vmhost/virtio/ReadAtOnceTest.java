@@ -57,7 +57,10 @@ class ReadAtOnceTest {
         var disk = new VirtioBlock(volume, "disk", (_, _) -> {}, (_, _) -> () -> {});
         var driver =
                 new DriverSide(
-                        memory, new VirtioMmio("virtio0", memory, new TestLine(), loop, disk), 8);
+                        memory,
+                        new VirtioMmio(
+                                "virtio0", VirtioForm.MODERN, memory, new TestLine(), loop, disk),
+                        8);
         driver.begin(0, 1);
         loop.runAll();
         return driver;

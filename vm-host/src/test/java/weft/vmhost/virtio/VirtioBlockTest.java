@@ -42,6 +42,7 @@ class VirtioBlockTest {
     private VirtioMmio disk(GuestMemory guest, TestLine interrupt, MemoryVolume backing) {
         return new VirtioMmio(
                 "virtio0",
+                VirtioForm.MODERN,
                 guest,
                 interrupt,
                 loop,
@@ -296,7 +297,7 @@ class VirtioBlockTest {
 
     private VirtioMmio severalQueues(MemoryVolume backing) {
         var disk = new VirtioBlock(backing, "disk", (_, _) -> {}, (_, _) -> () -> {}, 2);
-        return new VirtioMmio("virtio0", memory, line, loop, disk);
+        return new VirtioMmio("virtio0", VirtioForm.MODERN, memory, line, loop, disk);
     }
 
     /// deviceId 4 · status 1 · feature words 4 4 · features 8 · queue 4 · interrupt 4 · generation

@@ -27,7 +27,7 @@ class VirtioNetTest {
     private final DriverSide.HandLoop loop = new DriverSide.HandLoop();
     private final VirtioNet nic = new VirtioNet(MacAddress.parse("52:54:00:12:34:56"), 1500);
     private final VirtioMmio transport =
-            new VirtioMmio("virtio0", memory, new TestLine(), loop, nic);
+            new VirtioMmio("virtio0", VirtioForm.MODERN, memory, new TestLine(), loop, nic);
     private final DriverSide driver = new DriverSide(memory, transport, 8);
     private final List<byte[]> sent = new ArrayList<>();
 

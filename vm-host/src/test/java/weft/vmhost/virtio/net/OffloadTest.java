@@ -14,6 +14,7 @@ import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.virtio.DescriptorChain;
 import weft.vmhost.virtio.DriverSide;
 import weft.vmhost.virtio.ServiceOutcome;
+import weft.vmhost.virtio.VirtioForm;
 import weft.vmhost.virtio.VirtioMmio;
 import weft.vswitch.port.SwitchPort;
 
@@ -42,7 +43,7 @@ class OffloadTest {
     private final DriverSide.HandLoop loop = new DriverSide.HandLoop();
     private final VirtioNet nic = new VirtioNet(MacAddress.parse("52:54:00:12:34:56"), 1500);
     private final VirtioMmio transport =
-            new VirtioMmio("virtio0", memory, new TestLine(), loop, nic);
+            new VirtioMmio("virtio0", VirtioForm.MODERN, memory, new TestLine(), loop, nic);
     private final DriverSide driver = new DriverSide(memory, transport, 8);
     private final RecordingCable cable = new RecordingCable();
 
