@@ -22,6 +22,9 @@ public final class DecodedPage {
     private final byte[] heat = new byte[SLOTS >>> HEAT_SHIFT];
     private @Nullable Object code;
 
+    /// Whether execution has come here since [DecodedPages#forgetUnused].
+    boolean used = true;
+
     DecodedPage(long physicalPage, int version) {
         this.physicalPage = physicalPage;
         this.version = version;

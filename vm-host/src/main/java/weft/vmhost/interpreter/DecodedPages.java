@@ -36,6 +36,7 @@ final class DecodedPages {
             page = new DecodedPage(physicalPage, memory.noteCode(physicalPage));
             pages[front] = page;
         }
+        page.used = true;
         return page;
     }
 
@@ -54,6 +55,18 @@ final class DecodedPages {
     private boolean isAt(int place, long physicalPage) {
         DecodedPage page = pages[place];
         return page != null && page.physicalPage() == physicalPage;
+    }
+
+    /// Forgets the pages that were not asked for since the last call.
+    void forgetUnused() {
+        for (int i = 0; i < pages.length; i++) {
+            DecodedPage page = pages[i];
+            if (page != null && !page.used) {
+                pages[i] = null;
+            } else if (page != null) {
+                page.used = false;
+            }
+        }
     }
 
     /// Every page is decoded anew, from its next fetch on.

@@ -248,6 +248,16 @@ public final class Interpreter implements Engine {
         tlb.flushFetches();
     }
 
+    /// Gives up the pages that execution has not come to since the last call: a guest that has
+    /// booted and idles uses a tenth of them. Heads in them are found again by the [HeadFinder].
+    public void forgetUnusedPages() {
+        pages.forgetUnused();
+        // So that those in use are asked for again, and nobody holds the others.
+        tlb.flushFetches();
+        Arrays.fill(fetchPages, null);
+        Arrays.fill(fetchSlots, aside);
+    }
+
     long[] setAside(int slot, long decoded) {
         aside[asideSlot] = Op.UNDECODED;
         aside[slot] = decoded;

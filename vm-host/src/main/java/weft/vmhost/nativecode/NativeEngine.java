@@ -71,6 +71,7 @@ final class NativeEngine implements Engine {
     private CodeCache cache;
     private int headCount;
     private int untilSample;
+    private long forgottenTicks;
 
     // Not reported yet.
     private long interpreted;
@@ -101,6 +102,7 @@ final class NativeEngine implements Engine {
     public void execute(Hart hart) {
         assert hart == this.hart;
         install();
+        forgetUnused();
         while (hart.retiredInstructions() < hart.budgetEnd()) {
             long address = address(hart.pc());
             if (address == 0 || !run(address)) {
@@ -109,6 +111,14 @@ final class NativeEngine implements Engine {
         }
         if (interpreted + translated >= TranslatorCounts.REPORT_INSTRUCTIONS) {
             report();
+        }
+    }
+
+    private void forgetUnused() {
+        long ticks = hart.time();
+        if (Math.abs(ticks - forgottenTicks) > settings.forgetTicks()) {
+            forgottenTicks = ticks;
+            interpreter.forgetUnusedPages();
         }
     }
 

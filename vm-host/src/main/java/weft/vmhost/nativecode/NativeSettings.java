@@ -1,5 +1,6 @@
 package weft.vmhost.nativecode;
 
+import weft.vmhost.hart.TimeSource;
 import weft.vmhost.translator.TranslatorSettings.Access;
 import weft.vmhost.translator.TranslatorSettings.When;
 
@@ -12,6 +13,8 @@ import weft.vmhost.translator.TranslatorSettings.When;
 ///   that long for the hart, and the collector for its thread
 /// @param cacheBytes for the code of a machine and the tables of its pages; when that is used up,
 ///   all is given up and translation begins anew
+/// @param forgetTicks how long decoded pages outlive their use, in the guest's time; an idle guest
+///   uses a tenth of those that it booted with, at 16 KiB each
 /// @param when where translation takes place
 /// @param access whether translated code holds host addresses against bounds
 public record NativeSettings(
@@ -20,11 +23,20 @@ public record NativeSettings(
         int instructionsMax,
         int budgetMax,
         long cacheBytes,
+        long forgetTicks,
         When when,
         Access access) {
     /// What a guest gets.
     public static final NativeSettings DEFAULT =
-            new NativeSettings(250, 3, 400, 20_000, 32L << 20, When.IN_BACKGROUND, Access.TRUSTED);
+            new NativeSettings(
+                    250,
+                    3,
+                    400,
+                    20_000,
+                    32L << 20,
+                    30 * TimeSource.TICKS_PER_SECOND,
+                    When.IN_BACKGROUND,
+                    Access.TRUSTED);
 
     public NativeSettings {
         if (samplePeriod < 1 || samplesToTranslate < 1 || samplesToTranslate > 100) {

@@ -35,7 +35,8 @@ public enum TestedEngine {
     UNITS_OF_ONE_INSTRUCTION(nativeCode(1, 1, 20_000, 32 << 20)),
     SMALL_UNITS_IN_SHORT_RUNS(nativeCode(1, 7, 3, 32 << 20)),
     UNITS_HERE_AND_THERE(nativeCode(3, 40, 50, 32 << 20)),
-    CODE_GIVEN_UP_AGAIN(nativeCode(10, 250, 1, 2 << 20)),
+    /// What was decoded, too, 100 µs after it was used.
+    CODE_GIVEN_UP_AGAIN(nativeCode(10, 250, 1, 2 << 20, 1000)),
 
     /// As a guest gets it: translated in the background, at moments that nobody knows.
     TRANSLATOR(() -> new Translations(TranslatorSettings.DEFAULT)::engine),
@@ -98,6 +99,16 @@ public enum TestedEngine {
     /// Where the host cannot execute it, the interpreter stands in.
     private static Supplier<Function<Hart, Engine>> nativeCode(
             int samplePeriod, int instructionsMax, int budgetMax, int cacheBytes) {
+        long forgetTicks = NativeSettings.DEFAULT.forgetTicks();
+        return nativeCode(samplePeriod, instructionsMax, budgetMax, cacheBytes, forgetTicks);
+    }
+
+    private static Supplier<Function<Hart, Engine>> nativeCode(
+            int samplePeriod,
+            int instructionsMax,
+            int budgetMax,
+            int cacheBytes,
+            long forgetTicks) {
         if (!NativeCode.isSupported()) {
             return () -> Interpreter::new;
         }
@@ -108,6 +119,7 @@ public enum TestedEngine {
                         instructionsMax,
                         budgetMax,
                         cacheBytes,
+                        forgetTicks,
                         When.AT_ONCE,
                         Access.CHECKED);
         return () -> new NativeCode(settings)::engine;

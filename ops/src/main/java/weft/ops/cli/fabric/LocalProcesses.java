@@ -97,7 +97,7 @@ public final class LocalProcesses {
     public Process startHost(int number, HostOffer offer) throws IOException {
         return start(
                 "host" + number,
-                List.of("-Xmx1g"),
+                withVms("-Xmx1g"),
                 part(
                         "host",
                         Role.HOST,
@@ -107,6 +107,17 @@ public final class LocalProcesses {
                                 Long.toString(offer.memoryBytes()),
                                 "--engine",
                                 offer.engine().lowerCase())));
+    }
+
+    /// Options of a process that runs VMs. A guest that boots makes garbage, and then idles: the
+    /// heap goes back to what is in use, at the latest five minutes later.
+    static List<String> withVms(String heap) {
+        return List.of(
+                heap,
+                "-XX:+UseG1GC",
+                "-XX:MinHeapFreeRatio=10",
+                "-XX:MaxHeapFreeRatio=20",
+                "-XX:G1PeriodicGCInterval=300000");
     }
 
     private List<String> part(String command, Role role, int number, List<String> more) {

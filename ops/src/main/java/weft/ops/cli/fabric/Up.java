@@ -91,7 +91,8 @@ public final class Up implements Callable<Integer> {
         if (separate) {
             processes.startSeparate(storageNodes, hosts, offer);
         } else {
-            processes.start("fabric", List.of("-Xmx2g"), allArguments(layout, offer));
+            processes.start(
+                    "fabric", LocalProcesses.withVms("-Xmx2g"), allArguments(layout, offer));
         }
         awaitReady(layout);
         long millis = (BootClock.SYSTEM.nowNanos() - startNanos) / 1_000_000;
