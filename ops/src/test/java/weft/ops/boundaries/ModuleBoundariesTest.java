@@ -51,8 +51,8 @@ final class ModuleBoundariesTest {
             Map.of(
                     "io.netty..", List.of("weft.transport..", "weft.storage.nbd.."),
                     "org.rocksdb..", List.of("weft.storage.metadata.."),
-                    "org.apache.zookeeper..", List.of("weft.coordination.zookeeper.."),
-                    "org.apache.curator..", List.of("weft.coordination.zookeeper.."),
+                    "org.apache.[zookeeper|curator]..", List.of("weft.coordination.zookeeper.."),
+                    "sun.misc..", List.of("weft.vmhost.memory.."),
                     "picocli..", List.of("weft.ops.cli.."),
                     "org.bouncycastle..", List.of("weft.ops.image.."),
                     "org.apache.commons.compress..", List.of("weft.ops.image.."),

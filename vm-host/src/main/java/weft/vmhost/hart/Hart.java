@@ -35,7 +35,7 @@ public final class Hart implements WriteTagHolder {
     private final PendingInterrupts interrupts;
 
     /// With the register that takes what is written to x0.
-    private final long[] x = new long[Decoded.DISCARD + 1];
+    private final long[] x = new long[Decoded.PLACES];
 
     private final long[] f = new long[32];
     private final Reservation reservation;

@@ -4,8 +4,6 @@ import org.jspecify.annotations.Nullable;
 
 import weft.vmhost.memory.HostMemory;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
 import java.util.concurrent.locks.LockSupport;
 
 /// What other threads ask of a running hart, and how they get its attention.
@@ -20,35 +18,24 @@ final class HartRequests {
     static final int FLUSH_TRANSLATIONS = 4;
     static final int FENCE_INSTRUCTIONS = 8;
 
-    private static final VarHandle BUDGET_END;
-
-    static {
-        try {
-            MethodHandles.Lookup lookup = MethodHandles.lookup();
-            BUDGET_END = lookup.findVarHandle(HartRequests.class, "budgetEnd", long.class);
-        } catch (ReflectiveOperationException e) {
-            throw new ExceptionInInitializerError(e);
-        }
-    }
-
     /// Host address of the bits: machine code of our own looks there too.
     private final long bitsAddress;
 
-    private volatile long budgetEnd;
+    private final long budgetEndAddress;
     private volatile boolean executing;
     private volatile @Nullable Thread thread;
 
     HartRequests(long window) {
         bitsAddress = window + HartWindow.REQUESTS;
+        budgetEndAddress = window + HartWindow.BUDGET_END;
     }
 
-    /// Opaque: the interpreter reads it at every backward jump.
     long budgetEnd() {
-        return (long) BUDGET_END.getOpaque(this);
+        return HostMemory.getVolatile(budgetEndAddress, 8);
     }
 
     void setBudgetEnd(long end) {
-        budgetEnd = end;
+        HostMemory.putVolatile(budgetEndAddress, 8, end);
     }
 
     void ask(int request) {
@@ -61,7 +48,7 @@ final class HartRequests {
 
     /// Ends the quantum and the sleep, without a request of its own (an interrupt is pending).
     void alert() {
-        budgetEnd = 0;
+        setBudgetEnd(0);
         Thread sleeper = thread;
         if (sleeper != null) {
             LockSupport.unpark(sleeper);

@@ -28,6 +28,7 @@ import weft.vmhost.mmu.Tlb;
 ///   -448  for each register, the addend of the last load by way of it
 ///   -704  floating-point registers, while code uses them
 ///   -768  what code needs to compute with them
+///   -776  count of retired instructions where the engine is to return
 ///   0     the TLB's entries
 /// ```
 public final class HartWindow {
@@ -54,9 +55,10 @@ public final class HartWindow {
     public static final int USUAL_ADDENDS = -448;
     public static final int FLOAT_VALUES = -704;
     public static final int FLOAT_CONSTANTS = -768;
+    public static final int BUDGET_END = -776;
 
     static {
-        assert FLOAT_CONSTANTS == -Tlb.WINDOW_BYTES;
+        assert BUDGET_END >= -Tlb.WINDOW_BYTES;
     }
 
     private HartWindow() {}

@@ -5,6 +5,7 @@ import org.jspecify.annotations.Nullable;
 import weft.vmhost.hart.CsrFile;
 import weft.vmhost.hart.Engine;
 import weft.vmhost.hart.Hart;
+import weft.vmhost.hart.HartWindow;
 import weft.vmhost.hart.IllegalInstruction;
 import weft.vmhost.hart.Trap;
 import weft.vmhost.hart.TrapCause;
@@ -70,6 +71,7 @@ public final class Interpreter implements Engine {
         tlb = hart.tlb();
         x = hart.integerRegisters();
         frame[PageRun.TLB] = tlb.base();
+        frame[PageRun.BUDGET_END] = tlb.base() + HartWindow.BUDGET_END;
         data = new DataPath(memory);
         pages = new DecodedPages(memory);
         atomics = new AtomicUnit(hart);
@@ -131,11 +133,12 @@ public final class Interpreter implements Engine {
         long retired = hart.retiredInstructions();
         frame[PageRun.PAGE] = page;
         frame[PageRun.CONTEXT] = memory.dataContext();
+        frame[PageRun.CONTEXT_INDEX] = memory.dataContext() << 1 + Tlb.ENTRY_SHIFT;
         try {
             for (; ; ) {
                 final long left = Math.min(hart.budgetEnd(), pauseAt) - retired;
                 frame[PageRun.END] = left << PageRun.COUNT_SHIFT;
-                final long cursor = PageRun.run(hart, x, slots, slot, frame);
+                final long cursor = PageRun.run(x, slots, slot, frame);
                 retired += cursor >> PageRun.COUNT_SHIFT;
                 slot = (int) cursor & PageRun.SLOT_MASK;
                 final long d = slots[slot];

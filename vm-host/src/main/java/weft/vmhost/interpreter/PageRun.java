@@ -1,8 +1,8 @@
 package weft.vmhost.interpreter;
 
-import weft.vmhost.hart.Hart;
 import weft.vmhost.isa.Decoded;
 import weft.vmhost.isa.Op;
+import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.memory.HostMemory;
 import weft.vmhost.mmu.Tlb;
 
@@ -23,6 +23,10 @@ import weft.vmhost.mmu.Tlb;
 /// - More values live in the loop than there are registers, and each iteration stores and loads
 ///   them. So what loads, stores and jumps need stands in an array, the *frame*, and slot and count
 ///   share a `long`, the *cursor*.
+/// - An array's length is one more such value, and asking for it four instructions of the host's
+///   for each of the guest's. So registers, slots and frame are accessed unchecked: the array of
+///   registers has all places that an instruction can name, and a slot's number is that of an
+///   instruction that was decoded, or is the one behind it; the last two slots hold none.
 /// - Where the next instruction stands is found by a branch on the length of this one, which the
 ///   processor predicts, and not by adding the length, for which it would have to wait.
 ///
@@ -46,8 +50,15 @@ final class PageRun {
     /// The cursor from which on no jump back is taken.
     static final int END = 3;
 
-    static final int FRAME_LENGTH = 4;
+    /// The host address of the budget's end, which other threads set to zero.
+    static final int BUDGET_END = 4;
 
+    /// The context as it enters the distance of an entry.
+    static final int CONTEXT_INDEX = 5;
+
+    static final int FRAME_LENGTH = 6;
+
+    private static final long ENTRY_MASK = Tlb.ENTRIES - 1 << Tlb.ENTRY_SHIFT;
     private static final long ONE = 1L << COUNT_SHIFT;
     private static final long PAGE_MASK = -4096;
 
@@ -59,14 +70,16 @@ final class PageRun {
     /// Executes from this cursor on; answers the cursor of the first instruction that it does not
     /// execute. It looks at the budget when it jumps back or by register: straight code ends with
     /// its page.
-    static long run(Hart hart, long[] x, long[] slots, long cursor, long[] frame) {
-        if (x.length <= Decoded.DISCARD || frame.length != FRAME_LENGTH) {
+    static long run(long[] x, long[] slots, long cursor, long[] frame) {
+        if (x.length < Decoded.PLACES
+                || slots.length <= DecodedPage.SLOTS
+                || frame.length != FRAME_LENGTH) {
             return cursor;
         }
         for (; ; ) {
-            final int slot = (int) cursor & SLOT_MASK;
-            final long d = slots[slot];
-            final long a = x[(int) (d >>> 14) & 31];
+            final long slot = cursor & SLOT_MASK;
+            final long d = HostMemory.getElement(slots, slot << 3);
+            final long a = HostMemory.getElement(x, d >>> 11 & 0xF8);
             final long jump;
             final long result;
             straight:
@@ -79,25 +92,25 @@ final class PageRun {
                             if (slot + (e >> 33) >>> 11 != 0) {
                                 return cursor;
                             }
-                            x[rd(e)] = frame[PAGE] + 2L * (slot + halfwords(e));
+                            setRd(x, e, inFrame(frame, PAGE) + 2 * (slot + halfwords(e)));
                             jump = e;
                             break straight;
                         }
                         case Op.JALR -> {
                             final long e = again(x, slots, slot);
-                            final long distance = a + (e >> 32) - frame[PAGE];
+                            final long distance = a + (e >> 32) - inFrame(frame, PAGE);
                             if (distance >>> 12 != 0
-                                    || cursor >= frame[END]
-                                    || hart.budgetEnd() == 0) {
+                                    || cursor >= inFrame(frame, END)
+                                    || budgetEnd(frame) == 0) {
                                 return cursor;
                             }
-                            x[rd(e)] = frame[PAGE] + 2L * (slot + halfwords(e));
+                            setRd(x, e, inFrame(frame, PAGE) + 2 * (slot + halfwords(e)));
                             cursor = (cursor & -ONE) + ONE + (distance >>> 1);
                             continue;
                         }
                         case Op.BEQ -> {
                             final long e = again(x, slots, slot);
-                            if (a == x[rs2(e)]) {
+                            if (a == rs2(x, e)) {
                                 jump = e;
                                 break straight;
                             }
@@ -105,7 +118,7 @@ final class PageRun {
                         }
                         case Op.BNE -> {
                             final long e = again(x, slots, slot);
-                            if (a != x[rs2(e)]) {
+                            if (a != rs2(x, e)) {
                                 jump = e;
                                 break straight;
                             }
@@ -113,7 +126,7 @@ final class PageRun {
                         }
                         case Op.BLT -> {
                             final long e = again(x, slots, slot);
-                            if (a < x[rs2(e)]) {
+                            if (a < rs2(x, e)) {
                                 jump = e;
                                 break straight;
                             }
@@ -121,7 +134,7 @@ final class PageRun {
                         }
                         case Op.BGE -> {
                             final long e = again(x, slots, slot);
-                            if (a >= x[rs2(e)]) {
+                            if (a >= rs2(x, e)) {
                                 jump = e;
                                 break straight;
                             }
@@ -129,7 +142,7 @@ final class PageRun {
                         }
                         case Op.BLTU -> {
                             final long e = again(x, slots, slot);
-                            if (Long.compareUnsigned(a, x[rs2(e)]) < 0) {
+                            if (Long.compareUnsigned(a, rs2(x, e)) < 0) {
                                 jump = e;
                                 break straight;
                             }
@@ -137,7 +150,7 @@ final class PageRun {
                         }
                         case Op.BGEU -> {
                             final long e = again(x, slots, slot);
-                            if (Long.compareUnsigned(a, x[rs2(e)]) >= 0) {
+                            if (Long.compareUnsigned(a, rs2(x, e)) >= 0) {
                                 jump = e;
                                 break straight;
                             }
@@ -148,7 +161,7 @@ final class PageRun {
                             final long at = a + (e >> 32);
                             final long entry = entry(at, frame);
                             if (HostMemory.getLong(entry + Tlb.READ_TAG)
-                                    != (at & PAGE_MASK | frame[CONTEXT])) {
+                                    != (at & PAGE_MASK | inFrame(frame, CONTEXT))) {
                                 return cursor;
                             }
                             final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
@@ -159,7 +172,7 @@ final class PageRun {
                             final long at = a + (e >> 32);
                             final long entry = entry(at, frame);
                             if (HostMemory.getLong(entry + Tlb.READ_TAG)
-                                    != (at & PAGE_MASK | frame[CONTEXT])) {
+                                    != (at & PAGE_MASK | inFrame(frame, CONTEXT))) {
                                 return cursor;
                             }
                             final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
@@ -170,7 +183,7 @@ final class PageRun {
                             final long at = a + (e >> 32);
                             final long entry = entry(at, frame);
                             if (HostMemory.getLong(entry + Tlb.READ_TAG)
-                                    != (at & (PAGE_MASK | 1) | frame[CONTEXT])) {
+                                    != (at & (PAGE_MASK | 1) | inFrame(frame, CONTEXT))) {
                                 return cursor;
                             }
                             final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
@@ -181,7 +194,7 @@ final class PageRun {
                             final long at = a + (e >> 32);
                             final long entry = entry(at, frame);
                             if (HostMemory.getLong(entry + Tlb.READ_TAG)
-                                    != (at & (PAGE_MASK | 1) | frame[CONTEXT])) {
+                                    != (at & (PAGE_MASK | 1) | inFrame(frame, CONTEXT))) {
                                 return cursor;
                             }
                             final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
@@ -192,7 +205,7 @@ final class PageRun {
                             final long at = a + (e >> 32);
                             final long entry = entry(at, frame);
                             if (HostMemory.getLong(entry + Tlb.READ_TAG)
-                                    != (at & (PAGE_MASK | 3) | frame[CONTEXT])) {
+                                    != (at & (PAGE_MASK | 3) | inFrame(frame, CONTEXT))) {
                                 return cursor;
                             }
                             final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
@@ -203,7 +216,7 @@ final class PageRun {
                             final long at = a + (e >> 32);
                             final long entry = entry(at, frame);
                             if (HostMemory.getLong(entry + Tlb.READ_TAG)
-                                    != (at & (PAGE_MASK | 3) | frame[CONTEXT])) {
+                                    != (at & (PAGE_MASK | 3) | inFrame(frame, CONTEXT))) {
                                 return cursor;
                             }
                             final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
@@ -214,7 +227,7 @@ final class PageRun {
                             final long at = a + (e >> 32);
                             final long entry = entry(at, frame);
                             if (HostMemory.getLong(entry + Tlb.READ_TAG)
-                                    != (at & (PAGE_MASK | 7) | frame[CONTEXT])) {
+                                    != (at & (PAGE_MASK | 7) | inFrame(frame, CONTEXT))) {
                                 return cursor;
                             }
                             final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
@@ -225,11 +238,11 @@ final class PageRun {
                             final long at = a + (e >> 32);
                             final long entry = entry(at, frame);
                             if (HostMemory.getLong(entry + Tlb.WRITE_TAG)
-                                    != (at & PAGE_MASK | frame[CONTEXT])) {
+                                    != (at & PAGE_MASK | inFrame(frame, CONTEXT))) {
                                 return cursor;
                             }
                             final long host = at + HostMemory.getLong(entry + Tlb.WRITE_ADDEND);
-                            HostMemory.putByte(host, (byte) x[rs2(e)]);
+                            HostMemory.putByte(host, (byte) rs2(x, e));
                             break written;
                         }
                         case Op.SH -> {
@@ -237,11 +250,11 @@ final class PageRun {
                             final long at = a + (e >> 32);
                             final long entry = entry(at, frame);
                             if (HostMemory.getLong(entry + Tlb.WRITE_TAG)
-                                    != (at & (PAGE_MASK | 1) | frame[CONTEXT])) {
+                                    != (at & (PAGE_MASK | 1) | inFrame(frame, CONTEXT))) {
                                 return cursor;
                             }
                             final long host = at + HostMemory.getLong(entry + Tlb.WRITE_ADDEND);
-                            HostMemory.putShort(host, (short) x[rs2(e)]);
+                            HostMemory.putShort(host, (short) rs2(x, e));
                             break written;
                         }
                         case Op.SW -> {
@@ -249,11 +262,11 @@ final class PageRun {
                             final long at = a + (e >> 32);
                             final long entry = entry(at, frame);
                             if (HostMemory.getLong(entry + Tlb.WRITE_TAG)
-                                    != (at & (PAGE_MASK | 3) | frame[CONTEXT])) {
+                                    != (at & (PAGE_MASK | 3) | inFrame(frame, CONTEXT))) {
                                 return cursor;
                             }
                             final long host = at + HostMemory.getLong(entry + Tlb.WRITE_ADDEND);
-                            HostMemory.putInt(host, (int) x[rs2(e)]);
+                            HostMemory.putInt(host, (int) rs2(x, e));
                             break written;
                         }
                         case Op.SD -> {
@@ -261,11 +274,11 @@ final class PageRun {
                             final long at = a + (e >> 32);
                             final long entry = entry(at, frame);
                             if (HostMemory.getLong(entry + Tlb.WRITE_TAG)
-                                    != (at & (PAGE_MASK | 7) | frame[CONTEXT])) {
+                                    != (at & (PAGE_MASK | 7) | inFrame(frame, CONTEXT))) {
                                 return cursor;
                             }
                             final long host = at + HostMemory.getLong(entry + Tlb.WRITE_ADDEND);
-                            HostMemory.putLong(host, x[rs2(e)]);
+                            HostMemory.putLong(host, rs2(x, e));
                             break written;
                         }
                         case Op.LI -> {
@@ -274,7 +287,7 @@ final class PageRun {
                         }
                         case Op.AUIPC -> {
                             final long e = again(x, slots, slot);
-                            result = frame[PAGE] + 2L * slot + (e >> 32);
+                            result = inFrame(frame, PAGE) + 2 * slot + (e >> 32);
                         }
                         case Op.ADDI -> {
                             final long e = again(x, slots, slot);
@@ -330,85 +343,85 @@ final class PageRun {
                         }
                         case Op.ADD -> {
                             final long e = again(x, slots, slot);
-                            result = a + x[rs2(e)];
+                            result = a + rs2(x, e);
                         }
                         case Op.SUB -> {
                             final long e = again(x, slots, slot);
-                            result = a - x[rs2(e)];
+                            result = a - rs2(x, e);
                         }
                         case Op.SLL -> {
                             final long e = again(x, slots, slot);
-                            result = a << x[rs2(e)];
+                            result = a << rs2(x, e);
                         }
                         case Op.SLT -> {
                             final long e = again(x, slots, slot);
-                            result = a < x[rs2(e)] ? 1 : 0;
+                            result = a < rs2(x, e) ? 1 : 0;
                         }
                         case Op.SLTU -> {
                             final long e = again(x, slots, slot);
-                            result = Long.compareUnsigned(a, x[rs2(e)]) < 0 ? 1 : 0;
+                            result = Long.compareUnsigned(a, rs2(x, e)) < 0 ? 1 : 0;
                         }
                         case Op.XOR -> {
                             final long e = again(x, slots, slot);
-                            result = a ^ x[rs2(e)];
+                            result = a ^ rs2(x, e);
                         }
                         case Op.SRL -> {
                             final long e = again(x, slots, slot);
-                            result = a >>> x[rs2(e)];
+                            result = a >>> rs2(x, e);
                         }
                         case Op.SRA -> {
                             final long e = again(x, slots, slot);
-                            result = a >> x[rs2(e)];
+                            result = a >> rs2(x, e);
                         }
                         case Op.OR -> {
                             final long e = again(x, slots, slot);
-                            result = a | x[rs2(e)];
+                            result = a | rs2(x, e);
                         }
                         case Op.AND -> {
                             final long e = again(x, slots, slot);
-                            result = a & x[rs2(e)];
+                            result = a & rs2(x, e);
                         }
                         case Op.ADDW -> {
                             final long e = again(x, slots, slot);
-                            result = (int) a + (int) x[rs2(e)];
+                            result = (int) a + (int) rs2(x, e);
                         }
                         case Op.SUBW -> {
                             final long e = again(x, slots, slot);
-                            result = (int) a - (int) x[rs2(e)];
+                            result = (int) a - (int) rs2(x, e);
                         }
                         case Op.SLLW -> {
                             final long e = again(x, slots, slot);
-                            result = (int) a << (int) x[rs2(e)];
+                            result = (int) a << (int) rs2(x, e);
                         }
                         case Op.SRLW -> {
                             final long e = again(x, slots, slot);
-                            result = (int) a >>> (int) x[rs2(e)];
+                            result = (int) a >>> (int) rs2(x, e);
                         }
                         case Op.SRAW -> {
                             final long e = again(x, slots, slot);
-                            result = (int) a >> (int) x[rs2(e)];
+                            result = (int) a >> (int) rs2(x, e);
                         }
                         case Op.MUL -> {
                             final long e = again(x, slots, slot);
-                            result = a * x[rs2(e)];
+                            result = a * rs2(x, e);
                         }
                         case Op.MULH -> {
                             final long e = again(x, slots, slot);
-                            result = Math.multiplyHigh(a, x[rs2(e)]);
+                            result = Math.multiplyHigh(a, rs2(x, e));
                         }
                         case Op.MULHU -> {
                             final long e = again(x, slots, slot);
-                            result = Math.unsignedMultiplyHigh(a, x[rs2(e)]);
+                            result = Math.unsignedMultiplyHigh(a, rs2(x, e));
                         }
                         case Op.MULW -> {
                             final long e = again(x, slots, slot);
-                            result = (int) a * (int) x[rs2(e)];
+                            result = (int) a * (int) rs2(x, e);
                         }
                         default -> {
                             return cursor;
                         }
                     }
-                    x[rd(d)] = result;
+                    setRd(x, d, result);
                 }
                 if ((d & COMPRESSED) != 0) {
                     cursor += ONE + 1;
@@ -419,7 +432,7 @@ final class PageRun {
             }
             final long halfwords = jump >> 33;
             if (slot + halfwords >>> 11 != 0
-                    || halfwords <= 0 && (cursor >= frame[END] || hart.budgetEnd() == 0)) {
+                    || halfwords <= 0 && (cursor >= inFrame(frame, END) || budgetEnd(frame) == 0)) {
                 return cursor;
             }
             cursor += ONE + halfwords;
@@ -429,21 +442,30 @@ final class PageRun {
     /// The instruction of this slot, as a value that has nothing to do with what was read there
     /// before: for all that the compiler knows, the store may have changed it. The register is the
     /// one that nobody reads.
-    private static long again(long[] x, long[] slots, int slot) {
-        x[Decoded.DISCARD] = 0;
-        return slots[slot];
+    private static long again(long[] x, long[] slots, long slot) {
+        HostMemory.putElement(x, 8 * Decoded.DISCARD, 0);
+        return HostMemory.getElement(slots, slot << 3);
     }
 
     private static long entry(long address, long[] frame) {
-        return frame[TLB] + ((long) Tlb.index(address, frame[CONTEXT]) << Tlb.ENTRY_SHIFT);
+        final long page = address >>> GuestMemory.PAGE_SHIFT - Tlb.ENTRY_SHIFT;
+        return inFrame(frame, TLB) + ((page ^ inFrame(frame, CONTEXT_INDEX)) & ENTRY_MASK);
     }
 
-    private static int rd(long decoded) {
-        return (int) (decoded >>> 8) & 63;
+    private static long inFrame(long[] frame, int field) {
+        return HostMemory.getElement(frame, 8L * field);
     }
 
-    private static int rs2(long decoded) {
-        return (int) (decoded >>> 19) & 31;
+    private static long budgetEnd(long[] frame) {
+        return HostMemory.getVolatile(inFrame(frame, BUDGET_END), 8);
+    }
+
+    private static void setRd(long[] x, long decoded, long value) {
+        HostMemory.putElement(x, decoded >>> 5 & 0x1F8, value);
+    }
+
+    private static long rs2(long[] x, long decoded) {
+        return HostMemory.getElement(x, decoded >>> 16 & 0xF8);
     }
 
     private static int halfwords(long decoded) {

@@ -17,6 +17,9 @@ public final class Decoded {
     /// Where results for x0 go.
     public static final int DISCARD = 32;
 
+    /// As many as the field of a destination can name.
+    public static final int PLACES = 64;
+
     private Decoded() {}
 
     static long of(int op, int rd, int rs1, int rs2, int immediate, int halfwords, int rm) {

@@ -28,7 +28,7 @@ public final class Tlb {
     public static final int FETCH_ENTRIES = 512;
 
     /// Room in front of the first entry, which belongs to the hart.
-    public static final int WINDOW_BYTES = 768;
+    public static final int WINDOW_BYTES = 832;
 
     private static final int TABLE_BYTES = ENTRIES << ENTRY_SHIFT;
 
