@@ -21,12 +21,19 @@ public final class NativeCode {
 
     private static final Logger log = LoggerFactory.getLogger(NativeCode.class);
 
+    /// Of all harts in a tick of the guest's time; a machine that executes fewer idles.
+    private static final int IDLE_INSTRUCTIONS_PER_TICK = 2;
+
     private record PageKey(long physicalPage, int version) {}
 
     private final NativeSettings settings;
     private final TranslatorCounts counts = new TranslatorCounts();
     private final Map<PageKey, CodePage> pages = new ConcurrentHashMap<>();
     private volatile CodeCache cache;
+
+    // When it was last looked whether the machine idles, and what it had executed by then.
+    private long lookedTicks;
+    private long lookedInstructions;
 
     /// The cache is, and there is no memory for another.
     private boolean full;
@@ -77,6 +84,32 @@ public final class NativeCode {
         }
     }
 
+    /// A hart says, now and then, what time it is. If the machine has idled for a while, what most
+    /// of its code was made for is over.
+    void lookWhetherIdle(long ticks) {
+        switch (settings.when()) {
+            case AT_ONCE -> trim(ticks);
+            case IN_BACKGROUND -> {
+                // If too much is waiting, the machine does not idle.
+                boolean _ = NativeCodeThread.submit(() -> trim(ticks));
+            }
+        }
+    }
+
+    private synchronized void trim(long ticks) {
+        long passed = Math.abs(ticks - lookedTicks);
+        if (passed < settings.forgetTicks()) {
+            return;
+        }
+        long instructions = counts.instructionsInterpreted() + counts.instructionsTranslated();
+        boolean isIdle = instructions - lookedInstructions < passed * IDLE_INSTRUCTIONS_PER_TICK;
+        lookedTicks = ticks;
+        lookedInstructions = instructions;
+        if (isIdle && cache.usedBytes() > settings.idleBytes()) {
+            boolean _ = beginAnew();
+        }
+    }
+
     private synchronized void translate(
             DecodedPage page, long[] slots, int slot, boolean ofUser, NativeEngine requester) {
         int room = CodePage.TABLE_BYTES + BYTES_PER_INSTRUCTION_MAX * settings.instructionsMax();
@@ -107,6 +140,7 @@ public final class NativeCode {
             pages.clear();
             cache = next;
             counts.flushed();
+            counts.setCodeBytes(next.usedBytes());
             return true;
         } catch (IllegalStateException e) {
             full = true;

@@ -119,6 +119,7 @@ final class NativeEngine implements Engine {
         if (Math.abs(ticks - forgottenTicks) > settings.forgetTicks()) {
             forgottenTicks = ticks;
             interpreter.forgetUnusedPages();
+            nativeCode.lookWhetherIdle(ticks);
         }
     }
 

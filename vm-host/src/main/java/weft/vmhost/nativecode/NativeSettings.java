@@ -14,7 +14,10 @@ import weft.vmhost.translator.TranslatorSettings.When;
 /// @param cacheBytes for the code of a machine and the tables of its pages; when that is used up,
 ///   all is given up and translation begins anew
 /// @param forgetTicks how long decoded pages outlive their use, in the guest's time; an idle guest
-///   uses a tenth of those that it booted with, at 16 KiB each
+///   uses a tenth of those that it booted with, at 16 KiB each. So often it is also looked whether
+///   the machine idles
+/// @param idleBytes how much of the cache an idle machine may keep; with more, all is given up, and
+///   the little that it still executes is translated again
 /// @param when where translation takes place
 /// @param access whether translated code holds host addresses against bounds
 public record NativeSettings(
@@ -24,6 +27,7 @@ public record NativeSettings(
         int budgetMax,
         long cacheBytes,
         long forgetTicks,
+        long idleBytes,
         When when,
         Access access) {
     /// What a guest gets.
@@ -33,8 +37,9 @@ public record NativeSettings(
                     3,
                     400,
                     20_000,
-                    32L << 20,
+                    128L << 20,
                     30 * TimeSource.TICKS_PER_SECOND,
+                    8L << 20,
                     When.IN_BACKGROUND,
                     Access.TRUSTED);
 

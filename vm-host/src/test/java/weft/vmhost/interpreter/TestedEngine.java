@@ -120,6 +120,7 @@ public enum TestedEngine {
                         budgetMax,
                         cacheBytes,
                         forgetTicks,
+                        cacheBytes / 64,
                         When.AT_ONCE,
                         Access.CHECKED);
         return () -> new NativeCode(settings)::engine;
