@@ -341,6 +341,9 @@ public final class VirtualMemory {
             if (walk.leafShift() > GuestMemory.PAGE_SHIFT) {
                 tlb.noteSuperpage(address);
             }
+            if (!user) {
+                noteSupervisorPage();
+            }
         }
         if (!memory.contains(physical, 2)
                 || !protection.allows(physical, 2, Access.FETCH, isMachine())) {
@@ -348,6 +351,12 @@ public final class VirtualMemory {
         }
         requirePresent(physical);
         return physical;
+    }
+
+    private void noteSupervisorPage() {
+        if (!walk.isGlobal()) {
+            contexts.noteLocal(csrs.satp);
+        }
     }
 
     private long physicalAddress(PageWalk.Outcome outcome, long address, Access access) {
@@ -375,8 +384,12 @@ public final class VirtualMemory {
             if (walk.leafShift() > GuestMemory.PAGE_SHIFT) {
                 tlb.noteSuperpage(address);
             }
-            if (walk.isUserPage() && dataPrivilege != Privilege.USER) {
-                tlb.noteBorrowed(address, dataContext);
+            if (dataPrivilege != Privilege.USER) {
+                if (walk.isUserPage()) {
+                    tlb.noteBorrowed(address, dataContext);
+                } else {
+                    noteSupervisorPage();
+                }
             }
         }
         long page = physical & -GuestMemory.PAGE_BYTES;

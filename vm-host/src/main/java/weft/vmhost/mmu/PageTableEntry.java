@@ -16,6 +16,7 @@ final class PageTableEntry {
     static final long WRITE = 1 << 2;
     static final long EXECUTE = 1 << 3;
     static final long USER = 1 << 4;
+    static final long GLOBAL = 1 << 5;
     static final long ACCESSED = 1 << 6;
     static final long DIRTY = 1 << 7;
 

@@ -37,6 +37,7 @@ public final class PageWalk {
     private long physicalAddress;
     private long entry;
     private int leafShift;
+    private boolean global;
 
     public PageWalk(GuestMemory memory, PhysicalProtection protection) {
         this.memory = memory;
@@ -74,6 +75,11 @@ public final class PageWalk {
         return (entry & PageTableEntry.USER) != 0;
     }
 
+    /// Whether the page is mapped so in all address spaces: the leaf says so, or a pointer to it.
+    public boolean isGlobal() {
+        return global;
+    }
+
     /// What a walk answers where nothing is translated.
     public Outcome identity(long address) {
         physicalAddress = address;
@@ -102,6 +108,7 @@ public final class PageWalk {
         if (address << unusedBits >> unusedBits != address) {
             return Outcome.PAGE_FAULT;
         }
+        boolean anyGlobal = false;
         long table = (satp & (1L << 44) - 1) << GuestMemory.PAGE_SHIFT;
         for (int level = levels - 1; level >= 0; level--) {
             int shift = GuestMemory.PAGE_SHIFT + LEVEL_BITS * level;
@@ -117,12 +124,14 @@ public final class PageWalk {
             if (!PageTableEntry.isWellFormed(entry)) {
                 return Outcome.PAGE_FAULT;
             }
+            anyGlobal |= (entry & PageTableEntry.GLOBAL) != 0;
             if (PageTableEntry.isLeaf(entry)) {
                 if (!isAllowed(entry, access, user, sum, mxr)
                         || !PageTableEntry.hasLegalMemoryType(entry, memoryTypes)
                         || isMisaligned(entry, shift)) {
                     return Outcome.PAGE_FAULT;
                 }
+                global = anyGlobal;
                 return leaf(entryAddress, entry, address, shift, access);
             }
             if (!PageTableEntry.isPointer(entry)) {

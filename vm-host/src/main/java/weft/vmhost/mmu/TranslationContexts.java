@@ -7,7 +7,12 @@ import java.util.Arrays;
 /// the TLB's tags, so that neither a change of privilege nor one of the address space flushes
 /// anything, and flushing an ASID means forgetting its numbers.
 ///
-/// SUM is no part of it: entries that S-mode has for user pages are few and go when SUM is cleared.
+/// S-mode has one number in all address spaces (of a mode): a kernel's pages are global (the G
+/// bit), and what was found in the one is good in the next. Should a page be met that is not, the
+/// number is forgotten with the address space.
+///
+/// SUM is no part of it: entries that S-mode has for user pages are few and go when SUM is cleared
+/// or the address space is left.
 public final class TranslationContexts {
     /// Bare translation in machine mode. Not flushed but with everything, for it is the identity.
     public static final int BARE_KIND = 0;
@@ -25,6 +30,8 @@ public final class TranslationContexts {
     /// Nine bits of a tag, less the highest number: with it, a tag could equal the TLB's "no tag".
     private static final int CONTEXTS_MAX = 510;
 
+    private static final long MODE_BITS = -1L << 60;
+
     /// A satp value nobody has: MODE 15 is reserved.
     private static final long FORGOTTEN = -1;
 
@@ -39,6 +46,9 @@ public final class TranslationContexts {
 
     private long currentSatp = FORGOTTEN;
 
+    /// In which address space S-mode has met pages that are not global.
+    private long localSatp = FORGOTTEN;
+
     public TranslationContexts(Tlb tlb) {
         this.tlb = tlb;
     }
@@ -49,15 +59,26 @@ public final class TranslationContexts {
             return 0;
         }
         if (satp != currentSatp) {
+            if (localSatp != satp) {
+                forgetLocal();
+            }
+            tlb.returnBorrowed();
             Arrays.fill(current, 0);
             currentSatp = satp;
         }
         int number = current[kind];
         if (number == 0) {
-            number = find(satp, kind);
+            number = find(isSupervisor(kind) ? satp & MODE_BITS : satp, kind);
+            // It may have flushed.
+            currentSatp = satp;
             current[kind] = number;
         }
         return (long) number << 3;
+    }
+
+    /// S-mode gets an entry for a page of this address space that is not global.
+    public void noteLocal(long satp) {
+        localSatp = satp;
     }
 
     /// Changes whenever numbers given out before have lost their meaning.
@@ -69,13 +90,18 @@ public final class TranslationContexts {
     public void flushAll() {
         tlb.flushAll();
         count = 1;
+        localSatp = FORGOTTEN;
         forgetCurrent();
     }
 
-    /// `sfence.vma x0, asid`.
+    /// `sfence.vma x0, asid`: global pages may stay.
     public void flushAddressSpace(int asid) {
+        if (asidOf(localSatp) == asid) {
+            forgetLocal();
+        }
+        tlb.returnBorrowed();
         for (int i = 1; i < count; i++) {
-            if (asidOf(satps[i]) == asid) {
+            if (!isSupervisor(kinds[i]) && asidOf(satps[i]) == asid) {
                 satps[i] = FORGOTTEN;
             }
         }
@@ -100,7 +126,7 @@ public final class TranslationContexts {
             return;
         }
         for (int i = 1; i < count; i++) {
-            if (asidOf(satps[i]) == asid) {
+            if (isSupervisor(kinds[i]) || asidOf(satps[i]) == asid) {
                 tlb.flushPage(address, (long) i << 3);
             }
         }
@@ -114,16 +140,33 @@ public final class TranslationContexts {
         }
         if (count > CONTEXTS_MAX) {
             flushAll();
-            currentSatp = satp;
         }
         satps[count] = satp;
         kinds[count] = (byte) kind;
         return count++;
     }
 
+    /// What S-mode has of pages that are not global, and with them of all others.
+    private void forgetLocal() {
+        if (localSatp == FORGOTTEN) {
+            return;
+        }
+        for (int i = 1; i < count; i++) {
+            if (isSupervisor(kinds[i])) {
+                satps[i] = FORGOTTEN;
+            }
+        }
+        localSatp = FORGOTTEN;
+    }
+
+    private static boolean isSupervisor(int kind) {
+        return kind == SUPERVISOR || kind == SUPERVISOR_MXR;
+    }
+
     private void forgetCurrent() {
         generation++;
         currentSatp = FORGOTTEN;
+        Arrays.fill(current, 0);
     }
 
     private static int asidOf(long satp) {

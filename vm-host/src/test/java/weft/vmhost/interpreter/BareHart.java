@@ -33,6 +33,7 @@ final class BareHart implements AutoCloseable {
     static final int W = 4;
     static final int X = 8;
     static final int U = 16;
+    static final int G = 32;
     static final int A = 64;
     static final int D = 128;
 

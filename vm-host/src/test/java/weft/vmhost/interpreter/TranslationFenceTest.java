@@ -4,10 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import static weft.vmhost.interpreter.BareHart.A;
 import static weft.vmhost.interpreter.BareHart.D;
+import static weft.vmhost.interpreter.BareHart.G;
 import static weft.vmhost.interpreter.BareHart.R;
 import static weft.vmhost.interpreter.BareHart.RAM;
+import static weft.vmhost.interpreter.BareHart.U;
 import static weft.vmhost.interpreter.BareHart.V;
 import static weft.vmhost.interpreter.BareHart.W;
+import static weft.vmhost.interpreter.BareHart.X;
 import static weft.vmhost.interpreter.BareHart.satp;
 
 import org.junit.jupiter.api.Test;
@@ -58,6 +61,16 @@ class TranslationFenceTest {
 
     @Test
     void addressSpacesDoNotSeeEachOthersPages() {
+        doNotShare(R | A | D, 0);
+    }
+
+    /// Pages of U-mode that S-mode reads, while SUM stays set.
+    @Test
+    void addressSpacesDoNotSeeEachOthersUserPages() {
+        doNotShare(R | A | D | U, 1 << 18);
+    }
+
+    private static void doNotShare(int flags, long status) {
         try (BareHart it =
                 new BareHart(
                         """
@@ -68,7 +81,7 @@ class TranslationFenceTest {
                             csrw satp, a2
                             ld a5, 0(a1)
                         """)) {
-            it.paged().map(PAGE, ONE, R | A | D);
+            it.paged().map(PAGE, ONE, flags);
             it.memory.store64(ONE, 1);
             it.memory.store64(TWO, 2);
             // A second tree, equal but for the page: copy the root, and give it its own branch.
@@ -78,12 +91,48 @@ class TranslationFenceTest {
             }
             it.memory.store64(other + 8, (other + 0x1000) >>> 12 << 10 | V);
             it.memory.store64(other + 0x1000, (other + 0x2000) >>> 12 << 10 | V);
-            it.memory.store64(other + 0x2000, TWO >>> 12 << 10 | R | A | D | V);
+            it.memory.store64(other + 0x2000, TWO >>> 12 << 10 | flags | V);
             it.hart.setX(11, PAGE);
             it.hart.setX(12, satp(1));
             it.hart.setX(13, 8L << 60 | 2L << 44 | other >>> 12);
+            it.setCsrs(Map.of("mstatus", it.csr("mstatus") | status));
             it.enter(RAM, Privilege.SUPERVISOR).run();
             assertEquals(List.of(1L, 2L, 1L), List.of(it.x(10), it.x(14), it.x(15)));
+        }
+    }
+
+    /// A global page (G) is found once for all address spaces, and until a fence that is meant for
+    /// all of them.
+    @Test
+    void globalPagesOutliveTheAddressSpaceAndItsFences() {
+        String program =
+                """
+                    ld a0, 0(a1)
+                    sd a3, 0(a2)
+                    csrw satp, a6
+                    ld a4, 0(a1)
+                    sfence.vma zero, a7
+                    ld a5, 0(a1)
+                    sfence.vma a1, zero
+                    ld a1, 0(a1)
+                """;
+        try (BareHart it = new BareHart(program)) {
+            it.paged();
+            for (long page = RAM; page < RAM + 0x4000; page += 0x1000) {
+                it.map(page, page, R | W | X | A | D | G);
+            }
+            it.map(PAGE, ONE, R | A | D | G);
+            long entry = it.entryAddress(PAGE, 0);
+            it.map(entry & -4096, entry & -4096, R | W | A | D | G);
+            it.memory.store64(ONE, 1);
+            it.memory.store64(TWO, 2);
+            it.hart.setX(11, PAGE);
+            it.hart.setX(12, entry);
+            it.hart.setX(13, TWO >>> 12 << 10 | R | A | D | G | V);
+            it.hart.setX(16, satp(2));
+            it.hart.setX(17, 2);
+            it.setCsrs(Map.of("satp", satp(1))).enter(RAM, Privilege.SUPERVISOR).run();
+            assertEquals(List.of(1L, 1L, 1L, 2L), List.of(it.x(10), it.x(14), it.x(15), it.x(11)));
         }
     }
 
