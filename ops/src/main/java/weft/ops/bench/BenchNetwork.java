@@ -118,7 +118,8 @@ final class BenchNetwork implements AutoCloseable {
         return process.exitValue() == 0;
     }
 
-    /// Serves one guest after the other until it is ended; a line tells that it is ready.
+    /// Serves guests until it is ended; a line tells that it is ready. A guest that was ended in
+    /// the middle says nothing more, so the next one is not to wait for it.
     ///
     /// @param arguments none
     public static void main(String[] arguments) throws IOException {
@@ -126,13 +127,18 @@ final class BenchNetwork implements AutoCloseable {
         try (var listening = new ServerSocket(PORT, 1, InetAddress.getByName(ADDRESS))) {
             System.out.println();
             while (true) {
-                try (Socket guest = listening.accept()) {
-                    serve(guest.getInputStream(), guest.getOutputStream(), stream);
-                } catch (IOException e) {
-                    // The guest was ended in the middle: as usual.
-                    System.err.println(e.getMessage());
-                }
+                Socket guest = listening.accept();
+                Thread.ofVirtual().start(() -> serve(guest, stream));
             }
+        }
+    }
+
+    private static void serve(Socket guest, byte[] stream) {
+        try (guest) {
+            serve(guest.getInputStream(), guest.getOutputStream(), stream);
+        } catch (IOException e) {
+            // The guest was ended in the middle: as usual.
+            System.err.println(e.getMessage());
         }
     }
 

@@ -43,8 +43,9 @@ final class BenchHart implements MmioDevice {
         hart.run(engine);
     }
 
-    /// S-mode with Sv39, everything mapped to itself by pages of 4 KiB.
+    /// S-mode with Sv39, RAM mapped to itself by pages of 4 KiB, the device by one of 1 GiB.
     BenchHart paged() {
+        memory.store64(TABLE, 0xCF);
         memory.store64(TABLE + 16, TABLE + 0x1000 >>> 12 << 10 | 1);
         for (int middle = 0; middle < 32; middle++) {
             long last = TABLE + 0x2000 + 0x1000L * middle;

@@ -5,7 +5,9 @@ import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OperationsPerInvocation;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 
 import weft.vmhost.hart.Hart;
@@ -59,32 +61,36 @@ public class InstructionBench {
                     + "loop: ecall\n"
                     + END;
 
-    /// A call into another page and back: two regions are entered each turn.
+    /// A call into another page and back: two pages are entered each turn.
     private static final String CALLS =
             BEGIN + "loop: jal ra, far\n" + END + ".align 12\nfar: addi a0, a0, 1\nret\n";
 
-    private final BenchHart interpreted =
-            new BenchHart(TestedEngine.INTERPRETER, PLAIN, Hart::requestStop);
-    private final BenchHart translated =
-            new BenchHart(TestedEngine.EAGER_TRANSLATOR, PLAIN, Hart::requestStop);
-    private final BenchHart trapping =
-            new BenchHart(TestedEngine.INTERPRETER, TRAPS, Hart::requestStop);
-    private final BenchHart calling =
-            new BenchHart(TestedEngine.EAGER_TRANSLATOR, CALLS, Hart::requestStop);
-    private final int[] words = new SplittableRandom(1).ints(WORDS).map(w -> w | 3).toArray();
+    /// Each has three seconds to become warm.
+    @Param({"INTERPRETER", "TRANSLATOR", "NATIVE"})
+    public TestedEngine engine = TestedEngine.INTERPRETER;
 
-    /// An instruction, interpreted.
-    @Benchmark
-    @OperationsPerInvocation(10 * TURNS)
-    public void interpreterStep() {
-        interpreted.run();
+    private final int[] words = new SplittableRandom(1).ints(WORDS).map(w -> w | 3).toArray();
+    private BenchHart plain = hart(PLAIN);
+    private BenchHart trapping = hart(TRAPS);
+    private BenchHart calling = hart(CALLS);
+
+    private BenchHart hart(String program) {
+        return new BenchHart(engine, program, Hart::requestStop);
     }
 
-    /// The same, translated.
+    /// JMH has set the engine.
+    @Setup
+    public void begin() {
+        plain = hart(PLAIN);
+        trapping = hart(TRAPS);
+        calling = hart(CALLS);
+    }
+
+    /// An instruction.
     @Benchmark
     @OperationsPerInvocation(10 * TURNS)
-    public void translatedStep() {
-        translated.run();
+    public void step() {
+        plain.run();
     }
 
     /// A trap, its handler of three instructions, and the return from it.
@@ -94,7 +100,7 @@ public class InstructionBench {
         trapping.run();
     }
 
-    /// Leaving one region and entering another.
+    /// Leaving one page's code and entering another's.
     @Benchmark
     @OperationsPerInvocation(2 * TURNS)
     public void regionEntry() {

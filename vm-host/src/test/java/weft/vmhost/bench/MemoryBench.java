@@ -3,6 +3,7 @@ package weft.vmhost.bench;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OperationsPerInvocation;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
@@ -13,6 +14,7 @@ import weft.vmhost.hart.Hart;
 import weft.vmhost.interpreter.TestedEngine;
 import weft.vmhost.memory.GuestMemory;
 
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /// A hart's loads and stores: found in the TLB, and not. Neither dirty tracking nor pages that have
@@ -25,6 +27,8 @@ public class MemoryBench {
     private static final long REACH = 1024L << 12;
 
     private static final long UNUSED = BenchHart.RAM + (48 << 20);
+    private static final int ACCESSES = 8;
+    private static final int TURNS = 10_000;
     private static final long FIRST = BenchHart.RAM + 0x10_0000;
 
     /// Whether dirty pages are tracked.
@@ -37,25 +41,64 @@ public class MemoryBench {
 
     private final BenchHart bench =
             new BenchHart(TestedEngine.INTERPRETER, "nop", Hart::requestStop).paged();
+    private final BenchHart loads = compiled("ld a0, 0(a1)");
+    private final BenchHart stores = compiled("sd a0, 0(a1)");
     private long turn;
+
+    /// Accesses through a register that changes, so that each has a look of its own.
+    private static BenchHart compiled(String access) {
+        String loop = (access + "\naddi a1, a1, 8\n").repeat(ACCESSES);
+        return new BenchHart(
+                        TestedEngine.NATIVE,
+                        """
+                        li   a1, %#x
+                        li   t0, %d
+                        loop: %s
+                        addi a1, a1, %d
+                        addi t0, t0, -1
+                        bnez t0, loop
+                        li   t1, 0x100000
+                        sw   zero, 0(t1)
+                        j    .+0
+                        """
+                                .formatted(FIRST, TURNS, loop, -8 * ACCESSES),
+                        Hart::requestStop)
+                .paged();
+    }
 
     /// Tracks from before the first store on.
     @Setup
     public void begin() {
-        if (tracking) {
-            bench.memory.startDirtyTracking();
-        }
-        if (absent) {
-            try (var other = new GuestMemory(BenchHart.RAM, bench.memory.sizeBytes())) {
-                other.store8(UNUSED, 1);
-                bench.memory.expect(other.touchedPages(), _ -> {});
+        for (BenchHart it : List.of(bench, loads, stores)) {
+            if (tracking) {
+                it.memory.startDirtyTracking();
+            }
+            if (absent) {
+                try (var other = new GuestMemory(BenchHart.RAM, it.memory.sizeBytes())) {
+                    other.store8(UNUSED, 1);
+                    it.memory.expect(other.touchedPages(), _ -> {});
+                }
             }
         }
         bench.hart.requestStop();
         bench.hart.run(bench.engine);
     }
 
-    /// A load of a page that the TLB knows.
+    /// A load and the addition to its address, in machine code.
+    @Benchmark
+    @OperationsPerInvocation(ACCESSES * TURNS)
+    public void compiledLoadHit() {
+        loads.run();
+    }
+
+    /// The same for a store.
+    @Benchmark
+    @OperationsPerInvocation(ACCESSES * TURNS)
+    public void compiledStoreHit() {
+        stores.run();
+    }
+
+    /// A load of a page that the TLB knows, by the slow path.
     @Benchmark
     public long tlbHit() {
         return bench.hart.memory().load(FIRST + (++turn & 0xff8), 8);
