@@ -85,7 +85,7 @@ final class EngineSystemTest {
             double limit = number("\"codeBytesMax\":", json);
             double used = number("\"codeBytes\":", json);
             assertTrue(used > 0 && used <= limit, json);
-            assertTrue(text.contains("of 32M code cache used"), text);
+            assertTrue(text.contains("of 128M code cache used"), text);
         }
     }
 
@@ -115,7 +115,7 @@ final class EngineSystemTest {
                 () -> meter("weft_vmhost_instructions_total", tags) > 10_000);
         if (EngineKind.best() == EngineKind.NATIVE) {
             Await.until("it has code", () -> meter("weft_vmhost_code_bytes", tags) > 0);
-            assertEquals(32 << 20, meter("weft_vmhost_code_limit_bytes", tags));
+            assertEquals(128 << 20, meter("weft_vmhost_code_limit_bytes", tags));
         }
         assertEquals(0, meter("weft_vmhost_code_flushes_total", tags));
         type(CREATE.formatted("brief", "host1"));
