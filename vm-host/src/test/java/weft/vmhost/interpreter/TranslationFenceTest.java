@@ -81,7 +81,7 @@ class TranslationFenceTest {
                             csrw satp, a2
                             ld a5, 0(a1)
                         """)) {
-            it.paged().map(PAGE, ONE, flags);
+            globalProgram(it).map(PAGE, ONE, flags);
             it.memory.store64(ONE, 1);
             it.memory.store64(TWO, 2);
             // A second tree, equal but for the page: copy the root, and give it its own branch.
@@ -101,6 +101,15 @@ class TranslationFenceTest {
         }
     }
 
+    /// A kernel as kernels are: nothing of its own ties what S-mode has found to an address space.
+    private static BareHart globalProgram(BareHart it) {
+        it.paged();
+        for (long page = RAM; page < RAM + 0x4000; page += 0x1000) {
+            it.map(page, page, R | W | X | A | D | G);
+        }
+        return it;
+    }
+
     /// A global page (G) is found once for all address spaces, and until a fence that is meant for
     /// all of them.
     @Test
@@ -117,11 +126,7 @@ class TranslationFenceTest {
                     ld a1, 0(a1)
                 """;
         try (BareHart it = new BareHart(program)) {
-            it.paged();
-            for (long page = RAM; page < RAM + 0x4000; page += 0x1000) {
-                it.map(page, page, R | W | X | A | D | G);
-            }
-            it.map(PAGE, ONE, R | A | D | G);
+            globalProgram(it).map(PAGE, ONE, R | A | D | G);
             long entry = it.entryAddress(PAGE, 0);
             it.map(entry & -4096, entry & -4096, R | W | A | D | G);
             it.memory.store64(ONE, 1);
