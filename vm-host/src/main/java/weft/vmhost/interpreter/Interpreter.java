@@ -137,7 +137,7 @@ public final class Interpreter implements Engine {
         try {
             for (; ; ) {
                 final long left = Math.min(hart.budgetEnd(), pauseAt) - retired;
-                frame[PageRun.END] = left << PageRun.COUNT_SHIFT;
+                frame[PageRun.END] = left;
                 final long cursor = PageRun.run(x, slots, slot, frame);
                 retired += cursor >> PageRun.COUNT_SHIFT;
                 slot = (int) cursor & PageRun.SLOT_MASK;

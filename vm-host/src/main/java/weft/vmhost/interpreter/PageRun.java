@@ -11,18 +11,22 @@ import weft.vmhost.mmu.Tlb;
 /// nothing of it done but perhaps a JAL's link.
 ///
 /// How this is written decides its speed, by a factor of two. What HotSpot's compiler does with a
-/// loop around a large `switch`, and the answer:
+/// loop around a large `switch`, and what the processor does with the code; and the answers:
 ///
-/// - What several cases compute from the same value, it computes once, before the `switch`, for
-///   every instruction: masks, shifts and addresses of all formats, most of them spilled. So each
-///   case reads its instruction [#again].
+/// - A `switch` is one indirect jump, and the processor foresees badly where it leads if it leads
+///   everywhere. So there are two: the second, for what is most common, comes when the first one's
+///   instruction is done and has not jumped.
+/// - What several cases compute from the same value, the compiler computes once, before the
+///   `switch`, for every instruction: masks, shifts and addresses of all formats, most of them
+///   spilled. So each case reads its fields itself, as if they could have changed: by volatile
+///   loads, which cost no instruction.
 /// - What ends the same in most cases is written once, behind the `switch`: the result, the length,
 ///   a taken jump. The code is smaller, and its registers are fewer.
 /// - A call in the loop, be it on the rarest path, has everything spilled around it, since no
-///   register survives a call. So there is none, and nothing is thrown.
+///   register survives a call. So there is none, and nothing is thrown. All methods below are
+///   inlined, which ends at 8000 bytes of bytecode in all.
 /// - More values live in the loop than there are registers, and each iteration stores and loads
-///   them. So what loads, stores and jumps need stands in an array, the *frame*, and slot and count
-///   share a `long`, the *cursor*.
+///   them. So what loads, stores and jumps need stands in an array, the *frame*.
 /// - An array's length is one more such value, and asking for it four instructions of the host's
 ///   for each of the guest's. So registers, slots and frame are accessed unchecked: the array of
 ///   registers has all places that an instruction can name, and a slot's number is that of an
@@ -30,10 +34,10 @@ import weft.vmhost.mmu.Tlb;
 /// - Where the next instruction stands is found by a branch on the length of this one, which the
 ///   processor predicts, and not by adding the length, for which it would have to wait.
 ///
-/// HotSpot never compiles a method of more than 8000 bytes of bytecode. What was measured is in
-/// docs/design/004.
+/// What was measured is in docs/design/004.
 final class PageRun {
-    /// Where the count of executed instructions begins in a cursor; below is the slot.
+    /// Where the count of executed instructions begins in a cursor, which is what [#run] answers;
+    /// below is the slot.
     static final int COUNT_SHIFT = 12;
 
     static final int SLOT_MASK = (1 << COUNT_SHIFT) - 1;
@@ -47,7 +51,7 @@ final class PageRun {
     /// The host address of the TLB.
     static final int TLB = 2;
 
-    /// The cursor from which on no jump back is taken.
+    /// The count of instructions from which on no jump back is taken.
     static final int END = 3;
 
     /// The host address of the budget's end, which other threads set to zero.
@@ -59,392 +63,398 @@ final class PageRun {
     static final int FRAME_LENGTH = 6;
 
     private static final long ENTRY_MASK = Tlb.ENTRIES - 1 << Tlb.ENTRY_SHIFT;
-    private static final long ONE = 1L << COUNT_SHIFT;
+
     private static final long PAGE_MASK = -4096;
 
-    /// Set in the decoded form of an instruction of one halfword.
-    private static final long COMPRESSED = 1L << 24;
+    /// The place of the first slot. Each is 8 bytes, for 2 bytes of code.
+    private static final long FIRST = HostMemory.FIRST_ELEMENT;
+
+    // Where in a slot the fields of the decoded form stand; the operation stands first.
+    private static final int RD = 1;
+    private static final int RS1 = 2;
+    private static final int RS2 = 3;
+    private static final int IMMEDIATE = 4;
 
     private PageRun() {}
 
-    /// Executes from this cursor on; answers the cursor of the first instruction that it does not
+    /// Executes from this slot on; answers the cursor of the first instruction that it does not
     /// execute. It looks at the budget when it jumps back or by register: straight code ends with
     /// its page.
-    static long run(long[] x, long[] slots, long cursor, long[] frame) {
+    static long run(long[] x, long[] slots, long slot, long[] frame) {
         if (x.length < Decoded.PLACES
                 || slots.length <= DecodedPage.SLOTS
                 || frame.length != FRAME_LENGTH) {
-            return cursor;
+            return slot;
         }
+        long at = FIRST + (slot << 3);
+        long count = 0;
+        loop:
         for (; ; ) {
-            final long slot = cursor & SLOT_MASK;
-            final long d = HostMemory.getElement(slots, slot << 3);
-            final long a = HostMemory.getElement(x, d >>> 11 & 0xF8);
-            final long jump;
-            final long result;
-            straight:
+            taken:
             {
-                written:
+                done:
                 {
-                    switch ((int) d & 0xFF) {
+                    final long a = register(x, HostMemory.getElementByte(slots, at + RS1));
+                    final long result;
+                    switch (HostMemory.getElementByte(slots, at)) {
                         case Op.JAL -> {
-                            final long e = again(x, slots, slot);
-                            if (slot + (e >> 33) >>> 11 != 0) {
-                                return cursor;
+                            if (leavesPage(at + distance(slots, at))) {
+                                break loop;
                             }
-                            setRd(x, e, inFrame(frame, PAGE) + 2 * (slot + halfwords(e)));
-                            jump = e;
-                            break straight;
+                            setRd(x, slots, at, next(slots, at, frame));
+                            break taken;
                         }
                         case Op.JALR -> {
-                            final long e = again(x, slots, slot);
-                            final long distance = a + (e >> 32) - inFrame(frame, PAGE);
-                            if (distance >>> 12 != 0
-                                    || cursor >= inFrame(frame, END)
+                            final long target = a + immediate(slots, at) - inFrame(frame, PAGE);
+                            if (target >>> 12 != 0
+                                    || count >= inFrame(frame, END)
                                     || budgetEnd(frame) == 0) {
-                                return cursor;
+                                break loop;
                             }
-                            setRd(x, e, inFrame(frame, PAGE) + 2 * (slot + halfwords(e)));
-                            cursor = (cursor & -ONE) + ONE + (distance >>> 1);
+                            setRd(x, slots, at, next(slots, at, frame));
+                            at = FIRST + (target >>> 1 << 3);
+                            count++;
                             continue;
                         }
                         case Op.BEQ -> {
-                            final long e = again(x, slots, slot);
-                            if (a == rs2(x, e)) {
-                                jump = e;
-                                break straight;
+                            if (a == rs2(x, slots, at)) {
+                                break taken;
                             }
-                            break written;
+                            break done;
                         }
                         case Op.BNE -> {
-                            final long e = again(x, slots, slot);
-                            if (a != rs2(x, e)) {
-                                jump = e;
-                                break straight;
+                            if (a != rs2(x, slots, at)) {
+                                break taken;
                             }
-                            break written;
+                            break done;
                         }
                         case Op.BLT -> {
-                            final long e = again(x, slots, slot);
-                            if (a < rs2(x, e)) {
-                                jump = e;
-                                break straight;
+                            if (a < rs2(x, slots, at)) {
+                                break taken;
                             }
-                            break written;
+                            break done;
                         }
                         case Op.BGE -> {
-                            final long e = again(x, slots, slot);
-                            if (a >= rs2(x, e)) {
-                                jump = e;
-                                break straight;
+                            if (a >= rs2(x, slots, at)) {
+                                break taken;
                             }
-                            break written;
+                            break done;
                         }
                         case Op.BLTU -> {
-                            final long e = again(x, slots, slot);
-                            if (Long.compareUnsigned(a, rs2(x, e)) < 0) {
-                                jump = e;
-                                break straight;
+                            if (Long.compareUnsigned(a, rs2(x, slots, at)) < 0) {
+                                break taken;
                             }
-                            break written;
+                            break done;
                         }
                         case Op.BGEU -> {
-                            final long e = again(x, slots, slot);
-                            if (Long.compareUnsigned(a, rs2(x, e)) >= 0) {
-                                jump = e;
-                                break straight;
+                            if (Long.compareUnsigned(a, rs2(x, slots, at)) >= 0) {
+                                break taken;
                             }
-                            break written;
+                            break done;
                         }
                         case Op.LB -> {
-                            final long e = again(x, slots, slot);
-                            final long at = a + (e >> 32);
-                            final long entry = entry(at, frame);
-                            if (HostMemory.getLong(entry + Tlb.READ_TAG)
-                                    != (at & PAGE_MASK | inFrame(frame, CONTEXT))) {
-                                return cursor;
+                            final long address = a + immediate(slots, at);
+                            final long entry = entry(address, frame);
+                            if (misses(entry + Tlb.READ_TAG, address, 0, frame)) {
+                                break loop;
                             }
-                            final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
+                            final long host = address + HostMemory.getLong(entry + Tlb.READ_ADDEND);
                             result = HostMemory.getByte(host);
                         }
                         case Op.LBU -> {
-                            final long e = again(x, slots, slot);
-                            final long at = a + (e >> 32);
-                            final long entry = entry(at, frame);
-                            if (HostMemory.getLong(entry + Tlb.READ_TAG)
-                                    != (at & PAGE_MASK | inFrame(frame, CONTEXT))) {
-                                return cursor;
+                            final long address = a + immediate(slots, at);
+                            final long entry = entry(address, frame);
+                            if (misses(entry + Tlb.READ_TAG, address, 0, frame)) {
+                                break loop;
                             }
-                            final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
+                            final long host = address + HostMemory.getLong(entry + Tlb.READ_ADDEND);
                             result = HostMemory.getByte(host) & 0xFFL;
                         }
                         case Op.LH -> {
-                            final long e = again(x, slots, slot);
-                            final long at = a + (e >> 32);
-                            final long entry = entry(at, frame);
-                            if (HostMemory.getLong(entry + Tlb.READ_TAG)
-                                    != (at & (PAGE_MASK | 1) | inFrame(frame, CONTEXT))) {
-                                return cursor;
+                            final long address = a + immediate(slots, at);
+                            final long entry = entry(address, frame);
+                            if (misses(entry + Tlb.READ_TAG, address, 1, frame)) {
+                                break loop;
                             }
-                            final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
+                            final long host = address + HostMemory.getLong(entry + Tlb.READ_ADDEND);
                             result = HostMemory.getShort(host);
                         }
                         case Op.LHU -> {
-                            final long e = again(x, slots, slot);
-                            final long at = a + (e >> 32);
-                            final long entry = entry(at, frame);
-                            if (HostMemory.getLong(entry + Tlb.READ_TAG)
-                                    != (at & (PAGE_MASK | 1) | inFrame(frame, CONTEXT))) {
-                                return cursor;
+                            final long address = a + immediate(slots, at);
+                            final long entry = entry(address, frame);
+                            if (misses(entry + Tlb.READ_TAG, address, 1, frame)) {
+                                break loop;
                             }
-                            final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
+                            final long host = address + HostMemory.getLong(entry + Tlb.READ_ADDEND);
                             result = HostMemory.getShort(host) & 0xFFFFL;
                         }
                         case Op.LW -> {
-                            final long e = again(x, slots, slot);
-                            final long at = a + (e >> 32);
-                            final long entry = entry(at, frame);
-                            if (HostMemory.getLong(entry + Tlb.READ_TAG)
-                                    != (at & (PAGE_MASK | 3) | inFrame(frame, CONTEXT))) {
-                                return cursor;
+                            final long address = a + immediate(slots, at);
+                            final long entry = entry(address, frame);
+                            if (misses(entry + Tlb.READ_TAG, address, 3, frame)) {
+                                break loop;
                             }
-                            final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
+                            final long host = address + HostMemory.getLong(entry + Tlb.READ_ADDEND);
                             result = HostMemory.getInt(host);
                         }
                         case Op.LWU -> {
-                            final long e = again(x, slots, slot);
-                            final long at = a + (e >> 32);
-                            final long entry = entry(at, frame);
-                            if (HostMemory.getLong(entry + Tlb.READ_TAG)
-                                    != (at & (PAGE_MASK | 3) | inFrame(frame, CONTEXT))) {
-                                return cursor;
+                            final long address = a + immediate(slots, at);
+                            final long entry = entry(address, frame);
+                            if (misses(entry + Tlb.READ_TAG, address, 3, frame)) {
+                                break loop;
                             }
-                            final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
+                            final long host = address + HostMemory.getLong(entry + Tlb.READ_ADDEND);
                             result = HostMemory.getInt(host) & 0xFFFF_FFFFL;
                         }
                         case Op.LD -> {
-                            final long e = again(x, slots, slot);
-                            final long at = a + (e >> 32);
-                            final long entry = entry(at, frame);
-                            if (HostMemory.getLong(entry + Tlb.READ_TAG)
-                                    != (at & (PAGE_MASK | 7) | inFrame(frame, CONTEXT))) {
-                                return cursor;
+                            final long address = a + immediate(slots, at);
+                            final long entry = entry(address, frame);
+                            if (misses(entry + Tlb.READ_TAG, address, 7, frame)) {
+                                break loop;
                             }
-                            final long host = at + HostMemory.getLong(entry + Tlb.READ_ADDEND);
+                            final long host = address + HostMemory.getLong(entry + Tlb.READ_ADDEND);
                             result = HostMemory.getLong(host);
                         }
                         case Op.SB -> {
-                            final long e = again(x, slots, slot);
-                            final long at = a + (e >> 32);
-                            final long entry = entry(at, frame);
-                            if (HostMemory.getLong(entry + Tlb.WRITE_TAG)
-                                    != (at & PAGE_MASK | inFrame(frame, CONTEXT))) {
-                                return cursor;
+                            final long address = a + immediate(slots, at);
+                            final long entry = entry(address, frame);
+                            if (misses(entry + Tlb.WRITE_TAG, address, 0, frame)) {
+                                break loop;
                             }
-                            final long host = at + HostMemory.getLong(entry + Tlb.WRITE_ADDEND);
-                            HostMemory.putByte(host, (byte) rs2(x, e));
-                            break written;
+                            final long host =
+                                    address + HostMemory.getLong(entry + Tlb.WRITE_ADDEND);
+                            HostMemory.putByte(host, (byte) register(x, rs2Field(slots, at)));
+                            break done;
                         }
                         case Op.SH -> {
-                            final long e = again(x, slots, slot);
-                            final long at = a + (e >> 32);
-                            final long entry = entry(at, frame);
-                            if (HostMemory.getLong(entry + Tlb.WRITE_TAG)
-                                    != (at & (PAGE_MASK | 1) | inFrame(frame, CONTEXT))) {
-                                return cursor;
+                            final long address = a + immediate(slots, at);
+                            final long entry = entry(address, frame);
+                            if (misses(entry + Tlb.WRITE_TAG, address, 1, frame)) {
+                                break loop;
                             }
-                            final long host = at + HostMemory.getLong(entry + Tlb.WRITE_ADDEND);
-                            HostMemory.putShort(host, (short) rs2(x, e));
-                            break written;
+                            final long host =
+                                    address + HostMemory.getLong(entry + Tlb.WRITE_ADDEND);
+                            HostMemory.putShort(host, (short) register(x, rs2Field(slots, at)));
+                            break done;
                         }
                         case Op.SW -> {
-                            final long e = again(x, slots, slot);
-                            final long at = a + (e >> 32);
-                            final long entry = entry(at, frame);
-                            if (HostMemory.getLong(entry + Tlb.WRITE_TAG)
-                                    != (at & (PAGE_MASK | 3) | inFrame(frame, CONTEXT))) {
-                                return cursor;
+                            final long address = a + immediate(slots, at);
+                            final long entry = entry(address, frame);
+                            if (misses(entry + Tlb.WRITE_TAG, address, 3, frame)) {
+                                break loop;
                             }
-                            final long host = at + HostMemory.getLong(entry + Tlb.WRITE_ADDEND);
-                            HostMemory.putInt(host, (int) rs2(x, e));
-                            break written;
+                            final long host =
+                                    address + HostMemory.getLong(entry + Tlb.WRITE_ADDEND);
+                            HostMemory.putInt(host, (int) register(x, rs2Field(slots, at)));
+                            break done;
                         }
                         case Op.SD -> {
-                            final long e = again(x, slots, slot);
-                            final long at = a + (e >> 32);
-                            final long entry = entry(at, frame);
-                            if (HostMemory.getLong(entry + Tlb.WRITE_TAG)
-                                    != (at & (PAGE_MASK | 7) | inFrame(frame, CONTEXT))) {
-                                return cursor;
+                            final long address = a + immediate(slots, at);
+                            final long entry = entry(address, frame);
+                            if (misses(entry + Tlb.WRITE_TAG, address, 7, frame)) {
+                                break loop;
                             }
-                            final long host = at + HostMemory.getLong(entry + Tlb.WRITE_ADDEND);
-                            HostMemory.putLong(host, rs2(x, e));
-                            break written;
+                            final long host =
+                                    address + HostMemory.getLong(entry + Tlb.WRITE_ADDEND);
+                            HostMemory.putLong(host, register(x, rs2Field(slots, at)));
+                            break done;
                         }
-                        case Op.LI -> {
-                            final long e = again(x, slots, slot);
-                            result = e >> 32;
-                        }
-                        case Op.AUIPC -> {
-                            final long e = again(x, slots, slot);
-                            result = inFrame(frame, PAGE) + 2 * slot + (e >> 32);
-                        }
-                        case Op.ADDI -> {
-                            final long e = again(x, slots, slot);
-                            result = a + (e >> 32);
-                        }
-                        case Op.SLTI -> {
-                            final long e = again(x, slots, slot);
-                            result = a < e >> 32 ? 1 : 0;
-                        }
-                        case Op.SLTIU -> {
-                            final long e = again(x, slots, slot);
-                            result = Long.compareUnsigned(a, e >> 32) < 0 ? 1 : 0;
-                        }
-                        case Op.XORI -> {
-                            final long e = again(x, slots, slot);
-                            result = a ^ e >> 32;
-                        }
-                        case Op.ORI -> {
-                            final long e = again(x, slots, slot);
-                            result = a | e >> 32;
-                        }
-                        case Op.ANDI -> {
-                            final long e = again(x, slots, slot);
-                            result = a & e >> 32;
-                        }
-                        case Op.SLLI -> {
-                            final long e = again(x, slots, slot);
-                            result = a << (e >>> 32);
-                        }
-                        case Op.SRLI -> {
-                            final long e = again(x, slots, slot);
-                            result = a >>> (e >>> 32);
-                        }
-                        case Op.SRAI -> {
-                            final long e = again(x, slots, slot);
-                            result = a >> (e >>> 32);
-                        }
-                        case Op.ADDIW -> {
-                            final long e = again(x, slots, slot);
-                            result = (int) a + (int) (e >> 32);
-                        }
-                        case Op.SLLIW -> {
-                            final long e = again(x, slots, slot);
-                            result = (int) a << (int) (e >>> 32);
-                        }
-                        case Op.SRLIW -> {
-                            final long e = again(x, slots, slot);
-                            result = (int) a >>> (int) (e >>> 32);
-                        }
-                        case Op.SRAIW -> {
-                            final long e = again(x, slots, slot);
-                            result = (int) a >> (int) (e >>> 32);
-                        }
-                        case Op.ADD -> {
-                            final long e = again(x, slots, slot);
-                            result = a + rs2(x, e);
-                        }
-                        case Op.SUB -> {
-                            final long e = again(x, slots, slot);
-                            result = a - rs2(x, e);
-                        }
-                        case Op.SLL -> {
-                            final long e = again(x, slots, slot);
-                            result = a << rs2(x, e);
-                        }
-                        case Op.SLT -> {
-                            final long e = again(x, slots, slot);
-                            result = a < rs2(x, e) ? 1 : 0;
-                        }
-                        case Op.SLTU -> {
-                            final long e = again(x, slots, slot);
-                            result = Long.compareUnsigned(a, rs2(x, e)) < 0 ? 1 : 0;
-                        }
-                        case Op.XOR -> {
-                            final long e = again(x, slots, slot);
-                            result = a ^ rs2(x, e);
-                        }
-                        case Op.SRL -> {
-                            final long e = again(x, slots, slot);
-                            result = a >>> rs2(x, e);
-                        }
-                        case Op.SRA -> {
-                            final long e = again(x, slots, slot);
-                            result = a >> rs2(x, e);
-                        }
-                        case Op.OR -> {
-                            final long e = again(x, slots, slot);
-                            result = a | rs2(x, e);
-                        }
-                        case Op.AND -> {
-                            final long e = again(x, slots, slot);
-                            result = a & rs2(x, e);
-                        }
-                        case Op.ADDW -> {
-                            final long e = again(x, slots, slot);
-                            result = (int) a + (int) rs2(x, e);
-                        }
-                        case Op.SUBW -> {
-                            final long e = again(x, slots, slot);
-                            result = (int) a - (int) rs2(x, e);
-                        }
-                        case Op.SLLW -> {
-                            final long e = again(x, slots, slot);
-                            result = (int) a << (int) rs2(x, e);
-                        }
-                        case Op.SRLW -> {
-                            final long e = again(x, slots, slot);
-                            result = (int) a >>> (int) rs2(x, e);
-                        }
-                        case Op.SRAW -> {
-                            final long e = again(x, slots, slot);
-                            result = (int) a >> (int) rs2(x, e);
-                        }
-                        case Op.MUL -> {
-                            final long e = again(x, slots, slot);
-                            result = a * rs2(x, e);
-                        }
-                        case Op.MULH -> {
-                            final long e = again(x, slots, slot);
-                            result = Math.multiplyHigh(a, rs2(x, e));
-                        }
-                        case Op.MULHU -> {
-                            final long e = again(x, slots, slot);
-                            result = Math.unsignedMultiplyHigh(a, rs2(x, e));
-                        }
-                        case Op.MULW -> {
-                            final long e = again(x, slots, slot);
-                            result = (int) a * (int) rs2(x, e);
-                        }
+                        case Op.LI -> result = immediate(slots, at);
+                        case Op.AUIPC -> result = pc(at, frame) + immediate(slots, at);
+                        case Op.ADDI -> result = a + immediate(slots, at);
+                        case Op.SLTI -> result = a < immediate(slots, at) ? 1 : 0;
+                        case Op.SLTIU ->
+                                result = Long.compareUnsigned(a, immediate(slots, at)) < 0 ? 1 : 0;
+                        case Op.XORI -> result = a ^ immediate(slots, at);
+                        case Op.ORI -> result = a | immediate(slots, at);
+                        case Op.ANDI -> result = a & immediate(slots, at);
+                        case Op.SLLI -> result = a << immediate(slots, at);
+                        case Op.SRLI -> result = a >>> immediate(slots, at);
+                        case Op.SRAI -> result = a >> immediate(slots, at);
+                        case Op.ADDIW -> result = (int) a + (int) immediate(slots, at);
+                        case Op.SLLIW -> result = (int) a << (int) immediate(slots, at);
+                        case Op.SRLIW -> result = (int) a >>> (int) immediate(slots, at);
+                        case Op.SRAIW -> result = (int) a >> (int) immediate(slots, at);
+                        case Op.ADD -> result = a + rs2(x, slots, at);
+                        case Op.SUB -> result = a - rs2(x, slots, at);
+                        case Op.SLL -> result = a << rs2(x, slots, at);
+                        case Op.SLT -> result = a < rs2(x, slots, at) ? 1 : 0;
+                        case Op.SLTU ->
+                                result = Long.compareUnsigned(a, rs2(x, slots, at)) < 0 ? 1 : 0;
+                        case Op.XOR -> result = a ^ rs2(x, slots, at);
+                        case Op.SRL -> result = a >>> rs2(x, slots, at);
+                        case Op.SRA -> result = a >> rs2(x, slots, at);
+                        case Op.OR -> result = a | rs2(x, slots, at);
+                        case Op.AND -> result = a & rs2(x, slots, at);
+                        case Op.ADDW -> result = (int) a + (int) rs2(x, slots, at);
+                        case Op.SUBW -> result = (int) a - (int) rs2(x, slots, at);
+                        case Op.SLLW -> result = (int) a << (int) rs2(x, slots, at);
+                        case Op.SRLW -> result = (int) a >>> (int) rs2(x, slots, at);
+                        case Op.SRAW -> result = (int) a >> (int) rs2(x, slots, at);
+                        case Op.MUL -> result = a * rs2(x, slots, at);
+                        case Op.MULH -> result = Math.multiplyHigh(a, rs2(x, slots, at));
+                        case Op.MULHU -> result = Math.unsignedMultiplyHigh(a, rs2(x, slots, at));
+                        case Op.MULW -> result = (int) a * (int) rs2(x, slots, at);
                         default -> {
-                            return cursor;
+                            break loop;
                         }
                     }
-                    setRd(x, d, result);
+                    setRd(x, slots, at, result);
                 }
-                if ((d & COMPRESSED) != 0) {
-                    cursor += ONE + 1;
-                    continue;
+                count++;
+                if (isCompressed(slots, at)) {
+                    at += 8;
+                } else {
+                    at += 16;
                 }
-                cursor += ONE + 2;
+                // The same again, for what is most common.
+                done:
+                {
+                    final long a = register(x, HostMemory.getElementByte(slots, at + RS1));
+                    final long result;
+                    switch (HostMemory.getElementByte(slots, at)) {
+                        case Op.BEQ -> {
+                            if (a == rs2(x, slots, at)) {
+                                break taken;
+                            }
+                            break done;
+                        }
+                        case Op.BNE -> {
+                            if (a != rs2(x, slots, at)) {
+                                break taken;
+                            }
+                            break done;
+                        }
+                        case Op.LBU -> {
+                            final long address = a + immediate(slots, at);
+                            final long entry = entry(address, frame);
+                            if (misses(entry + Tlb.READ_TAG, address, 0, frame)) {
+                                break loop;
+                            }
+                            final long host = address + HostMemory.getLong(entry + Tlb.READ_ADDEND);
+                            result = HostMemory.getByte(host) & 0xFFL;
+                        }
+                        case Op.LH -> {
+                            final long address = a + immediate(slots, at);
+                            final long entry = entry(address, frame);
+                            if (misses(entry + Tlb.READ_TAG, address, 1, frame)) {
+                                break loop;
+                            }
+                            final long host = address + HostMemory.getLong(entry + Tlb.READ_ADDEND);
+                            result = HostMemory.getShort(host);
+                        }
+                        case Op.LHU -> {
+                            final long address = a + immediate(slots, at);
+                            final long entry = entry(address, frame);
+                            if (misses(entry + Tlb.READ_TAG, address, 1, frame)) {
+                                break loop;
+                            }
+                            final long host = address + HostMemory.getLong(entry + Tlb.READ_ADDEND);
+                            result = HostMemory.getShort(host) & 0xFFFFL;
+                        }
+                        case Op.LW -> {
+                            final long address = a + immediate(slots, at);
+                            final long entry = entry(address, frame);
+                            if (misses(entry + Tlb.READ_TAG, address, 3, frame)) {
+                                break loop;
+                            }
+                            final long host = address + HostMemory.getLong(entry + Tlb.READ_ADDEND);
+                            result = HostMemory.getInt(host);
+                        }
+                        case Op.LD -> {
+                            final long address = a + immediate(slots, at);
+                            final long entry = entry(address, frame);
+                            if (misses(entry + Tlb.READ_TAG, address, 7, frame)) {
+                                break loop;
+                            }
+                            final long host = address + HostMemory.getLong(entry + Tlb.READ_ADDEND);
+                            result = HostMemory.getLong(host);
+                        }
+                        case Op.SD -> {
+                            final long address = a + immediate(slots, at);
+                            final long entry = entry(address, frame);
+                            if (misses(entry + Tlb.WRITE_TAG, address, 7, frame)) {
+                                break loop;
+                            }
+                            final long host =
+                                    address + HostMemory.getLong(entry + Tlb.WRITE_ADDEND);
+                            HostMemory.putLong(host, register(x, rs2Field(slots, at)));
+                            break done;
+                        }
+                        case Op.LI -> result = immediate(slots, at);
+                        case Op.ADDI -> result = a + immediate(slots, at);
+                        case Op.ANDI -> result = a & immediate(slots, at);
+                        case Op.SLLI -> result = a << immediate(slots, at);
+                        case Op.SRLI -> result = a >>> immediate(slots, at);
+                        case Op.ADDIW -> result = (int) a + (int) immediate(slots, at);
+                        case Op.ADD -> result = a + rs2(x, slots, at);
+                        case Op.XOR -> result = a ^ rs2(x, slots, at);
+                        case Op.ADDW -> result = (int) a + (int) rs2(x, slots, at);
+                        default -> {
+                            continue loop;
+                        }
+                    }
+                    setRd(x, slots, at, result);
+                }
+                count++;
+                if (isCompressed(slots, at)) {
+                    at += 8;
+                } else {
+                    at += 16;
+                }
                 continue;
             }
-            final long halfwords = jump >> 33;
-            if (slot + halfwords >>> 11 != 0
-                    || halfwords <= 0 && (cursor >= inFrame(frame, END) || budgetEnd(frame) == 0)) {
-                return cursor;
+            final long distance = distance(slots, at);
+            if (leavesPage(at + distance)
+                    || distance <= 0 && (count >= inFrame(frame, END) || budgetEnd(frame) == 0)) {
+                break;
             }
-            cursor += ONE + halfwords;
+            at += distance;
+            count++;
         }
+        return count << COUNT_SHIFT | at - FIRST >>> 3;
     }
 
-    /// The instruction of this slot, as a value that has nothing to do with what was read there
-    /// before: for all that the compiler knows, the store may have changed it. The register is the
-    /// one that nobody reads.
-    private static long again(long[] x, long[] slots, long slot) {
-        HostMemory.putElement(x, 8 * Decoded.DISCARD, 0);
-        return HostMemory.getElement(slots, slot << 3);
+    private static long register(long[] x, int register) {
+        return HostMemory.getElement(x, FIRST + ((long) register << 3));
+    }
+
+    private static void setRd(long[] x, long[] slots, long at, long value) {
+        HostMemory.putElement(
+                x, FIRST + ((long) HostMemory.getElementByte(slots, at + RD) << 3), value);
+    }
+
+    private static long immediate(long[] slots, long at) {
+        return HostMemory.getElementIntVolatile(slots, at + IMMEDIATE);
+    }
+
+    private static long rs2(long[] x, long[] slots, long at) {
+        return HostMemory.getElement(
+                x, FIRST + ((long) (HostMemory.getElementByteVolatile(slots, at + RS2) & 31) << 3));
+    }
+
+    private static int rs2Field(long[] slots, long at) {
+        return HostMemory.getElementByte(slots, at + RS2) & 31;
+    }
+
+    private static long distance(long[] slots, long at) {
+        return (long) HostMemory.getElementInt(slots, at + IMMEDIATE) << 2;
+    }
+
+    private static boolean leavesPage(long at) {
+        return at - FIRST >>> 14 != 0;
+    }
+
+    private static boolean isCompressed(long[] slots, long at) {
+        return HostMemory.getElementByte(slots, at + RS2) >= 0x80;
+    }
+
+    private static long pc(long at, long[] frame) {
+        return inFrame(frame, PAGE) + (at - FIRST >>> 2);
+    }
+
+    private static long next(long[] slots, long at, long[] frame) {
+        return pc(at, frame) + (isCompressed(slots, at) ? 2 : 4);
     }
 
     private static long entry(long address, long[] frame) {
@@ -452,23 +462,16 @@ final class PageRun {
         return inFrame(frame, TLB) + ((page ^ inFrame(frame, CONTEXT_INDEX)) & ENTRY_MASK);
     }
 
+    private static boolean misses(long tag, long address, long misaligned, long[] frame) {
+        return HostMemory.getLong(tag)
+                != (address & (PAGE_MASK | misaligned) | inFrame(frame, CONTEXT));
+    }
+
     private static long inFrame(long[] frame, int field) {
-        return HostMemory.getElement(frame, 8L * field);
+        return HostMemory.getElement(frame, FIRST + 8L * field);
     }
 
     private static long budgetEnd(long[] frame) {
-        return HostMemory.getVolatile(inFrame(frame, BUDGET_END), 8);
-    }
-
-    private static void setRd(long[] x, long decoded, long value) {
-        HostMemory.putElement(x, decoded >>> 5 & 0x1F8, value);
-    }
-
-    private static long rs2(long[] x, long decoded) {
-        return HostMemory.getElement(x, decoded >>> 16 & 0xF8);
-    }
-
-    private static int halfwords(long decoded) {
-        return (int) (decoded >>> 24) & 3;
+        return HostMemory.getLongVolatile(inFrame(frame, BUDGET_END));
     }
 }

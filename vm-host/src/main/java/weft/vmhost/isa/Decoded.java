@@ -4,12 +4,15 @@ package weft.vmhost.isa;
 /// at the encoding again.
 ///
 /// ```
-///   63           32 31   29 28 26 25    24 23   19 18   14 13    8 7       0
-///   immediate      zero    rm    halfwords  rs2     rs1     rd     operation
+///   63           32 31 30 29 28   24 23     16 15      8 7         0
+///   immediate       C   zero   rs2       rs1       rd      operation
 /// ```
 ///
+/// - Each register stands in a byte of its own, and C, set for a compressed instruction, is the
+///   sign of rs2's: an engine reads the field that it needs from memory, by one load.
 /// - The immediate is signed. Jumps and branches hold the distance in bytes; shifts their amount;
-///   CSR instructions the CSR's number; fused multiply-adds rs3; ILLEGAL the instruction's bits.
+///   CSR instructions the CSR's number; ILLEGAL the instruction's bits. Floating-point arithmetic
+///   holds rs3 in its low 5 bits and the rounding mode above.
 /// - A destination x0 becomes [#DISCARD], a 33rd register that nobody reads: so no operation has to
 ///   ask whether its destination is x0.
 /// - An unused register field is 0.
@@ -25,10 +28,10 @@ public final class Decoded {
     static long of(int op, int rd, int rs1, int rs2, int immediate, int halfwords, int rm) {
         assert (op | 0xFF) == 0xFF && (rd | 63) == 63 && (rs1 | 31) == 31 && (rs2 | 31) == 31;
         return (long) immediate << 32
-                | (long) rm << 26
-                | (long) halfwords << 24
-                | (long) rs2 << 19
-                | (long) rs1 << 14
+                | (long) rm << 37
+                | (2L - halfwords) << 31
+                | (long) rs2 << 24
+                | (long) rs1 << 16
                 | (long) rd << 8
                 | op;
     }
@@ -42,21 +45,21 @@ public final class Decoded {
     }
 
     public static int rs1(long decoded) {
-        return (int) (decoded >>> 14) & 31;
+        return (int) (decoded >>> 16) & 31;
     }
 
     public static int rs2(long decoded) {
-        return (int) (decoded >>> 19) & 31;
+        return (int) (decoded >>> 24) & 31;
     }
 
     /// 1 for a compressed instruction, 2 otherwise.
     public static int halfwords(long decoded) {
-        return (int) (decoded >>> 24) & 3;
+        return 2 - ((int) decoded >>> 31);
     }
 
     /// The rounding-mode field of a floating-point instruction.
     public static int rm(long decoded) {
-        return (int) (decoded >>> 26) & 7;
+        return (int) (decoded >>> 37) & 7;
     }
 
     public static long immediate(long decoded) {

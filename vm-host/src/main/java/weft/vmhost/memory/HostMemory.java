@@ -16,7 +16,9 @@ import java.lang.reflect.Field;
 @SuppressWarnings("removal")
 public final class HostMemory {
     private static final sun.misc.Unsafe UNSAFE = unsafe();
-    private static final long FIRST_ELEMENT = sun.misc.Unsafe.ARRAY_LONG_BASE_OFFSET;
+
+    /// Where the first element of a `long[]` stands.
+    public static final long FIRST_ELEMENT = sun.misc.Unsafe.ARRAY_LONG_BASE_OFFSET;
 
     static {
         if (java.nio.ByteOrder.nativeOrder() != java.nio.ByteOrder.LITTLE_ENDIAN) {
@@ -60,6 +62,11 @@ public final class HostMemory {
         UNSAFE.putLong(address, value);
     }
 
+    /// Sequentially consistent load; naturally aligned.
+    public static long getLongVolatile(long address) {
+        return UNSAFE.getLongVolatile(null, address);
+    }
+
     /// Sequentially consistent load of 1, 2, 4 or 8 bytes, zero-extended; naturally aligned.
     public static long getVolatile(long address, int sizeBytes) {
         return switch (sizeBytes) {
@@ -90,14 +97,35 @@ public final class HostMemory {
         return UNSAFE.compareAndSwapLong(null, address, expected, value);
     }
 
-    /// An element of an array without a look at its length, by its distance in bytes from the
-    /// first. The array must be known not to be null by then, or HotSpot asks for each access.
-    public static long getElement(long[] array, long distance) {
-        return UNSAFE.getLong(array, FIRST_ELEMENT + distance);
+    /// An element of an array without a look at its length. Its place is its distance in bytes from
+    /// the array object's start: [#FIRST_ELEMENT] is that of the first. The array must be known not
+    /// to be null by then, or HotSpot asks for each access.
+    public static long getElement(long[] array, long place) {
+        return UNSAFE.getLong(array, place);
     }
 
-    public static void putElement(long[] array, long distance, long value) {
-        UNSAFE.putLong(array, FIRST_ELEMENT + distance, value);
+    public static void putElement(long[] array, long place, long value) {
+        UNSAFE.putLong(array, place, value);
+    }
+
+    /// A byte of an element, zero-extended; otherwise like [#getElement].
+    public static int getElementByte(long[] array, long place) {
+        return UNSAFE.getByte(array, place) & 0xFF;
+    }
+
+    /// The four bytes of an element that begin here; otherwise like [#getElement].
+    public static int getElementInt(long[] array, long place) {
+        return UNSAFE.getInt(array, place);
+    }
+
+    /// Like [#getElementByte], but read each time that the program says so, where it says so.
+    public static int getElementByteVolatile(long[] array, long place) {
+        return UNSAFE.getByteVolatile(array, place) & 0xFF;
+    }
+
+    /// Like [#getElementInt], but read each time that the program says so, where it says so.
+    public static int getElementIntVolatile(long[] array, long place) {
+        return UNSAFE.getIntVolatile(array, place);
     }
 
     private static sun.misc.Unsafe unsafe() {
