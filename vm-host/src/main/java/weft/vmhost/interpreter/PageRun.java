@@ -24,7 +24,7 @@ import weft.vmhost.mmu.Tlb;
 ///   a taken jump. The code is smaller, and its registers are fewer.
 /// - A call in the loop, be it on the rarest path, has everything spilled around it, since no
 ///   register survives a call. So there is none, and nothing is thrown. All methods below are
-///   inlined, which ends at 8000 bytes of bytecode in all.
+///   inlined, which ends at 8000 bytes of bytecode in all: PageRunSizeTest counts them.
 /// - More values live in the loop than there are registers, and each iteration stores and loads
 ///   them. So what loads, stores and jumps need stands in an array, the *frame*.
 /// - An array's length is one more such value, and asking for it four instructions of the host's
@@ -75,6 +75,14 @@ final class PageRun {
     private static final int RS2 = 3;
     private static final int IMMEDIATE = 4;
 
+    // Where in the frame its fields stand.
+    private static final long PAGE_PLACE = FIRST + 8 * PAGE;
+    private static final long CONTEXT_PLACE = FIRST + 8 * CONTEXT;
+    private static final long TLB_PLACE = FIRST + 8 * TLB;
+    private static final long END_PLACE = FIRST + 8 * END;
+    private static final long BUDGET_END_PLACE = FIRST + 8 * BUDGET_END;
+    private static final long CONTEXT_INDEX_PLACE = FIRST + 8 * CONTEXT_INDEX;
+
     private PageRun() {}
 
     /// Executes from this slot on; answers the cursor of the first instruction that it does not
@@ -105,9 +113,12 @@ final class PageRun {
                             break taken;
                         }
                         case Op.JALR -> {
-                            final long target = a + immediate(slots, at) - inFrame(frame, PAGE);
+                            final long target =
+                                    a
+                                            + immediate(slots, at)
+                                            - HostMemory.getElement(frame, PAGE_PLACE);
                             if (target >>> 12 != 0
-                                    || count >= inFrame(frame, END)
+                                    || count >= HostMemory.getElement(frame, END_PLACE)
                                     || budgetEnd(frame) == 0) {
                                 break loop;
                             }
@@ -406,7 +417,9 @@ final class PageRun {
             }
             final long distance = distance(slots, at);
             if (leavesPage(at + distance)
-                    || distance <= 0 && (count >= inFrame(frame, END) || budgetEnd(frame) == 0)) {
+                    || distance <= 0
+                            && (count >= HostMemory.getElement(frame, END_PLACE)
+                                    || budgetEnd(frame) == 0)) {
                 break;
             }
             at += distance;
@@ -450,7 +463,7 @@ final class PageRun {
     }
 
     private static long pc(long at, long[] frame) {
-        return inFrame(frame, PAGE) + (at - FIRST >>> 2);
+        return HostMemory.getElement(frame, PAGE_PLACE) + (at - FIRST >>> 2);
     }
 
     private static long next(long[] slots, long at, long[] frame) {
@@ -459,19 +472,17 @@ final class PageRun {
 
     private static long entry(long address, long[] frame) {
         final long page = address >>> GuestMemory.PAGE_SHIFT - Tlb.ENTRY_SHIFT;
-        return inFrame(frame, TLB) + ((page ^ inFrame(frame, CONTEXT_INDEX)) & ENTRY_MASK);
+        return HostMemory.getElement(frame, TLB_PLACE)
+                + ((page ^ HostMemory.getElement(frame, CONTEXT_INDEX_PLACE)) & ENTRY_MASK);
     }
 
     private static boolean misses(long tag, long address, long misaligned, long[] frame) {
         return HostMemory.getLong(tag)
-                != (address & (PAGE_MASK | misaligned) | inFrame(frame, CONTEXT));
-    }
-
-    private static long inFrame(long[] frame, int field) {
-        return HostMemory.getElement(frame, FIRST + 8L * field);
+                != (address & (PAGE_MASK | misaligned)
+                        | HostMemory.getElement(frame, CONTEXT_PLACE));
     }
 
     private static long budgetEnd(long[] frame) {
-        return HostMemory.getLongVolatile(inFrame(frame, BUDGET_END));
+        return HostMemory.getLongVolatile(HostMemory.getElement(frame, BUDGET_END_PLACE));
     }
 }

@@ -118,9 +118,10 @@ public final class HostMemory {
         return UNSAFE.getInt(array, place);
     }
 
-    /// Like [#getElementByte], but read each time that the program says so, where it says so.
+    /// A byte of an element, sign-extended, read each time that the program says so, where it says
+    /// so; otherwise like [#getElement].
     public static int getElementByteVolatile(long[] array, long place) {
-        return UNSAFE.getByteVolatile(array, place) & 0xFF;
+        return UNSAFE.getByteVolatile(array, place);
     }
 
     /// Like [#getElementInt], but read each time that the program says so, where it says so.
