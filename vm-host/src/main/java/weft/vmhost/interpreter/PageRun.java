@@ -18,8 +18,8 @@ import weft.vmhost.mmu.Tlb;
 ///   instruction is done and has not jumped.
 /// - What several cases compute from the same value, the compiler computes once, before the
 ///   `switch`, for every instruction: masks, shifts and addresses of all formats, most of them
-///   spilled. So each case reads its fields itself, as if they could have changed: by volatile
-///   loads, which cost no instruction.
+///   spilled. So each case reads its immediate or rs2 itself, as if it could have changed: by a
+///   volatile load, which costs no instruction. It also keeps the guest's loads in their order.
 /// - What ends the same in most cases is written once, behind the `switch`: the result, the length,
 ///   a taken jump. The code is smaller, and its registers are fewer.
 /// - A call in the loop, be it on the rarest path, has everything spilled around it, since no
@@ -90,7 +90,7 @@ final class PageRun {
     /// its page.
     static long run(long[] x, long[] slots, long slot, long[] frame) {
         if (x.length < Decoded.PLACES
-                || slots.length <= DecodedPage.SLOTS
+                || slots.length < DecodedPage.SLOTS + 2
                 || frame.length != FRAME_LENGTH) {
             return slot;
         }
