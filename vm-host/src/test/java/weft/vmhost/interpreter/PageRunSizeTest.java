@@ -32,7 +32,9 @@ class PageRunSizeTest {
         read(PageRun.class);
         read(HostMemory.class);
 
-        int sizeBytes = inlinedSizeBytes(key(PageRun.class, "run", "([J[JJ[J)J"));
+        String loop = key(PageRun.class, "run", "([J[JJ[J)J");
+        assertTrue(methods.containsKey(loop), () -> "no method " + loop);
+        int sizeBytes = inlinedSizeBytes(loop);
 
         assertTrue(
                 sizeBytes < LIMIT_BYTES - MARGIN_BYTES,
