@@ -33,6 +33,9 @@ public record AcceptedRatios(
     /// host, and less than anything that matters to a guest.
     public static final int TOLERANCE_PERCENT = 20;
 
+    /// Beyond this factor, either way, a ratio says that something was not measured.
+    private static final double FACTOR_MAX = 1000;
+
     /// The file itself, unlike its values, is small whatever happens.
     private static final long FILE_BYTES_MAX = 1 << 20;
 
@@ -88,13 +91,16 @@ public record AcceptedRatios(
                 tolerancePercent >= 1
                         && tolerancePercent <= 99
                         && some.isPresent()
-                        && some.get().values().stream()
-                                .allMatch(ratio -> ratio > 0 && Double.isFinite(ratio));
+                        && some.get().values().stream().allMatch(AcceptedRatios::isPlausible);
         if (!legal) {
             throw new IOException(
-                    "%s holds no accepted ratios: a tolerance of 1 to 99 % and positive ratios are expected"
+                    "%s holds no accepted ratios: a tolerance of 1 to 99 % and ratios of 0.001 to 1000 are expected"
                             .replace("%s", file.toString()));
         }
+    }
+
+    private static boolean isPlausible(double ratio) {
+        return ratio >= 1 / FACTOR_MAX && ratio <= FACTOR_MAX;
     }
 
     /// Nothing accepted yet.
@@ -131,9 +137,18 @@ public record AcceptedRatios(
 
     /// The same with the report's ratios in place of those accepted before; rows that the report
     /// does not have stay.
+    ///
+    /// @throws IOException also if one of them cannot be true
     public AcceptedRatios with(Report report) throws IOException {
         var all = new TreeMap<>(ratios);
-        all.putAll(ratiosOf(report));
+        for (Map.Entry<String, Double> row : ratiosOf(report).entrySet()) {
+            if (!isPlausible(row.getValue())) {
+                throw new IOException(
+                        "%s: a ratio of %s is not accepted; measure that row again"
+                                .formatted(row.getKey(), row.getValue()));
+            }
+            all.put(row.getKey(), row.getValue());
+        }
         return new AcceptedRatios(bench, peer, report.commit(), tolerancePercent, all);
     }
 

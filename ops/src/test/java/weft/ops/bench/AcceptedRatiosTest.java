@@ -79,6 +79,15 @@ final class AcceptedRatiosTest {
     }
 
     @Test
+    void whatCannotBeTrueIsNotAccepted() {
+        for (double ratio : new double[] {0, 1e-4, 1e4, Double.NaN}) {
+            var absurd = report("qemu", Map.of("integer", ratio));
+            IOException refused = assertThrows(IOException.class, () -> ACCEPTED.with(absurd));
+            assertTrue(String.valueOf(refused.getMessage()).startsWith("integer: "));
+        }
+    }
+
+    @Test
     void aFileThatHoldsSomethingElseIsRefusedByName() throws IOException {
         for (String text :
                 List.of(
@@ -86,7 +95,8 @@ final class AcceptedRatiosTest {
                         "[]",
                         "{}",
                         "{\"tolerancePercent\":0,\"ratios\":{\"a\":1}}",
-                        "{\"tolerancePercent\":20,\"ratios\":{\"a\":-1}}")) {
+                        "{\"tolerancePercent\":20,\"ratios\":{\"a\":-1}}",
+                        "{\"tolerancePercent\":20,\"ratios\":{\"a\":5000}}")) {
             Path file = folder.resolve("bad.json");
             Files.write(file, text.getBytes(StandardCharsets.UTF_8));
             IOException refused = assertThrows(IOException.class, () -> AcceptedRatios.read(file));

@@ -92,7 +92,7 @@ final class PageRun {
         if (x.length < Decoded.PLACES
                 || slots.length < DecodedPage.SLOTS + 2
                 || frame.length != FRAME_LENGTH) {
-            return slot;
+            throw new IllegalArgumentException("arrays that cannot be accessed unchecked");
         }
         long at = FIRST + (slot << 3);
         long count = 0;

@@ -25,15 +25,19 @@ public final class Decoded {
 
     private Decoded() {}
 
+    /// Whatever is given, the fields name registers that there are: engines access them unchecked.
     static long of(int op, int rd, int rs1, int rs2, int immediate, int halfwords, int rm) {
-        assert (op | 0xFF) == 0xFF && (rd | 63) == 63 && (rs1 | 31) == 31 && (rs2 | 31) == 31;
+        assert (op | 0xFF) == 0xFF
+                && (rd | PLACES - 1) == PLACES - 1
+                && (rs1 | 31) == 31
+                && (rs2 | 31) == 31;
         return (long) immediate << 32
                 | (long) rm << 37
                 | (2L - halfwords) << 31
-                | (long) rs2 << 24
-                | (long) rs1 << 16
-                | (long) rd << 8
-                | op;
+                | (rs2 & 31L) << 24
+                | (rs1 & 31L) << 16
+                | (rd & PLACES - 1L) << 8
+                | op & 0xFFL;
     }
 
     public static int op(long decoded) {
