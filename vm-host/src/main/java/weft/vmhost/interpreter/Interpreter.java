@@ -70,7 +70,6 @@ public final class Interpreter implements Engine {
         memory = hart.memory();
         tlb = hart.tlb();
         x = hart.integerRegisters();
-        frame[PageRun.TLB] = tlb.base();
         frame[PageRun.BUDGET_END] = tlb.base() + HartWindow.BUDGET_END;
         data = new DataPath(memory);
         pages = new DecodedPages(memory);
@@ -131,9 +130,7 @@ public final class Interpreter implements Engine {
         final long page = hart.pc() & PAGE_MASK;
         int slot = (int) (hart.pc() - page) >>> 1;
         long retired = hart.retiredInstructions();
-        frame[PageRun.PAGE] = page;
-        frame[PageRun.CONTEXT] = memory.dataContext();
-        frame[PageRun.CONTEXT_INDEX] = memory.dataContext() << 1 + Tlb.ENTRY_SHIFT;
+        PageRun.setPage(frame, page, tlb, memory.dataContext());
         try {
             for (; ; ) {
                 final long left = Math.min(hart.budgetEnd(), pauseAt) - retired;

@@ -43,13 +43,13 @@ final class PageRun {
     static final int SLOT_MASK = (1 << COUNT_SHIFT) - 1;
 
     // The frame. Virtual address of the page.
-    static final int PAGE = 0;
+    private static final int PAGE = 0;
 
     /// The context of loads and stores, as it stands in a tag.
-    static final int CONTEXT = 1;
+    private static final int CONTEXT = 1;
 
-    /// The host address of the TLB.
-    static final int TLB = 2;
+    /// The host address of the TLB, with what the context changes in an entry's distance.
+    private static final int TLB = 2;
 
     /// The count of instructions from which on no jump back is taken.
     static final int END = 3;
@@ -57,8 +57,10 @@ final class PageRun {
     /// The host address of the budget's end, which other threads set to zero.
     static final int BUDGET_END = 4;
 
-    /// The context as it enters the distance of an entry.
-    static final int CONTEXT_INDEX = 5;
+    /// From the place of a slot to four times its address: what the cases that need a pc compute of
+    /// the place alone would be computed for all. Nothing is lost at the upper end: where
+    /// instructions are, the high bits of an address are alike.
+    private static final int PC = 5;
 
     static final int FRAME_LENGTH = 6;
 
@@ -78,12 +80,23 @@ final class PageRun {
     // Where in the frame its fields stand.
     private static final long PAGE_PLACE = FIRST + 8 * PAGE;
     private static final long CONTEXT_PLACE = FIRST + 8 * CONTEXT;
+    private static final long PC_PLACE = FIRST + 8 * PC;
     private static final long TLB_PLACE = FIRST + 8 * TLB;
     private static final long END_PLACE = FIRST + 8 * END;
     private static final long BUDGET_END_PLACE = FIRST + 8 * BUDGET_END;
-    private static final long CONTEXT_INDEX_PLACE = FIRST + 8 * CONTEXT_INDEX;
 
     private PageRun() {}
+
+    /// Says where instructions are executed from now on.
+    ///
+    /// @param page the virtual address of their page
+    /// @param context of loads and stores
+    static void setPage(long[] frame, long page, Tlb tlb, long context) {
+        frame[PAGE] = page;
+        frame[PC] = (page << 2) - FIRST;
+        frame[CONTEXT] = context;
+        frame[TLB] = tlb.base() ^ context << 1 + Tlb.ENTRY_SHIFT & ENTRY_MASK;
+    }
 
     /// Executes from this slot on; answers the cursor of the first instruction that it does not
     /// execute. It looks at the budget when it jumps back or by register: straight code ends with
@@ -463,7 +476,7 @@ final class PageRun {
     }
 
     private static long pc(long at, long[] frame) {
-        return HostMemory.getElement(frame, PAGE_PLACE) + (at - FIRST >>> 2);
+        return at + HostMemory.getElement(frame, PC_PLACE) >> 2;
     }
 
     private static long next(long[] slots, long at, long[] frame) {
@@ -471,9 +484,8 @@ final class PageRun {
     }
 
     private static long entry(long address, long[] frame) {
-        final long page = address >>> GuestMemory.PAGE_SHIFT - Tlb.ENTRY_SHIFT;
-        return HostMemory.getElement(frame, TLB_PLACE)
-                + ((page ^ HostMemory.getElement(frame, CONTEXT_INDEX_PLACE)) & ENTRY_MASK);
+        return address >>> GuestMemory.PAGE_SHIFT - Tlb.ENTRY_SHIFT & ENTRY_MASK
+                ^ HostMemory.getElement(frame, TLB_PLACE);
     }
 
     private static boolean misses(long tag, long address, long misaligned, long[] frame) {

@@ -55,14 +55,14 @@ public final class Tlb {
     private static final int SUPERPAGE_SHIFT = 21;
     private static final int SUPERPAGE_FILTER_BITS = 4096;
 
+    /// The window ends where a multiple of a table's size is: see [#base].
     private final MemorySegment entries =
             Arena.ofAuto()
                     .allocate(
-                            WINDOW_BYTES
-                                    + 2L * TABLE_BYTES
-                                    + ((long) FETCH_ENTRIES << CODE_ENTRY_SHIFT),
-                            64);
-    private final long base = entries.address() + WINDOW_BYTES;
+                            3L * TABLE_BYTES + ((long) FETCH_ENTRIES << CODE_ENTRY_SHIFT),
+                            TABLE_BYTES);
+
+    private final long base = entries.address() + TABLE_BYTES;
     private final long[] fetchTags = new long[FETCH_ENTRIES];
     private final long[] fetchPages = new long[FETCH_ENTRIES];
 
@@ -84,7 +84,9 @@ public final class Tlb {
         flushAll();
     }
 
-    /// The host address of the first data entry, for the fast path. In front of it is the window.
+    /// The host address of the first data entry, for the fast path, a multiple of a table's size:
+    /// so the distance of an entry can be added by XOR, together with what a context changes in it.
+    /// In front of it is the window.
     public long base() {
         return base;
     }
