@@ -12,16 +12,23 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
+import java.util.function.Supplier;
 
 /// Our hart with one of its engines, on a thread of its own.
 final class HartMachine implements TestMachine {
-    private final TestedEngine tested;
+    private final Supplier<Function<Hart, Engine>> engines;
 
     private long instructions;
     private long millis;
 
     HartMachine(TestedEngine tested) {
-        this.tested = tested;
+        this(tested::forMachine);
+    }
+
+    /// @param engines makes what makes the engines of one machine's harts
+    HartMachine(Supplier<Function<Hart, Engine>> engines) {
+        this.engines = engines;
     }
 
     private static final long SECONDS_MAX = 180;
@@ -38,7 +45,7 @@ final class HartMachine implements TestMachine {
             PowerSwitch power = new PowerSwitch(hart);
             bus.attach(ProgramImage.POWER_ADDRESS, 0x1000, power);
             hart.reset(ProgramImage.RAM_BASE, Privilege.MACHINE, 0, 0);
-            Engine engine = tested.forMachine().apply(hart);
+            Engine engine = engines.get().apply(hart);
             Thread thread = new Thread(() -> hart.run(engine), "test hart");
             long startNanos = System.nanoTime();
             thread.start();
