@@ -14,9 +14,9 @@ public sealed interface VmMessage extends WireMessage {
     /// @param instructions retired since the VM was made, on other hosts too
     /// @param translated instructions executed as translated code
     /// @param interpreted instructions interpreted by an engine that translates
-    /// @param codeBytes of translated code now, with what it takes to find it; 0 if the JVM holds
-    ///   it
-    /// @param codeBytesMax its limit; 0 if there is none of its own
+    /// @param codeBytes of translated code now, with what it takes to find it; an estimate if the
+    ///   JVM holds it
+    /// @param codeBytesMax its limit; 0 if this engine makes no code
     record Engine(
             String name,
             long instructions,

@@ -28,7 +28,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /// An operator chooses what executes a host's guests, and sees what it does: in `weft vm show` and
-/// on the host's metrics page. Host 1 has the best engine of this machine, host 3 interprets.
+/// on the host's metrics page. Host 1 has the best engine of this machine, host 3 interprets, host
+/// 4 has the JVM compile its regions.
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 @Timeout(120)
 final class EngineSystemTest {
@@ -37,28 +38,35 @@ final class EngineSystemTest {
 
     private LoopbackFabric fabric;
     private Part host3;
+    private Part host4;
 
     @BeforeAll
     void aBusyVmOnEachHost(@TempDir Path folder) throws Exception {
         fabric = LoopbackFabric.start(folder.resolve("fabric"));
         var interpreted = new HostOffer(256L << 20, EngineKind.INTERPRETER);
         host3 = Part.host(fabric.layout().part(NodePresence.Role.HOST, 3, interpreted));
+        var translated = new HostOffer(256L << 20, EngineKind.TRANSLATOR);
+        host4 = Part.host(fabric.layout().part(NodePresence.Role.HOST, 4, translated));
         byte[] kernel = TinyImage.kernel(0x0012_8293, 0xffdf_f06f); // addi t0, t0, 1; jal x0, -4
         TinyImage.importTo(fabric, folder, "busy", kernel, TinyImage.emptyArchive());
-        Await.until(
-                "host 3 is seen",
-                () ->
-                        fabric.session()
-                                .image()
-                                .presence(NodePresence.Role.HOST, new NodeId("host3"))
-                                .isPresent());
+        for (String host : new String[] {"host3", "host4"}) {
+            Await.until(
+                    host + " is seen",
+                    () ->
+                            fabric.session()
+                                    .image()
+                                    .presence(NodePresence.Role.HOST, new NodeId(host))
+                                    .isPresent());
+        }
         type("network create blue --vlan 10");
         type(CREATE.formatted("fast", "host1"));
         type(CREATE.formatted("slow", "host3"));
+        type(CREATE.formatted("classes", "host4"));
     }
 
     @AfterAll
     void stop() {
+        host4.close();
         host3.close();
         fabric.close();
     }
@@ -97,6 +105,18 @@ final class EngineSystemTest {
         Ended ended = type("vm show slow");
         assertTrue(ended.out().contains("engine     interpreter, "), ended.out());
         assertFalse(ended.out().contains("code cache"), ended.out());
+    }
+
+    @Test
+    void whatTheJvmHoldsOfAVmsCodeIsShownToo() throws Exception {
+        Await.until(
+                "the loop is translated",
+                () -> number("\"codeBytes\":", type("vm show classes --json").out()) > 0);
+        String json = type("vm show classes --json").out();
+        assertTrue(number("\"codeBytes\":", json) <= number("\"codeBytesMax\":", json), json);
+        String text = type("vm show classes").out();
+        assertTrue(text.contains("engine     translator, "), text);
+        assertTrue(text.contains(" code cache used"), text);
     }
 
     @Test

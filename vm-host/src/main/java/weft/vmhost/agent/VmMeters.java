@@ -38,7 +38,7 @@ public final class VmMeters {
         return List.of(
                 gauge(
                         "weft_vmhost_code_bytes",
-                        "Translated code of a VM, where Weft itself holds it",
+                        "Translated code of a VM; about, where the JVM holds it",
                         vm,
                         machine,
                         it -> it.engines().counts().codeBytes()),

@@ -35,7 +35,11 @@ public enum EngineKind {
                     new EngineSet(lowerCase(), Interpreter::new, new TranslatorCounts(), 0);
             case TRANSLATOR -> {
                 var translations = new Translations(TranslatorSettings.DEFAULT);
-                yield new EngineSet(lowerCase(), translations::engine, translations.counts(), 0);
+                yield new EngineSet(
+                        lowerCase(),
+                        translations::engine,
+                        translations.counts(),
+                        TranslatorSettings.DEFAULT.codeBytesMax());
             }
             case NATIVE -> {
                 var code = new NativeCode(NativeSettings.DEFAULT);

@@ -11,7 +11,7 @@ import java.util.function.Function;
 /// @param name as people know it
 /// @param forHart makes the engine of a hart
 /// @param counts what its translator does; nothing if it has none
-/// @param codeBytesMax what [TranslatorCounts#codeBytes] can become; 0 where that is not counted
+/// @param codeBytesMax what [TranslatorCounts#codeBytes] can become; 0 where there is no code
 public record EngineSet(
         String name, Function<Hart, Engine> forHart, TranslatorCounts counts, long codeBytesMax) {
     /// Engines of the caller's that nobody counts.

@@ -69,6 +69,7 @@ public final class Translations {
             counts.flushes.increment();
         }
         regions.add(region);
+        counts.setCodeBytes((long) live * TranslatorSettings.REGION_BYTES);
         counts.regionsMade.increment();
         counts.instructionsMade.add(region.length());
         requester.accept(page, region);

@@ -19,12 +19,13 @@ public final class TranslatorCounts {
 
     private volatile long codeBytes;
 
-    /// What the code made of regions, and finding it, takes up now, where that is known.
+    /// What the code made of regions, and finding it, takes up now; an estimate where the JVM holds
+    /// it.
     public void setCodeBytes(long bytes) {
         codeBytes = bytes;
     }
 
-    /// See [#setCodeBytes]; 0 if HotSpot holds the code.
+    /// See [#setCodeBytes].
     public long codeBytes() {
         return codeBytes;
     }

@@ -11,7 +11,7 @@ package weft.vmhost.translator;
 /// @param budgetMax an upper bound of the instructions that a region executes without coming back,
 ///   up to one more way through it
 /// @param regionsMax live regions of a machine; beyond it all are given up and translation begins
-///   anew. One costs some 4 KiB of metaspace and some 10 KiB of HotSpot's code cache
+///   anew. See [#REGION_BYTES]
 /// @param when where translation takes place
 /// @param access whether translated code holds host addresses against bounds
 public record TranslatorSettings(
@@ -27,6 +27,15 @@ public record TranslatorSettings(
     public static final TranslatorSettings DEFAULT =
             new TranslatorSettings(
                     4000, 8, 1_000_000, 200, 20_000, 4_000, When.IN_BACKGROUND, Access.TRUSTED);
+
+    /// What the JVM holds for a region, on average of a Debian that boots: some 4 KiB of metaspace
+    /// and some 10 KiB of HotSpot's code cache.
+    static final int REGION_BYTES = 14 << 10;
+
+    /// About what the JVM holds for a machine's regions at most.
+    public long codeBytesMax() {
+        return (long) regionsMax * REGION_BYTES;
+    }
 
     /// When a region that is hot enough is translated.
     public enum When {

@@ -21,7 +21,7 @@ import java.util.function.Supplier;
 /// @param name as `--engine` takes it
 /// @param instructions executed since the VM was made
 /// @param translatedPercent of the instructions on this host, executed as translated code
-/// @param codeBytes translated code; null if the JVM holds it, or there is none
+/// @param codeBytes translated code, about where the JVM holds it; null if there is none
 /// @param codeBytesMax its limit; null likewise
 record EngineRow(
         String name,
