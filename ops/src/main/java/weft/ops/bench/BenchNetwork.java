@@ -22,10 +22,18 @@ final class BenchNetwork implements AutoCloseable {
     private static final int BYTES = 4 << 20;
 
     private static final int PORT = 5201;
-    private static final String ADDRESS = "10.99.0.1";
+
+    /// The host's address.
+    static final String ADDRESS = "10.99.0.1";
+
+    /// Debian's program and package.
+    static final String IPERF3 = "iperf3";
+
+    /// Where [#serveIperf3] listens.
+    static final String IPERF3_PORT = "5202";
 
     private final String namespace;
-    private final Process server;
+    private final List<Process> servers = new ArrayList<>();
 
     /// Also when we are ended ourselves: nobody would remove the namespace.
     private final Thread remover = Thread.ofPlatform().unstarted(this::remove);
@@ -67,7 +75,7 @@ final class BenchNetwork implements AutoCloseable {
                         "-cp",
                         System.getProperty("java.class.path"),
                         BenchNetwork.class.getName());
-        server =
+        Process server =
                 new ProcessBuilder(inside(command))
                         .redirectError(ProcessBuilder.Redirect.DISCARD)
                         .start();
@@ -75,7 +83,17 @@ final class BenchNetwork implements AutoCloseable {
             server.destroyForcibly();
             throw new IOException("the server of the namespace " + namespace + " did not start");
         }
+        servers.add(server);
         Runtime.getRuntime().addShutdownHook(remover);
+    }
+
+    /// Serves guests' iperf3 with the host's.
+    void serveIperf3() throws IOException {
+        servers.add(
+                new ProcessBuilder(inside(List.of(IPERF3, "-s", "-B", ADDRESS, "-p", IPERF3_PORT)))
+                        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                        .redirectError(ProcessBuilder.Redirect.DISCARD)
+                        .start());
     }
 
     /// The command, in the namespace.
@@ -92,7 +110,9 @@ final class BenchNetwork implements AutoCloseable {
     }
 
     private void remove() {
-        server.destroyForcibly().onExit().join();
+        for (Process server : servers) {
+            server.destroyForcibly().onExit().join();
+        }
         try {
             run(List.of("ip", "netns", "del", namespace));
         } catch (IOException e) {

@@ -5,6 +5,7 @@ import weft.ops.image.ImageFiles;
 import weft.ops.image.SingleProgramRoot;
 
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -16,6 +17,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Random;
+import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
@@ -152,6 +154,29 @@ public final class CpuBench {
     }
 
     private List<Row> program(CpuRow.Program row) throws IOException, InterruptedException {
+        if (!row.program().isNetworked()) {
+            return program(row, (_, command) -> command);
+        }
+        if (!Host.isInstalled(BenchNetwork.IPERF3)) {
+            progress.accept(row.name() + ": left out, it needs iperf3");
+            return List.of();
+        }
+        Optional<BenchNetwork> made = network(row.name());
+        if (made.isEmpty()) {
+            return List.of();
+        }
+        try (BenchNetwork network = made.get()) {
+            network.serveIperf3();
+            var device = new GuestDevice.Nic(BenchNetwork.TAP);
+            return program(
+                    row, (emulator, command) -> network.inside(device.in(emulator, command)));
+        }
+    }
+
+    /// @param place says how an emulator's command is run
+    private List<Row> program(
+            CpuRow.Program row, BiFunction<Emulator, List<String>, List<String>> place)
+            throws IOException, InterruptedException {
         ImageFiles image = image();
         GuestProgram program = row.program();
         var recipe = new DebianPrograms.Recipe(program.recipeName(), program.packages());
@@ -159,7 +184,7 @@ public final class CpuBench {
         progress.accept("%s: %s".formatted(row.name(), debian.description()));
         Path runner = compiler.buildForLinux("program", Integer.MAX_VALUE);
         Path root = settings.folder().resolve(row.name() + ".cpio").toAbsolutePath();
-        Files.write(root, program.rootWith(debian.archive(), Files.readAllBytes(runner)));
+        write(root, program, image, program.rootWith(debian.archive(), Files.readAllBytes(runner)));
         try {
             return rates(
                     row.name(),
@@ -167,12 +192,38 @@ public final class CpuBench {
                     row.perRepetition(),
                     program.rate(),
                     emulator ->
-                            emulator.boot(
-                                    PROGRAM_GUEST, image.kernel(), root, image.bootArguments()));
+                            place.apply(
+                                    emulator,
+                                    emulator.boot(
+                                            PROGRAM_GUEST,
+                                            image.kernel(),
+                                            root,
+                                            image.bootArguments())));
         } finally {
             // The largest has tens of megabytes; a row is measured once.
             Files.delete(root);
         }
+    }
+
+    /// A root, behind the image's own one if the image's modules are needed.
+    private static void write(Path file, GuestProgram program, ImageFiles image, byte[] root)
+            throws IOException {
+        try (OutputStream out = Files.newOutputStream(file)) {
+            if (program.isNetworked()) {
+                Files.copy(image.initrd(), out);
+                // A plain archive begins at a multiple of four bytes.
+                out.write(new byte[(int) (-Files.size(image.initrd()) & 3)]);
+            }
+            out.write(root);
+        }
+    }
+
+    private Optional<BenchNetwork> network(String row) throws IOException, InterruptedException {
+        Optional<BenchNetwork> made = BenchNetwork.make();
+        if (made.isEmpty()) {
+            progress.accept(row + ": left out, it needs root and iproute2");
+        }
+        return made;
     }
 
     private List<Row> parallel(CpuRow.Parallel row) throws IOException, InterruptedException {
@@ -210,9 +261,8 @@ public final class CpuBench {
     }
 
     private List<Row> net(CpuRow.Net row) throws IOException, InterruptedException {
-        Optional<BenchNetwork> made = BenchNetwork.make();
+        Optional<BenchNetwork> made = network(row.name());
         if (made.isEmpty()) {
-            progress.accept(row.name() + ": left out, it needs root and iproute2");
             return List.of();
         }
         try (BenchNetwork network = made.get()) {

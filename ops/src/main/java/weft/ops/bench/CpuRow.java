@@ -1,5 +1,6 @@
 package weft.ops.bench;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 
@@ -63,6 +64,8 @@ public sealed interface CpuRow {
                     new Disk("guest-disk-random", "kread/s", 0.5),
                     new Net("guest-net", "Gb/s", 0.033554432),
                     new Net("guest-net-receive", "Gb/s", 0.033554432),
+                    iperf3("iperf3", List.of()),
+                    iperf3("iperf3-receive", List.of("-R")),
                     new Boot(),
                     new InterpreterMips(),
                     openssl("openssl-sha256", "sha256"),
@@ -133,6 +136,31 @@ public sealed interface CpuRow {
                                                     "-o",
                                                     "-"))
                                     .with("kernel.h", "integer.c")));
+
+    /// Tests of one second each, of which the receiving end tells the rate. Its loader is named,
+    /// since the image's folder /lib is in the place of Debian's link.
+    private static Program iperf3(String name, List<String> options) {
+        var command =
+                new ArrayList<>(
+                        List.of(
+                                "/usr/lib/ld-linux-riscv64-lp64d.so.1",
+                                "/usr/bin/iperf3",
+                                "-c",
+                                BenchNetwork.ADDRESS,
+                                "-p",
+                                BenchNetwork.IPERF3_PORT,
+                                "-t",
+                                "1",
+                                "-f",
+                                "m"));
+        command.addAll(options);
+        return new Program(
+                name,
+                "Gb/s",
+                1e-3,
+                GuestProgram.rated(Set.of("iperf3"), " ([0-9.]+) Mbits/sec +receiver", command)
+                        .networked());
+    }
 
     /// Rounds of one second each, of which it tells the bytes it did in one.
     private static Program openssl(String name, String algorithm) {

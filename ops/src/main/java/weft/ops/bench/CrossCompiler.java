@@ -17,7 +17,14 @@ final class CrossCompiler {
 
     private static final String PACKAGE = "gcc-riscv64-linux-gnu";
     private static final List<String> HEADERS =
-            List.of("kernel.h", "linux.h", "devices.h", "guest-net.c", "kernel.ld", "integer.c");
+            List.of(
+                    "kernel.h",
+                    "linux.h",
+                    "devices.h",
+                    "network.h",
+                    "guest-net.c",
+                    "kernel.ld",
+                    "integer.c");
     private static final int SECONDS_MAX = 120;
 
     private static final List<String> OPTIONS =

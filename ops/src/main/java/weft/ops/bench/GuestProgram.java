@@ -24,15 +24,18 @@ import java.util.regex.Pattern;
 /// @param input what it reads on its standard input
 /// @param files of this package's resources, which it finds in /bench
 /// @param rate what it says of its own speed, as the first group; empty if it is timed from outside
+/// @param isNetworked whether it talks to the host of [BenchNetwork]; then the image's modules must
+///   be in its root too
 record GuestProgram(
         Set<String> packages,
         List<String> command,
         String input,
         List<String> files,
-        Optional<Pattern> rate) {
+        Optional<Pattern> rate,
+        boolean isNetworked) {
     /// One that is timed from outside; all runs on all machines must print the same.
     static GuestProgram timed(Set<String> packages, String input, List<String> command) {
-        return new GuestProgram(packages, command, input, List.of(), Optional.empty());
+        return new GuestProgram(packages, command, input, List.of(), Optional.empty(), false);
     }
 
     /// One that measures itself.
@@ -40,7 +43,7 @@ record GuestProgram(
     /// @param rate a regular expression whose first group is how much it does in a second
     static GuestProgram rated(Set<String> packages, String rate, List<String> command) {
         return new GuestProgram(
-                packages, command, "", List.of(), Optional.of(Pattern.compile(rate)));
+                packages, command, "", List.of(), Optional.of(Pattern.compile(rate)), false);
     }
 
     /// How the root that holds it is called.
@@ -50,7 +53,12 @@ record GuestProgram(
 
     /// The same with files in /bench.
     GuestProgram with(String... resources) {
-        return new GuestProgram(packages, command, input, List.of(resources), rate);
+        return new GuestProgram(packages, command, input, List.of(resources), rate, isNetworked);
+    }
+
+    /// The same with a network.
+    GuestProgram networked() {
+        return new GuestProgram(packages, command, input, files, rate, true);
     }
 
     /// The guest's whole root: the archive with the program, and one with what runs it behind.
@@ -61,6 +69,9 @@ record GuestProgram(
         String mode = rate.isPresent() ? "say" : "sum";
         inBench.put("command", text(mode + "\n" + String.join("\n", command) + "\n"));
         inBench.put("input", text(input));
+        if (isNetworked) {
+            inBench.put("network", text(""));
+        }
         for (String name : files) {
             inBench.put(name, resource(name));
         }
