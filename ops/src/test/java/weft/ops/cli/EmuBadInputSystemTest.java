@@ -51,7 +51,15 @@ final class EmuBadInputSystemTest {
             rv32.elf                | 3 | 32-bit RISC-V
             --kernel x86.elf        | 3 | ELF of another machine: x86-64
             --kernel rv32.elf       | 3 | 32-bit RISC-V
-            --kernel good.elf       | 3 | give the raw Image
+            --kernel good.elf       | 3 | as bare-metal programs do: give it without --kernel
+            --kernel cut.elf        | 3 | kernel: program is truncated
+            --kernel low.elf        | 3 | kernel: program loads at 0x1000, where no RAM is
+            --kernel entry-outside.elf | 3 | entry 0x1234 lies outside
+            --kernel nothing.elf    | 3 | nothing to load
+            --kernel large-kernel.elf | 3 | give at least 1031 MiB
+            --kernel large.bin --memory 16M --initrd large.xz | 3 | give at least
+            --kernel empty          | 3 | is empty
+            --kernel gzip           | 3 | gzip-compressed
             --kernel arm.Image      | 3 | AArch64, not RISC-V
             --kernel bzImage        | 3 | x86, not RISC-V
             --bios x86.elf          | 3 | firmware: program is an ELF of another machine
@@ -121,6 +129,13 @@ final class EmuBadInputSystemTest {
         put("cut.Image", image(8192, 32 << 20, _ -> {}));
         put("large.xz", ByteBuffer.allocate(10 << 20).putLong(0, 0xfd37_7a58_5a00_0000L).array());
         put("large.bin", new byte[3 << 20]);
+        put("nothing.elf", elf(elf -> elf.putShort(COUNT, (short) 0)));
+        put(
+                "large-kernel.elf",
+                elf(elf ->
+                        elf.putLong(LOAD + ADDRESS, RAM + (2 << 20))
+                                .putLong(LOAD + IN_MEMORY, 1 << 30)));
+        put("gzip", new byte[] {0x1f, (byte) 0x8b, 8, 0});
         put("empty", new byte[0]);
     }
 

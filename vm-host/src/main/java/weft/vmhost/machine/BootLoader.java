@@ -3,6 +3,8 @@ package weft.vmhost.machine;
 import weft.vmhost.hart.Privilege;
 import weft.vmhost.memory.GuestMemory;
 
+import java.nio.ByteBuffer;
+
 /// Puts what a machine starts with into RAM, whatever it is.
 final class BootLoader {
     private BootLoader() {}
@@ -30,9 +32,13 @@ final class BootLoader {
 
     /// Copies everything to its place.
     static void load(GuestMemory memory, Boot boot, KernelLoader.Placement placement, byte[] tree) {
+        assert tree.length <= KernelLoader.TREE_BYTES_MAX;
         switch (boot) {
             case MachineSpec.BootImage image -> KernelLoader.load(memory, image, placement, tree);
-            case ElfProgram program -> program.load(memory, placement, tree);
+            case ElfProgram program -> {
+                program.load(memory);
+                memory.write(placement.treeAddress(), ByteBuffer.wrap(tree));
+            }
             case FirmwareBoot firmware -> firmware.load(memory, placement, tree);
         }
     }

@@ -11,8 +11,9 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 
-/// A bare-metal program: a static ELF64 for RISC-V, entered in M-mode by every hart with a0 = hart
-/// id and a1 = device tree. It owns the machine; there is no SBI.
+/// A static ELF64 for RISC-V. As what a machine boots it is a bare-metal program, entered in M-mode
+/// by every hart with a0 = hart id and a1 = device tree: it owns the machine; there is no SBI. In a
+/// [BootStage] it is firmware, or a kernel in S-mode.
 ///
 /// The layout (System V ABI, "ELF header", "Program header", "Symbol table"), little-endian:
 ///
@@ -95,10 +96,8 @@ public final class ElfProgram implements Boot {
             throw new BootRefused("program is truncated: an ELF header has 64 bytes");
         }
         int type = elf.getShort(16) & 0xffff;
-        if (type == TYPE_POSITION_INDEPENDENT) {
-            throw new BootRefused("program is position-independent: link it with -static -no-pie");
-        }
-        if (type != TYPE_EXECUTABLE) {
+        // A position-independent one is entered where it is linked, and may move itself.
+        if (type != TYPE_EXECUTABLE && type != TYPE_POSITION_INDEPENDENT) {
             throw new BootRefused("program is an ELF of type %d: not linked".formatted(type));
         }
     }
@@ -147,7 +146,8 @@ public final class ElfProgram implements Boot {
         if (address < MemoryLayout.RAM
                 || address > MemoryLayout.RAM + GuestMemory.SIZE_BYTES_MAX - sizeBytes) {
             throw new BootRefused(
-                    "program loads at 0x%x, where no RAM is: RAM begins at 0x%x"
+                    ("program loads at 0x%x, where no RAM is: RAM begins at 0x%x (link it with"
+                                    + " -static -no-pie, and -Ttext or a linker script)")
                             .formatted(address, MemoryLayout.RAM));
         }
         ByteBuffer content = elf.slice((int) offset, (int) fileBytes).asReadOnlyBuffer();
@@ -231,6 +231,20 @@ public final class ElfProgram implements Boot {
         return "";
     }
 
+    /// Its first instruction.
+    long entry() {
+        return entry;
+    }
+
+    /// Where QEMU's `virt` enters it as a kernel: not at its entry but at its first byte, since
+    /// some kernels (FreeBSD's) have one entry for SBI there and another for boot loaders. Where
+    /// the ELF's own header is loaded to that place, only the entry can be meant.
+    long entryAsKernel() {
+        ByteBuffer first = segments.getFirst().content().duplicate().order(ByteOrder.LITTLE_ENDIAN);
+        boolean header = first.limit() >= 4 && first.getInt(0) == ElfMachine.MAGIC;
+        return header ? entry : start();
+    }
+
     /// Its first byte in RAM.
     long start() {
         return segments.getFirst().address();
@@ -251,9 +265,8 @@ public final class ElfProgram implements Boot {
     /// @throws BootRefused if the program does not fit
     KernelLoader.Placement place(long memoryBytes) {
         long treeAddress = KernelLoader.treeAddress(memoryBytes);
-        long end = segments.getLast().end();
-        if (end > treeAddress) {
-            long needed = end - MemoryLayout.RAM + 2L * KernelLoader.TREE_BYTES_MAX;
+        if (end() > treeAddress) {
+            long needed = end() - MemoryLayout.RAM + 2L * KernelLoader.TREE_BYTES_MAX;
             throw new BootRefused(
                     "memory of %d MiB is too small for this program: give at least %d MiB"
                             .formatted(memoryBytes >> 20, (needed >> 20) + 1));
@@ -262,16 +275,14 @@ public final class ElfProgram implements Boot {
         return new KernelLoader.Placement(entry, treeAddress, treeAddress, treeAddress);
     }
 
-    /// Copies the segments and the tree to their places.
-    void load(GuestMemory memory, KernelLoader.Placement placement, byte[] tree) {
-        assert tree.length <= KernelLoader.TREE_BYTES_MAX;
+    /// Copies the segments to their places.
+    void load(GuestMemory memory) {
         DirtyPages written = memory.touchedPages();
         for (Segment segment : segments) {
             ByteBuffer content = segment.content().duplicate();
             memory.write(segment.address(), content);
             zero(memory, written, segment.address() + content.limit(), segment.end());
         }
-        memory.write(placement.treeAddress(), ByteBuffer.wrap(tree));
     }
 
     /// Only what a run before has written: pages never touched are zero, and stay uncommitted.

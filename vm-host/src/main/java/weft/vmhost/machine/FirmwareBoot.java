@@ -27,7 +27,7 @@ public record FirmwareBoot(byte[] firmware, byte[] next, byte[] initrd, String a
     /// version, address, mode, options, boot hart, 8 bytes each.
     static final long DYNAMIC_INFO = MemoryLayout.BOOT_ROM + 0x28;
 
-    private static final long NEXT = MemoryLayout.RAM + (2 << 20);
+    private static final long NEXT = MemoryLayout.NEXT_STAGE;
     private static final long DYNAMIC_MAGIC = 0x4942_534f;
     private static final long DYNAMIC_VERSION = 2;
     private static final long MODE_SUPERVISOR = 1;
@@ -39,21 +39,18 @@ public record FirmwareBoot(byte[] firmware, byte[] next, byte[] initrd, String a
         0x0000_0297, 0x0282_8613, 0xf140_2573, 0x0202_b583, 0x0182_b283, 0x0002_8067,
     };
 
-    /// Bytes that are to stand at an address.
-    private record Stage(long entry, long start, long end) {}
-
     /// Chooses the places without touching memory.
     ///
     /// @throws BootRefused if a file is none that can be started here, or they do not fit
     KernelLoader.Placement place(long memoryBytes) {
-        Stage begin = stage("firmware", firmware, MemoryLayout.RAM, memoryBytes);
+        BootStage begin = begin();
         InitramfsCheck.check(initrd);
         long treeAddress = KernelLoader.treeAddress(memoryBytes);
         long initrdStart = treeAddress - initrd.length & -GuestMemory.PAGE_BYTES;
         long end = begin.end();
         if (next.length > 0) {
-            Stage then = stage("next stage", next, NEXT, memoryBytes);
-            if (then.start() < begin.end() && begin.start() < then.end()) {
+            BootStage then = then();
+            if (then.overlaps(begin)) {
                 throw new BootRefused(
                         "firmware ends at 0x%x, but the next stage begins at 0x%x"
                                 .formatted(begin.end(), then.start()));
@@ -70,50 +67,31 @@ public record FirmwareBoot(byte[] firmware, byte[] next, byte[] initrd, String a
                 begin.entry(), initrdStart, initrdStart + initrd.length, treeAddress);
     }
 
-    private static Stage stage(String what, byte[] file, long address, long memoryBytes) {
-        if (file.length == 0) {
-            throw new BootRefused(what + " is an empty file");
-        }
-        if (ElfProgram.isElf(file)) {
-            try {
-                ElfProgram program = ElfProgram.parse(file);
-                long entry = program.place(memoryBytes).entry();
-                return new Stage(entry, program.start(), program.end());
-            } catch (BootRefused e) {
-                throw new BootRefused(what + ": " + e.getMessage());
-            }
-        }
-        KernelLoader.checkIsNotForeign(what, file);
-        return new Stage(address, address, address + KernelLoader.sizeInMemory(file));
+    private BootStage begin() {
+        return stage("firmware", firmware, MemoryLayout.RAM);
+    }
+
+    private BootStage then() {
+        return stage("next stage", next, NEXT).asKernel();
+    }
+
+    private static BootStage stage(String what, byte[] file, long address) {
+        return BootStage.of(what, file, address, KernelLoader.sizeInMemory(file));
     }
 
     /// Copies everything to its place.
     void load(GuestMemory memory, KernelLoader.Placement placement, byte[] tree) {
-        load(memory, firmware, MemoryLayout.RAM, placement, tree);
+        begin().load(memory);
         if (next.length > 0) {
-            load(memory, next, NEXT, placement, tree);
+            then().load(memory);
         }
         memory.write(placement.initrdStart(), ByteBuffer.wrap(initrd));
         memory.write(placement.treeAddress(), ByteBuffer.wrap(tree));
     }
 
-    private static void load(
-            GuestMemory memory,
-            byte[] file,
-            long address,
-            KernelLoader.Placement placement,
-            byte[] tree) {
-        if (ElfProgram.isElf(file)) {
-            ElfProgram.parse(file).load(memory, placement, tree);
-        } else {
-            memory.write(address, ByteBuffer.wrap(file));
-        }
-    }
-
     /// What the boot ROM holds: reset vector, its two double words, then [#DYNAMIC_INFO].
-    byte[] rom(KernelLoader.Placement placement, long memoryBytes) {
-        long nextEntry =
-                next.length > 0 ? stage("next stage", next, NEXT, memoryBytes).entry() : NEXT;
+    byte[] rom(KernelLoader.Placement placement) {
+        long nextEntry = next.length > 0 ? then().entry() : NEXT;
         ByteBuffer rom = ByteBuffer.allocate(0x58).order(ByteOrder.LITTLE_ENDIAN);
         for (int word : RESET_VECTOR) {
             rom.putInt(word);

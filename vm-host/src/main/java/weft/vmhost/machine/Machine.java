@@ -376,7 +376,7 @@ public final class Machine implements AutoCloseable {
         BootLoader.load(memory, spec.boot(), placement, tree);
         board.setClock();
         if (spec.boot() instanceof FirmwareBoot firmware) {
-            board.bootRom().burn(firmware.rom(placement, spec.memoryBytes()));
+            board.bootRom().burn(firmware.rom(placement));
         }
         for (HartThread thread : harts) {
             thread.reset(

@@ -34,7 +34,7 @@ public record MachineSpec(
     /// A kernel, entered in S-mode by hart 0 with the machine's own SBI below it. The arrays are
     /// shared and not to be changed.
     ///
-    /// @param kernel a RISC-V `Image`
+    /// @param kernel a RISC-V `Image`, an ELF for S-mode, or raw code for RAM + 2 MiB
     /// @param initrd an initramfs, or empty
     /// @param arguments the kernel's command line
     public record BootImage(byte[] kernel, byte[] initrd, String arguments) implements Boot {}

@@ -33,6 +33,10 @@ public final class MemoryLayout {
     /// First byte of RAM.
     public static final long RAM = 0x8000_0000L;
 
+    /// Where firmware on QEMU's `virt` goes on to, if the file does not say otherwise: RAM's first
+    /// 2 MiB are the firmware's.
+    public static final long NEXT_STAGE = RAM + (2 << 20);
+
     /// PLIC sources: slot `i` has source `i + 1`.
     public static final int UART_SOURCE = 10;
 

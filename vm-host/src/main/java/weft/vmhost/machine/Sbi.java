@@ -5,6 +5,7 @@ import weft.vmhost.hart.Hart;
 import weft.vmhost.hart.Interrupt;
 import weft.vmhost.hart.RemoteFence;
 import weft.vmhost.hart.SupervisorCalls;
+import weft.vmhost.hart.Trap;
 import weft.vmhost.memory.GuestMemory;
 
 import java.nio.ByteBuffer;
@@ -13,11 +14,15 @@ import java.util.List;
 
 /// The supervisor binary interface, version 2.0, as the machine itself offers it to a kernel that
 /// was booted without firmware: base, timer, inter-processor interrupts, remote fences, hart
-/// states, system reset, debug console.
+/// states, system reset, debug console, and the calls of version 0.1, which small kernels print and
+/// switch off with.
 ///
 /// a7 is the extension, a6 the function; a0 returns an error, a1 a value (chapter 3). Runs on the
 /// calling hart's thread.
 final class Sbi implements SupervisorCalls {
+    /// Extensions 0 to this are the calls of version 0.1 (chapter 5).
+    private static final int LEGACY_LAST = 8;
+
     private static final int BASE = 0x10;
     private static final int TIME = 0x5449_4d45;
     private static final int IPI = 0x73_5049;
@@ -87,10 +92,14 @@ final class Sbi implements SupervisorCalls {
 
     @Override
     public void call(Hart hart) {
-        long extension = hart.x(17);
+        int extension = (int) hart.x(17);
+        if (extension >= 0 && extension <= LEGACY_LAST) {
+            hart.setX(A0, legacy(extension, hart));
+            return;
+        }
         int function = (int) hart.x(16);
         Result result =
-                switch ((int) extension) {
+                switch (extension) {
                     case BASE -> base(function, hart.x(A0));
                     case TIME -> time(function, hart);
                     case IPI -> sendIpi(function, hart);
@@ -104,6 +113,47 @@ final class Sbi implements SupervisorCalls {
         hart.setX(A0 + 1, result.value());
     }
 
+    /// The calls of version 0.1 answer in a0 alone. Harts are named by a mask in memory.
+    private long legacy(int extension, Hart hart) {
+        return switch (extension) {
+            case 0 -> time(0, hart).error();
+            case 1 -> {
+                console.print((int) hart.x(A0) & 0xff);
+                yield SUCCESS;
+            }
+            case 2 -> console.takeInput();
+            case 3 -> {
+                hart.setInterrupt(Interrupt.SUPERVISOR_SOFTWARE, false);
+                yield SUCCESS;
+            }
+            case 4 -> legacyEach(hart, Sbi::interrupt);
+            case 5 -> legacyEach(hart, RemoteFence.INSTRUCTIONS::on);
+            case 6, 7 -> legacyEach(hart, RemoteFence.TRANSLATIONS::on);
+            default -> {
+                board.powerOff(false);
+                yield SUCCESS;
+            }
+        };
+    }
+
+    private long legacyEach(Hart hart, Deed deed) {
+        long mask = legacyMask(hart);
+        deed.to(board.allHarts().stream().filter(it -> (mask >>> it.id() & 1) != 0).toList());
+        return SUCCESS;
+    }
+
+    /// It is at the virtual address in a0; no address means all harts. So does one that cannot be
+    /// read, or not yet: a call is not begun again, and a fence or an interrupt too many is
+    /// harmless.
+    private static long legacyMask(Hart hart) {
+        long at = hart.x(A0);
+        try {
+            return at == 0 ? -1 : hart.memory().load(at, 8);
+        } catch (Trap unreadable) {
+            return -1;
+        }
+    }
+
     private static Result base(int function, long argument) {
         return switch (function) {
             case 0 -> Result.of(SPECIFICATION_VERSION);
@@ -113,7 +163,7 @@ final class Sbi implements SupervisorCalls {
                     Result.of(
                             switch ((int) argument) {
                                 case BASE, TIME, IPI, RFENCE, HSM, SRST, DBCN -> 1;
-                                default -> 0;
+                                default -> argument >= 0 && argument <= LEGACY_LAST ? 1 : 0;
                             });
             // mvendorid, marchid, mimpid: zero means "not implemented", which is always legal.
             case 4, 5, 6 -> Result.of(0);
@@ -133,14 +183,13 @@ final class Sbi implements SupervisorCalls {
         if (function != 0) {
             return Result.error(NOT_SUPPORTED);
         }
-        return each(
-                hart.x(A0),
-                hart.x(A0 + 1),
-                targets -> {
-                    for (Hart target : targets) {
-                        target.setInterrupt(Interrupt.SUPERVISOR_SOFTWARE, true);
-                    }
-                });
+        return each(hart.x(A0), hart.x(A0 + 1), Sbi::interrupt);
+    }
+
+    private static void interrupt(List<Hart> targets) {
+        for (Hart target : targets) {
+            target.setInterrupt(Interrupt.SUPERVISOR_SOFTWARE, true);
+        }
     }
 
     /// Address ranges and ASIDs are not looked at: flushing more than asked is always right.

@@ -16,7 +16,9 @@ public final class ElfFile {
     static final int PROGRAM_HEADER_BYTES = 54;
     static final int PROGRAM_HEADERS = 56;
 
-    private record Load(long address, byte[] content, long sizeBytes) {}
+    private static final int READ_WRITE_EXECUTE = 7;
+
+    private record Load(long virtualAddress, long address, byte[] content, long sizeBytes) {}
 
     private record Symbol(String name, long address) {}
 
@@ -30,7 +32,12 @@ public final class ElfFile {
 
     /// @param sizeBytes in memory; what the content does not fill is zero
     public ElfFile load(long address, byte[] content, long sizeBytes) {
-        loads.add(new Load(address, content, sizeBytes));
+        return load(address, address, content, sizeBytes);
+    }
+
+    /// The same, linked for one address and loaded at another.
+    ElfFile load(long virtualAddress, long address, byte[] content, long sizeBytes) {
+        loads.add(new Load(virtualAddress, address, content, sizeBytes));
         return this;
     }
 
@@ -51,8 +58,9 @@ public final class ElfFile {
         for (int i = 0; i < loads.size(); i++) {
             Load load = loads.get(i);
             int header = 64 + 56 * i;
-            out.putInt(header, 1).putLong(header + 8, out.position());
-            out.putLong(header + 16, load.address()).putLong(header + 24, load.address());
+            out.putInt(header, 1).putInt(header + 4, READ_WRITE_EXECUTE);
+            out.putLong(header + 8, out.position());
+            out.putLong(header + 16, load.virtualAddress()).putLong(header + 24, load.address());
             out.putLong(header + 32, load.content().length).putLong(header + 40, load.sizeBytes());
             out.put(load.content());
         }

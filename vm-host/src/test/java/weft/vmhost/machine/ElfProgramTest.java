@@ -53,8 +53,15 @@ class ElfProgramTest {
         assertRefused("32-bit", small);
         // Its header is the shorter one.
         assertRefused("32-bit", Arrays.copyOf(small, 52));
-        assertRefused("-no-pie", changed(elf -> elf.putShort(ElfFile.TYPE, (short) 3)));
         assertRefused("not linked", changed(elf -> elf.putShort(ElfFile.TYPE, (short) 1)));
+    }
+
+    @Test
+    void aPositionIndependentProgramIsEnteredWhereItIsLinked() {
+        byte[] file = changed(elf -> elf.putShort(ElfFile.TYPE, (short) 3));
+        assertEquals(RAM + 4, ElfProgram.parse(file).entry());
+        ElfFile atZero = new ElfFile(0).load(0, new byte[64], 64);
+        assertRefused("-no-pie", atZero.bytes());
     }
 
     @Test
@@ -125,7 +132,8 @@ class ElfProgramTest {
     private static void loadOrRefuse(byte[] file) {
         try (var memory = new GuestMemory(RAM, MEMORY_BYTES)) {
             ElfProgram program = ElfProgram.parse(file);
-            program.load(memory, program.place(MEMORY_BYTES), new byte[8]);
+            program.place(MEMORY_BYTES);
+            program.load(memory);
         } catch (BootRefused e) {
             assertTrue(String.valueOf(e.getMessage()).contains("program"));
         }
@@ -137,11 +145,10 @@ class ElfProgramTest {
         ElfProgram program =
                 ElfProgram.parse(new ElfFile(RAM).load(RAM, content, 3 * 4096).bytes());
         try (var memory = new GuestMemory(RAM, MEMORY_BYTES)) {
-            KernelLoader.Placement placement = program.place(MEMORY_BYTES);
             memory.store8(RAM + 3, 0x55);
             memory.store64(RAM + 3 * 4096 - 8, -1);
             memory.store64(RAM + 3 * 4096, -1);
-            program.load(memory, placement, new byte[8]);
+            program.load(memory);
             assertEquals(0x0003_0201, memory.load32(RAM));
             assertEquals(0, memory.load64(RAM + 3 * 4096 - 8));
             assertEquals(-1, memory.load64(RAM + 3 * 4096));

@@ -100,8 +100,7 @@ class FirmwareBootTest {
     void theRomIsThatOfQemu() {
         var boot = new FirmwareBoot(new byte[] {1}, NONE, NONE, "");
         KernelLoader.Placement placement = boot.place(64L << 20);
-        ByteBuffer rom =
-                ByteBuffer.wrap(boot.rom(placement, 64L << 20)).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer rom = ByteBuffer.wrap(boot.rom(placement)).order(ByteOrder.LITTLE_ENDIAN);
         String vector =
                 """
                     auipc t0, 0

@@ -46,6 +46,7 @@ class KernelLoaderTest {
         return ByteBuffer.allocate(64)
                 .order(ByteOrder.LITTLE_ENDIAN)
                 .putInt(0, 0x464c_457f)
+                .put(5, (byte) 1)
                 .putShort(18, (short) machine)
                 .array();
     }
@@ -66,9 +67,51 @@ class KernelLoaderTest {
     @Test
     void aFileThatIsNoKernelIsNamedSo() {
         byte[] none = new byte[0];
-        assertRefused("no kernel", new byte[10], none, MEMORY_BYTES);
-        assertRefused("no kernel", new byte[4096], none, MEMORY_BYTES);
+        assertRefused("empty", none, none, MEMORY_BYTES);
         assertRefused("gzip", new byte[] {0x1f, (byte) 0x8b, 8, 0}, none, MEMORY_BYTES);
+        assertRefused("uImage", new byte[] {0x27, 5, 0x19, 0x56}, none, MEMORY_BYTES);
+        byte[] zboot = "MZ\0\0zimg".getBytes(StandardCharsets.US_ASCII);
+        assertRefused("zboot", zboot, none, MEMORY_BYTES);
+    }
+
+    private static KernelLoader.Placement place(byte[] kernel) {
+        return KernelLoader.place(new MachineSpec.BootImage(kernel, new byte[0], ""), MEMORY_BYTES);
+    }
+
+    @Test
+    void whatIsNoImageAndNoElfIsRawCode() {
+        assertEquals(MemoryLayout.NEXT_STAGE, place(new byte[10]).entry());
+        assertEquals(MemoryLayout.NEXT_STAGE, place(new byte[4096]).entry());
+        assertRefused("too small", new byte[32 << 20], new byte[0], 32 << 20);
+    }
+
+    @Test
+    void anElfIsEnteredAtItsFirstByteUnlessItsHeaderIsThere() {
+        long at = MemoryLayout.RAM + 0x40_0000;
+        long virtual = 0xffff_ffff_8000_0000L;
+        var code = new byte[64];
+        assertEquals(
+                at, place(new ElfFile(virtual + 8).load(virtual, at, code, 64).bytes()).entry());
+        byte[] header = new ElfFile(at).bytes();
+        assertEquals(at + 8, place(new ElfFile(at + 8).load(at, header, 64).bytes()).entry());
+    }
+
+    @Test
+    void anElfThatDoesNotFitIsRefused() {
+        long end = MemoryLayout.RAM + MEMORY_BYTES;
+        long next = MemoryLayout.NEXT_STAGE;
+        byte[] none = new byte[0];
+        byte[] code = new byte[64];
+        byte[] onTheTree = new ElfFile(end - 4096).load(end - 4096, code, 64).bytes();
+        assertRefused("too small", onTheTree, none, MEMORY_BYTES);
+        byte[] largeBss = new ElfFile(next).load(next, code, 200 << 20).bytes();
+        assertRefused("at least 207 MiB", largeBss, none, MEMORY_BYTES);
+        byte[] bareMetal = new ElfFile(MemoryLayout.RAM).load(MemoryLayout.RAM, code, 64).bytes();
+        assertRefused("without --kernel", bareMetal, none, MEMORY_BYTES);
+        byte[] low = new ElfFile(0).load(0, code, 64).bytes();
+        assertRefused("no RAM", low, none, MEMORY_BYTES);
+        byte[] cut = Arrays.copyOf(new ElfFile(next).load(next, code, 64).bytes(), 100);
+        assertRefused("truncated", cut, none, MEMORY_BYTES);
     }
 
     @Test
@@ -76,8 +119,6 @@ class KernelLoaderTest {
         assertRefused("x86-64", elf(62), new byte[0], MEMORY_BYTES);
         assertRefused("AArch64", elf(183), new byte[0], MEMORY_BYTES);
         byte[] riscv = elf(243);
-        riscv[4] = 2;
-        assertRefused("objcopy", riscv, new byte[0], MEMORY_BYTES);
         riscv[4] = 1;
         assertRefused("32-bit RISC-V", riscv, new byte[0], MEMORY_BYTES);
         assertRefused("32-bit RISC-V", Arrays.copyOf(riscv, 52), new byte[0], MEMORY_BYTES);

@@ -73,7 +73,12 @@ public final class EmuRun implements Callable<Integer> {
             description = "Bare-metal ELF64, started in M-mode by all harts (instead of --kernel).")
     private @Nullable Path program;
 
-    @Option(names = "--kernel", paramLabel = "FILE", description = "RISC-V kernel Image.")
+    @Option(
+            names = "--kernel",
+            paramLabel = "FILE",
+            description =
+                    "Kernel, entered in S-mode by one hart: a RISC-V Image, an ELF, or raw code for"
+                            + " 0x80200000.")
     private @Nullable Path kernel;
 
     @Option(
@@ -81,8 +86,8 @@ public final class EmuRun implements Callable<Integer> {
             paramLabel = "FILE",
             description =
                     "Firmware, raw or ELF, entered in M-mode by all harts (OpenSBI's fw_dynamic);"
-                            + " --kernel is then what it goes on to, U-Boot for S-mode or an"
-                            + " Image, and need not be given.")
+                            + " --kernel is then what it goes on to, U-Boot for S-mode or a"
+                            + " kernel, and need not be given.")
     private @Nullable Path bios;
 
     @Option(names = "--initrd", paramLabel = "FILE", description = "Initramfs.")
