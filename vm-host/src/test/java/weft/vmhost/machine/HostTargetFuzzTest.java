@@ -116,8 +116,7 @@ class HostTargetFuzzTest {
             long payload = asked & (1L << 48) - 1;
             if (device == 0 && command == 0 && payload % 2 == 1) {
                 long code = payload / 2;
-                assertEquals(
-                        List.of(code == 0 ? "off" : "failed " + Math.min(code, 0xffff)), ends);
+                assertEquals(List.of(code == 0 ? "off" : "failed " + Math.min(code, 0xffff)), ends);
                 ends.clear();
             } else if (device == 1 && command == 1) {
                 String text = String.valueOf((char) (payload & 0xff));
