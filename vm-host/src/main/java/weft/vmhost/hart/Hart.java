@@ -18,7 +18,7 @@ import java.util.concurrent.locks.LockSupport;
 public final class Hart implements WriteTagHolder {
     /// Instructions between two looks at the timers: about 0.2 ms when interpreted. Requests and
     /// interrupts of other threads end a quantum early.
-    static final int QUANTUM_INSTRUCTIONS = 50_000;
+    public static final int QUANTUM_INSTRUCTIONS = 50_000;
 
     private static final long NANOS_PER_TICK = 1_000_000_000 / TimeSource.TICKS_PER_SECOND;
 
