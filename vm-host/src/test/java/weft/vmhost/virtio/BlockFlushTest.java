@@ -136,8 +136,7 @@ class BlockFlushTest {
         int next = length == 0 ? first + 2 : first + 1;
         int direction = type == WRITE ? 0 : DriverSide.WRITE;
         driver.descriptor(0, first, header, 16, DriverSide.NEXT, next);
-        driver.descriptor(
-                0, first + 1, CONTENT, length, DriverSide.NEXT | direction, first + 2);
+        driver.descriptor(0, first + 1, CONTENT, length, DriverSide.NEXT | direction, first + 2);
         driver.descriptor(0, first + 2, STATUS + slot, 1, DriverSide.WRITE, 0);
         driver.offer(0, first);
         loop.runAll();
