@@ -47,10 +47,6 @@ public final class ExactRun {
     private record Stop(long instructions, Runnable reached) {}
 
     /// @param clock what the hart's time source shows
-    public ExactRun(Hart hart, InstructionClock clock, Surroundings surroundings) {
-        this(hart, clock, surroundings, Hart.QUANTUM_INSTRUCTIONS);
-    }
-
     /// @param quantumInstructions what an engine is given at a time; makes no difference
     public ExactRun(
             Hart hart, InstructionClock clock, Surroundings surroundings, int quantumInstructions) {

@@ -18,7 +18,7 @@ import java.util.concurrent.locks.LockSupport;
 public final class Hart implements WriteTagHolder {
     /// Instructions between two looks at the timers: about 0.2 ms when interpreted. Requests and
     /// interrupts of other threads end a quantum early.
-    static final int QUANTUM_INSTRUCTIONS = 50_000;
+    public static final int QUANTUM_INSTRUCTIONS = 50_000;
 
     private static final long NANOS_PER_TICK = 1_000_000_000 / TimeSource.TICKS_PER_SECOND;
 
@@ -43,6 +43,7 @@ public final class Hart implements WriteTagHolder {
     private long pc;
     private long retiredInstructions;
     private boolean waiting;
+    private volatile boolean suspended;
 
     public Hart(
             int id, PhysicalBus bus, TimeSource time, @Nullable SupervisorCalls supervisorCalls) {
@@ -73,6 +74,7 @@ public final class Hart implements WriteTagHolder {
         x[10] = a0;
         x[11] = a1;
         waiting = false;
+        suspended = false;
         interrupts.reset();
         reservation.clear();
         csrs.reset();
@@ -186,10 +188,21 @@ public final class Hart implements WriteTagHolder {
         return time.ticks();
     }
 
-    /// Sleep until an interrupt is pending, as `wfi` does; also what SBI's retentive suspend asks.
+    /// Sleep until an interrupt is pending, as `wfi` does.
     public void waitForInterrupt() {
         waiting = true;
         requests.alert();
+    }
+
+    /// The same, as SBI's retentive suspend asks for it.
+    public void suspend() {
+        suspended = true;
+        waitForInterrupt();
+    }
+
+    /// Whether it sleeps in [#suspend]. From any thread.
+    public boolean isSuspended() {
+        return suspended;
     }
 
     /// Everything, as of an instruction boundary; nobody is inside [#run]. A reservation is not
@@ -409,7 +422,10 @@ public final class Hart implements WriteTagHolder {
 
     /// Whether it waits, and nothing has come that ends it.
     boolean isAsleep() {
-        waiting = waiting && (pendingInterrupts() & csrs.mie) == 0;
+        if (waiting && (pendingInterrupts() & csrs.mie) != 0) {
+            waiting = false;
+            suspended = false;
+        }
         return waiting;
     }
 

@@ -46,8 +46,8 @@ final class Determinism {
     }
 
     /// What executes the hart.
-    Runnable execution(Hart hart, Engine engine) {
-        var made = new ExactRun(hart, clock, world);
+    Runnable execution(Hart hart, Engine engine, int quantumInstructions) {
+        var made = new ExactRun(hart, clock, world, quantumInstructions);
         run = made;
         return () -> made.run(engine);
     }

@@ -16,6 +16,9 @@ record HartBoard(String machine, List<HartThread> harts, TestDevice.Finisher fin
         implements Sbi.Board {
     private static final Logger log = LoggerFactory.getLogger(HartBoard.class);
 
+    /// Of hart_get_status; to its thread such a hart is a started one.
+    private static final long SUSPENDED = 4;
+
     @Override
     public List<Hart> allHarts() {
         return harts.stream().map(HartThread::hart).toList();
@@ -33,7 +36,11 @@ record HartBoard(String machine, List<HartThread> harts, TestDevice.Finisher fin
 
     @Override
     public long hartStatus(int id) {
-        return harts.get(id).status().ordinal();
+        HartThread thread = harts.get(id);
+        HartThread.Status status = thread.status();
+        return status == HartThread.Status.STARTED && thread.hart().isSuspended()
+                ? SUSPENDED
+                : status.ordinal();
     }
 
     @Override

@@ -114,7 +114,7 @@ public final class Machine implements AutoCloseable {
         for (int id = 0; id < spec.harts(); id++) {
             var hart = new Hart(id, bus, time, sbi);
             Engine engine = engines.forHart().apply(hart);
-            var exact = determinism.map(it -> it.execution(hart, engine));
+            var exact = determinism.map(it -> it.execution(hart, engine, engines.exactQuantum()));
             Runnable execution = exact.orElse(() -> hart.run(engine));
             harts.add(new HartThread(hart, execution, finisher, spec.name() + "-hart" + id));
         }

@@ -47,6 +47,11 @@ final class Sbi implements SupervisorCalls {
     /// The longest string written by one call; the kernel goes on with the rest.
     private static final int CONSOLE_BYTES_MAX = 4096;
 
+    /// Types of hart_suspend that are not a platform's own (9.4).
+    private static final int SUSPEND_RETENTIVE = 0;
+
+    private static final int SUSPEND_NON_RETENTIVE = 0x8000_0000;
+
     private static final int A0 = 10;
 
     /// What a call asks of the machine around the harts.
@@ -60,7 +65,7 @@ final class Sbi implements SupervisorCalls {
         /// Stops the calling hart.
         void stopHart(int id);
 
-        /// 0 started, 1 stopped, 2 start pending.
+        /// 0 started, 1 stopped, 2 start pending, 4 suspended.
         long hartStatus(int id);
 
         /// The guest switches itself off; `failure` if it says so itself.
@@ -245,12 +250,15 @@ final class Sbi implements SupervisorCalls {
                             ? Result.error(INVALID_PARAMETER)
                             : Result.of(board.hartStatus((int) id));
             case 3 -> {
-                // Type 0 is the default retentive suspend: a wfi that returns here.
-                if ((int) id != 0) {
-                    yield Result.error((int) id < 0 ? NOT_SUPPORTED : INVALID_PARAMETER);
-                }
-                hart.waitForInterrupt();
-                yield Result.of(0);
+                // The default retentive suspend is a wfi that returns here; there is no other.
+                yield switch ((int) id) {
+                    case SUSPEND_RETENTIVE -> {
+                        hart.suspend();
+                        yield Result.of(0);
+                    }
+                    case SUSPEND_NON_RETENTIVE -> Result.error(NOT_SUPPORTED);
+                    default -> Result.error(INVALID_PARAMETER);
+                };
             }
             default -> Result.error(NOT_SUPPORTED);
         };

@@ -15,7 +15,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.SplittableRandom;
 
-/// The translator against the interpreter, on random programs: registers, memory, traps, and the
+/// Each translator against the interpreter, on random programs: registers, memory, traps, and the
 /// number of instructions. `-Dweft.seed=N` replays a run, `-Dweft.differential.rounds=N` makes the
 /// long one longer.
 class EngineEquivalenceTest {
@@ -35,6 +35,8 @@ class EngineEquivalenceTest {
     @Test
     void translatedProgramsEndAsInterpretedOnesDo() throws Exception {
         compareRound(Long.getLong("weft.seed", 20_261_120), LAPS, TestedEngine.eagerOnes());
+        assertEquals(TestedEngine.eagerOnes().size(), compared.engines());
+        assertTrue(compared.least() >= 1_000_000, compared.text("too few"));
         long all = compared.all();
         assertTrue(all >= 10_000_000, "only " + all + " instructions were compared");
     }

@@ -25,6 +25,15 @@ final class InstructionCount {
         return sums.values().stream().mapToLong(Sum::instructions).sum();
     }
 
+    /// Of the engine that has the fewest.
+    long least() {
+        return sums.values().stream().mapToLong(Sum::instructions).min().orElse(0);
+    }
+
+    int engines() {
+        return sums.size();
+    }
+
     /// A line for each engine, and one for all.
     String text(String run) {
         var text = new StringBuilder();

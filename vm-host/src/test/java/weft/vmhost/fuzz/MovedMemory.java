@@ -10,18 +10,18 @@ import java.util.Map;
 
 /// The RAM of a machine that goes on before its pages have come, as a driver sees it: who touches
 /// one that is absent gets it. The device asks, and must not wait.
-final class MovedMemory {
+public final class MovedMemory {
     private final GuestMemory memory;
 
     /// Their content, by address.
     private final Map<Long, byte[]> away = new LinkedHashMap<>();
 
-    MovedMemory(GuestMemory memory) {
+    public MovedMemory(GuestMemory memory) {
         this.memory = memory;
     }
 
     /// All pages with something in them are elsewhere.
-    void leave() {
+    public void leave() {
         if (memory.absentPages() > 0) {
             return;
         }
@@ -45,11 +45,11 @@ final class MovedMemory {
     }
 
     /// Some come, in their order.
-    void come(int pages) {
+    public void come(int pages) {
         List.copyOf(away.keySet()).stream().limit(pages).forEach(this::deliver);
     }
 
-    void comeAll() {
+    public void comeAll() {
         come(Integer.MAX_VALUE);
     }
 
@@ -68,7 +68,7 @@ final class MovedMemory {
         }
     }
 
-    void store(long address, int sizeBytes, long value) {
+    public void store(long address, int sizeBytes, long value) {
         touch(address, sizeBytes);
         memory.store(address, sizeBytes, value);
     }

@@ -22,7 +22,8 @@ import java.util.function.Function;
 /// One hart, some RAM and a power switch: a program runs from its first line until it jumps to
 /// `exit` or traps to M-mode, which comes there too.
 ///
-/// Sv39 tables grow in RAM as [#map] asks for pages. The clock stands still unless moved.
+/// Page tables, Sv39 unless said otherwise, grow in RAM as [#map] asks for pages. The clock stands
+/// still unless moved.
 final class BareHart implements AutoCloseable {
     static final long RAM = 0x8000_0000L;
     static final long RAM_BYTES = 16 << 20;
@@ -56,6 +57,7 @@ final class BareHart implements AutoCloseable {
     private final Function<Hart, Engine> engines = TestEngines.forMachine();
     private final Assembler assembler;
     private long nextTable = ROOT_TABLE + 0x1000;
+    private int levels = 3;
 
     BareHart(String program) {
         this(program, null);
@@ -128,13 +130,20 @@ final class BareHart implements AutoCloseable {
 
     /// Sv39 with these tables, address space 0; the program is mapped to itself for S-mode.
     BareHart paged() {
+        return paged(3);
+    }
+
+    /// The same with so many levels of tables: 3, 4 or 5.
+    BareHart paged(int levels) {
+        this.levels = levels;
         for (long page = RAM; page < RAM + 0x4000; page += 0x1000) {
             map(page, page, R | W | X | A | D);
         }
         map(POWER, POWER, R | W | A | D);
-        return setCsrs(Map.of("satp", satp(0)));
+        return setCsrs(Map.of("satp", satp(0) + (levels - 3L << 60)));
     }
 
+    /// Of Sv39.
     static long satp(int asid) {
         return 8L << 60 | (long) asid << 44 | ROOT_TABLE >>> 12;
     }
@@ -144,7 +153,8 @@ final class BareHart implements AutoCloseable {
         return map(virtual, physical, flags, 0);
     }
 
-    /// Maps a page of the level: 0 for 4 KiB, 1 for 2 MiB, 2 for 1 GiB.
+    /// Maps a page of the level: 0 for 4 KiB, 1 for 2 MiB, 2 for 1 GiB, 3 for 512 GiB, 4 for 256
+    /// TiB.
     BareHart map(long virtual, long physical, int flags, int level) {
         memory.store64(entryAddress(virtual, level), physical >>> 12 << 10 | flags | V);
         return this;
@@ -153,7 +163,7 @@ final class BareHart implements AutoCloseable {
     /// The page-table entry of an address; tables on the way are made.
     long entryAddress(long virtual, int leafLevel) {
         long table = ROOT_TABLE;
-        for (int level = 2; level > leafLevel; level--) {
+        for (int level = levels - 1; level > leafLevel; level--) {
             long at = table + (virtual >>> 12 + 9 * level & 511) * 8;
             if ((memory.load64(at) & V) == 0) {
                 memory.store64(at, nextTable >>> 12 << 10 | V);

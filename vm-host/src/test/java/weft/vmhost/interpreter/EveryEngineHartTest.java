@@ -82,6 +82,9 @@ class EveryEngineHartTest {
     class ItsPageFault extends PageFaultTest {}
 
     @Nested
+    class ItsPageTableDepth extends PageTableDepthTest {}
+
+    @Nested
     class ItsPageTableExtensions extends PageTableExtensionsTest {}
 
     @Nested

@@ -28,6 +28,7 @@ import java.util.concurrent.TimeUnit;
 /// What a deterministic machine has become after n instructions follows from n alone.
 class DeterministicMachineTest {
     private static final long INSTRUCTIONS = 700_000;
+    private static final long SHORT_RUN = 300_000;
     private static final Machine.Listener NOBODY = new Machine.Listener() {};
 
     private static Machine machine(MachineSpec spec, TestedEngine engine) {
@@ -46,6 +47,16 @@ class DeterministicMachineTest {
     private static String hashAt(long instructions, MachineSpec spec, TestedEngine engine)
             throws Exception {
         try (Machine machine = machine(spec, engine)) {
+            runTo(machine, instructions);
+            return StateHash.of(machine);
+        }
+    }
+
+    private static String hashAt(
+            long instructions, MachineSpec spec, TestedEngine engine, int quantum)
+            throws Exception {
+        EngineSet engines = EngineSet.of(engine.forMachine()).withExactQuantum(quantum);
+        try (Machine machine = new Machine(spec, BootClock.SYSTEM, engines, NOBODY)) {
             runTo(machine, instructions);
             return StateHash.of(machine);
         }
@@ -75,6 +86,23 @@ class DeterministicMachineTest {
         }
     }
 
+    /// Smaller than a loop, than a page, about what an engine may run over, and without end.
+    @ParameterizedTest
+    @ValueSource(ints = {1, 100, 4097, Integer.MAX_VALUE})
+    void whateverAnEngineIsGivenAtATimeItComesToTheSameState(int quantum) throws Exception {
+        MachineSpec spec = RestlessGuest.spec("given", 11);
+        String expected = hashAt(SHORT_RUN, spec, TestedEngine.INTERPRETER);
+        for (TestedEngine engine :
+                List.of(
+                        TestedEngine.INTERPRETER,
+                        TestedEngine.EAGER_TRANSLATOR,
+                        TestedEngine.EAGER_NATIVE,
+                        TestedEngine.UNITS_HERE_AND_THERE,
+                        TestedEngine.NATIVE)) {
+            assertEquals(expected, hashAt(SHORT_RUN, spec, engine, quantum), engine.name());
+        }
+    }
+
     /// Stopped at places of all kinds, moved from engine to engine: in the middle of a
     /// load-reserved sequence, of an interrupt's service, of a sleep.
     @ParameterizedTest
@@ -84,7 +112,12 @@ class DeterministicMachineTest {
         String expected = hashAt(INSTRUCTIONS, spec, TestedEngine.INTERPRETER);
         var random = new SplittableRandom(seed);
         TestedEngine[] engines = {
-            TestedEngine.INTERPRETER, TestedEngine.EAGER_TRANSLATOR, TestedEngine.TRANSLATOR
+            TestedEngine.INTERPRETER,
+            TestedEngine.EAGER_TRANSLATOR,
+            TestedEngine.EAGER_NATIVE,
+            TestedEngine.TRANSLATOR,
+            TestedEngine.CODE_GIVEN_UP_AGAIN,
+            TestedEngine.NATIVE
         };
         Machine here = machine(spec, TestedEngine.INTERPRETER);
         long at = 0;
@@ -101,11 +134,14 @@ class DeterministicMachineTest {
     }
 
     /// The host stops it wherever it happens to be.
-    @Test
-    void pausesChangeNothing() throws Exception {
+    @ParameterizedTest
+    @EnumSource(
+            value = TestedEngine.class,
+            names = {"REGIONS_HERE_AND_THERE", "EAGER_NATIVE", "UNITS_HERE_AND_THERE", "NATIVE"})
+    void pausesChangeNothing(TestedEngine engine) throws Exception {
         MachineSpec spec = RestlessGuest.spec("paused", 9);
         String expected = hashAt(INSTRUCTIONS, spec, TestedEngine.INTERPRETER);
-        try (Machine machine = machine(spec, TestedEngine.REGIONS_HERE_AND_THERE)) {
+        try (Machine machine = machine(spec, engine)) {
             CompletableFuture<Void> reached = machine.stopAt(INSTRUCTIONS);
             machine.start();
             for (int pauses = 0; pauses < 20 && !reached.isDone(); pauses++) {
@@ -123,7 +159,14 @@ class DeterministicMachineTest {
     @ParameterizedTest
     @EnumSource(
             value = TestedEngine.class,
-            names = {"EAGER_TRANSLATOR", "SMALL_REGIONS_IN_SHORT_RUNS", "TRANSLATOR"})
+            names = {
+                "EAGER_TRANSLATOR",
+                "SMALL_REGIONS_IN_SHORT_RUNS",
+                "TRANSLATOR",
+                "EAGER_NATIVE",
+                "SMALL_UNITS_IN_SHORT_RUNS",
+                "NATIVE"
+            })
     void aGuestThatEndsDoesSoAtTheSameInstruction(TestedEngine engine) throws Exception {
         var plain = TimerGuest.spec("timer");
         var spec =
