@@ -188,19 +188,14 @@ public final class Hart implements WriteTagHolder {
         return time.ticks();
     }
 
-    /// Sleep until an interrupt is pending, as `wfi` does.
-    public void waitForInterrupt() {
+    /// Sleep until an interrupt is pending, as `wfi` does; or suspended, as SBI says then.
+    public void waitForInterrupt(boolean suspended) {
+        this.suspended = suspended;
         waiting = true;
         requests.alert();
     }
 
-    /// The same, as SBI's retentive suspend asks for it.
-    public void suspend() {
-        suspended = true;
-        waitForInterrupt();
-    }
-
-    /// Whether it sleeps in [#suspend]. From any thread.
+    /// Whether it sleeps, and is called suspended. From any thread.
     public boolean isSuspended() {
         return suspended;
     }
@@ -347,7 +342,7 @@ public final class Hart implements WriteTagHolder {
                 privilege == Privilege.USER
                         || privilege == Privilege.SUPERVISOR && (csrs.mstatus & Csr.STATUS_TW) != 0;
         refuseIf(refused);
-        waitForInterrupt();
+        waitForInterrupt(false);
     }
 
     /// `sfence.vma rs1, rs2`.
@@ -422,10 +417,8 @@ public final class Hart implements WriteTagHolder {
 
     /// Whether it waits, and nothing has come that ends it.
     boolean isAsleep() {
-        if (waiting && (pendingInterrupts() & csrs.mie) != 0) {
-            waiting = false;
-            suspended = false;
-        }
+        waiting = waiting && (pendingInterrupts() & csrs.mie) == 0;
+        suspended = suspended && waiting;
         return waiting;
     }
 

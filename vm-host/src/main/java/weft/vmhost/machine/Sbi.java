@@ -253,7 +253,7 @@ final class Sbi implements SupervisorCalls {
                 // The default retentive suspend is a wfi that returns here; there is no other.
                 yield switch ((int) id) {
                     case SUSPEND_RETENTIVE -> {
-                        hart.suspend();
+                        hart.waitForInterrupt(true);
                         yield Result.of(0);
                     }
                     case SUSPEND_NON_RETENTIVE -> Result.error(NOT_SUPPORTED);

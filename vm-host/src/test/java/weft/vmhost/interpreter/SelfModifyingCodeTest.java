@@ -12,9 +12,10 @@ import org.junit.jupiter.api.Test;
 
 import weft.vmhost.hart.Privilege;
 import weft.vmhost.hart.RemoteFence;
-import weft.vmhost.memory.MmioDevice;
+import weft.vmhost.memory.WriteOnlyDevice;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.List;
 
 class SelfModifyingCodeTest {
@@ -111,21 +112,12 @@ class SelfModifyingCodeTest {
                             ret
                         """)) {
             long patched = it.label("patched");
+            ByteBuffer patch = ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN);
+            patch.putInt(0, LI_A0_2);
             it.bus.attach(
                     0x20_0000,
                     0x1000,
-                    new MmioDevice() {
-                        @Override
-                        public long load(int offsetBytes, int sizeBytes) {
-                            return 0;
-                        }
-
-                        @Override
-                        public void store(int offsetBytes, int sizeBytes, long value) {
-                            it.memory.write(
-                                    patched, ByteBuffer.wrap(new byte[] {0x13, 0x05, 0x20, 0x00}));
-                        }
-                    });
+                    new WriteOnlyDevice(() -> it.memory.write(patched, patch.rewind())));
             it.hart.setX(11, 0x20_0000);
             it.run();
             assertEquals(2, it.x(10));

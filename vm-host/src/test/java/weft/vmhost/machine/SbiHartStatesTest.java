@@ -201,12 +201,12 @@ class SbiHartStatesTest {
 
     @Test
     void aRetentiveSuspendEndsWithAnInterruptAndKeepsWhatTheHartKnew() throws Exception {
+        Hart sleeper = threads.get(1).hart();
+        // One that is not enabled does not keep it awake.
+        sleeper.setInterrupt(Interrupt.SUPERVISOR_EXTERNAL, true);
         threads.get(1).launch();
         assertEquals(0, call(START, 1, program(SUSPENDING), 0));
         awaitStatus(SUSPENDED);
-        // One that is not enabled does not wake it.
-        Hart sleeper = threads.get(1).hart();
-        sleeper.setInterrupt(Interrupt.SUPERVISOR_EXTERNAL, true);
         assertEquals(Sbi.ALREADY_AVAILABLE, call(START, 1, RAM, 0));
         assertEquals(SUSPENDED, call(STATUS, 1));
         assertEquals(0, memory.load64(TOLD));

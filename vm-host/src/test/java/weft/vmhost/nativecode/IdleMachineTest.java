@@ -12,8 +12,8 @@ import weft.vmhost.hart.Hart;
 import weft.vmhost.hart.Privilege;
 import weft.vmhost.isa.asm.Assembler;
 import weft.vmhost.memory.GuestMemory;
-import weft.vmhost.memory.MmioDevice;
 import weft.vmhost.memory.PhysicalBus;
+import weft.vmhost.memory.WriteOnlyDevice;
 import weft.vmhost.translator.TranslatorSettings.Access;
 import weft.vmhost.translator.TranslatorSettings.When;
 
@@ -68,20 +68,7 @@ class IdleMachineTest {
     private final Engine engine = code.engine(hart);
 
     IdleMachineTest() {
-        bus.attach(
-                POWER,
-                0x1000,
-                new MmioDevice() {
-                    @Override
-                    public long load(int offsetBytes, int sizeBytes) {
-                        return 0;
-                    }
-
-                    @Override
-                    public void store(int offsetBytes, int sizeBytes, long value) {
-                        hart.requestStop();
-                    }
-                });
+        bus.attach(POWER, 0x1000, new WriteOnlyDevice(hart::requestStop));
         memory.write(RAM, ByteBuffer.wrap(new Assembler(RAM).add(program()).assemble()));
     }
 
