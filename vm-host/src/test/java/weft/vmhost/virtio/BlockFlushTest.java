@@ -174,6 +174,19 @@ class BlockFlushTest {
     }
 
     @Test
+    void aDriverThatCannotFlushIsAnsweredWhenItsWriteIsOnTheDisk() {
+        driver.begin(0, 1);
+        memory.store8(CONTENT, 0x5a);
+        request(0, WRITE, 512);
+        assertEquals(UNANSWERED, status(0));
+
+        disk.flushed();
+        loop.runAll();
+        assertEquals(0, status(0));
+        assertEquals(0x5a, disk.onDisk[0]);
+    }
+
+    @Test
     void everyFlushGoesToTheDiskAndNothingElseDoes() {
         begin();
         write(1);

@@ -84,6 +84,9 @@ public final class VirtioBlock implements VirtioDevice {
     /// fill what may be in flight.
     private int firstServed;
 
+    /// Whether the driver cannot flush: then what is answered is on the disk (virtio 1.2, 5.2.6.2).
+    private boolean writesThrough;
+
     /// Whether requests wait for pages of the guest's, to be given to the volume.
     private boolean lacksPages;
 
@@ -167,7 +170,9 @@ public final class VirtioBlock implements VirtioDevice {
     }
 
     @Override
-    public void start(long features) {}
+    public void start(long features) {
+        writesThrough = (features & FEATURE_FLUSH) == 0;
+    }
 
     @Override
     public void serve(int queueIndex) {
@@ -219,17 +224,21 @@ public final class VirtioBlock implements VirtioDevice {
             }
             case BlockRequest.Write write -> {
                 int length = write.content().remaining();
-                begin(tag, length, null, volume.write(write.offsetBytes(), write.content()));
+                begin(tag, length, null, kept(volume.write(write.offsetBytes(), write.content())));
             }
             case BlockRequest.Flush _ -> begin(tag, 0, null, volume.flush());
             case BlockRequest.Discard range ->
-                    begin(tag, 0, null, volume.discard(range.offsetBytes(), range.lengthBytes()));
+                    begin(
+                            tag,
+                            0,
+                            null,
+                            kept(volume.discard(range.offsetBytes(), range.lengthBytes())));
             case BlockRequest.WriteZeroes range ->
                     begin(
                             tag,
                             0,
                             null,
-                            volume.writeZeroes(range.offsetBytes(), range.lengthBytes()));
+                            kept(volume.writeZeroes(range.offsetBytes(), range.lengthBytes())));
             case BlockRequest.GetId _ -> {
                 ByteBuffer id = ByteBuffer.allocate(BlockRequest.ID_BYTES);
                 id.put(serial, 0, Math.min(serial.length, BlockRequest.ID_BYTES));
@@ -240,6 +249,10 @@ public final class VirtioBlock implements VirtioDevice {
                     answer(transport().queue(queue), next, STATUS_UNSUPPORTED);
             case BlockRequest.Refused _ -> answer(transport().queue(queue), next, STATUS_IO_ERROR);
         }
+    }
+
+    private CompletableFuture<Void> kept(CompletableFuture<Void> change) {
+        return writesThrough ? change.thenCompose(_ -> volume.flush()) : change;
     }
 
     /// Straight into guest memory, where the volume has it at hand.
