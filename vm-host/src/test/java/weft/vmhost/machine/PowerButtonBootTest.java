@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 import weft.runtime.BootClock;
 
@@ -16,6 +17,7 @@ import java.util.concurrent.TimeUnit;
 
 /// The power button under the stock Debian kernel: its driver, evdev, and acpid of busybox.
 @Tag("long")
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 class PowerButtonBootTest {
     private final CountDownLatch ended = new CountDownLatch(1);
 
@@ -53,6 +55,8 @@ class PowerButtonBootTest {
             assertTrue(devices.contains("Name=\"Power Button\""), devices);
             guest.run("until pidof acpid; do usleep 100000; done");
             guest.run("(hexdump -n 24 -v -e '12/2 \"%04x \"' /dev/input/event0 &)");
+            guest.run(
+                    "until ls -l /proc/$(pidof hexdump)/fd | grep event0; do usleep 100000; done");
             assertTrue(machine.powerButton().orElseThrow().press());
             // Behind the time, of 16 bytes: type, code, value.
             guest.await("0001 0074 0001 0000");
