@@ -34,7 +34,7 @@ public final class DebianMicro {
             Pattern.compile("(?:usr/)?lib/modules/([^/]+)/(kernel/.*\\.ko(?:\\.xz)?)");
 
     /// Raised when this code makes other files of the same packages.
-    private static final int RECIPE = 1;
+    private static final int RECIPE = 2;
 
     private static final int SEED_BYTES = 1 << 20;
 

@@ -26,13 +26,23 @@ final class Initramfs {
                     "crc32c_generic",
                     "virtio_rng",
                     "virtio_balloon",
+                    "virtio_input",
+                    "evdev",
                     "8021q",
                     "loop",
                     "vfat");
 
     /// Needed by some kernels only, by others built in.
     private static final Set<String> OPTIONAL_MODULES =
-            Set.of("crc32c_generic", "virtio_rng", "virtio_balloon", "8021q", "loop", "vfat");
+            Set.of(
+                    "crc32c_generic",
+                    "virtio_rng",
+                    "virtio_balloon",
+                    "virtio_input",
+                    "evdev",
+                    "8021q",
+                    "loop",
+                    "vfat");
 
     private static final List<String> FOLDERS =
             List.of("bin", "dev", "disk", "etc", "lib", "mnt", "proc", "run", "sys", "tmp", "var");
@@ -78,6 +88,7 @@ final class Initramfs {
             for (String file : List.of("inittab", "profile")) {
                 cpio.file("etc/" + file, 0644, guestFile(file));
             }
+            cpio.file("etc/acpid.conf", 0644, text("PWRF /bin/poweroff\n"));
             cpio.file("etc/passwd", 0644, text("root::0:0:root:/:/bin/sh\n"));
             cpio.file("etc/group", 0644, text("root:x:0:\n"));
             cpio.link("etc/mtab", "../proc/mounts");

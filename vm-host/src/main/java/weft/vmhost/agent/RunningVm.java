@@ -9,10 +9,12 @@ import weft.fabric.VmSpec;
 import weft.fabric.Volume;
 import weft.vmhost.machine.Machine;
 import weft.vmhost.machine.MachineSpec;
+import weft.vmhost.machine.MemoryLayout;
 import weft.vmhost.machine.PowerState;
 import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.migration.MigrationSource.MovingMachine;
 import weft.vmhost.snapshot.MachineSnapshot;
+import weft.vmhost.virtio.input.VirtioPowerButton;
 import weft.vmhost.virtio.net.VirtioNet;
 import weft.vswitch.port.SwitchPort;
 
@@ -104,6 +106,7 @@ final class RunningVm implements MovingMachine, AutoCloseable {
             bindings.add(binding);
         }
         var boot = bootFiles.load(image, spec.image(), arguments(spec, image, bindings));
+        int others = volumes.size() + bindings.size() + 1;
         var machineSpec =
                 new MachineSpec(
                         spec.name(),
@@ -113,7 +116,11 @@ final class RunningVm implements MovingMachine, AutoCloseable {
                         machineDisks,
                         bindings.stream()
                                 .map(binding -> new MachineSpec.Nic(binding.mac(), MTU_BYTES))
-                                .toList());
+                                .toList(),
+                        // The one device that a VM can do without, where slots are short.
+                        others < MemoryLayout.VIRTIO_SLOTS
+                                ? MachineSpec.Options.POWER_BUTTON
+                                : MachineSpec.Options.NONE);
         var machine = new Machine(machineSpec, host.clock(), host.engine(), listener);
         return new RunningVm(host, spec, machine, volumes, disks, bindings);
     }
@@ -138,6 +145,13 @@ final class RunningVm implements MovingMachine, AutoCloseable {
 
     Machine machine() {
         return machine;
+    }
+
+    /// Asks the guest to switch itself off.
+    ///
+    /// @return whether it has a driver for the power button; what it does is its own affair
+    boolean pressPowerButton() {
+        return machine.powerButton().map(VirtioPowerButton::press).orElse(false);
     }
 
     /// Opens the disks for their new holder, without a word to the pool: from the first request on,

@@ -68,6 +68,7 @@ final class VmRunner implements AutoCloseable {
     private volatile @Nullable RunningVm current;
     private Local local = new Local.Absent();
     private long hereSinceNanos;
+    private PoliteStop politeStop = new PoliteStop();
     private volatile boolean closing;
 
     VmRunner(String name, HostParts host, Claims claims, BootFiles bootFiles, Arrivals arrivals) {
@@ -126,6 +127,7 @@ final class VmRunner implements AutoCloseable {
             hereSinceNanos = host.clock().nowNanos();
         }
         local = next;
+        politeStop = new PoliteStop();
         RunningVm before = current;
         current = next instanceof Local.Here here ? here.vm() : null;
         if (before != current) {
@@ -239,8 +241,14 @@ final class VmRunner implements AutoCloseable {
             Local.Here here,
             Optional<Migration> migration)
             throws IOException {
-        if (spec == null || spec.power() == VmSpec.Power.STOPPED) {
+        if (spec == null) {
             stop(here, "");
+            return;
+        }
+        boolean toStop = spec.power() == VmSpec.Power.STOPPED;
+        long nowNanos = host.clock().nowNanos();
+        if (toStop && politeStop.isOver(here.vm()::pressPowerButton, nowNanos)) {
+            stop(here, politeStop.isAsked() ? "it did not follow its power button" : "");
             return;
         }
         VmPlacement placement = image.placements().get(name);
@@ -250,6 +258,10 @@ final class VmRunner implements AutoCloseable {
             abandon(here, "it is " + placement.owner() + "'s now");
             return;
         }
+        if (toStop) {
+            return;
+        }
+        politeStop.callOff(nowNanos);
         if (spec.resets() > here.resets()) {
             log.info("VM {}: reset", name);
             here.vm().machine().reset();
@@ -385,6 +397,8 @@ final class VmRunner implements AutoCloseable {
                             "switched off by the guest";
                 };
         log.info("VM {}: {}", name, detail);
+        // Who asked for it has said so in the spec, and may have changed their mind since.
+        boolean asked = politeStop.isAsked();
         try {
             var _ =
                     host.records()
@@ -392,7 +406,7 @@ final class VmRunner implements AutoCloseable {
                                     FabricPaths.vm(name),
                                     VmSpec.class,
                                     now ->
-                                            now.resets() > here.resets()
+                                            now.resets() > here.resets() || asked
                                                     ? now
                                                     : now.withPower(VmSpec.Power.STOPPED));
             stop(here, detail);

@@ -21,6 +21,12 @@ public interface DeviceState {
         return stateVersion();
     }
 
+    /// Whether a machine's state may lack it: it comes from a version without this device. The
+    /// guest does not know of it then, and it stays as after power-on.
+    default boolean mayBeMissing() {
+        return false;
+    }
+
     /// Writes the state.
     void capture(DataOutput out) throws IOException;
 

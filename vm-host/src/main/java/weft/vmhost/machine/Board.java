@@ -19,6 +19,7 @@ import weft.vmhost.virtio.VirtioMmio;
 import weft.vmhost.virtio.balloon.VirtioBalloon;
 import weft.vmhost.virtio.block.VirtioBlock;
 import weft.vmhost.virtio.console.VirtioConsole;
+import weft.vmhost.virtio.input.VirtioPowerButton;
 import weft.vmhost.virtio.net.VirtioNet;
 import weft.vmhost.virtio.rng.VirtioEntropy;
 
@@ -28,7 +29,8 @@ import java.util.Optional;
 import java.util.function.LongConsumer;
 
 /// The devices of a machine and how they are wired: to the bus, to the interrupt controller, to the
-/// harts. Slots in the order of the device tree: disks, NICs, entropy, console, balloon.
+/// harts. Slots in the order of the device tree: disks, NICs, entropy, console, balloon, power
+/// button.
 final class Board {
     private final Plic plic;
     private final Aclint aclint;
@@ -38,6 +40,7 @@ final class Board {
     private final List<VirtioNet> nics = new ArrayList<>();
     private final BootRom bootRom = new BootRom();
     private Optional<VirtioBalloon> balloon = Optional.empty();
+    private Optional<VirtioPowerButton> powerButton = Optional.empty();
     private final DeviceWorld world;
     private final Optional<HostTarget> hostTarget;
     private Optional<Loop.Timer> hostTargetLooks = Optional.empty();
@@ -123,6 +126,11 @@ final class Board {
             balloon = Optional.of(device);
             devices.add(device);
         }
+        if (options.powerButton()) {
+            var device = new VirtioPowerButton();
+            powerButton = Optional.of(device);
+            devices.add(device);
+        }
         return devices;
     }
 
@@ -157,6 +165,10 @@ final class Board {
 
     Optional<VirtioBalloon> balloon() {
         return balloon;
+    }
+
+    Optional<VirtioPowerButton> powerButton() {
+        return powerButton;
     }
 
     BootRom bootRom() {

@@ -15,6 +15,7 @@ import weft.vmhost.hart.Privilege;
 import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.memory.PhysicalBus;
 import weft.vmhost.virtio.balloon.VirtioBalloon;
+import weft.vmhost.virtio.input.VirtioPowerButton;
 import weft.vmhost.virtio.net.VirtioNet;
 import weft.volume.VolumeException;
 
@@ -171,6 +172,11 @@ public final class Machine implements AutoCloseable {
         return board.balloon();
     }
 
+    /// The power button, where the machine has one.
+    public Optional<VirtioPowerButton> powerButton() {
+        return board.powerButton();
+    }
+
     /// All harts, by id. Their registers are the harts' own while the machine runs.
     public List<Hart> harts() {
         return harts.stream().map(HartThread::hart).toList();
@@ -246,31 +252,25 @@ public final class Machine implements AutoCloseable {
     /// Goes on where [#pause] or a restore left off; `time` goes on from its captured value and the
     /// RTC jumps to now, unless the machine is deterministic.
     public void resume() {
-        power.lock();
-        try {
-            requireOpen();
-            if (state instanceof PowerState.Paused) {
-                if (determinism.isEmpty()) {
-                    board.setClock();
-                }
-                run();
-                if (wish == GuestWish.REBOOT) {
-                    carryOutWishLater();
-                }
+        goOn(() -> {
+            if (determinism.isEmpty()) {
+                board.setClock();
             }
-        } finally {
-            power.unlock();
-        }
+        });
     }
 
     /// Goes on after a move: `time` is further by the blackout that the source has measured, and
     /// the RTC keeps its distance to it.
     public void resumeAfterBlackout(Duration blackout) {
+        goOn(() -> time.set(time.ticks() + Math.max(0, blackout.toNanos()) / 100));
+    }
+
+    private void goOn(Runnable setClock) {
         power.lock();
         try {
             requireOpen();
             if (state instanceof PowerState.Paused) {
-                time.set(time.ticks() + Math.max(0, blackout.toNanos()) / 100);
+                setClock.run();
                 run();
                 if (wish == GuestWish.REBOOT) {
                     carryOutWishLater();

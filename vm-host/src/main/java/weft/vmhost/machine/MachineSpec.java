@@ -59,20 +59,30 @@ public record MachineSpec(
     /// @param virtio the register interface of all virtio devices
     /// @param console whether there is a virtio console beside the serial line
     /// @param balloon whether the host can ask for memory back
+    /// @param powerButton whether the host can ask the guest to switch itself off
     /// @param deterministic whether what the guest does depends on nothing but what it is made of:
     ///   time counts its instructions, chance has a fixed seed, nothing comes from outside. One
-    ///   hart, no NIC, no balloon
+    ///   hart, no NIC, no balloon, no power button
     public record Options(
-            VirtioForm virtio, boolean console, boolean balloon, boolean deterministic) {
-        /// The modern interface and no more devices: what VMs of the fabric have.
-        public static final Options NONE = new Options(VirtioForm.MODERN, false, false, false);
+            VirtioForm virtio,
+            boolean console,
+            boolean balloon,
+            boolean powerButton,
+            boolean deterministic) {
+        /// The modern interface and no more devices.
+        public static final Options NONE =
+                new Options(VirtioForm.MODERN, false, false, false, false);
+
+        /// What VMs of the fabric have.
+        public static final Options POWER_BUTTON =
+                new Options(VirtioForm.MODERN, false, false, true, false);
 
         /// The same, deterministic.
         public static final Options DETERMINISTIC =
-                new Options(VirtioForm.MODERN, false, false, true);
+                new Options(VirtioForm.MODERN, false, false, false, true);
 
         int devices() {
-            return (console ? 1 : 0) + (balloon ? 1 : 0);
+            return (console ? 1 : 0) + (balloon ? 1 : 0) + (powerButton ? 1 : 0);
         }
     }
 
@@ -107,9 +117,10 @@ public record MachineSpec(
                                     nics.size(),
                                     MemoryLayout.VIRTIO_SLOTS - 1 - options.devices()));
         }
-        if (options.deterministic() && (harts > 1 || !nics.isEmpty() || options.balloon())) {
+        boolean hears = !nics.isEmpty() || options.balloon() || options.powerButton();
+        if (options.deterministic() && (harts > 1 || hears)) {
             throw new IllegalArgumentException(
-                    "a deterministic machine has one hart, no NIC and no balloon");
+                    "a deterministic machine has one hart, no NIC, no balloon, no power button");
         }
     }
 }

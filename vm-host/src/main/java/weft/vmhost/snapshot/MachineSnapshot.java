@@ -64,6 +64,9 @@ public final class MachineSnapshot {
             restoreHart(hart, take(sections, "hart" + hart.id(), HART_VERSION));
         }
         for (DeviceState device : machine.deviceStates()) {
+            if (device.mayBeMissing() && !sections.containsKey(device.stateName())) {
+                continue;
+            }
             Section section =
                     take(
                             sections,

@@ -9,7 +9,7 @@ import java.io.IOException;
 /// block.
 public interface VirtioDevice {
     /// The device's number in the specification, section 5: 1 network, 2 block, 3 console, 4
-    /// entropy, 5 balloon.
+    /// entropy, 5 balloon, 18 input.
     int deviceId();
 
     /// The features it offers beside those of the transport.
@@ -27,6 +27,11 @@ public interface VirtioDevice {
     /// How many it had in states of version 1.
     default int queueCountOfVersion1() {
         return queueCount();
+    }
+
+    /// See [weft.vmhost.device.DeviceState#mayBeMissing].
+    default boolean mayBeMissing() {
+        return false;
     }
 
     /// The largest size of each queue; a power of two.

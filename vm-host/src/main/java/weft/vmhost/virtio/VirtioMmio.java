@@ -429,6 +429,11 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
     }
 
     @Override
+    public boolean mayBeMissing() {
+        return device.mayBeMissing();
+    }
+
+    @Override
     public synchronized void capture(DataOutput out) throws IOException {
         assert pause.lasts();
         out.writeInt(device.deviceId());

@@ -16,6 +16,7 @@ import weft.vmhost.virtio.VirtioDevice;
 import weft.vmhost.virtio.balloon.VirtioBalloon;
 import weft.vmhost.virtio.block.VirtioBlock;
 import weft.vmhost.virtio.console.VirtioConsole;
+import weft.vmhost.virtio.input.VirtioPowerButton;
 import weft.vmhost.virtio.net.VirtioNet;
 import weft.vmhost.virtio.rng.VirtioEntropy;
 import weft.volume.VolumeException;
@@ -232,6 +233,33 @@ class VirtioFuzzTest {
                         return new VirtioEntropy(_ -> driver.calledOut(), driver.timers());
                     }
                 });
+    }
+
+    @FuzzTest(maxDuration = "10m")
+    void powerButton(FuzzedDataProvider data) throws IOException {
+        fuzz(data, new Button());
+    }
+
+    private static final class Button extends Plain {
+        private @Nullable VirtioPowerButton button;
+
+        @Override
+        public VirtioDevice make(FuzzedDriver driver) {
+            button = new VirtioPowerButton();
+            return button;
+        }
+
+        @Override
+        public void happen(FuzzedDataProvider data) {
+            if (button != null) {
+                button.press();
+            }
+        }
+
+        @Override
+        public int goodQueue() {
+            return 1;
+        }
     }
 
     @FuzzTest(maxDuration = "10m")

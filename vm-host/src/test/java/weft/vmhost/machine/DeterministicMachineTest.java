@@ -201,7 +201,7 @@ class DeterministicMachineTest {
         var options = MachineSpec.Options.DETERMINISTIC;
         var boot = RestlessGuest.spec("x", 1).boot();
         var nic = new MachineSpec.Nic(MacAddress.parse("52:54:00:00:00:01"), 1500);
-        var balloon = new MachineSpec.Options(VirtioForm.MODERN, false, true, true);
+        var balloon = new MachineSpec.Options(VirtioForm.MODERN, false, true, false, true);
         assertThrows(
                 IllegalArgumentException.class,
                 () -> new MachineSpec("x", 16L << 20, 2, boot, List.of(), List.of(), options));

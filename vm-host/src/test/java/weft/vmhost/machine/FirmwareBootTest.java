@@ -8,15 +8,21 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 import weft.runtime.BootClock;
 import weft.vmhost.isa.asm.Assembler;
+import weft.volume.FileVolume;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -34,7 +40,11 @@ class FirmwareBootTest {
     private final CountDownLatch ended = new CountDownLatch(1);
 
     private Machine machine(int harts, Boot boot) {
-        var spec = new MachineSpec("firmware", 256L << 20, harts, boot, List.of(), List.of());
+        return machine(EngineKind.INTERPRETER, harts, boot, List.of());
+    }
+
+    private Machine machine(EngineKind engine, int harts, Boot boot, List<MachineSpec.Disk> disks) {
+        var spec = new MachineSpec("firmware", 256L << 20, harts, boot, disks, List.of());
         var listener =
                 new Machine.Listener() {
                     @Override
@@ -42,7 +52,7 @@ class FirmwareBootTest {
                         ended.countDown();
                     }
                 };
-        return new Machine(spec, BootClock.SYSTEM, listener);
+        return new Machine(spec, BootClock.SYSTEM, engine, listener);
     }
 
     private static byte[] installed(Path file) throws IOException {
@@ -185,5 +195,85 @@ class FirmwareBootTest {
             guest.type("poweroff -f");
             assertTrue(ended.await(60, TimeUnit.SECONDS));
         }
+    }
+
+    /// As an installed system boots: U-Boot finds extlinux.conf on the disk, and the kernel by it.
+    @Test
+    @Tag("long")
+    @Timeout(value = 8, unit = TimeUnit.MINUTES)
+    void uBootLoadsADebianKernelFromAVirtioDisk(@TempDir Path folder)
+            throws IOException, InterruptedException {
+        Path disk = bootDisk(folder, DebianGuest.bootImage("quiet"));
+        var boot = new FirmwareBoot(installed(OPENSBI), installed(U_BOOT), NONE, "");
+        try (FileVolume volume = FileVolume.open(disk);
+                Machine machine =
+                        machine(
+                                EngineKind.best(),
+                                2,
+                                boot,
+                                List.of(new MachineSpec.Disk("boot", volume)))) {
+            machine.start();
+            var guest = new DebianGuest(machine.console());
+            guest.await("U-Boot 20");
+            guest.await("Found /extlinux/extlinux.conf");
+            guest.await("Starting kernel");
+            guest.awaitShell();
+            assertTrue(guest.run("cat /proc/cmdline").contains("from=disk"));
+            assertTrue(guest.run("nproc").contains("2"));
+            guest.type("poweroff -f");
+            assertTrue(ended.await(60, TimeUnit.SECONDS));
+        }
+    }
+
+    /// One partition, ext4, marked as the one to boot.
+    private static Path bootDisk(Path folder, MachineSpec.BootImage kernel)
+            throws IOException, InterruptedException {
+        Path mkfs = Path.of("/usr/sbin/mkfs.ext4");
+        Assumptions.assumeTrue(
+                Files.isExecutable(mkfs), mkfs + " is missing (apt-get install e2fsprogs)");
+        Path root = folder.resolve("root");
+        Files.createDirectories(root.resolve("extlinux"));
+        Files.write(root.resolve("Image"), kernel.kernel());
+        Files.write(root.resolve("initrd"), kernel.initrd());
+        Files.writeString(
+                root.resolve("extlinux/extlinux.conf"),
+                """
+                default debian
+                label debian
+                  linux /Image
+                  initrd /initrd
+                  append %s from=disk
+                """
+                        .formatted(kernel.arguments()));
+        Path partition = folder.resolve("partition");
+        Process made =
+                new ProcessBuilder(
+                                mkfs.toString(),
+                                "-q",
+                                "-d",
+                                root.toString(),
+                                partition.toString(),
+                                "64M")
+                        .redirectErrorStream(true)
+                        .start();
+        String said = new String(made.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals(0, made.waitFor(), said);
+        int startSector = 2048;
+        int sectors = (int) (Files.size(partition) / 512);
+        // Entry 0: active 1 · first CHS 3 · type 1 · last CHS 3 · start 4 · sectors 4; then 55 aa.
+        ByteBuffer record = ByteBuffer.allocate(512).order(ByteOrder.LITTLE_ENDIAN);
+        record.put(446, (byte) 0x80).put(450, (byte) 0x83);
+        record.putInt(454, startSector).putInt(458, sectors).putShort(510, (short) 0xaa55);
+        Path disk = folder.resolve("disk");
+        try (FileChannel out =
+                        FileChannel.open(
+                                disk, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+                FileChannel in = FileChannel.open(partition)) {
+            out.write(record, 0);
+            // Behind its end a file takes nothing: first it is made as long.
+            out.write(ByteBuffer.allocate(1), 512L * (startSector + sectors) - 1);
+            assertEquals(in.size(), out.transferFrom(in, 512L * startSector, in.size()));
+        }
+        return disk;
     }
 }

@@ -16,6 +16,7 @@ import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.virtio.balloon.VirtioBalloon;
 import weft.vmhost.virtio.block.VirtioBlock;
 import weft.vmhost.virtio.console.VirtioConsole;
+import weft.vmhost.virtio.input.VirtioPowerButton;
 import weft.vmhost.virtio.net.VirtioNet;
 import weft.vmhost.virtio.rng.VirtioEntropy;
 
@@ -47,7 +48,8 @@ class DeviceFuzzPropertyTest {
         NET,
         ENTROPY,
         CONSOLE,
-        BALLOON
+        BALLOON,
+        POWER_BUTTON
     }
 
     private final long seed = Long.getLong("weft.seed", new Random().nextLong());
@@ -60,6 +62,7 @@ class DeviceFuzzPropertyTest {
     private int answered;
 
     private Optional<VirtioNet> nic = Optional.empty();
+    private Optional<VirtioPowerButton> button = Optional.empty();
 
     private VirtioDevice device(Kind kind) {
         return switch (kind) {
@@ -84,6 +87,11 @@ class DeviceFuzzPropertyTest {
                             });
             case CONSOLE -> new VirtioConsole(terminal);
             case BALLOON -> new VirtioBalloon(memory);
+            case POWER_BUTTON -> {
+                var made = new VirtioPowerButton();
+                button = Optional.of(made);
+                yield made;
+            }
         };
     }
 
@@ -141,7 +149,10 @@ class DeviceFuzzPropertyTest {
                 }
             }
             case 8 -> nic.ifPresent(it -> it.receive(new byte[2000], 0, random.nextInt(1600)));
-            case 9 -> terminal.type(new byte[300], 0, random.nextInt(300));
+            case 9 -> {
+                button.ifPresent(VirtioPowerButton::press);
+                terminal.type(new byte[300], 0, random.nextInt(300));
+            }
             case 10 -> transport.store(0x50, 4, random.nextInt(5));
             default -> {
                 loop.runAll();

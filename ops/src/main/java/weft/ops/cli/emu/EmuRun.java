@@ -211,7 +211,11 @@ public final class EmuRun implements Callable<Integer> {
             }
             var options =
                     new MachineSpec.Options(
-                            virtio, console == ConsoleLine.VIRTIO, balloon != null, deterministic);
+                            virtio,
+                            console == ConsoleLine.VIRTIO,
+                            balloon != null,
+                            false,
+                            deterministic);
             List<MachineSpec.Nic> nics = new ArrayList<>();
             for (NetOption net : nets) {
                 TapDevice tap = openTap(net.tap());

@@ -39,7 +39,8 @@ final class VmPower {
     @Command(
             name = "stop",
             description =
-                    "Switch a VM off, as by its power cable; 'poweroff' in the guest is gentler.",
+                    "Press a VM's power button; where its guest does not hear that, or has not"
+                            + " switched itself off after 30 s, pull its power cable.",
             mixinStandardHelpOptions = true,
             footer = {"", "Example:", "  weft vm stop web1"})
     static final class Stop extends OneVmCommand {
