@@ -94,6 +94,8 @@ final class BadInputSystemTest {
         fabric = LoopbackFabric.start(folder.resolve("fabric"));
         TinyImage.importTo(fabric, folder, "idle", idleKernel(), TinyImage.emptyArchive());
         var noKernel = new byte[TinyImage.KERNEL_BYTES];
+        noKernel[0] = 0x1f;
+        noKernel[1] = (byte) 0x8b;
         TinyImage.importTo(fabric, folder, "no-kernel", noKernel, TinyImage.emptyArchive());
         byte[] archive = TinyImage.emptyArchive();
         var truncated = java.util.Arrays.copyOf(archive, archive.length - 8);
@@ -140,7 +142,7 @@ final class BadInputSystemTest {
             quoteCharacter = '"',
             textBlock =
                     """
-                    no-kernel | kernel is no kernel
+                    no-kernel | kernel is gzip-compressed
                     truncated | initrd is
                     """)
     void aVmOfADamagedImageSaysWhyItCannotStart(String image, String words) {
