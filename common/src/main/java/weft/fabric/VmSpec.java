@@ -26,7 +26,10 @@ public record VmSpec(
     /// The wanted state.
     public enum Power {
         RUNNING,
-        STOPPED
+        /// Its guest is asked to switch itself off, and has a while for it.
+        STOPPED,
+        /// At once, whatever its guest does.
+        CUT
     }
 
     public VmSpec {

@@ -164,7 +164,7 @@ public final class VmAdmin {
         if (spec.power() == VmSpec.Power.RUNNING && placement.state() != VmPlacement.State.FAILED) {
             throw Refusal.state("VM '%s' is wanted running already", name);
         }
-        if (spec.power() == VmSpec.Power.STOPPED && placement.owner() == null) {
+        if (spec.power() != VmSpec.Power.RUNNING && placement.owner() == null) {
             HostMemory.check(image, spec, host);
         }
         for (String disk : spec.disks()) {
@@ -192,10 +192,24 @@ public final class VmAdmin {
 
     /// Asks for the VM to be switched off.
     public void stop(FabricImage image, String name) throws IOException {
-        if (find(image, name).power() == VmSpec.Power.STOPPED) {
+        if (find(image, name).power() != VmSpec.Power.RUNNING) {
             throw Refusal.state("VM '%s' is stopped already", name);
         }
         change(name, now -> now.withPower(VmSpec.Power.STOPPED));
+    }
+
+    /// Asks for the VM's cable to be pulled; also while it has been asked to go off by itself.
+    public void cut(FabricImage image, String name) throws IOException {
+        if (isOff(image, name)) {
+            throw Refusal.state("VM '%s' is stopped already", name);
+        }
+        change(name, now -> now.withPower(VmSpec.Power.CUT));
+    }
+
+    /// Whether nobody runs it, or is to.
+    public static boolean isOff(FabricImage image, String name) throws IOException {
+        return find(image, name).power() != VmSpec.Power.RUNNING
+                && placementOf(image, name).owner() == null;
     }
 
     /// Asks for the VM's reset button to be pressed.

@@ -78,6 +78,7 @@ final class BadInputSystemTest {
             vm start web1                     | 3 | running already
             vm start off --host h9            | 3 | no live host 'h9'
             vm stop off                       | 3 | stopped already
+            vm stop off --force               | 3 | stopped already
             vm console nosuch                 | 3 | there is no VM 'nosuch'
             vm migrate nosuch                 | 3 | there is no VM 'nosuch'
             vm migrate web1 --to host1        | 3 | runs on 'host1' already

@@ -140,7 +140,7 @@ final class EngineSystemTest {
         assertEquals(0, meter("weft_vmhost_code_flushes_total", tags));
         type(CREATE.formatted("brief", "host1"));
         assertTrue(page().contains("vm=\"brief\""));
-        type("vm stop brief");
+        type("vm stop brief --force");
         assertFalse(page().contains("vm=\"brief\""), "a meter of a VM that is not here");
     }
 

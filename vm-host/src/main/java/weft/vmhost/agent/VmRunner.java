@@ -194,7 +194,7 @@ final class VmRunner implements AutoCloseable {
                 && free
                 && placement.state() != VmPlacement.State.FAILED) {
             startHere(image);
-        } else if (spec.power() == VmSpec.Power.STOPPED && host.self().equals(placement.owner())) {
+        } else if (spec.power() != VmSpec.Power.RUNNING && host.self().equals(placement.owner())) {
             // This host ran it before it crashed, and it was stopped meanwhile.
             claims.release(spec, VmPlacement.State.STOPPED, "");
         }
@@ -241,7 +241,7 @@ final class VmRunner implements AutoCloseable {
             Local.Here here,
             Optional<Migration> migration)
             throws IOException {
-        if (spec == null) {
+        if (spec == null || spec.power() == VmSpec.Power.CUT) {
             stop(here, "");
             return;
         }

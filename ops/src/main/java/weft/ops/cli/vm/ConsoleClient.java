@@ -102,7 +102,7 @@ public final class ConsoleClient implements AutoCloseable {
         if (placement.state() == VmPlacement.State.FAILED) {
             throw Refusal.state("VM '%s' could not start: %s", vm, placement.detail());
         }
-        if (spec.power() == VmSpec.Power.STOPPED) {
+        if (spec.power() != VmSpec.Power.RUNNING) {
             throw Refusal.state("VM '%s' is stopped: weft vm start %s", vm, vm);
         }
         return Optional.empty();

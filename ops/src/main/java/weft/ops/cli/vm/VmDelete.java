@@ -4,7 +4,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-import weft.fabric.VmSpec;
 import weft.ops.admin.VmAdmin;
 import weft.ops.cli.FabricSession;
 
@@ -18,15 +17,14 @@ import java.io.IOException;
 final class VmDelete extends OneVmCommand {
     @Mixin private VmWaiting waiting = new VmWaiting();
 
-    @Option(names = "--force", description = "Stop it first if it runs.")
+    @Option(names = "--force", description = "Pull its power cable first if it runs.")
     private boolean force;
 
     @Override
     protected void run(FabricSession session) throws IOException, InterruptedException {
         var admin = new VmAdmin(session.records());
-        VmSpec spec = VmAdmin.find(session.image(), name());
-        if (force && spec.power() == VmSpec.Power.RUNNING) {
-            admin.stop(session.image(), name());
+        if (force && !VmAdmin.isOff(session.image(), name())) {
+            admin.cut(session.image(), name());
             waiting.awaitStopped(session, name());
         }
         admin.delete(session.image(), name());

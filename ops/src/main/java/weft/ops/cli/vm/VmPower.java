@@ -46,9 +46,17 @@ final class VmPower {
     static final class Stop extends OneVmCommand {
         @Mixin private VmWaiting waiting = new VmWaiting();
 
+        @Option(names = "--force", description = "Pull the power cable at once.")
+        private boolean force;
+
         @Override
         protected void run(FabricSession session) throws IOException, InterruptedException {
-            new VmAdmin(session.records()).stop(session.image(), name());
+            var admin = new VmAdmin(session.records());
+            if (force) {
+                admin.cut(session.image(), name());
+            } else {
+                admin.stop(session.image(), name());
+            }
             waiting.forStopped(session, output(), name());
         }
     }
