@@ -38,6 +38,9 @@ public final class MigrationAdmin {
                     "VM '%s' is %s: only a running VM can be moved",
                     vm, placement.state().name().toLowerCase(java.util.Locale.ROOT));
         }
+        if (spec.power() != VmSpec.Power.RUNNING) {
+            throw Refusal.state("VM '%s' is being stopped: only a running VM can be moved", vm);
+        }
         if (image.presence(NodePresence.Role.HOST, from).isEmpty()) {
             throw Refusal.state("host '%s', which runs VM '%s', is not alive", from, vm);
         }

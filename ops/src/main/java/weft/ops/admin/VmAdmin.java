@@ -190,12 +190,14 @@ public final class VmAdmin {
         change(name, now -> now.withPower(VmSpec.Power.RUNNING));
     }
 
-    /// Asks for the VM to be switched off.
+    /// Asks for the VM to be switched off, if nobody has yet.
     public void stop(FabricImage image, String name) throws IOException {
-        if (find(image, name).power() != VmSpec.Power.RUNNING) {
+        if (isOff(image, name)) {
             throw Refusal.state("VM '%s' is stopped already", name);
         }
-        change(name, now -> now.withPower(VmSpec.Power.STOPPED));
+        if (find(image, name).power() == VmSpec.Power.RUNNING) {
+            change(name, now -> now.withPower(VmSpec.Power.STOPPED));
+        }
     }
 
     /// Asks for the VM's cable to be pulled; also while it has been asked to go off by itself.

@@ -10,17 +10,22 @@ final class PoliteStop {
     /// For a guest with services to end; well below the minute that `weft vm stop` waits.
     static final long PATIENCE_NANOS = 30_000_000_000L;
 
+    /// A guest that was still starting may have a driver and nobody yet who reads it.
+    static final long AGAIN_NANOS = 5_000_000_000L;
+
     private @Nullable Long askedAtNanos;
+    private long pressedAtNanos;
 
     /// Whether to pull the cable now.
     ///
-    /// @param button presses it, once, and answers whether somebody hears
+    /// @param button presses it, and answers whether somebody hears
     boolean isOver(BooleanSupplier button, long nowNanos) {
-        if (askedAtNanos == null) {
+        if (askedAtNanos == null || nowNanos - pressedAtNanos >= AGAIN_NANOS) {
             if (!button.getAsBoolean()) {
                 return true;
             }
-            askedAtNanos = nowNanos;
+            pressedAtNanos = nowNanos;
+            askedAtNanos = askedAtNanos == null ? nowNanos : askedAtNanos;
         }
         return nowNanos - askedAtNanos >= PATIENCE_NANOS;
     }

@@ -183,6 +183,7 @@ final class VmRunner implements AutoCloseable {
         if (migration.isPresent()
                 && migration.get().to().equals(host.self())
                 && migration.get().phase() == Migration.Phase.REQUESTED
+                && spec.power() == VmSpec.Power.RUNNING
                 && RunningVm.isDescribed(image, spec)) {
             prepareArrival(image, spec, migration.get());
             return;
@@ -241,13 +242,16 @@ final class VmRunner implements AutoCloseable {
             Local.Here here,
             Optional<Migration> migration)
             throws IOException {
+        boolean runsOn = spec != null && spec.power() == VmSpec.Power.RUNNING;
+        if (!runsOn && migration.isPresent()) {
+            callOff(here, migration.get());
+        }
         if (spec == null || spec.power() == VmSpec.Power.CUT) {
             stop(here, "");
             return;
         }
-        boolean toStop = spec.power() == VmSpec.Power.STOPPED;
         long nowNanos = host.clock().nowNanos();
-        if (toStop && politeStop.isOver(here.vm()::pressPowerButton, nowNanos)) {
+        if (!runsOn && politeStop.isOver(here.vm()::pressPowerButton, nowNanos)) {
             stop(here, politeStop.isAsked() ? "it did not follow its power button" : "");
             return;
         }
@@ -258,7 +262,7 @@ final class VmRunner implements AutoCloseable {
             abandon(here, "it is " + placement.owner() + "'s now");
             return;
         }
-        if (toStop) {
+        if (!runsOn) {
             return;
         }
         politeStop.callOff(nowNanos);
@@ -270,6 +274,14 @@ final class VmRunner implements AutoCloseable {
         }
         if (migration.isPresent()) {
             reconcileMigration(here, migration.get());
+        }
+    }
+
+    /// A VM that is to stop moves nowhere: whoever has prepared for it is told.
+    private void callOff(Local.Here here, Migration migration) throws IOException {
+        if (migration.from().equals(host.self()) && !migration.phase().isOver()) {
+            claims.announceNext(here.vm().spec(), null);
+            Departure.conclude(host.records(), migration, Migration.Phase.FAILED, "it is to stop");
         }
     }
 

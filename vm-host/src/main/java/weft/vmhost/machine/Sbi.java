@@ -5,7 +5,6 @@ import weft.vmhost.hart.Hart;
 import weft.vmhost.hart.Interrupt;
 import weft.vmhost.hart.RemoteFence;
 import weft.vmhost.hart.SupervisorCalls;
-import weft.vmhost.hart.Trap;
 import weft.vmhost.memory.GuestMemory;
 
 import java.nio.ByteBuffer;
@@ -22,6 +21,9 @@ import java.util.List;
 final class Sbi implements SupervisorCalls {
     /// Extensions 0 to this are the calls of version 0.1 (chapter 5).
     private static final int LEGACY_LAST = 8;
+
+    private static final int LEGACY_CLEAR_IPI = 3;
+    private static final int LEGACY_SHUTDOWN = 8;
 
     private static final int BASE = 0x10;
     private static final int TIME = 0x5449_4d45;
@@ -118,7 +120,8 @@ final class Sbi implements SupervisorCalls {
         hart.setX(A0 + 1, result.value());
     }
 
-    /// The calls of version 0.1 answer in a0 alone. Harts are named by a mask in memory.
+    /// The calls of version 0.1 answer in a0 alone. Those to other harts, which name them by a mask
+    /// in memory, are not among them.
     private long legacy(int extension, Hart hart) {
         return switch (extension) {
             case 0 -> time(0, hart).error();
@@ -127,36 +130,20 @@ final class Sbi implements SupervisorCalls {
                 yield SUCCESS;
             }
             case 2 -> console.takeInput();
-            case 3 -> {
+            case LEGACY_CLEAR_IPI -> {
                 hart.setInterrupt(Interrupt.SUPERVISOR_SOFTWARE, false);
                 yield SUCCESS;
             }
-            case 4 -> legacyEach(hart, Sbi::interrupt);
-            case 5 -> legacyEach(hart, RemoteFence.INSTRUCTIONS::on);
-            case 6, 7 -> legacyEach(hart, RemoteFence.TRANSLATIONS::on);
-            default -> {
+            case LEGACY_SHUTDOWN -> {
                 board.powerOff(false);
                 yield SUCCESS;
             }
+            default -> NOT_SUPPORTED;
         };
     }
 
-    private long legacyEach(Hart hart, Deed deed) {
-        long mask = legacyMask(hart);
-        deed.to(board.allHarts().stream().filter(it -> (mask >>> it.id() & 1) != 0).toList());
-        return SUCCESS;
-    }
-
-    /// It is at the virtual address in a0; no address means all harts. So does one that cannot be
-    /// read, or not yet: a call is not begun again, and a fence or an interrupt too many is
-    /// harmless.
-    private static long legacyMask(Hart hart) {
-        long at = hart.x(A0);
-        try {
-            return at == 0 ? -1 : hart.memory().load(at, 8);
-        } catch (Trap unreadable) {
-            return -1;
-        }
+    private static boolean isLegacy(long extension) {
+        return extension >= 0 && extension <= LEGACY_CLEAR_IPI || extension == LEGACY_SHUTDOWN;
     }
 
     private static Result base(int function, long argument) {
@@ -168,7 +155,7 @@ final class Sbi implements SupervisorCalls {
                     Result.of(
                             switch ((int) argument) {
                                 case BASE, TIME, IPI, RFENCE, HSM, SRST, DBCN -> 1;
-                                default -> argument >= 0 && argument <= LEGACY_LAST ? 1 : 0;
+                                default -> isLegacy(argument) ? 1 : 0;
                             });
             // mvendorid, marchid, mimpid: zero means "not implemented", which is always legal.
             case 4, 5, 6 -> Result.of(0);

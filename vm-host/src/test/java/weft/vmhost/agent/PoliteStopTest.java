@@ -28,12 +28,21 @@ class PoliteStopTest {
     }
 
     @Test
-    void aGuestThatHearsItIsAskedOnceAndHasItsTime() {
+    void aGuestThatHearsItIsAskedNowAndThenAndHasItsTime() {
         assertFalse(isOver(true, 5));
+        assertFalse(isOver(true, 5 + PoliteStop.AGAIN_NANOS - 1));
+        assertEquals(1, presses);
+        assertFalse(isOver(true, 5 + PoliteStop.AGAIN_NANOS));
+        assertEquals(2, presses);
         assertFalse(isOver(true, 5 + PATIENCE - 1));
         assertTrue(stop.isAsked());
         assertTrue(isOver(true, 5 + PATIENCE));
-        assertEquals(1, presses);
+    }
+
+    @Test
+    void aGuestThatStartsAnewInsteadIsNotWaitedFor() {
+        assertFalse(isOver(true, 5));
+        assertTrue(isOver(false, 5 + PoliteStop.AGAIN_NANOS));
     }
 
     @Test

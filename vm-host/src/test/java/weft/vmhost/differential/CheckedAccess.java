@@ -12,7 +12,8 @@ public final class CheckedAccess {
     /// None yet: what is accessed while a machine is built is not asked for.
     private static volatile Bounds[] bounds = {};
 
-    private static long accesses;
+    private static long atAddresses;
+    private static long ofElements;
 
     private CheckedAccess() {}
 
@@ -30,14 +31,14 @@ public final class CheckedAccess {
                 };
     }
 
-    /// How many accesses were asked about, of one thread.
+    /// How many accesses were asked about, of one thread: the fewer of the two kinds.
     static long count() {
-        return accesses;
+        return Math.min(atAddresses, ofElements);
     }
 
     public static void ofAddress(long address, int sizeBytes) {
         for (Bounds known : bounds) {
-            accesses++;
+            atAddresses++;
             long end = address + sizeBytes;
             if ((address < known.ramBegin || end > known.ramEnd)
                     && (address < known.tlbBegin || end > known.tlbEnd)) {
@@ -48,7 +49,7 @@ public final class CheckedAccess {
     }
 
     public static void ofElement(long[] array, long place, int sizeBytes) {
-        accesses++;
+        ofElements++;
         long at = place - HostMemory.FIRST_ELEMENT;
         if (at < 0 || at + sizeBytes > 8L * array.length) {
             throw new AssertionError(

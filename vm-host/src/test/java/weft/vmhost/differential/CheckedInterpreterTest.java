@@ -35,7 +35,12 @@ class CheckedInterpreterTest {
         long accesses = (long) checked.invoke(null, actual);
 
         assertEquals(-1, Arrays.mismatch(expected, actual), "seed " + seed);
-        assertTrue(accesses >= 1_000_000, "only " + accesses + " accesses were looked at");
+        assertTrue(accesses >= 100_000, "only " + accesses + " accesses were looked at");
+        var seen =
+                assertThrows(
+                        InvocationTargetException.class,
+                        () -> method(checked.getDeclaringClass(), "accessOfNothing").invoke(null));
+        assertTrue(seen.getCause() instanceof AssertionError, () -> "" + seen.getCause());
     }
 
     @Test
@@ -50,7 +55,10 @@ class CheckedInterpreterTest {
     }
 
     private static Method method(String name) throws ReflectiveOperationException {
-        Class<?> checked = new CheckedClasses().loadClass(Within.class.getName());
+        return method(new CheckedClasses().loadClass(Within.class.getName()), name);
+    }
+
+    private static Method method(Class<?> checked, String name) {
         Method method =
                 Arrays.stream(checked.getDeclaredMethods())
                         .filter(it -> it.getName().equals(name))
@@ -86,6 +94,11 @@ class CheckedInterpreterTest {
             byte[] after = machine.run(ram);
             System.arraycopy(after, 0, ram, 0, ram.length);
             return CheckedAccess.count();
+        }
+
+        /// After a run: what neither RAM nor the TLB holds.
+        static void accessOfNothing() {
+            long _ = HostMemory.getLongVolatile(Long.BYTES);
         }
 
         /// One byte too far in an array of one element.

@@ -150,6 +150,7 @@ class DebianBootTest {
             before.awaitShell();
             before.run("secret=swordfish");
             before.type("while true; do cat /proc/uptime; sleep 0.05; done");
+            before.await("; done");
             before.await("\n");
 
             assertInstanceOf(PowerState.Paused.class, source.pause());
@@ -169,7 +170,7 @@ class DebianBootTest {
             var after = new DebianGuest(target.console());
             after.await("\n");
             after.await("\n");
-            target.console().type(new byte[] {3}, 0, 1);
+            after.interrupt();
             assertTrue(after.run("echo $secret; echo x").contains("swordfish"));
         }
     }

@@ -61,22 +61,39 @@ public final class DebianGuest {
 
     /// Waits until the guest has printed this, behind what was waited for before.
     public void await(String text) throws InterruptedException {
+        if (!appears(text, PATIENCE)) {
+            throw new AssertionError("the guest did not print '" + text + "':\n" + printed);
+        }
+    }
+
+    private boolean appears(String text, Duration patience) throws InterruptedException {
         var chunk = new byte[4096];
-        long waitedMillis = 0;
+        long endNanos = System.nanoTime() + patience.toNanos();
         while (true) {
             int found = printed.indexOf(text, seen);
             if (found >= 0) {
                 seen = found + text.length();
-                return;
+                return true;
+            }
+            if (System.nanoTime() > endNanos) {
+                return false;
             }
             SerialConsole.Chunk read = console.read(position, chunk, Duration.ofMillis(100));
             position = read.nextPosition();
             printed.append(new String(chunk, 0, read.lengthBytes(), StandardCharsets.ISO_8859_1));
-            waitedMillis += read.lengthBytes() == 0 ? 100 : 0;
-            if (waitedMillis > PATIENCE.toMillis()) {
-                throw new AssertionError("the guest did not print '" + text + "':\n" + printed);
+        }
+    }
+
+    /// Types Ctrl-C until there is a prompt: the signal goes to the process in the foreground, and
+    /// one that has just ended, of a shell's loop, hears nothing.
+    public void interrupt() throws InterruptedException {
+        for (int i = 0; i < 20; i++) {
+            console.type(new byte[] {3}, 0, 1);
+            if (appears("# ", Duration.ofSeconds(2))) {
+                return;
             }
         }
+        throw new AssertionError("the guest cannot be interrupted:\n" + printed);
     }
 
     /// Waits for the shell's first prompt; what is typed before may be lost while the line is set
@@ -94,12 +111,15 @@ public final class DebianGuest {
         }
     }
 
-    /// Types a command and waits for its end; what it printed is between.
+    /// Types a command and waits for its end, and for the next prompt: what is typed before may be
+    /// lost. What it printed is between.
     public String run(String command) throws InterruptedException {
         int start = seen;
         // The echo of the line does not contain the mark itself.
         type(command + "; echo DO''NE");
         await("DONE");
-        return printed.substring(start, seen);
+        int end = seen;
+        await("# ");
+        return printed.substring(start, end);
     }
 }
