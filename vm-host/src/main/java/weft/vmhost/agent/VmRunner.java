@@ -242,6 +242,13 @@ final class VmRunner implements AutoCloseable {
             Local.Here here,
             Optional<Migration> migration)
             throws IOException {
+        VmPlacement placement = image.placements().get(name);
+        if (placement != null
+                && placement.epoch() > here.epoch()
+                && !host.self().equals(placement.owner())) {
+            abandon(here, "it is " + placement.owner() + "'s now");
+            return;
+        }
         boolean runsOn = spec != null && spec.power() == VmSpec.Power.RUNNING;
         if (!runsOn && migration.isPresent()) {
             callOff(here, migration.get());
@@ -253,13 +260,6 @@ final class VmRunner implements AutoCloseable {
         long nowNanos = host.clock().nowNanos();
         if (!runsOn && politeStop.isOver(here.vm()::pressPowerButton, nowNanos)) {
             stop(here, politeStop.isAsked() ? "it did not follow its power button" : "");
-            return;
-        }
-        VmPlacement placement = image.placements().get(name);
-        if (placement != null
-                && placement.epoch() > here.epoch()
-                && !host.self().equals(placement.owner())) {
-            abandon(here, "it is " + placement.owner() + "'s now");
             return;
         }
         if (!runsOn) {
