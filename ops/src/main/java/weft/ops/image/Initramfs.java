@@ -19,22 +19,13 @@ final class Initramfs {
     /// Loaded at boot, in this order, after what they need.
     static final List<String> BOOT_MODULES = List.of("virtio_mmio", "virtio_blk", "virtio_net");
 
+    /// What no kernel has built in, and no image can do without.
+    private static final String NEEDED_MODULE = "ext4";
+
     /// Loaded on demand.
     static final List<String> DEMAND_MODULES =
             List.of(
-                    "ext4",
-                    "crc32c_generic",
-                    "virtio_rng",
-                    "virtio_balloon",
-                    "virtio_input",
-                    "evdev",
-                    "8021q",
-                    "loop",
-                    "vfat");
-
-    /// Needed by some kernels only, by others built in.
-    private static final Set<String> OPTIONAL_MODULES =
-            Set.of(
+                    NEEDED_MODULE,
                     "crc32c_generic",
                     "virtio_rng",
                     "virtio_balloon",
@@ -103,7 +94,7 @@ final class Initramfs {
                 modules.all().stream().map(KernelModule::name).collect(Collectors.toSet());
         var wanted = new TreeSet<String>(BOOT_MODULES);
         for (String name : DEMAND_MODULES) {
-            if (present.contains(name) || !OPTIONAL_MODULES.contains(name)) {
+            if (present.contains(name) || name.equals(NEEDED_MODULE)) {
                 wanted.add(name);
             }
         }

@@ -19,9 +19,10 @@ import java.util.List;
 /// a7 is the extension, a6 the function; a0 returns an error, a1 a value (chapter 3). Runs on the
 /// calling hart's thread.
 final class Sbi implements SupervisorCalls {
-    /// Extensions 0 to this are the calls of version 0.1 (chapter 5).
-    private static final int LEGACY_LAST = 8;
-
+    // The calls of version 0.1, an extension each (chapter 5); 4 to 7 are those to other harts.
+    private static final int LEGACY_SET_TIMER = 0;
+    private static final int LEGACY_PUT_CHARACTER = 1;
+    private static final int LEGACY_GET_CHARACTER = 2;
     private static final int LEGACY_CLEAR_IPI = 3;
     private static final int LEGACY_SHUTDOWN = 8;
 
@@ -100,7 +101,7 @@ final class Sbi implements SupervisorCalls {
     @Override
     public void call(Hart hart) {
         int extension = (int) hart.x(17);
-        if (extension >= 0 && extension <= LEGACY_LAST) {
+        if (extension >= LEGACY_SET_TIMER && extension <= LEGACY_SHUTDOWN) {
             hart.setX(A0, legacy(extension, hart));
             return;
         }
@@ -124,12 +125,12 @@ final class Sbi implements SupervisorCalls {
     /// in memory, are not among them.
     private long legacy(int extension, Hart hart) {
         return switch (extension) {
-            case 0 -> time(0, hart).error();
-            case 1 -> {
+            case LEGACY_SET_TIMER -> time(0, hart).error();
+            case LEGACY_PUT_CHARACTER -> {
                 console.print((int) hart.x(A0) & 0xff);
                 yield SUCCESS;
             }
-            case 2 -> console.takeInput();
+            case LEGACY_GET_CHARACTER -> console.takeInput();
             case LEGACY_CLEAR_IPI -> {
                 hart.setInterrupt(Interrupt.SUPERVISOR_SOFTWARE, false);
                 yield SUCCESS;
@@ -143,7 +144,8 @@ final class Sbi implements SupervisorCalls {
     }
 
     private static boolean isLegacy(long extension) {
-        return extension >= 0 && extension <= LEGACY_CLEAR_IPI || extension == LEGACY_SHUTDOWN;
+        return extension >= LEGACY_SET_TIMER && extension <= LEGACY_CLEAR_IPI
+                || extension == LEGACY_SHUTDOWN;
     }
 
     private static Result base(int function, long argument) {

@@ -1,6 +1,7 @@
 package weft.vmhost.machine;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -87,6 +88,38 @@ class MachineSnapshotTest {
 
             assertTrue(ended.await(60, TimeUnit.SECONDS));
             assertEquals(new PowerState.Off(), target.state(), "time went backwards");
+            assertEquals(TimerGuest.DOTS, dots + target.console().outputEnd());
+        }
+    }
+
+    /// A state of before there was one; its guest has not seen it.
+    @Test
+    void aGuestWithoutPowerButtonGoesOnInAMachineThatHasOne()
+            throws IOException, InterruptedException {
+        MachineSpec plain = TimerGuest.spec("later");
+        var spec =
+                new MachineSpec(
+                        plain.name(),
+                        plain.memoryBytes(),
+                        plain.harts(),
+                        plain.boot(),
+                        plain.disks(),
+                        plain.nics(),
+                        MachineSpec.Options.POWER_BUTTON);
+        try (Machine source = machine("source");
+                Machine target = new Machine(spec, BootClock.SYSTEM, listener)) {
+            source.start();
+            awaitDots(source, 3);
+            assertInstanceOf(PowerState.Paused.class, source.pause());
+            long dots = source.console().outputEnd();
+            byte[] state = MachineSnapshot.capture(source);
+
+            MachineSnapshot.restore(target, state);
+            copyMemory(source, target);
+            target.resume();
+
+            assertFalse(target.powerButton().orElseThrow().press(), "nobody drives it");
+            assertTrue(ended.await(60, TimeUnit.SECONDS));
             assertEquals(TimerGuest.DOTS, dots + target.console().outputEnd());
         }
     }

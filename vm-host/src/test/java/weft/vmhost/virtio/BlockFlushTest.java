@@ -36,6 +36,8 @@ class BlockFlushTest {
     private static final int WRITE = 1;
     private static final int FLUSH = 4;
     private static final int ID = 8;
+    private static final int DISCARD = 11;
+    private static final int WRITE_ZEROES = 13;
 
     private final GuestMemory memory = new GuestMemory(RAM, 4 << 20);
     private final DriverSide.HandLoop loop = new DriverSide.HandLoop();
@@ -134,7 +136,8 @@ class BlockFlushTest {
         memory.store8(STATUS + slot, UNANSWERED);
         int first = 3 * slot;
         int next = length == 0 ? first + 2 : first + 1;
-        int direction = type == WRITE ? 0 : DriverSide.WRITE;
+        boolean toDevice = type == WRITE || type == DISCARD || type == WRITE_ZEROES;
+        int direction = toDevice ? 0 : DriverSide.WRITE;
         driver.descriptor(0, first, header, 16, DriverSide.NEXT, next);
         driver.descriptor(0, first + 1, CONTENT, length, DriverSide.NEXT | direction, first + 2);
         driver.descriptor(0, first + 2, STATUS + slot, 1, DriverSide.WRITE, 0);
@@ -184,6 +187,39 @@ class BlockFlushTest {
         loop.runAll();
         assertEquals(0, status(0));
         assertEquals(0x5a, disk.onDisk[0]);
+    }
+
+    @Test
+    void aDriverThatCannotFlushIsAnsweredWhenRangesAreOnTheDisk() {
+        driver.begin(1L << 13 | 1L << 14, 1);
+        memory.store64(CONTENT, 0);
+        memory.store64(CONTENT + 8, 1);
+        for (int type : new int[] {DISCARD, WRITE_ZEROES}) {
+            request(0, type, 16);
+            assertEquals(UNANSWERED, status(0), "type " + type);
+            disk.flushed();
+            loop.runAll();
+            assertEquals(0, status(0), "type " + type);
+        }
+    }
+
+    @Test
+    void aDriverThatCannotFlushIsKnownToTheNextHostToo() throws IOException {
+        driver.begin(0, 1);
+        request(0, WRITE, 512);
+        transport.pause();
+        var state = new ByteArrayOutputStream();
+        transport.capture(new DataOutputStream(state));
+
+        var there = new CachedVolume();
+        VirtioMmio moved = transport(there);
+        moved.restore(new DataInputStream(new ByteArrayInputStream(state.toByteArray())));
+        moved.resume();
+        loop.runAll();
+        assertEquals(UNANSWERED, status(0));
+        there.flushed();
+        loop.runAll();
+        assertEquals(0, status(0));
     }
 
     @Test
