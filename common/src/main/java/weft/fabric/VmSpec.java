@@ -11,6 +11,8 @@ import java.util.UUID;
 /// @param disks volume names, first is the root disk
 /// @param ports ids of [PortBinding]s, one per NIC
 /// @param resets raised by one for each `weft vm reset`; the agent restarts the guest when it lags
+/// @param cuts raised by one with each pull of the power cable (`weft vm stop --force`); the agent
+///   that lags switches the VM off at once, whatever its guest does
 /// @param generation raised by one with each change of the spec
 public record VmSpec(
         String name,
@@ -22,14 +24,13 @@ public record VmSpec(
         List<String> ports,
         Power power,
         long resets,
+        long cuts,
         long generation) {
     /// The wanted state.
     public enum Power {
         RUNNING,
         /// Its guest is asked to switch itself off, and has a while for it.
-        STOPPED,
-        /// At once, whatever its guest does.
-        CUT
+        STOPPED
     }
 
     public VmSpec {
@@ -39,28 +40,35 @@ public record VmSpec(
         ports = List.copyOf(ports);
     }
 
-    /// With one CPU.
+    /// A new one.
     public VmSpec(
             String name,
             UUID id,
             String image,
             long memoryBytes,
+            int cpus,
             List<String> disks,
             List<String> ports,
-            Power power,
-            long resets,
-            long generation) {
-        this(name, id, image, memoryBytes, 1, disks, ports, power, resets, generation);
+            Power power) {
+        this(name, id, image, memoryBytes, cpus, disks, ports, power, 0, 0, 1);
     }
 
     /// The same VM, to be switched on or off.
     public VmSpec withPower(Power wanted) {
-        return new VmSpec(
-                name, id, image, memoryBytes, cpus, disks, ports, wanted, resets, generation + 1);
+        return changed(wanted, resets, cuts);
     }
 
     /// The same VM with its reset button pressed once more.
     public VmSpec withReset() {
+        return changed(power, resets + 1, cuts);
+    }
+
+    /// The same VM, to be switched off by its power cable.
+    public VmSpec withCut() {
+        return changed(Power.STOPPED, resets, cuts + 1);
+    }
+
+    private VmSpec changed(Power power, long resets, long cuts) {
         return new VmSpec(
                 name,
                 id,
@@ -70,7 +78,8 @@ public record VmSpec(
                 disks,
                 ports,
                 power,
-                resets + 1,
+                resets,
+                cuts,
                 generation + 1);
     }
 }

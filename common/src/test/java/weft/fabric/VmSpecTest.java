@@ -19,9 +19,7 @@ class VmSpecTest {
                     4,
                     List.of("web1-root"),
                     List.of("web1-0"),
-                    VmSpec.Power.RUNNING,
-                    0,
-                    1);
+                    VmSpec.Power.RUNNING);
 
     @Test
     void aRecordComesBackAsItWas() throws IOException {

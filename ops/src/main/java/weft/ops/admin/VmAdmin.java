@@ -64,9 +64,7 @@ public final class VmAdmin {
                         request.cpus(),
                         List.of(disk.name()),
                         ports.stream().map(PortBinding::port).toList(),
-                        request.power(),
-                        0,
-                        1);
+                        request.power());
         if (spec.power() == VmSpec.Power.RUNNING) {
             HostMemory.check(image, spec, request.host());
         }
@@ -164,6 +162,12 @@ public final class VmAdmin {
         if (spec.power() == VmSpec.Power.RUNNING && placement.state() != VmPlacement.State.FAILED) {
             throw Refusal.state("VM '%s' is wanted running already", name);
         }
+        NodeId owner = placement.owner();
+        if (owner != null && image.presence(NodePresence.Role.HOST, owner).isPresent()) {
+            throw Refusal.state(
+                    "VM '%s' is being stopped and not off yet: weft vm stop %s waits for that",
+                    name, name);
+        }
         if (spec.power() != VmSpec.Power.RUNNING && placement.owner() == null) {
             HostMemory.check(image, spec, host);
         }
@@ -205,7 +209,7 @@ public final class VmAdmin {
         if (isOff(image, name)) {
             throw Refusal.state("VM '%s' is stopped already", name);
         }
-        change(name, now -> now.withPower(VmSpec.Power.CUT));
+        change(name, VmSpec::withCut);
     }
 
     /// Whether nobody runs it, or is to.

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 
 /// The far end of a guest's NIC: a network namespace with one TAP interface, and in it a process of
@@ -33,7 +34,9 @@ final class BenchNetwork implements AutoCloseable {
     static final String IPERF3_PORT = "5202";
 
     private final String namespace;
-    private final List<Process> servers = new ArrayList<>();
+
+    /// Also read by [#remover].
+    private final List<Process> servers = new CopyOnWriteArrayList<>();
 
     /// Also when we are ended ourselves: nobody would remove the namespace.
     private final Thread remover = Thread.ofPlatform().unstarted(this::remove);

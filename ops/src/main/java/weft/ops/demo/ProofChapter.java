@@ -4,6 +4,7 @@ import static weft.ops.demo.Scene.BOOT_PATIENCE;
 import static weft.ops.demo.Scene.COMMAND_PATIENCE;
 import static weft.ops.demo.Scene.LONG_PATIENCE;
 import static weft.ops.demo.Scene.WEB1;
+import static weft.ops.demo.Scene.WEB2;
 
 import weft.fabric.NodeId;
 import weft.fabric.VmPlacement;
@@ -12,6 +13,7 @@ import weft.ops.admin.VmAdmin;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 
 /// After all that happened, nothing was lost: checked in the guest after a reboot, across the
 /// replicas, and in the records.
@@ -35,6 +37,7 @@ final class ProofChapter {
         narrator.step("written before, during and after: every checksum is right", this::readBack);
         narrator.step("all replicas hold the same bytes", this::compareReplicas);
         narrator.step("web1 has exactly one owner", this::owner);
+        narrator.step("web2 goes off by itself when its power button is pressed", this::powerOff);
     }
 
     private String reboot() throws IOException, InterruptedException {
@@ -86,5 +89,21 @@ final class ProofChapter {
                 "its owner is %s",
                 String.valueOf(placement.owner()));
         return "host2, in epoch " + placement.epoch();
+    }
+
+    private String powerOff() throws IOException, InterruptedException {
+        scene.vms().stop(scene.fabric().image(), WEB2);
+        Optional<VmPlacement> off =
+                scene.fabric()
+                        .session()
+                        .await(
+                                LONG_PATIENCE,
+                                image ->
+                                        Optional.of(VmAdmin.placementOf(image, WEB2))
+                                                .filter(now -> now.owner() == null));
+        DemoFailure.unless(off.isPresent(), "it is not off");
+        String detail = off.get().detail();
+        DemoFailure.unless(detail.equals("switched off by the guest"), "%s", detail);
+        return detail;
     }
 }

@@ -90,11 +90,10 @@ class PlacementsTest {
                         new UUID(1, name.hashCode()),
                         "micro",
                         memoryBytes,
+                        1,
                         List.of(),
                         List.of(),
-                        VmSpec.Power.RUNNING,
-                        0,
-                        1));
+                        VmSpec.Power.RUNNING));
         placements.put(name, placement);
     }
 

@@ -25,12 +25,15 @@ import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.fabric.PortBinding;
 import weft.fabric.VmPlacement;
+import weft.fabric.VmSpec;
+import weft.ops.admin.VmAdmin;
 import weft.wire.migration.MigrationMessage;
 
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Objects;
+import java.util.Optional;
 
 /// Moves of a running guest between two real hosts, each broken at another place: the guest goes on
 /// or is booted again, on one host, and the records say so.
@@ -300,6 +303,54 @@ class InterruptedMoveTest {
                             && now.state() == VmPlacement.State.STOPPED;
                 });
         assertTrue(line.isReliableAgain());
+    }
+
+    /// It does not wait for its copy: the move is called off.
+    @Test
+    void aVmThatIsToStopWhileItIsCopiedStops() throws Exception {
+        fabric.boot("called");
+        stopsAt("called", HOST1, "COPYING");
+        assertStops("called");
+    }
+
+    /// As above, while its destination prepares itself.
+    @Test
+    void aVmThatIsToStopBeforeItIsCopiedStops() throws Exception {
+        fabric.boot("early");
+        stopsAt("early", HOST2, "PREPARED");
+        assertStops("early");
+    }
+
+    /// Right after that host has written that word in the move's record, or before that where it is
+    /// the destination, a person stops the VM, and its owner knows.
+    private static void stopsAt(String vm, NodeId writer, String phase) {
+        fabric.host(writer)
+                .store()
+                .next(
+                        writing(FabricPaths.migration(vm), phase),
+                        (real, changes) -> {
+                            var outcome = writer.equals(HOST1) ? real.commit(changes) : null;
+                            new VmAdmin(fabric.records()).stop(fabric.image(), vm);
+                            fabric.host(HOST1)
+                                    .awaitKnowing(image ->
+                                            VmAdmin.find(image, vm).power()
+                                                    == VmSpec.Power.STOPPED);
+                            return outcome == null ? real.commit(changes) : outcome;
+                        });
+    }
+
+    private static void assertStops(String vm) throws Exception {
+        Migration migration = fabric.migrate(vm, HOST2);
+        assertEquals(Phase.FAILED, migration.phase());
+        assertEquals("it is to stop", migration.detail());
+        assertEquals(0, migration.transferredBytes());
+        fabric.await(
+                "the end of " + vm,
+                image -> {
+                    VmPlacement now = image.placements().get(vm);
+                    return now != null && now.owner() == null && now.epoch() == 1;
+                });
+        assertEquals(Optional.empty(), fabric.host(HOST2).agent().machineOf(vm));
     }
 
     /// Before the source speaks, someone does so in its name: the move ends, and nothing of it is

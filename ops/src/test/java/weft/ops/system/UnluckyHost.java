@@ -14,6 +14,7 @@ import weft.fabric.FabricImage;
 import weft.fabric.FabricJson;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
+import weft.fixtures.Await;
 import weft.ops.node.NodeOptions;
 import weft.runtime.BootClock;
 import weft.transport.Handshake;
@@ -38,6 +39,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 
 /// A VM host as `VmHost` wires it, but with a bad line to the records, and with a picture of the
@@ -45,6 +47,7 @@ import java.util.function.UnaryOperator;
 final class UnluckyHost implements AutoCloseable {
     private final Deque<AutoCloseable> parts = new ArrayDeque<>();
     private final UnreliableStore store;
+    private final FabricWatcher watcher;
     private final HostAgent agent;
     private final Peers hosts;
     private final MeterRegistry registry = new SimpleMeterRegistry();
@@ -57,7 +60,7 @@ final class UnluckyHost implements AutoCloseable {
         store = new UnreliableStore(zookeeper);
         var records = new FabricRecords(store);
         Cluster cluster = records.find(FabricPaths.CLUSTER, Cluster.class).orElseThrow().noun();
-        FabricWatcher watcher = own(FabricWatcher.start(zookeeper));
+        watcher = own(FabricWatcher.start(zookeeper));
         Transport transport =
                 own(
                         new Transport(
@@ -124,6 +127,15 @@ final class UnluckyHost implements AutoCloseable {
     private <T extends AutoCloseable> T own(T part) {
         parts.push(part);
         return part;
+    }
+
+    /// Waits until its picture of the records looks so.
+    void awaitKnowing(Predicate<FabricImage> wanted) throws IOException {
+        try {
+            Await.until("what a host knows", () -> wanted.test(watcher.image()));
+        } catch (Exception e) {
+            throw new IOException(e);
+        }
     }
 
     /// Its line to the records.

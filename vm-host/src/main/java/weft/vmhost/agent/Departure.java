@@ -7,6 +7,7 @@ import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.fabric.Migration;
 import weft.fabric.VmPlacement;
+import weft.fabric.VmSpec;
 import weft.runtime.Pause;
 import weft.transport.PeerConnection;
 import weft.vmhost.machine.PowerState;
@@ -149,6 +150,7 @@ final class Departure implements MigrationSource.Journal {
 
     @Override
     public void progress(int round, long sentBytes, long remainingBytes) throws IOException {
+        requireWantedRunning();
         long now = host.clock().nowNanos();
         if (now - reportedAtNanos < REPORT_NANOS) {
             return;
@@ -168,12 +170,21 @@ final class Departure implements MigrationSource.Journal {
         }
     }
 
+    /// A VM that is to stop moves nowhere, and what is left of the copy would have it wait.
+    private void requireWantedRunning() throws IOException {
+        VmSpec spec = host.watcher().image().vms().get(migration.vm());
+        if (spec == null || spec.power() != VmSpec.Power.RUNNING) {
+            throw new IOException("it is to stop");
+        }
+    }
+
     private boolean isOurs(Migration now) {
         return now.id().equals(migration.id()) && !now.phase().isOver();
     }
 
     @Override
     public void switching() throws IOException {
+        requireWantedRunning();
         if (!advance(Migration.Phase.COPYING, Migration.Phase.SWITCHING)) {
             throw new IOException("the migration was called off");
         }

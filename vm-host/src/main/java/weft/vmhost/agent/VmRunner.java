@@ -51,7 +51,8 @@ final class VmRunner implements AutoCloseable {
 
         /// @param epoch of this host's ownership
         /// @param resets of the spec that have been carried out
-        record Here(RunningVm vm, long epoch, long resets) implements Local {}
+        /// @param cuts of the spec before this life
+        record Here(RunningVm vm, long epoch, long resets, long cuts) implements Local {}
 
         record Arriving(ArrivingVm vm) implements Local {}
     }
@@ -232,7 +233,7 @@ final class VmRunner implements AutoCloseable {
             claims.release(spec, VmPlacement.State.FAILED, String.valueOf(e.getMessage()));
             return;
         }
-        become(new Local.Here(vm, held.get().placement().epoch(), spec.resets()));
+        become(new Local.Here(vm, held.get().placement().epoch(), spec.resets(), spec.cuts()));
         claims.report(name, VmPlacement.State.RUNNING, "");
     }
 
@@ -253,7 +254,7 @@ final class VmRunner implements AutoCloseable {
         if (!runsOn && migration.isPresent()) {
             callOff(here, migration.get());
         }
-        if (spec == null || spec.power() == VmSpec.Power.CUT) {
+        if (spec == null || spec.cuts() > here.cuts()) {
             stop(here, "");
             return;
         }
@@ -269,7 +270,7 @@ final class VmRunner implements AutoCloseable {
         if (spec.resets() > here.resets()) {
             log.info("VM {}: reset", name);
             here.vm().machine().reset();
-            become(new Local.Here(here.vm(), here.epoch(), spec.resets()));
+            become(new Local.Here(here.vm(), here.epoch(), spec.resets(), here.cuts()));
             return;
         }
         if (migration.isPresent()) {
@@ -322,7 +323,7 @@ final class VmRunner implements AutoCloseable {
             var departure = new Departure(host, claims, here.vm(), migration);
             switch (departure.run()) {
                 case Departure.Result.Stayed(var epoch) ->
-                        become(new Local.Here(here.vm(), epoch, here.resets()));
+                        become(new Local.Here(here.vm(), epoch, here.resets(), here.cuts()));
                 case Departure.Result.Gone _ -> {
                     here.vm().close();
                     become(new Local.Absent());
@@ -357,7 +358,8 @@ final class VmRunner implements AutoCloseable {
                                             new Local.Here(
                                                     arrived.vm().running(),
                                                     arrived.epoch(),
-                                                    spec.resets()));
+                                                    spec.resets(),
+                                                    spec.cuts()));
                                     // It may have switched itself off before we looked.
                                     guestEnded(arrived.vm().running().machine().state());
                                 }));

@@ -42,8 +42,7 @@ public final class Hart implements WriteTagHolder {
     private Privilege privilege = Privilege.MACHINE;
     private long pc;
     private long retiredInstructions;
-    private boolean waiting;
-    private volatile boolean suspended;
+    private volatile Sleep sleep = Sleep.AWAKE;
 
     public Hart(
             int id, PhysicalBus bus, TimeSource time, @Nullable SupervisorCalls supervisorCalls) {
@@ -73,8 +72,7 @@ public final class Hart implements WriteTagHolder {
         this.privilege = privilege;
         x[10] = a0;
         x[11] = a1;
-        waiting = false;
-        suspended = false;
+        sleep = Sleep.AWAKE;
         interrupts.reset();
         reservation.clear();
         csrs.reset();
@@ -188,16 +186,15 @@ public final class Hart implements WriteTagHolder {
         return time.ticks();
     }
 
-    /// Sleep until an interrupt is pending, as `wfi` does; or suspended, as SBI says then.
-    public void waitForInterrupt(boolean suspended) {
-        this.suspended = suspended;
-        waiting = true;
+    /// Sleeps from the end of this instruction on.
+    public void waitForInterrupt(Sleep sleep) {
+        this.sleep = sleep;
         requests.alert();
     }
 
     /// Whether it sleeps, and is called suspended. From any thread.
     public boolean isSuspended() {
-        return suspended;
+        return sleep == Sleep.SUSPENDED;
     }
 
     /// Everything, as of an instruction boundary; nobody is inside [#run]. A reservation is not
@@ -208,7 +205,7 @@ public final class Hart implements WriteTagHolder {
         if (steps.areDevicesAlone()) {
             reservation.capture(values, memory);
         }
-        return HartState.of(pc, privilege, x, f, values, waiting, retiredInstructions);
+        return HartState.of(pc, privilege, x, f, values, sleep, retiredInstructions);
     }
 
     /// Takes over what [#capture] gave, of this or of another machine; nobody is inside [#run].
@@ -228,7 +225,7 @@ public final class Hart implements WriteTagHolder {
         csrs.restore(values);
         interrupts.restore(values);
         reservation.restore(values, memory);
-        waiting = state.waiting();
+        sleep = state.sleep();
         retiredInstructions = state.retiredInstructions();
         memory.flushAll();
     }
@@ -342,7 +339,7 @@ public final class Hart implements WriteTagHolder {
                 privilege == Privilege.USER
                         || privilege == Privilege.SUPERVISOR && (csrs.mstatus & Csr.STATUS_TW) != 0;
         refuseIf(refused);
-        waitForInterrupt(false);
+        waitForInterrupt(Sleep.WAITING);
     }
 
     /// `sfence.vma rs1, rs2`.
@@ -417,9 +414,10 @@ public final class Hart implements WriteTagHolder {
 
     /// Whether it waits, and nothing has come that ends it.
     boolean isAsleep() {
-        waiting = waiting && (pendingInterrupts() & csrs.mie) == 0;
-        suspended = suspended && waiting;
-        return waiting;
+        if (sleep != Sleep.AWAKE && (pendingInterrupts() & csrs.mie) != 0) {
+            sleep = Sleep.AWAKE;
+        }
+        return sleep != Sleep.AWAKE;
     }
 
     /// Until the next timer is due that could end a sleep; [Long#MAX_VALUE] if none is set.

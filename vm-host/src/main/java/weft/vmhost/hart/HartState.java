@@ -9,7 +9,6 @@ import java.util.SortedMap;
 /// @param integerRegisters x0 to x31
 /// @param floatRegisters f0 to f31, raw
 /// @param csrs what the CSRs hold, by name; names this version does not know are refused
-/// @param waiting whether the hart sleeps in `wfi`
 /// @param retiredInstructions the count behind `instret`
 public record HartState(
         long pc,
@@ -17,7 +16,7 @@ public record HartState(
         List<Long> integerRegisters,
         List<Long> floatRegisters,
         SortedMap<String, Long> csrs,
-        boolean waiting,
+        Sleep sleep,
         long retiredInstructions) {
     public HartState {
         integerRegisters = List.copyOf(integerRegisters);
@@ -35,10 +34,10 @@ public record HartState(
             long[] x,
             long[] f,
             SortedMap<String, Long> csrs,
-            boolean waiting,
+            Sleep sleep,
             long retiredInstructions) {
         return new HartState(
-                pc, privilege, registers(x), registers(f), csrs, waiting, retiredInstructions);
+                pc, privilege, registers(x), registers(f), csrs, sleep, retiredInstructions);
     }
 
     private static List<Long> registers(long[] values) {

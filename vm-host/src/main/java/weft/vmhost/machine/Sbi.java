@@ -4,6 +4,7 @@ import weft.vmhost.device.SerialConsole;
 import weft.vmhost.hart.Hart;
 import weft.vmhost.hart.Interrupt;
 import weft.vmhost.hart.RemoteFence;
+import weft.vmhost.hart.Sleep;
 import weft.vmhost.hart.SupervisorCalls;
 import weft.vmhost.memory.GuestMemory;
 
@@ -242,7 +243,7 @@ final class Sbi implements SupervisorCalls {
                 // The default retentive suspend is a wfi that returns here; there is no other.
                 yield switch ((int) id) {
                     case SUSPEND_RETENTIVE -> {
-                        hart.waitForInterrupt(true);
+                        hart.waitForInterrupt(Sleep.SUSPENDED);
                         yield Result.of(0);
                     }
                     case SUSPEND_NON_RETENTIVE -> Result.error(NOT_SUPPORTED);

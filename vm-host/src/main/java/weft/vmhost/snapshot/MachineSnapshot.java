@@ -4,6 +4,7 @@ import weft.vmhost.device.DeviceState;
 import weft.vmhost.hart.Hart;
 import weft.vmhost.hart.HartState;
 import weft.vmhost.hart.Privilege;
+import weft.vmhost.hart.Sleep;
 import weft.vmhost.machine.Machine;
 import weft.vmhost.machine.PowerState;
 
@@ -152,12 +153,12 @@ public final class MachineSnapshot {
         }
     }
 
-    /// pc 8 · privilege 1 · waiting 1 · retired 8 · x0..x31 · f0..f31 · CSRs: count 4, (name, value
+    /// pc 8 · privilege 1 · [Sleep] 1 · retired 8 · x0..x31 · f0..f31 · CSRs: count 4, (name, value
     /// 8)*.
     private static void writeHart(HartState state, DataOutputStream out) throws IOException {
         out.writeLong(state.pc());
         out.writeByte(state.privilege().level());
-        out.writeBoolean(state.waiting());
+        out.writeByte(state.sleep().ordinal());
         out.writeLong(state.retiredInstructions());
         for (long register : state.integerRegisters()) {
             out.writeLong(register);
@@ -177,7 +178,7 @@ public final class MachineSnapshot {
         try {
             long pc = in.readLong();
             Privilege privilege = Privilege.of(in.readUnsignedByte());
-            boolean waiting = in.readBoolean();
+            Sleep sleep = readSleep(in.readUnsignedByte());
             long retired = in.readLong();
             List<Long> integers = readRegisters(in);
             List<Long> floats = readRegisters(in);
@@ -189,12 +190,19 @@ public final class MachineSnapshot {
             for (int i = 0; i < count; i++) {
                 csrs.put(in.readUTF(), in.readLong());
             }
-            hart.restore(new HartState(pc, privilege, integers, floats, csrs, waiting, retired));
+            hart.restore(new HartState(pc, privilege, integers, floats, csrs, sleep, retired));
         } catch (IllegalArgumentException e) {
             throw new IOException(
                     "machine snapshot: section '%s': %s".formatted(section.name(), e.getMessage()),
                     e);
         }
+    }
+
+    private static Sleep readSleep(int number) throws IOException {
+        if (number >= Sleep.values().length) {
+            throw new IOException("machine snapshot: a hart that sleeps in way " + number);
+        }
+        return Sleep.values()[number];
     }
 
     private static List<Long> readRegisters(DataInputStream in) throws IOException {

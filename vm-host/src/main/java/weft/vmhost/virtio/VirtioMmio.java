@@ -256,7 +256,8 @@ public final class VirtioMmio implements MmioDevice, DeviceState {
         return breaches;
     }
 
-    private boolean isRunning() {
+    /// Whether there is a driver that is ready and has broken no rule.
+    public synchronized boolean isRunning() {
         return (status & (DeviceStatus.DRIVER_OK | DeviceStatus.NEEDS_RESET))
                 == DeviceStatus.DRIVER_OK;
     }

@@ -54,11 +54,10 @@ class ClaimsTest {
                     new UUID(1, 1),
                     "debian-micro",
                     256 << 20,
+                    1,
                     List.of("web1-root"),
                     List.of("web1-0"),
-                    VmSpec.Power.RUNNING,
-                    0,
-                    1);
+                    VmSpec.Power.RUNNING);
     private static final VolumeId DISK = new VolumeId(1);
     private static final Predicate<List<Change>> ANY = _ -> true;
 

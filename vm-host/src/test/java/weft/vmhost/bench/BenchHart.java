@@ -4,6 +4,7 @@ import weft.vmhost.hart.Engine;
 import weft.vmhost.hart.Hart;
 import weft.vmhost.hart.HartState;
 import weft.vmhost.hart.Privilege;
+import weft.vmhost.hart.Sleep;
 import weft.vmhost.interpreter.TestedEngine;
 import weft.vmhost.isa.asm.Assembler;
 import weft.vmhost.memory.GuestMemory;
@@ -67,7 +68,7 @@ final class BenchHart implements MmioDevice {
                         state.integerRegisters(),
                         state.floatRegisters(),
                         csrs,
-                        false,
+                        Sleep.AWAKE,
                         0));
         return this;
     }

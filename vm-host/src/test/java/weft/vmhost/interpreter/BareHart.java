@@ -6,6 +6,7 @@ import weft.vmhost.hart.Engine;
 import weft.vmhost.hart.Hart;
 import weft.vmhost.hart.HartState;
 import weft.vmhost.hart.Privilege;
+import weft.vmhost.hart.Sleep;
 import weft.vmhost.hart.SupervisorCalls;
 import weft.vmhost.isa.asm.Assembler;
 import weft.vmhost.memory.GuestMemory;
@@ -96,7 +97,7 @@ final class BareHart implements AutoCloseable {
                         state.integerRegisters(),
                         state.floatRegisters(),
                         csrs,
-                        false,
+                        Sleep.AWAKE,
                         state.retiredInstructions()));
         return this;
     }
@@ -123,7 +124,7 @@ final class BareHart implements AutoCloseable {
                         state.integerRegisters(),
                         state.floatRegisters(),
                         state.csrs(),
-                        false,
+                        Sleep.AWAKE,
                         state.retiredInstructions()));
         return this;
     }

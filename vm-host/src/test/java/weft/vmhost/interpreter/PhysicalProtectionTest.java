@@ -11,6 +11,7 @@ import static weft.vmhost.interpreter.BareHart.W;
 import org.junit.jupiter.api.Test;
 
 import weft.vmhost.hart.Privilege;
+import weft.vmhost.hart.Sleep;
 
 import java.util.List;
 import java.util.Map;
@@ -263,7 +264,7 @@ class PhysicalProtectionTest {
                             state.integerRegisters(),
                             state.floatRegisters(),
                             csrs,
-                            false,
+                            Sleep.AWAKE,
                             0));
             assertEquals(8, it.run().csr("mcause"));
             assertEquals(Map.of("pmpcfg0", 0x1FL).get("pmpcfg0"), it.csr("pmpcfg0"));

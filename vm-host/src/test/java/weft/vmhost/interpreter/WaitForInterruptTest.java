@@ -1,7 +1,6 @@
 package weft.vmhost.interpreter;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import static weft.vmhost.interpreter.BareHart.RAM;
 
@@ -10,6 +9,7 @@ import org.junit.jupiter.api.Test;
 import weft.vmhost.hart.Interrupt;
 import weft.vmhost.hart.Privilege;
 import weft.vmhost.hart.RemoteFence;
+import weft.vmhost.hart.Sleep;
 
 import java.util.List;
 import java.util.Map;
@@ -59,7 +59,7 @@ class WaitForInterruptTest {
             assertEquals(0, it.x(10));
             assertEquals(it.label("awake"), it.hart.pc());
             // The state remembers the sleep, and the next run goes on with it.
-            assertTrue(it.hart.capture().waiting());
+            assertEquals(Sleep.WAITING, it.hart.capture().sleep());
             Thread again = start(it);
             awaitSleep(again);
             it.hart.setInterrupt(Interrupt.MACHINE_SOFTWARE, true);

@@ -14,8 +14,10 @@ import weft.vmhost.device.SerialConsole;
 import weft.vmhost.device.TestDevice;
 import weft.vmhost.hart.Engine;
 import weft.vmhost.hart.Hart;
+import weft.vmhost.hart.HartState;
 import weft.vmhost.hart.Interrupt;
 import weft.vmhost.hart.Privilege;
+import weft.vmhost.hart.Sleep;
 import weft.vmhost.interpreter.TestedEngine;
 import weft.vmhost.isa.asm.Assembler;
 import weft.vmhost.memory.GuestMemory;
@@ -216,6 +218,22 @@ class SbiHartStatesTest {
         Await.until("told", () -> memory.load64(TOLD) != 0);
         assertEquals(0, memory.load64(TOLD + 8), "SBI_SUCCESS");
         assertEquals(77, memory.load64(TOLD + 16));
+    }
+
+    @Test
+    void aHartThatMovesSuspendedIsCalledSuspended() throws Exception {
+        Hart sleeper = threads.get(1).hart();
+        threads.get(1).launch();
+        assertEquals(0, call(START, 1, program(SUSPENDING), 0));
+        awaitStatus(SUSPENDED);
+        threads.get(1).requestStop();
+        threads.get(1).join();
+        HartState state = sleeper.capture();
+        assertEquals(Sleep.SUSPENDED, state.sleep());
+        sleeper.reset(RAM, Privilege.SUPERVISOR, 0, 0);
+        assertEquals(STARTED, call(STATUS, 1));
+        sleeper.restore(state);
+        assertEquals(SUSPENDED, call(STATUS, 1));
     }
 
     @Test

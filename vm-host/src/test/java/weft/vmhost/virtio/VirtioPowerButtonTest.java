@@ -84,6 +84,17 @@ class VirtioPowerButtonTest {
     }
 
     @Test
+    void aDriverThatBrokeARuleDoesNotHear() {
+        driver.begin(0, 2);
+        driver.descriptor(0, 0, 0x10, 8, DriverSide.WRITE, 0);
+        driver.offer(0, 0);
+        assertTrue(button.press());
+        loop.runAll();
+        assertTrue(driver.needsReset());
+        assertFalse(button.press());
+    }
+
+    @Test
     void aPressWaitsForTheGuestsRoomAndTheNextIsTheSame() {
         driver.begin(0, 2);
         assertTrue(button.press());

@@ -55,7 +55,6 @@ public final class VirtioPowerButton implements VirtioDevice {
     private @Nullable DescriptorChain chain;
     private int select;
     private int subselect;
-    private boolean driven;
 
     /// Events of a press that the guest has not been told yet.
     private int pending;
@@ -73,11 +72,12 @@ public final class VirtioPowerButton implements VirtioDevice {
     public boolean press() {
         VirtioMmio transport = transport();
         synchronized (transport) {
-            if (driven && pending == 0) {
+            boolean heard = transport.isRunning();
+            if (heard && pending == 0) {
                 pending = PRESS.length;
                 transport.serveLater(EVENTS);
             }
-            return driven;
+            return heard;
         }
     }
 
@@ -144,9 +144,7 @@ public final class VirtioPowerButton implements VirtioDevice {
     }
 
     @Override
-    public void start(long features) {
-        driven = true;
-    }
+    public void start(long features) {}
 
     @Override
     public void serve(int queueIndex) {
@@ -171,7 +169,6 @@ public final class VirtioPowerButton implements VirtioDevice {
         select = 0;
         subselect = 0;
         pending = 0;
-        driven = false;
     }
 
     @Override
