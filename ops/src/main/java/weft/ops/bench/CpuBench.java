@@ -48,7 +48,7 @@ public final class CpuBench {
     private final CrossCompiler compiler;
     private final Programs programs;
     private final Consumer<String> progress;
-    private final Turns turns;
+    private final Turns<Emulator> turns;
 
     /// What is measured, and how often.
     ///
@@ -94,7 +94,7 @@ public final class CpuBench {
         compiler = new CrossCompiler(settings.folder());
         Optional<Emulator> peer =
                 settings.peer() ? Optional.of(new Emulator.Qemu()) : Optional.empty();
-        turns = new Turns(peer, settings.repeat(), progress);
+        turns = new Turns<>(peer, settings.repeat(), progress);
     }
 
     /// Measures all rows.

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.function.UnaryOperator;
 
 /// One side of a comparison: how it is started, its console on standard input and output.
-sealed interface Emulator {
+sealed interface Emulator extends Turns.Side {
     /// What a guest gets.
     ///
     /// @param memory as both emulators' options write it
@@ -14,9 +14,6 @@ sealed interface Emulator {
         /// Enough for every kernel.
         static final Size SMALL = new Size(1, "256M");
     }
-
-    /// As reports name it.
-    String name();
 
     /// The command that runs a bare-metal program.
     List<String> bare(Path program);

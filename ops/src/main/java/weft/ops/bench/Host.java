@@ -10,10 +10,10 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /// What a report says of the host, and which programs it has.
-final class Host {
+public final class Host {
     private Host() {}
 
-    static Report.Machine machine() throws IOException {
+    public static Report.Machine machine() throws IOException {
         String cpu =
                 Files.readAllLines(Path.of("/proc/cpuinfo")).stream()
                         .filter(line -> line.startsWith("model name"))
@@ -24,7 +24,7 @@ final class Host {
     }
 
     /// The commit of the tree that holds this program; `unknown` outside of one.
-    static String commit() throws InterruptedException {
+    public static String commit() throws InterruptedException {
         try {
             Path code =
                     Path.of(
@@ -50,14 +50,14 @@ final class Host {
     }
 
     /// @throws IOException naming the package, if the program is not on the PATH
-    static void require(String program, String debianPackage) throws IOException {
+    public static void require(String program, String debianPackage) throws IOException {
         if (!isInstalled(program)) {
             throw new IOException(
                     "%s is not installed: apt install %s".formatted(program, debianPackage));
         }
     }
 
-    static boolean isInstalled(String program) {
+    public static boolean isInstalled(String program) {
         String path = System.getenv().getOrDefault("PATH", "");
         List<String> folders = Arrays.asList(path.split(File.pathSeparator));
         return folders.stream().anyMatch(folder -> Files.isExecutable(Path.of(folder, program)));

@@ -5,26 +5,41 @@ import weft.runtime.BootClock;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 
-/// CPU that others took while we measured: all that `/proc/stat` counts as busy, less this process
-/// and the children that it has waited for.
+/// CPU that others took while we measured: all that `/proc/stat` counts as busy, less this process,
+/// the children that it has waited for, and servers of ours that run on.
 final class HostLoad {
     /// USER_HZ, which Linux has fixed for user space on all architectures.
     private static final double TICKS_PER_SECOND = 100;
 
     private final long startNanos = BootClock.SYSTEM.nowNanos();
     private final long busyTicks = busyTicks(firstLine("/proc/stat"));
-    private final long ownTicks = ownTicks(firstLine("/proc/self/stat"));
+    private final List<Long> servers;
+    private final long ownTicks;
 
     /// Begins to count.
-    HostLoad() throws IOException {}
+    ///
+    /// @param servers pids of processes whose work is ours
+    HostLoad(List<Long> servers) throws IOException {
+        this.servers = List.copyOf(servers);
+        ownTicks = allOwnTicks();
+    }
 
     /// Cores' worth of foreign CPU since the beginning; every child must have been waited for.
     double foreignCores() throws IOException {
         double seconds = (BootClock.SYSTEM.nowNanos() - startNanos) / 1e9;
         long busy = busyTicks(firstLine("/proc/stat")) - busyTicks;
-        long own = ownTicks(firstLine("/proc/self/stat")) - ownTicks;
+        long own = allOwnTicks() - ownTicks;
         return Math.max(0, (busy - own) / TICKS_PER_SECOND / seconds);
+    }
+
+    private long allOwnTicks() throws IOException {
+        long own = ownTicks(firstLine("/proc/self/stat"));
+        for (long server : servers) {
+            own += ownTicks(firstLine("/proc/%d/stat".formatted(server)));
+        }
+        return own;
     }
 
     private static String firstLine(String file) throws IOException {

@@ -9,62 +9,69 @@ import java.util.function.Consumer;
 
 /// Runs a thing on Weft and on the peer in turns, so that both meet the same neighbours, and
 /// repeats a run during which others took too much of the host.
-final class Turns {
+public final class Turns<S extends Turns.Side> {
     /// Above this, a run says more of the neighbours than of us.
-    static final double FOREIGN_CORES_MAX = 0.3;
+    public static final double FOREIGN_CORES_MAX = 0.3;
 
     /// As often as a busy run is tried; the quietest counts.
     private static final int ATTEMPTS_MAX = 3;
 
-    private final Optional<Emulator> peer;
+    private final Optional<S> peer;
     private final int repeat;
     private final Consumer<String> progress;
     private double foreignCoresMax;
 
     /// A quantity that a run gives.
-    record Quantity(String name, String unit, Row.Better better) {}
+    public record Quantity(String name, String unit, Row.Better better) {}
 
     /// A run's values, in the order of the quantities.
     ///
     /// @param result what must be the same in all runs on both sides
-    record Sample(List<Double> values, String result) {}
+    public record Sample(List<Double> values, String result) {}
+
+    /// Who runs it.
+    public interface Side {
+        /// As reports name it.
+        String name();
+
+        /// Processes that work for it and are not our children: what they use is not foreign.
+        default List<Long> servers() {
+            return List.of();
+        }
+    }
 
     /// One run.
-    interface Runner {
-        Sample run(Emulator emulator) throws IOException, InterruptedException;
+    public interface Runner<S extends Side> {
+        Sample run(S side) throws IOException, InterruptedException;
     }
 
     private record Weighed(Sample sample, double foreignCores) {}
 
-    Turns(Optional<Emulator> peer, int repeat, Consumer<String> progress) {
+    public Turns(Optional<S> peer, int repeat, Consumer<String> progress) {
         this.peer = peer;
         this.repeat = repeat;
         this.progress = progress;
     }
 
     /// The most that others took during a run that counts, in cores.
-    double foreignCoresMax() {
+    public double foreignCoresMax() {
         return foreignCoresMax;
     }
 
     /// The rows of these quantities, in their order.
-    List<Row> compare(String row, Emulator weft, List<Quantity> quantities, Runner runner)
+    public List<Row> compare(String row, S weft, List<Quantity> quantities, Runner<S> runner)
             throws IOException, InterruptedException {
         return rows(row, weft, peer, quantities, runner);
     }
 
     /// The same without the peer.
-    List<Row> measure(String row, Emulator weft, List<Quantity> quantities, Runner runner)
+    public List<Row> measure(String row, S weft, List<Quantity> quantities, Runner<S> runner)
             throws IOException, InterruptedException {
         return rows(row, weft, Optional.empty(), quantities, runner);
     }
 
     private List<Row> rows(
-            String row,
-            Emulator weft,
-            Optional<Emulator> other,
-            List<Quantity> quantities,
-            Runner runner)
+            String row, S weft, Optional<S> other, List<Quantity> quantities, Runner<S> runner)
             throws IOException, InterruptedException {
         var ours = new ArrayList<Sample>();
         var theirs = new ArrayList<Sample>();
@@ -100,30 +107,30 @@ final class Turns {
         return Figure.of(samples.stream().map(sample -> sample.values().get(quantity)).toList());
     }
 
-    private Sample quietly(String which, Emulator emulator, Runner runner)
+    private Sample quietly(String which, S side, Runner<S> runner)
             throws IOException, InterruptedException {
-        Weighed best = weigh(which, emulator, runner);
+        Weighed best = weigh(which, side, runner);
         for (int attempt = 2;
                 best.foreignCores() > FOREIGN_CORES_MAX && attempt <= ATTEMPTS_MAX;
                 attempt++) {
-            Weighed again = weigh(which + ", again", emulator, runner);
+            Weighed again = weigh(which + ", again", side, runner);
             best = again.foreignCores() < best.foreignCores() ? again : best;
         }
         foreignCoresMax = Math.max(foreignCoresMax, best.foreignCores());
         return best.sample();
     }
 
-    private Weighed weigh(String which, Emulator emulator, Runner runner)
+    private Weighed weigh(String which, S side, Runner<S> runner)
             throws IOException, InterruptedException {
-        var load = new HostLoad();
-        Sample sample = runner.run(emulator);
+        var load = new HostLoad(side.servers());
+        Sample sample = runner.run(side);
         double foreignCores = load.foreignCores();
         progress.accept(
                 String.format(
                         Locale.ROOT,
                         "%s: %s %s (foreign CPU %.2f)",
                         which,
-                        emulator.name(),
+                        side.name(),
                         Figure.digits(sample.values().getFirst()),
                         foreignCores));
         return new Weighed(sample, foreignCores);

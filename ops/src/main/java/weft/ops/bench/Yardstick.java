@@ -4,7 +4,7 @@ import weft.runtime.BootClock;
 
 /// A loop of dependent multiplications, of a form that no compiler can shorten: the speed of a core
 /// at this moment, so that two reports of different hours or hosts can be compared.
-final class Yardstick {
+public final class Yardstick {
     private static final int STEPS = 50_000_000;
 
     /// After a few calls the loop is compiled as a whole.
@@ -13,7 +13,7 @@ final class Yardstick {
     private long state = 1;
 
     /// Million steps per second.
-    double measure() {
+    public double measure() {
         for (int i = 0; i < WARMING_ROUNDS; i++) {
             spin(STEPS / WARMING_ROUNDS);
         }

@@ -18,8 +18,8 @@ final class TurnsTest {
                     new Turns.Quantity("a", "x/s", Row.Better.MORE),
                     new Turns.Quantity("b", "s", Row.Better.LESS));
 
-    private static Turns turns(int repeat) {
-        return new Turns(Optional.of(QEMU), repeat, _ -> {});
+    private static Turns<Emulator> turns(int repeat) {
+        return new Turns<Emulator>(Optional.of(QEMU), repeat, _ -> {});
     }
 
     @Test

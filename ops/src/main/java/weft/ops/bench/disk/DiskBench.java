@@ -1,0 +1,224 @@
+package weft.ops.bench.disk;
+
+import weft.ops.bench.Figure;
+import weft.ops.bench.Host;
+import weft.ops.bench.Report;
+import weft.ops.bench.Row;
+import weft.ops.bench.Turns;
+import weft.ops.bench.Turns.Quantity;
+import weft.ops.bench.Yardstick;
+import weft.runtime.BootClock;
+import weft.runtime.Pause;
+import weft.volume.BlockVolume;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/// `weft bench disk`: six loads on a volume of the pool through NBD, on a peer's in turns, and on
+/// the pool through our own client.
+public final class DiskBench {
+    /// A run before each one that counts: compilers and caches are not what is measured.
+    private static final int WARM_SECONDS = 2;
+
+    private static final int IDLE_SECONDS = 20;
+    private static final int DRAIN_POLL_MILLIS = 1000;
+    private static final long DRAIN_SECONDS_MAX = 120;
+
+    private final Settings settings;
+    private final DiskSide weft;
+    private final Optional<DiskSide> peer;
+    private final Consumer<String> progress;
+    private final Turns<DiskSide> turns;
+    private final FioRun fio;
+
+    /// What is measured, and how often.
+    ///
+    /// @param idle whether what the servers take when nobody asks is a row too
+    /// @param sizeBytes of the volumes, which are written in full before
+    /// @param repeat runs of each row and side
+    /// @param seconds how long a run is
+    /// @param folder for fio's output
+    public record Settings(
+            List<DiskLoad> loads,
+            boolean idle,
+            long sizeBytes,
+            int repeat,
+            int seconds,
+            Path folder) {
+        public Settings {
+            loads = List.copyOf(loads);
+        }
+    }
+
+    /// Lets go of the volume as an NBD export, and opens it for our own client.
+    public interface NativeClient {
+        /// The volume; the caller closes it.
+        BlockVolume open() throws IOException, InterruptedException;
+    }
+
+    public DiskBench(
+            Settings settings, DiskSide weft, Optional<DiskSide> peer, Consumer<String> progress)
+            throws IOException {
+        Host.require(FioRun.PROGRAM, FioRun.PACKAGE);
+        this.settings = settings;
+        this.weft = weft;
+        this.peer = peer;
+        this.progress = progress;
+        turns = new Turns<>(peer, settings.repeat(), progress);
+        fio = new FioRun(settings.folder());
+    }
+
+    /// Measures all rows.
+    ///
+    /// @param client measured too, if there is one
+    public Report run(Optional<NativeClient> client) throws IOException, InterruptedException {
+        var yardstick = new Yardstick();
+        progress.accept(
+                String.format(Locale.ROOT, "yardstick: %.0f M steps/s", yardstick.measure()));
+        var rows = new ArrayList<Row>();
+        fill(weft);
+        if (peer.isPresent()) {
+            fill(peer.get());
+        }
+        for (DiskLoad load : settings.loads()) {
+            rows.addAll(throughNbd(load));
+        }
+        if (client.isPresent()) {
+            try (BlockVolume volume = client.get().open()) {
+                for (DiskLoad load : settings.loads()) {
+                    rows.addAll(nativeRows(load, volume));
+                }
+            }
+        }
+        if (settings.idle()) {
+            rows.add(idle());
+        }
+        progress.accept(
+                String.format(
+                        Locale.ROOT,
+                        "yardstick: %.0f M steps/s; foreign CPU at most %.2f of a core",
+                        yardstick.measure(),
+                        turns.foreignCoresMax()));
+        return new Report("disk", Host.commit(), Host.machine(), rows);
+    }
+
+    private void fill(DiskSide side) throws IOException, InterruptedException {
+        long startNanos = BootClock.SYSTEM.nowNanos();
+        fio.fill(side.uri(), settings.sizeBytes());
+        double seconds = (BootClock.SYSTEM.nowNanos() - startNanos) / 1e9;
+        progress.accept(
+                String.format(
+                        Locale.ROOT,
+                        "%s: volume filled, %.0f MB/s",
+                        side.name(),
+                        settings.sizeBytes() / 1e6 / seconds));
+    }
+
+    private List<Row> throughNbd(DiskLoad load) throws IOException, InterruptedException {
+        return turns.compare(
+                load.name(),
+                weft,
+                quantities(load.name(), load),
+                side ->
+                        measured(
+                                load,
+                                side,
+                                seconds ->
+                                        fio.run(side.uri(), load, settings.sizeBytes(), seconds)));
+    }
+
+    private List<Row> nativeRows(DiskLoad load, BlockVolume volume)
+            throws IOException, InterruptedException {
+        String name = "native-" + load.name();
+        return turns.measure(
+                name,
+                weft,
+                quantities(name, load),
+                side -> measured(load, side, seconds -> NativeRun.run(volume, load, seconds)));
+    }
+
+    private static List<Quantity> quantities(String name, DiskLoad load) {
+        var all = new ArrayList<Quantity>();
+        all.add(
+                load.isLarge()
+                        ? new Quantity(name, "MB/s", Row.Better.MORE)
+                        : new Quantity(name, "IOPS", Row.Better.MORE));
+        all.add(new Quantity(name + "-mean", "ms", Row.Better.LESS));
+        all.add(new Quantity(name + "-p50", "ms", Row.Better.LESS));
+        all.add(new Quantity(name + "-p99", "ms", Row.Better.LESS));
+        all.add(new Quantity(name + "-p99.9", "ms", Row.Better.LESS));
+        all.add(new Quantity(name + "-cpu", "µs/op", Row.Better.LESS));
+        if (load.isDrained()) {
+            all.add(new Quantity(name + "-written", "B/B", Row.Better.LESS));
+        }
+        return all;
+    }
+
+    /// A run of so many seconds.
+    private interface Run {
+        LoadResult of(int seconds) throws IOException, InterruptedException;
+    }
+
+    private Turns.Sample measured(DiskLoad load, DiskSide side, Run run)
+            throws IOException, InterruptedException {
+        var _ = run.of(WARM_SECONDS);
+        ServerUsage before = ServerUsage.of(side.servers());
+        LoadResult result = run.of(settings.seconds());
+        ServerUsage used = ServerUsage.of(side.servers()).since(before);
+        var values = new ArrayList<Double>();
+        values.add(
+                load.isLarge() ? result.perSecond() * load.blockBytes() / 1e6 : result.perSecond());
+        values.add(result.latency().mean());
+        values.add(result.latency().p50());
+        values.add(result.latency().p99());
+        values.add(result.latency().p999());
+        values.add(used.cpuSeconds() * 1e6 / result.operations());
+        if (load.isDrained()) {
+            drain(side);
+            long written = ServerUsage.of(side.servers()).since(before).writtenBytes();
+            values.add((double) written / (result.operations() * load.blockBytes()));
+        }
+        return new Turns.Sample(values, "");
+    }
+
+    /// Waits until the side has written what it still had to.
+    private static void drain(DiskSide side) throws IOException {
+        long startNanos = BootClock.SYSTEM.nowNanos();
+        long quietSinceNanos = startNanos;
+        long written = ServerUsage.of(side.servers()).writtenBytes();
+        while (BootClock.SYSTEM.nowNanos() - quietSinceNanos < side.drained().toNanos()) {
+            Pause.millis(DRAIN_POLL_MILLIS);
+            long now = ServerUsage.of(side.servers()).writtenBytes();
+            if (now != written) {
+                written = now;
+                quietSinceNanos = BootClock.SYSTEM.nowNanos();
+            }
+            if (BootClock.SYSTEM.nowNanos() - startNanos > DRAIN_SECONDS_MAX * 1_000_000_000L) {
+                throw new IOException(side.name() + " does not come to rest");
+            }
+        }
+    }
+
+    /// What a server process takes while nobody asks for anything.
+    private Row idle() throws IOException {
+        drain(weft);
+        ServerUsage before = ServerUsage.of(weft.servers());
+        Pause.millis(IDLE_SECONDS * 1000);
+        double percent =
+                ServerUsage.of(weft.servers()).since(before).cpuSeconds()
+                        * 100
+                        / IDLE_SECONDS
+                        / weft.servers().size();
+        return new Row(
+                "idle-cpu",
+                "% of a core, each",
+                Row.Better.LESS,
+                Figure.of(List.of(percent)),
+                Optional.empty());
+    }
+}

@@ -1,0 +1,9 @@
+/// Measuring the pool: what `weft bench disk` runs. fio speaks NBD to Weft and to a peer, in turns;
+/// our own client speaks to Weft as a VM host does.
+///
+/// Reading order: DiskLoad (what is asked for) · DiskSide (who is asked) · FioRun, NativeRun (how)
+/// · ServerUsage (what it costs) · DiskBench (the rows) · QemuNbdPeer.
+@NullMarked
+package weft.ops.bench.disk;
+
+import org.jspecify.annotations.NullMarked;

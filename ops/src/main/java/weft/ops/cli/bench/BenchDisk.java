@@ -1,0 +1,205 @@
+package weft.ops.cli.bench;
+
+import org.jspecify.annotations.Nullable;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+import weft.ops.bench.Report;
+import weft.ops.bench.disk.DiskBench;
+import weft.ops.bench.disk.DiskLoad;
+import weft.ops.bench.disk.DiskSide;
+import weft.ops.bench.disk.QemuNbdPeer;
+import weft.ops.cli.ByteSize;
+import weft.ops.cli.CliFailure;
+import weft.ops.cli.ExitCode;
+import weft.ops.cli.FabricOptions;
+import weft.ops.cli.Output;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/// Measures the pool: `weft bench disk`.
+@Command(
+        name = "disk",
+        description = "Measure the pool through NBD with fio, and through Weft's own client.",
+        mixinStandardHelpOptions = true,
+        footer = {
+            "",
+            "Without --volume a fabric of three storage nodes is started for it, in processes of",
+            "their own and in the state folder, and removed afterwards. Volumes are written in"
+                    + " full",
+            "before anything is measured. 'NAME-mean', '-p50', '-p99' and '-p99.9' are of the same",
+            "run; '-cpu' is that of all storage nodes for an operation; '-written' is what they",
+            "wrote for each byte of the user's, until nothing more came. Needs fio, and with"
+                    + " --peer",
+            "qemu-nbd qemu-utils: three copies behind QEMU's quorum driver.",
+            "",
+            "Example:",
+            "  weft bench disk --peer qemu-nbd",
+            "  weft bench disk --loads write-4k-d32 --repeat 5 --seconds 15"
+        })
+public final class BenchDisk implements Callable<Integer> {
+    private static final int REPEAT_MAX = 100;
+    private static final int SECONDS_MAX = 600;
+    private static final long SIZE_BYTES_MIN = 64L << 20;
+
+    @Option(
+            names = "--volume",
+            paramLabel = "NAME",
+            description =
+                    "Measure on this volume of the running fabric, which is OVERWRITTEN; nothing"
+                            + " may use it.")
+    private @Nullable String volume;
+
+    @Option(names = "--fresh", description = "Measure on a fabric made for it (the default).")
+    private boolean fresh;
+
+    @Option(
+            names = "--peer",
+            paramLabel = "PEER",
+            description = "Run a peer in turns with Weft: none, qemu-nbd (default: none).")
+    private String peer = "none";
+
+    @Option(
+            names = "--loads",
+            paramLabel = "NAME",
+            split = ",",
+            description = "Only these loads (default: all).")
+    private List<String> names = List.of();
+
+    @Option(names = "--no-native", description = "Leave Weft's own client out.")
+    private boolean noNative;
+
+    @Option(
+            names = "--repeat",
+            paramLabel = "N",
+            defaultValue = "3",
+            description = "Runs of each load and side (default: ${DEFAULT-VALUE}).")
+    private int repeat = 3;
+
+    @Option(
+            names = "--seconds",
+            paramLabel = "N",
+            defaultValue = "10",
+            description = "How long a run is (default: ${DEFAULT-VALUE}).")
+    private int seconds = 10;
+
+    @Option(
+            names = "--size",
+            paramLabel = "SIZE",
+            defaultValue = "1G",
+            converter = ByteSize.Converter.class,
+            description = "Of the volumes that are made (default: ${DEFAULT-VALUE}).")
+    private ByteSize size = new ByteSize(SIZE_BYTES_MIN);
+
+    @Mixin private FabricOptions fabric = new FabricOptions();
+    @Mixin private Output output = new Output();
+
+    @Override
+    public Integer call() throws IOException, InterruptedException {
+        List<DiskLoad> loads = loads();
+        checkRange("--repeat", repeat, REPEAT_MAX);
+        checkRange("--seconds", seconds, SECONDS_MAX);
+        boolean withPeer = hasPeer();
+        if (fresh && volume != null) {
+            throw CliFailure.usage("--fresh and --volume exclude each other");
+        }
+        if (size.bytes() < SIZE_BYTES_MIN) {
+            throw CliFailure.usage("--size is below 64M");
+        }
+        Files.createDirectories(fabric.folder());
+        // On the disk that a fabric here would use, and not where the system keeps what is small.
+        Path folder = Files.createTempDirectory(fabric.folder(), "bench-");
+        try {
+            print(measure(loads, size.bytes(), folder, withPeer));
+        } finally {
+            delete(folder);
+        }
+        return ExitCode.OK.value();
+    }
+
+    private Report measure(List<DiskLoad> loads, long freshBytes, Path folder, boolean withPeer)
+            throws IOException, InterruptedException {
+        try (PoolUnderTest pool =
+                volume == null
+                        ? PoolUnderTest.fresh(folder.resolve("weft"), freshBytes)
+                        : PoolUnderTest.running(fabric, volume)) {
+            if (!withPeer) {
+                return measure(loads, folder, pool, Optional.empty());
+            }
+            try (var other = new QemuNbdPeer(folder, pool.sizeBytes())) {
+                return measure(loads, folder, pool, Optional.of(other));
+            }
+        }
+    }
+
+    private Report measure(
+            List<DiskLoad> loads, Path folder, PoolUnderTest pool, Optional<DiskSide> other)
+            throws IOException, InterruptedException {
+        var settings =
+                new DiskBench.Settings(
+                        loads, names.isEmpty(), pool.sizeBytes(), repeat, seconds, folder);
+        return new DiskBench(settings, pool, other, output.err()::println)
+                .run(noNative ? Optional.empty() : Optional.of(pool::openNative));
+    }
+
+    private boolean hasPeer() {
+        return switch (peer) {
+            case "none" -> false;
+            case "qemu-nbd" -> true;
+            default ->
+                    throw CliFailure.usage(
+                            "no peer '%s'; there are: none, qemu-nbd".formatted(peer));
+        };
+    }
+
+    private List<DiskLoad> loads() {
+        var wanted = new ArrayList<>(names);
+        List<DiskLoad> chosen =
+                DiskLoad.ALL.stream()
+                        .filter(load -> names.isEmpty() || wanted.remove(load.name()))
+                        .toList();
+        if (!wanted.isEmpty()) {
+            throw CliFailure.usage(
+                    "no load '%s'; there are: %s"
+                            .formatted(
+                                    wanted.getFirst(),
+                                    DiskLoad.ALL.stream()
+                                            .map(DiskLoad::name)
+                                            .collect(Collectors.joining(", "))));
+        }
+        return chosen;
+    }
+
+    private static void checkRange(String option, int value, int max) {
+        if (value < 1 || value > max) {
+            throw CliFailure.usage("%s %d is not in 1..%d".formatted(option, value, max));
+        }
+    }
+
+    private void print(Report report) {
+        if (output.isJson()) {
+            output.result(report.json(), "");
+        } else {
+            ReportTable.print(report, output);
+        }
+    }
+
+    private static void delete(Path folder) throws IOException {
+        try (Stream<Path> files = Files.walk(folder)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        }
+    }
+}
