@@ -27,6 +27,11 @@ public final class FileDisk implements Disk {
 
     private static final int ZEROES_BYTES = 1 << 16;
 
+    /// The page cache keeps what one call writes in folios as large as they fit, and each later
+    /// write of a block walks all blocks of its folio (ext4). The copy outside of the heap, which
+    /// the JDK makes for a call, stays in the processor's cache, too.
+    private static final int PIECE_BYTES = 1 << 16;
+
     /// `ExtendedOpenOption.DIRECT`: a documented option of the JDK, but javac warns of its package
     /// in a way that cannot be silenced, so it is looked up by name.
     private static final OpenOption DIRECT = directOption();
@@ -75,7 +80,8 @@ public final class FileDisk implements Disk {
     @Override
     public DiskFile open(String name, Use use) throws IOException {
         Path path = root.resolve(name);
-        return new ChannelFile(path, FileChannel.open(path, options(use)));
+        int pieceBytes = use == Use.DURABLE ? Integer.MAX_VALUE : PIECE_BYTES;
+        return new ChannelFile(path, FileChannel.open(path, options(use)), pieceBytes);
     }
 
     private Set<? extends OpenOption> options(Use use) {
@@ -164,7 +170,9 @@ public final class FileDisk implements Disk {
     }
 
     /// A file behind a channel.
-    private record ChannelFile(Path path, FileChannel channel) implements DiskFile {
+    ///
+    /// @param pieceBytes the most that is read or written by one call
+    private record ChannelFile(Path path, FileChannel channel, int pieceBytes) implements DiskFile {
         @Override
         public long sizeBytes() throws IOException {
             return channel.size();
@@ -172,23 +180,27 @@ public final class FileDisk implements Disk {
 
         @Override
         public int read(ByteBuffer into, long positionBytes) throws IOException {
+            int limit = into.limit();
             int total = 0;
-            while (into.hasRemaining()) {
-                int got = channel.read(into, positionBytes + total);
-                if (got < 0) {
-                    break;
-                }
+            int got = 0;
+            while (got >= 0 && into.position() < limit) {
                 total += got;
+                into.limit(Math.min(limit, into.position() + pieceBytes));
+                got = channel.read(into, positionBytes + total);
             }
-            return total;
+            into.limit(limit);
+            return total + Math.max(0, got);
         }
 
         @Override
         public void write(ByteBuffer from, long positionBytes) throws IOException {
+            int limit = from.limit();
             long position = positionBytes;
-            while (from.hasRemaining()) {
+            while (from.position() < limit) {
+                from.limit(Math.min(limit, from.position() + pieceBytes));
                 position += channel.write(from, position);
             }
+            from.limit(limit);
         }
 
         @Override

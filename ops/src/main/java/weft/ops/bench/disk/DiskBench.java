@@ -26,8 +26,6 @@ public final class DiskBench {
     private static final int WARM_SECONDS = 2;
 
     private static final int IDLE_SECONDS = 20;
-    private static final int DRAIN_POLL_MILLIS = 1000;
-    private static final long DRAIN_SECONDS_MAX = 120;
 
     private final Settings settings;
     private final DiskSide weft;
@@ -35,6 +33,7 @@ public final class DiskBench {
     private final Consumer<String> progress;
     private final Turns<DiskSide> turns;
     private final FioRun fio;
+    private final Optional<BlockDevice> device;
 
     /// What is measured, and how often.
     ///
@@ -71,6 +70,7 @@ public final class DiskBench {
         this.progress = progress;
         turns = new Turns<>(peer, settings.repeat(), progress);
         fio = new FioRun(settings.folder());
+        device = BlockDevice.below(settings.folder());
     }
 
     /// Measures all rows.
@@ -142,7 +142,7 @@ public final class DiskBench {
                 side -> measured(load, side, seconds -> NativeRun.run(volume, load, seconds)));
     }
 
-    private static List<Quantity> quantities(String name, DiskLoad load) {
+    private List<Quantity> quantities(String name, DiskLoad load) {
         var all = new ArrayList<Quantity>();
         all.add(
                 load.isLarge()
@@ -153,7 +153,7 @@ public final class DiskBench {
         all.add(new Quantity(name + "-p99", "ms", Row.Better.LESS));
         all.add(new Quantity(name + "-p99.9", "ms", Row.Better.LESS));
         all.add(new Quantity(name + "-cpu", "µs/op", Row.Better.LESS));
-        if (load.isDrained()) {
+        if (load.isDrained() && device.isPresent()) {
             all.add(new Quantity(name + "-written", "B/B", Row.Better.LESS));
         }
         return all;
@@ -167,6 +167,11 @@ public final class DiskBench {
     private Turns.Sample measured(DiskLoad load, DiskSide side, Run run)
             throws IOException, InterruptedException {
         var _ = run.of(WARM_SECONDS);
+        long writtenBefore = 0;
+        if (load.isDrained() && device.isPresent()) {
+            rest(side);
+            writtenBefore = device.get().writtenBytes();
+        }
         ServerUsage before = ServerUsage.of(side.servers());
         LoadResult result = run.of(settings.seconds());
         ServerUsage used = ServerUsage.of(side.servers()).since(before);
@@ -178,35 +183,22 @@ public final class DiskBench {
         values.add(result.latency().p99());
         values.add(result.latency().p999());
         values.add(used.cpuSeconds() * 1e6 / result.operations());
-        if (load.isDrained()) {
-            drain(side);
-            long written = ServerUsage.of(side.servers()).since(before).writtenBytes();
+        if (load.isDrained() && device.isPresent()) {
+            rest(side);
+            long written = device.get().writtenBytes() - writtenBefore;
             values.add((double) written / (result.operations() * load.blockBytes()));
         }
         return new Turns.Sample(values, "");
     }
 
     /// Waits until the side has written what it still had to.
-    private static void drain(DiskSide side) throws IOException {
-        long startNanos = BootClock.SYSTEM.nowNanos();
-        long quietSinceNanos = startNanos;
-        long written = ServerUsage.of(side.servers()).writtenBytes();
-        while (BootClock.SYSTEM.nowNanos() - quietSinceNanos < side.drained().toNanos()) {
-            Pause.millis(DRAIN_POLL_MILLIS);
-            long now = ServerUsage.of(side.servers()).writtenBytes();
-            if (now != written) {
-                written = now;
-                quietSinceNanos = BootClock.SYSTEM.nowNanos();
-            }
-            if (BootClock.SYSTEM.nowNanos() - startNanos > DRAIN_SECONDS_MAX * 1_000_000_000L) {
-                throw new IOException(side.name() + " does not come to rest");
-            }
-        }
+    private static void rest(DiskSide side) {
+        Pause.millis((int) side.drained().toMillis());
     }
 
     /// What a server process takes while nobody asks for anything.
     private Row idle() throws IOException {
-        drain(weft);
+        rest(weft);
         ServerUsage before = ServerUsage.of(weft.servers());
         Pause.millis(IDLE_SECONDS * 1000);
         double percent =

@@ -9,6 +9,6 @@ public interface DiskSide extends Turns.Side {
     /// Where fio finds the volume.
     String uri();
 
-    /// After so long without requests it has written what it was still to write.
+    /// After so long without requests it has written to its files what it still had to.
     Duration drained();
 }

@@ -2,7 +2,7 @@
 /// our own client speaks to Weft as a VM host does.
 ///
 /// Reading order: DiskLoad (what is asked for) · DiskSide (who is asked) · FioRun, NativeRun (how)
-/// · ServerUsage (what it costs) · DiskBench (the rows) · QemuNbdPeer.
+/// · ServerUsage, BlockDevice (what it costs) · DiskBench (the rows) · QemuNbdPeer.
 @NullMarked
 package weft.ops.bench.disk;
 

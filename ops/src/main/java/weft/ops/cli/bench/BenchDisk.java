@@ -39,10 +39,10 @@ import java.util.stream.Stream;
             "their own and in the state folder, and removed afterwards. Volumes are written in"
                     + " full",
             "before anything is measured. 'NAME-mean', '-p50', '-p99' and '-p99.9' are of the same",
-            "run; '-cpu' is that of all storage nodes for an operation; '-written' is what they",
-            "wrote for each byte of the user's, until nothing more came. Needs fio, and with"
-                    + " --peer",
-            "qemu-nbd qemu-utils: three copies behind QEMU's quorum driver.",
+            "run; '-cpu' is that of all storage nodes for an operation; '-written' is what the",
+            "disk below the state folder took for each byte of the user's, by whomever, until all",
+            "was written. Needs fio, and with --peer qemu-nbd qemu-utils: three copies behind",
+            "QEMU's quorum driver.",
             "",
             "Example:",
             "  weft bench disk --peer qemu-nbd",

@@ -8,7 +8,6 @@ import org.junit.jupiter.api.Test;
 import weft.ops.bench.disk.DiskLoad.Pattern;
 
 import java.io.IOException;
-import java.util.List;
 
 class DiskMeasuresTest {
     private static final DiskLoad WRITES = new DiskLoad("w", Pattern.RANDOM_WRITE, 4096, 32);
@@ -53,11 +52,10 @@ class DiskMeasuresTest {
     }
 
     @Test
-    void whatProcfsSaysIsReadByField() throws IOException {
+    void whatTheKernelCountsIsReadByField() {
         String stat = "77 (a ) name) S 1 77 77 0 -1 4194560 9 0 0 0 150 50 3 4 20 0 1 0 100";
         assertEquals(2.0, ServerUsage.cpuSeconds(stat));
-        List<String> io = List.of("rchar: 1", "write_bytes: 8192", "cancelled_write_bytes: 5");
-        assertEquals(8192, ServerUsage.writtenBytes(io));
-        assertThrows(IOException.class, () -> ServerUsage.writtenBytes(List.of("rchar: 1")));
+        String device = "  421 5 3000 77   912 34 16 88 0 100 165 0 0 0 0\n";
+        assertEquals(8192, BlockDevice.writtenBytes(device));
     }
 }
