@@ -209,6 +209,11 @@ public final class PoolClient implements AutoCloseable {
         return new ReplicaComparison(store, nodes, peers, clock);
     }
 
+    /// For asking what the pool holds.
+    public PoolSpace space() {
+        return new PoolSpace(nodes, peers);
+    }
+
     PoolMap map() {
         return map;
     }

@@ -2,6 +2,7 @@ package weft.wire.audit;
 
 import weft.fabric.ChunkKey;
 import weft.fabric.PlacementGroupId;
+import weft.fabric.StoreId;
 import weft.fabric.VolumeId;
 import weft.wire.MalformedMessage;
 import weft.wire.MessageFamily;
@@ -10,11 +11,15 @@ import weft.wire.WireWriter;
 import weft.wire.audit.AuditMessage.ChunkDigest;
 import weft.wire.audit.AuditMessage.DigestRequest;
 import weft.wire.audit.AuditMessage.GroupDigest;
+import weft.wire.audit.AuditMessage.LayerSpace;
+import weft.wire.audit.AuditMessage.Space;
+import weft.wire.audit.AuditMessage.SpaceRequest;
 import weft.wire.storage.ChunkStamp;
 
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.UUID;
 
 /// The bytes of the audit protocol, big-endian:
 ///
@@ -22,11 +27,17 @@ import java.util.Optional;
 ///   0x0401 digest request  group 4 | after: 0, or 1 and layer 8, chunk index 8
 ///   0x0402 group digest    group 4 | held 1 | count 4, each: layer 8, chunk index 8, version 8,
 ///                          sequence 8, crc 4 | last 1
+///   0x0403 space request   after: 0, or 1 and layer 8
+///   0x0404 space           store 16 | used bytes 8 | free bytes 8 | count 4, each: layer 8, stored
+///                          bytes 8 | last 1
 /// ```
 public final class AuditCodec implements MessageFamily<AuditMessage> {
     private static final int DIGEST_REQUEST = 0x0401;
     private static final int GROUP_DIGEST = 0x0402;
+    private static final int SPACE_REQUEST = 0x0403;
+    private static final int SPACE = 0x0404;
     private static final int CHUNK_DIGEST_BYTES = 36;
+    private static final int LAYER_SPACE_BYTES = 16;
 
     @Override
     public int rangeByte() {
@@ -43,6 +54,8 @@ public final class AuditCodec implements MessageFamily<AuditMessage> {
         return switch (message) {
             case DigestRequest _ -> DIGEST_REQUEST;
             case GroupDigest _ -> GROUP_DIGEST;
+            case SpaceRequest _ -> SPACE_REQUEST;
+            case Space _ -> SPACE;
         };
     }
 
@@ -63,6 +76,22 @@ public final class AuditCodec implements MessageFamily<AuditMessage> {
                     out.putLong(chunk.stamp().version());
                     out.putLong(chunk.stamp().sequence());
                     out.putInt(chunk.crc());
+                }
+                out.putBoolean(m.last());
+            }
+            case SpaceRequest m -> {
+                out.putBoolean(m.after().isPresent());
+                m.after().ifPresent(layer -> out.putLong(layer.value()));
+            }
+            case Space m -> {
+                out.putLong(m.store().uuid().getMostSignificantBits());
+                out.putLong(m.store().uuid().getLeastSignificantBits());
+                out.putLong(m.usedBytes());
+                out.putLong(m.freeBytes());
+                out.putInt(m.layers().size());
+                for (LayerSpace layer : m.layers()) {
+                    out.putLong(layer.layer().value());
+                    out.putLong(layer.storedBytes());
                 }
                 out.putBoolean(m.last());
             }
@@ -87,6 +116,18 @@ public final class AuditCodec implements MessageFamily<AuditMessage> {
                             in.readBoolean(),
                             chunks(in),
                             in.readBoolean());
+            case SPACE_REQUEST ->
+                    new SpaceRequest(
+                            in.readBoolean()
+                                    ? Optional.of(new VolumeId(in.readLong()))
+                                    : Optional.empty());
+            case SPACE ->
+                    new Space(
+                            new StoreId(new UUID(in.readLong(), in.readLong())),
+                            in.readLong(),
+                            in.readLong(),
+                            layers(in),
+                            in.readBoolean());
             default -> throw new MalformedMessage("audit message type %#x".formatted(typeId));
         };
     }
@@ -100,6 +141,15 @@ public final class AuditCodec implements MessageFamily<AuditMessage> {
                             new ChunkStamp(key(in), in.readLong(), in.readLong()), in.readInt()));
         }
         return chunks;
+    }
+
+    private static List<LayerSpace> layers(WireReader in) throws MalformedMessage {
+        int count = in.readCount(LAYER_SPACE_BYTES);
+        List<LayerSpace> layers = new ArrayList<>(count);
+        for (int i = 0; i < count; i++) {
+            layers.add(new LayerSpace(new VolumeId(in.readLong()), in.readLong()));
+        }
+        return layers;
     }
 
     private static ChunkKey key(WireReader in) throws MalformedMessage {

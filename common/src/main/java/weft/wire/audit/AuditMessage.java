@@ -2,6 +2,8 @@ package weft.wire.audit;
 
 import weft.fabric.ChunkKey;
 import weft.fabric.PlacementGroupId;
+import weft.fabric.StoreId;
+import weft.fabric.VolumeId;
 import weft.wire.WireMessage;
 import weft.wire.storage.ChunkStamp;
 
@@ -12,6 +14,9 @@ import java.util.Optional;
 public sealed interface AuditMessage extends WireMessage {
     /// The most chunks in one [GroupDigest]: each is read from disk to answer.
     int CHUNKS_MAX = 64;
+
+    /// The most layers in one [Space].
+    int LAYERS_MAX = 4096;
 
     /// What do you hold of this group? Answered by [GroupDigest].
     ///
@@ -28,6 +33,29 @@ public sealed interface AuditMessage extends WireMessage {
             chunks = List.copyOf(chunks);
         }
     }
+
+    /// How much do you hold? Answered by [Space].
+    ///
+    /// @param after layers up to this one have been told
+    record SpaceRequest(Optional<VolumeId> after) implements AuditMessage {}
+
+    /// What a store takes of its disk.
+    ///
+    /// @param usedBytes of chunks and journal
+    /// @param freeBytes what writes may still take
+    /// @param layers in ascending order, and only of groups whose primary it is: the sum over all
+    ///   stores counts each block once
+    /// @param last nothing follows
+    record Space(
+            StoreId store, long usedBytes, long freeBytes, List<LayerSpace> layers, boolean last)
+            implements AuditMessage {
+        public Space {
+            layers = List.copyOf(layers);
+        }
+    }
+
+    /// The blocks that a layer stores itself, in bytes.
+    record LayerSpace(VolumeId layer, long storedBytes) {}
 
     /// A chunk at a moment.
     ///

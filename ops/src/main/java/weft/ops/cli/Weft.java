@@ -18,6 +18,7 @@ import weft.ops.cli.fabric.Status;
 import weft.ops.cli.fabric.Up;
 import weft.ops.cli.image.ImageCommands;
 import weft.ops.cli.network.NetworkCommand;
+import weft.ops.cli.pool.PoolCommand;
 import weft.ops.cli.vm.VmCommand;
 import weft.ops.cli.volume.VolumeCommand;
 
@@ -48,7 +49,7 @@ public final class Weft {
         var sections = new LinkedHashMap<String, List<String>>();
         sections.put("Getting started:", List.of("demo", "up", "down", "status"));
         sections.put("Virtual machines:", List.of("vm"));
-        sections.put("Storage:", List.of("volume"));
+        sections.put("Storage:", List.of("volume", "pool"));
         sections.put("Network:", List.of("network"));
         sections.put("Images:", List.of("image"));
         sections.put("Fabric:", List.of("node"));
@@ -66,6 +67,7 @@ public final class Weft {
         root.addSubcommand(new Status());
         root.addSubcommand(new VmCommand());
         root.addSubcommand(new VolumeCommand());
+        root.addSubcommand(new PoolCommand());
         root.addSubcommand(new NetworkCommand());
         root.addSubcommand(new NodeCommand());
         root.addSubcommand(new Completion());

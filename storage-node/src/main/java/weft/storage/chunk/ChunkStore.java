@@ -19,6 +19,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
@@ -390,6 +391,14 @@ public final class ChunkStore {
     /// Bytes that the chunk files take: stored blocks and a header each.
     public long usedBytes() {
         return storedBlocks * ChunkKey.BLOCK_BYTES + chunks.size() * (long) FileHeader.SIZE_BYTES;
+    }
+
+    /// Adds what each layer stores here, in bytes.
+    public void addStoredBytes(Map<VolumeId, Long> byLayer) {
+        for (Chunk chunk : chunks.values()) {
+            long bytes = chunk.storedBlocks * (long) ChunkKey.BLOCK_BYTES;
+            byLayer.merge(chunk.key.layer(), bytes, Long::sum);
+        }
     }
 
     /// Blocks whose rest was lost under a partial write since the start.

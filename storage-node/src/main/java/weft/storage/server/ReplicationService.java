@@ -40,6 +40,7 @@ public final class ReplicationService implements AutoCloseable {
     private final ReplicaDirectory replicas;
     private final StorageServer server;
     private final LayerGarbage garbage;
+    private final SpaceQuestions space;
     private final StorageMeters meters;
 
     // Beat loop only.
@@ -78,7 +79,8 @@ public final class ReplicationService implements AutoCloseable {
                         new ConfigurationRecords(coordination),
                         meters,
                         loopCount);
-        server = new StorageServer(store.id(), clock, replicas, leases, beatLoop, meters);
+        space = new SpaceQuestions(store, replicas);
+        server = new StorageServer(store.id(), clock, replicas, leases, beatLoop, meters, space);
         garbage =
                 new LayerGarbage(
                         coordination,
@@ -129,6 +131,7 @@ public final class ReplicationService implements AutoCloseable {
     @Override
     public void close() {
         garbage.close();
+        space.close();
         beatLoop.close();
         replicas.close();
         log.debug("{}: replication stopped", node);

@@ -9,6 +9,7 @@ import weft.transport.Caller;
 import weft.wire.WireMessage;
 import weft.wire.audit.AuditMessage.DigestRequest;
 import weft.wire.audit.AuditMessage.GroupDigest;
+import weft.wire.audit.AuditMessage.SpaceRequest;
 import weft.wire.storage.Mutation;
 import weft.wire.storage.StorageMessage;
 import weft.wire.storage.StorageMessage.Refused;
@@ -26,6 +27,7 @@ final class StorageServer {
     private final NodeLeases leases;
     private final Loop beatLoop;
     private final StorageMeters meters;
+    private final SpaceQuestions space;
 
     StorageServer(
             StoreId self,
@@ -33,13 +35,15 @@ final class StorageServer {
             ReplicaDirectory replicas,
             NodeLeases leases,
             Loop beatLoop,
-            StorageMeters meters) {
+            StorageMeters meters,
+            SpaceQuestions space) {
         this.self = self;
         this.clock = clock;
         this.replicas = replicas;
         this.leases = leases;
         this.beatLoop = beatLoop;
         this.meters = meters;
+        this.space = space;
     }
 
     /// A message of the storage protocol.
@@ -89,14 +93,17 @@ final class StorageServer {
 
     /// A message of the audit protocol.
     void onAuditMessage(WireMessage message, Caller caller) {
-        if (!(message instanceof DigestRequest request)) {
-            throw new IllegalArgumentException("no question: " + message.getClass());
-        }
-        Optional<HostedReplica> replica = replicas.find(request.pg());
-        if (replica.isPresent()) {
-            replica.get().postDigestRequest(request, caller);
-        } else {
-            caller.reply(new GroupDigest(request.pg(), false, List.of(), true));
+        switch (message) {
+            case DigestRequest request -> {
+                Optional<HostedReplica> replica = replicas.find(request.pg());
+                if (replica.isPresent()) {
+                    replica.get().postDigestRequest(request, caller);
+                } else {
+                    caller.reply(new GroupDigest(request.pg(), false, List.of(), true));
+                }
+            }
+            case SpaceRequest request -> space.ask(request, caller);
+            default -> throw new IllegalArgumentException("no question: " + message.getClass());
         }
     }
 }

@@ -4,6 +4,7 @@ import org.jspecify.annotations.Nullable;
 
 import weft.fabric.ChunkKey;
 import weft.fabric.PlacementGroupId;
+import weft.fabric.VolumeId;
 import weft.storage.chunk.BlocksRead;
 import weft.storage.chunk.ChunkChanges;
 import weft.storage.chunk.ChunkStore;
@@ -27,6 +28,7 @@ import weft.wire.storage.StorageMessage.ReadBlocks;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -396,6 +398,13 @@ final class GroupStore implements ReplicaDisk {
             store.settleSoon(this);
         } catch (IOException e) {
             store.failed(e);
+        }
+    }
+
+    /// Adds what each layer stores here, in bytes.
+    void addStoredBytes(Map<VolumeId, Long> byLayer) {
+        synchronized (lock) {
+            chunks.addStoredBytes(byLayer);
         }
     }
 

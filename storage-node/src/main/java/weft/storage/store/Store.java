@@ -7,6 +7,7 @@ import org.slf4j.LoggerFactory;
 import weft.fabric.Member;
 import weft.fabric.PlacementGroupId;
 import weft.fabric.StoreId;
+import weft.fabric.VolumeId;
 import weft.runtime.Loop;
 import weft.storage.chunk.ChunkLimits;
 import weft.storage.chunk.ChunkStore;
@@ -245,6 +246,14 @@ public final class Store implements Closeable {
     /// What chunks and journal take, in bytes.
     public long usedBytes() {
         return space.usedBytes();
+    }
+
+    /// Adds what each layer stores here of that group, in bytes.
+    public void addStoredBytes(PlacementGroupId pg, Map<VolumeId, Long> byLayer) {
+        GroupStore group = groups.get(pg);
+        if (group != null) {
+            group.addStoredBytes(byLayer);
+        }
     }
 
     /// Whether appending would wait for the disk: the server then stops reading its connections.

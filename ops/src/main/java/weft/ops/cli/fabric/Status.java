@@ -2,20 +2,18 @@ package weft.ops.cli.fabric;
 
 import picocli.CommandLine.Command;
 
-import weft.coordination.FabricPaths;
-import weft.coordination.FabricRecords;
 import weft.fabric.Configuration;
 import weft.fabric.FabricImage;
 import weft.fabric.NodePresence;
 import weft.fabric.StoreId;
 import weft.fabric.VmPlacement;
+import weft.ops.admin.PoolHealth;
 import weft.ops.cli.ByteSize;
 import weft.ops.cli.FabricCommand;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.Output.Column;
 
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -32,33 +30,14 @@ public final class Status extends FabricCommand {
     record Row(
             String role, String name, String address, long pid, String carries, String metrics) {}
 
-    /// The pool's placement groups: how many have all copies, fewer, and too few to write.
-    record Pool(int groups, int whole, int degraded, int holdingWrites) {
-        String sentence() {
-            if (groups == 0) {
-                return "pool: no placement groups yet";
-            }
-            if (whole == groups) {
-                return "pool: healthy, all copies of %d placement groups in sync".formatted(groups);
-            }
-            return "pool: %d of %d placement groups degraded%s"
-                    .formatted(
-                            degraded,
-                            groups,
-                            holdingWrites == 0
-                                    ? ""
-                                    : ", %d hold writes for want of copies"
-                                            .formatted(holdingWrites));
-        }
-    }
-
     /// What `--json` prints.
-    record Report(List<Row> parts, Pool pool, int volumes, int networks, Map<String, Long> vms) {}
+    record Report(
+            List<Row> parts, PoolHealth pool, int volumes, int networks, Map<String, Long> vms) {}
 
     @Override
     protected void run(FabricSession session) throws IOException {
         FabricImage image = session.image();
-        List<Configuration> groups = configurations(session.records());
+        List<Configuration> groups = PoolHealth.groups(session.records());
         List<Row> rows =
                 image.presences().values().stream()
                         .sorted(
@@ -69,7 +48,7 @@ public final class Status extends FabricCommand {
         var report =
                 new Report(
                         rows,
-                        pool(groups),
+                        PoolHealth.of(groups),
                         image.volumes().size(),
                         image.networks().size(),
                         vms(image));
@@ -135,29 +114,6 @@ public final class Status extends FabricCommand {
         long copies = groups.stream().filter(g -> stores.stream().anyMatch(g::hasStore)).count();
         long primaries = groups.stream().filter(g -> stores.contains(g.primary().store())).count();
         return "%d placement groups, primary of %d".formatted(copies, primaries);
-    }
-
-    private static List<Configuration> configurations(FabricRecords records) throws IOException {
-        var groups = new ArrayList<Configuration>();
-        for (String name : records.store().children(FabricPaths.PLACEMENT_GROUPS)) {
-            records.find(FabricPaths.PLACEMENT_GROUPS + "/" + name, Configuration.class)
-                    .ifPresent(found -> groups.add(found.noun()));
-        }
-        return groups;
-    }
-
-    private static Pool pool(List<Configuration> groups) {
-        int whole = 0;
-        int holding = 0;
-        for (Configuration group : groups) {
-            if (group.members().size() >= group.wanted().size()) {
-                whole++;
-            }
-            if (group.members().size() < group.minReplicas()) {
-                holding++;
-            }
-        }
-        return new Pool(groups.size(), whole, groups.size() - whole, holding);
     }
 
     private static Map<String, Long> vms(FabricImage image) {

@@ -1,0 +1,31 @@
+package weft.ops.cli.pool;
+
+import weft.fabric.FabricImage;
+import weft.fabric.NodePresence;
+import weft.fabric.StoreId;
+
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/// Stores, as people know them: by the node that serves them now.
+final class Members {
+    private final Map<StoreId, String> nodes = new HashMap<>();
+
+    Members(FabricImage image) {
+        for (NodePresence presence : image.presences().values()) {
+            for (var store : presence.stores()) {
+                nodes.put(new StoreId(store), presence.node().name());
+            }
+        }
+    }
+
+    /// The node; the store itself where no live node serves it.
+    String name(StoreId store) {
+        return nodes.getOrDefault(store, store + " (down)");
+    }
+
+    List<String> names(List<StoreId> stores) {
+        return stores.stream().map(this::name).sorted().toList();
+    }
+}

@@ -1,0 +1,13 @@
+package weft.ops.cli.pool;
+
+import picocli.CommandLine.Command;
+
+/// The group `weft pool`.
+@Command(
+        name = "pool",
+        description = "Show how the pool is, where its copies are, and what takes its space.",
+        synopsisSubcommandLabel = "COMMAND",
+        mixinStandardHelpOptions = true,
+        subcommands = {PoolStatus.class, PoolMap.class, PoolDf.class},
+        footer = {"", "Example:", "  weft pool status"})
+public final class PoolCommand {}

@@ -1,0 +1,138 @@
+package weft.ops.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+import weft.fabric.Volume;
+import weft.fixtures.Await;
+import weft.ops.admin.VolumeAdmin;
+import weft.ops.pool.PoolSession;
+
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+
+/// An operator looks at the pool: what is told of groups, stores and space is what is there.
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Timeout(120)
+final class PoolSystemTest {
+    private static final int BLOCK = 4096;
+
+    private LoopbackFabric fabric;
+
+    @BeforeAll
+    void start(@TempDir Path folder) throws Exception {
+        fabric = LoopbackFabric.start(folder.resolve("fabric"));
+    }
+
+    @AfterAll
+    void stop() {
+        fabric.close();
+    }
+
+    private String type(String line) {
+        LoopbackFabric.Ended ended = fabric.type(line);
+        assertEquals(0, ended.exitCode(), line + ": " + ended.err());
+        return ended.out();
+    }
+
+    private JsonNode json(String line) throws Exception {
+        return new ObjectMapper().readTree(type(line + " --json"));
+    }
+
+    private void write(String name, long offsetBytes, int lengthBytes) throws Exception {
+        Volume volume = VolumeAdmin.find(fabric.session().image(), name);
+        try (var pool =
+                new PoolSession(fabric.session().records().store(), fabric.session()::image)) {
+            var attachment = pool.client().claim(volume, "test");
+            try (var open = pool.client().open(volume, attachment)) {
+                var bytes = ByteBuffer.allocate(lengthBytes);
+                bytes.put(0, (byte) 1);
+                open.write(offsetBytes, bytes).get(30, TimeUnit.SECONDS);
+            }
+        }
+    }
+
+    private void awaitVolume(String name) throws Exception {
+        Await.until(name, () -> fabric.session().image().volumes().containsKey(name));
+    }
+
+    @Test
+    void everyGroupIsWholeAndEveryStoreCarriesACopyOfIt() throws Exception {
+        JsonNode map = json("pool map");
+        assertEquals(32, map.size());
+        int primaries = 0;
+        for (JsonNode group : map) {
+            assertEquals("whole", group.path("state").asText(), group.toString());
+            assertEquals(3, group.path("members").size());
+            assertEquals(group.path("wanted"), group.path("members"));
+            primaries += group.path("primary").asText().equals("node1") ? 1 : 0;
+        }
+        JsonNode status = json("pool status");
+        assertEquals(32, status.at("/health/whole").asInt());
+        assertEquals(3, status.path("stores").size());
+        JsonNode node1 = status.path("stores").get(0);
+        assertEquals("node1", node1.path("node").asText());
+        assertEquals(32, node1.path("copies").asInt());
+        assertEquals(primaries, node1.path("primaries").asInt());
+        assertEquals(0, node1.path("missing").asInt());
+        assertTrue(node1.path("freeBytes").asLong() > 0);
+        assertTrue(type("pool status").contains("pool: healthy"));
+    }
+
+    /// Each block is counted once, though there are three copies; a clone has what it wrote.
+    @Test
+    void spaceIsToldBlockByBlock() throws Exception {
+        type("volume create data --size 64M");
+        awaitVolume("data");
+        assertEquals(0, ownBytes("data"));
+        // Beyond one chunk, so in several groups; and half a block, which takes a whole one.
+        write("data", 4 << 20, 2 * (4 << 20));
+        write("data", 100, 7);
+        long stored = 2 * (4 << 20) + BLOCK;
+        assertEquals(stored, ownBytes("data"));
+
+        var admin = new VolumeAdmin(fabric.session().records());
+        admin.seal(VolumeAdmin.find(fabric.session().image(), "data"));
+        Await.until(
+                "the seal",
+                () ->
+                        VolumeAdmin.find(fabric.session().image(), "data").access()
+                                == Volume.Access.READ_ONLY);
+        Volume origin = VolumeAdmin.find(fabric.session().image(), "data");
+        Volume clone = admin.cloneRecord(fabric.session().image(), origin, "copy", 64 << 20);
+        assertTrue(
+                fabric.session()
+                        .records()
+                        .create(weft.coordination.FabricPaths.volume("copy"), clone));
+        awaitVolume("copy");
+        write("copy", 0, BLOCK);
+        assertEquals(BLOCK, ownBytes("copy"));
+        assertEquals(stored, row("copy").path("inheritedBytes").asLong());
+        assertEquals(0, ownBytes("data"), "what a clone has too is not given back");
+        assertEquals(stored + BLOCK, json("pool df").path("storedBytes").asLong());
+    }
+
+    private JsonNode row(String volume) throws Exception {
+        for (JsonNode row : json("pool df").path("volumes")) {
+            if (row.path("volume").asText().equals(volume)) {
+                return row;
+            }
+        }
+        throw new AssertionError("df does not tell of " + volume);
+    }
+
+    private long ownBytes(String volume) throws Exception {
+        return row(volume).path("ownBytes").asLong();
+    }
+}
