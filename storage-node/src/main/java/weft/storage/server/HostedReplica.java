@@ -63,6 +63,7 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
     private boolean reading;
     private boolean failed;
     private boolean damageTold;
+    private boolean eventful;
 
     HostedReplica(PlacementGroupId pg, Loop loop, Surroundings around) {
         this.pg = pg;
@@ -111,6 +112,7 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
         if (present == null || failed) {
             return;
         }
+        eventful = true;
         try {
             event.accept(present);
         } catch (RuntimeException | AssertionError e) {
@@ -174,8 +176,14 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
     }
 
     /// Called on the loop.
-    void tick() {
-        ifAlive(present -> present.onTick(now()));
+    ///
+    /// @return whether anything has happened to the group since the last call
+    boolean tick() {
+        boolean busy = eventful;
+        long now = now();
+        ifAlive(present -> present.onTick(now));
+        eventful = false;
+        return busy;
     }
 
     // ReplicaOutbox: called by the replica, on the loop.

@@ -33,6 +33,7 @@ import java.util.function.Function;
 final class ReplicaDirectory implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(ReplicaDirectory.class);
     private static final Duration TICK = Duration.ofMillis(50);
+    private static final Duration REST_TICK = Duration.ofMillis(200);
 
     private final ReplicaSettings settings;
     private final Member self;
@@ -72,17 +73,22 @@ final class ReplicaDirectory implements AutoCloseable {
     void start() throws IOException {
         store.groups().forEach(this::host);
         watch = configurations.watch(this::onConfiguration);
-        for (Loop loop : loops) {
-            var _ =
-                    loop.every(
-                            TICK,
-                            () -> {
-                                for (HostedReplica replica : replicas.values()) {
-                                    if (replica.loop() == loop) {
-                                        replica.tick();
-                                    }
-                                }
-                            });
+        loops.forEach(loop -> loop.execute(() -> tick(loop)));
+    }
+
+    /// Looks after the loop's groups, and again in a moment. When nothing has happened to any of
+    /// them that moment is longer: waking is most of what an idle node costs, and what waits for
+    /// time alone (a lease that ends, a silent member) waits for seconds.
+    private void tick(Loop loop) {
+        boolean busy = false;
+        try {
+            for (HostedReplica replica : replicas.values()) {
+                if (replica.loop() == loop) {
+                    busy |= replica.tick();
+                }
+            }
+        } finally {
+            var _ = loop.schedule(busy ? TICK : REST_TICK, () -> tick(loop));
         }
     }
 
