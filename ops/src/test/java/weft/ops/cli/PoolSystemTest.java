@@ -93,6 +93,7 @@ final class PoolSystemTest {
     /// Each block is counted once, though there are three copies; a clone has what it wrote.
     @Test
     void spaceIsToldBlockByBlock() throws Exception {
+        long before = json("pool df").path("storedBytes").asLong();
         type("volume create data --size 64M");
         awaitVolume("data");
         assertEquals(0, ownBytes("data"));
@@ -120,7 +121,38 @@ final class PoolSystemTest {
         assertEquals(BLOCK, ownBytes("copy"));
         assertEquals(stored, row("copy").path("inheritedBytes").asLong());
         assertEquals(0, ownBytes("data"), "what a clone has too is not given back");
-        assertEquals(stored + BLOCK, json("pool df").path("storedBytes").asLong());
+        assertEquals(before + stored + BLOCK, json("pool df").path("storedBytes").asLong());
+    }
+
+    /// The benchmark on a volume of this fabric: fio through NBD, then our own client. It lets go
+    /// of the volume, and leaves nothing in its folder.
+    @Test
+    void aVolumeOfARunningFabricIsMeasuredAndLetGo(@TempDir Path folder) throws Exception {
+        type("volume create speed --size 64M");
+        awaitVolume("speed");
+        String options =
+                " --volume speed --loads write-4k-d1,read-4k-d1 --repeat 1 --seconds 1 --dir ";
+        JsonNode report = json("bench disk" + options + folder);
+        assertEquals("disk", report.path("bench").asText());
+        for (String name :
+                new String[] {
+                    "write-4k-d1", "read-4k-d1", "native-write-4k-d1", "native-read-4k-d1-p99"
+                }) {
+            double median = -1;
+            for (JsonNode row : report.path("rows")) {
+                median =
+                        row.path("name").asText().equals(name)
+                                ? row.at("/weft/median").asDouble()
+                                : median;
+            }
+            assertTrue(median > 0, name + " in " + report);
+        }
+        assertEquals(0, folder.toFile().list().length);
+        Await.until("the export is gone", () -> fabric.session().image().exports().isEmpty());
+
+        String refused = fabric.type("bench disk --volume nosuch --dir " + folder).err();
+        assertTrue(refused.contains("there is no volume 'nosuch'"), refused);
+        assertEquals(0, folder.toFile().list().length);
     }
 
     private JsonNode row(String volume) throws Exception {
