@@ -37,4 +37,9 @@ public record Volume(
             throw new IllegalArgumentException("volume %s: layers %s".formatted(name, layers));
         }
     }
+
+    /// The same volume with another end.
+    public Volume withSizeBytes(long bytes) {
+        return new Volume(id, name, bytes, access, layers, placementRoot);
+    }
 }

@@ -9,6 +9,7 @@ import weft.fabric.Export;
 import weft.fabric.FabricImage;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
+import weft.fabric.VmSpec;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 
@@ -85,6 +86,47 @@ public final class VolumeAdmin {
                                         Volume.Access.READ_ONLY,
                                         now.layers(),
                                         now.placementRoot()));
+    }
+
+    /// The volume, if its size may be changed to this one: nothing has it open.
+    public Volume requireResizable(FabricImage image, String name, long sizeBytes) {
+        Volume volume = find(image, name);
+        checkSize(name, sizeBytes);
+        if (volume.access() == Volume.Access.READ_ONLY) {
+            throw Refusal.state("volume '%s' is read-only: it keeps its size", name);
+        }
+        if (image.exports().containsKey(name)) {
+            throw Refusal.state(
+                    "volume '%s' is exported: weft volume unexport %s first", name, name);
+        }
+        for (var vm : image.vms().values()) {
+            boolean runs =
+                    vm.power() == VmSpec.Power.RUNNING
+                            || VmAdmin.placementOf(image, vm.name()).owner() != null;
+            if (vm.disks().contains(name) && runs) {
+                throw Refusal.state(
+                        "volume '%s' is in use by VM '%s': weft vm stop %s first",
+                        name, vm.name(), vm.name());
+            }
+        }
+        if (volume.sizeBytes() == sizeBytes) {
+            throw Refusal.state("volume '%s' has %d bytes already", name, sizeBytes);
+        }
+        return volume;
+    }
+
+    /// Moves the volume's end. What was beyond a new one was given back before.
+    public Volume resize(Volume volume, long sizeBytes) throws IOException {
+        Optional<Volume> now =
+                records.update(
+                        FabricPaths.volume(volume.name()),
+                        Volume.class,
+                        found -> found.equals(volume) ? found.withSizeBytes(sizeBytes) : found);
+        if (now.isEmpty() || !now.get().equals(volume.withSizeBytes(sizeBytes))) {
+            throw Refusal.state(
+                    "volume '%s' was changed by someone else meanwhile: try again", volume.name());
+        }
+        return now.get();
     }
 
     /// Removes a volume that nothing uses; its space comes back in the background.

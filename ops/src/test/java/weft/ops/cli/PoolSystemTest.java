@@ -57,7 +57,9 @@ final class PoolSystemTest {
             var attachment = pool.client().claim(volume, "test");
             try (var open = pool.client().open(volume, attachment)) {
                 var bytes = ByteBuffer.allocate(lengthBytes);
-                bytes.put(0, (byte) 1);
+                for (int at = 0; at < lengthBytes; at += BLOCK) {
+                    bytes.put(at, (byte) 1);
+                }
                 open.write(offsetBytes, bytes).get(30, TimeUnit.SECONDS);
             }
         }
@@ -122,6 +124,45 @@ final class PoolSystemTest {
         assertEquals(stored, row("copy").path("inheritedBytes").asLong());
         assertEquals(0, ownBytes("data"), "what a clone has too is not given back");
         assertEquals(before + stored + BLOCK, json("pool df").path("storedBytes").asLong());
+    }
+
+    /// What was beyond the end is never read again, and its space comes back at once.
+    @Test
+    void aVolumeShrinksAndGrowsAndReadsZeroesWhereItHadEnded() throws Exception {
+        type("volume create elastic --size 16M");
+        awaitVolume("elastic");
+        write("elastic", 0, 16 << 20);
+        LoopbackFabric.Ended refused = fabric.type("volume resize elastic --size 6M");
+        assertEquals(ExitCode.REFUSED.value(), refused.exitCode());
+        assertTrue(refused.err().contains("--allow-shrink"), refused.err());
+        type("volume resize elastic --size 6M --allow-shrink");
+        awaitSize("elastic", 6 << 20);
+        assertEquals(6 << 20, ownBytes("elastic"));
+        type("volume resize elastic --size 32M");
+        awaitSize("elastic", 32 << 20);
+        ByteBuffer read = read("elastic", (6 << 20) - BLOCK, 26 << 20);
+        assertEquals((byte) 1, read.get(0), "within");
+        for (int i = BLOCK; i < read.limit(); i++) {
+            assertEquals(0, read.get(i), "beyond, at " + i);
+        }
+    }
+
+    private void awaitSize(String name, long sizeBytes) throws Exception {
+        Await.until(
+                name + " of " + sizeBytes,
+                () -> VolumeAdmin.find(fabric.session().image(), name).sizeBytes() == sizeBytes);
+    }
+
+    private ByteBuffer read(String name, long offsetBytes, int lengthBytes) throws Exception {
+        Volume volume = VolumeAdmin.find(fabric.session().image(), name);
+        try (var pool =
+                        new PoolSession(
+                                fabric.session().records().store(), fabric.session()::image);
+                var open = pool.client().openReadOnly(volume)) {
+            var bytes = ByteBuffer.allocate(lengthBytes);
+            open.read(offsetBytes, bytes).get(30, TimeUnit.SECONDS);
+            return bytes.flip();
+        }
     }
 
     /// The benchmark on a volume of this fabric: fio through NBD, then our own client. It lets go

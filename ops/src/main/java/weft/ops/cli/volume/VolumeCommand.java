@@ -33,6 +33,7 @@ import java.util.Optional;
             VolumeCommand.ListAll.class,
             VolumeCommand.Show.class,
             VolumeCommand.Delete.class,
+            VolumeResize.class,
             VolumeCommand.ExportOne.class,
             VolumeCommand.Unexport.class
         },
