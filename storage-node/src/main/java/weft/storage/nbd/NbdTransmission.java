@@ -112,7 +112,12 @@ final class NbdTransmission {
             if (isWrite && request.lengthBytes() > NbdProtocol.PAYLOAD_BYTES_MAX) {
                 return Progress.BROKEN; // to skip it would mean to read up to 4 GiB for nothing
             }
-            if (refusal == NbdProtocol.OK && !takeRoom(request.bufferBytes())) {
+            // A refusal takes its slot when it is sent, and waits for a free one as well.
+            boolean hasRoom =
+                    refusal == NbdProtocol.OK
+                            ? takeRoom(request.bufferBytes())
+                            : requestCount < REQUESTS_MAX;
+            if (!hasRoom) {
                 in.readerIndex(start);
                 isFull = true;
                 return Progress.IS_FULL;
