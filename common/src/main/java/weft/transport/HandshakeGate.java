@@ -84,8 +84,8 @@ final class HandshakeGate extends ChannelInboundHandlerAdapter {
             int bodyBytes = bodyBytes();
             take(in, Handshake.HEAD_BYTES + bodyBytes - received.readableBytes());
             if (bodyBytes >= 0 && received.readableBytes() == Handshake.HEAD_BYTES + bodyBytes) {
-                decide(ctx, bodyBytes);
-                if (in.isReadable()) {
+                boolean isPassed = decide(ctx, bodyBytes);
+                if (isPassed && in.isReadable()) {
                     ctx.fireChannelRead(in.retain());
                 }
             }
@@ -123,13 +123,14 @@ final class HandshakeGate extends ChannelInboundHandlerAdapter {
         return length;
     }
 
-    private void decide(ChannelHandlerContext ctx, int bodyBytes) throws MalformedMessage {
+    /// @return whether the peer has passed
+    private boolean decide(ChannelHandlerContext ctx, int bodyBytes) throws MalformedMessage {
         byte[] body = new byte[bodyBytes];
         received.getBytes(Handshake.HEAD_BYTES, body);
         int kind = received.getByte(Handshake.MAGIC.length);
         if (kind == Handshake.KIND_REFUSAL) {
             fail(ctx, new PeerFailure(Handshake.ofRefusal(body)));
-            return;
+            return false;
         }
         if (kind != Handshake.KIND_HELLO) {
             throw new MalformedMessage("a handshake of kind " + kind);
@@ -138,7 +139,7 @@ final class HandshakeGate extends ChannelInboundHandlerAdapter {
         Optional<String> refusal = self.refusalOf(peer, expected);
         if (refusal.isPresent()) {
             refuse(ctx, refusal.get());
-            return;
+            return false;
         }
         if (!speaksFirst) {
             ctx.writeAndFlush(Unpooled.wrappedBuffer(self.toHello()));
@@ -147,6 +148,7 @@ final class HandshakeGate extends ChannelInboundHandlerAdapter {
         meters.connectionsOpened.increment();
         outcome.passed(ctx, peer);
         ctx.pipeline().remove(this);
+        return true;
     }
 
     private void refuse(ChannelHandlerContext ctx, String reason) {
