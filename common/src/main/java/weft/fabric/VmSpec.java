@@ -58,22 +58,6 @@ public record VmSpec(
         return changed(wanted, resets, cuts);
     }
 
-    /// The same VM with a disk by another name.
-    public VmSpec withDiskRenamed(String before, String after) {
-        return new VmSpec(
-                name,
-                id,
-                image,
-                memoryBytes,
-                cpus,
-                disks.stream().map(disk -> disk.equals(before) ? after : disk).toList(),
-                ports,
-                power,
-                resets,
-                cuts,
-                generation + 1);
-    }
-
     /// The same VM with its reset button pressed once more.
     public VmSpec withReset() {
         return changed(power, resets + 1, cuts);

@@ -38,11 +38,6 @@ public record Volume(
         }
     }
 
-    /// The same volume by another name.
-    public Volume withName(String other) {
-        return new Volume(id, other, sizeBytes, access, layers, placementRoot);
-    }
-
     /// The same volume with another end.
     public Volume withSizeBytes(long bytes) {
         return new Volume(id, name, bytes, access, layers, placementRoot);

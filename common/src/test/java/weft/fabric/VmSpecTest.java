@@ -27,14 +27,6 @@ class VmSpecTest {
     }
 
     @Test
-    void aDiskByAnotherNameStaysInItsPlace() {
-        VmSpec renamed = WEB1.withDiskRenamed("web1-root", "old-root");
-        assertEquals(List.of("old-root"), renamed.disks());
-        assertEquals(WEB1.generation() + 1, renamed.generation());
-        assertEquals(WEB1.disks(), WEB1.withDiskRenamed("other", "x").disks());
-    }
-
-    @Test
     void aRecordOfAnEarlierVersionHasOneCpu() throws IOException {
         String text = new String(FabricJson.write(WEB1), StandardCharsets.UTF_8);
         String earlier = text.replace("\"cpus\":4,", "");

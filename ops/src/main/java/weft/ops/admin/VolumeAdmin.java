@@ -95,15 +95,6 @@ public final class VolumeAdmin {
         if (volume.access() == Volume.Access.READ_ONLY) {
             throw Refusal.state("volume '%s' is read-only: it keeps its size", name);
         }
-        requireClosed(image, name);
-        if (volume.sizeBytes() == sizeBytes) {
-            throw Refusal.state("volume '%s' has %d bytes already", name, sizeBytes);
-        }
-        return volume;
-    }
-
-    /// Nobody has the volume open: no export, no VM that runs or is to.
-    private static void requireClosed(FabricImage image, String name) {
         if (image.exports().containsKey(name)) {
             throw Refusal.state(
                     "volume '%s' is exported: weft volume unexport %s first", name, name);
@@ -118,41 +109,10 @@ public final class VolumeAdmin {
                         name, vm.name(), vm.name());
             }
         }
-    }
-
-    /// Gives a volume that nobody has open another name, also in the VMs whose disk it is.
-    public Volume rename(FabricImage image, String name, String newName) throws IOException {
-        find(image, name);
-        checkNew(image, newName);
-        requireClosed(image, name);
-        for (var made : image.images().values()) {
-            if (List.of(made.kernel(), made.initrd(), made.root()).contains(name)) {
-                throw Refusal.state(
-                        "volume '%s' is part of image '%s': it keeps its name", name, made.name());
-            }
+        if (volume.sizeBytes() == sizeBytes) {
+            throw Refusal.state("volume '%s' has %d bytes already", name, sizeBytes);
         }
-        var found =
-                records.find(FabricPaths.volume(name), Volume.class)
-                        .orElseThrow(() -> unknown(image, name));
-        Volume renamed = found.noun().withName(newName);
-        var changes = new ArrayList<Change>();
-        changes.add(new Change.Delete(FabricPaths.volume(name), found.version()));
-        changes.add(FabricRecords.creation(FabricPaths.volume(newName), renamed));
-        for (VmSpec vm : image.vms().values()) {
-            var spec = records.find(FabricPaths.vm(vm.name()), VmSpec.class);
-            if (spec.isPresent() && spec.get().noun().disks().contains(name)) {
-                changes.add(
-                        FabricRecords.replacement(
-                                FabricPaths.vm(vm.name()),
-                                spec.get().noun().withDiskRenamed(name, newName),
-                                spec.get().version()));
-            }
-        }
-        if (records.store().commit(changes) instanceof Outcome.Conflict) {
-            throw Refusal.state(
-                    "volume '%s' was changed by someone else meanwhile: try again", name);
-        }
-        return renamed;
+        return volume;
     }
 
     /// Moves the volume's end. What was beyond a new one was given back before.

@@ -55,11 +55,6 @@ final class BadInputSystemTest {
             volume resize data --size 1M      | 3 | --allow-shrink
             volume resize data --size 65T     | 2 | 64 TiB
             volume resize web1-root --size 8M | 3 | in use by VM 'web1'
-            volume rename nosuch v            | 3 | there is no volume 'nosuch'
-            volume rename data off-root       | 3 | exists already
-            volume rename data a/b            | 2 | is not usable
-            volume rename web1-root v         | 3 | in use by VM 'web1'
-            volume rename data                | 2 | NEW
             volume show nosuch                | 3 | there is no volume 'nosuch'
             volume export nosuch              | 3 | there is no volume 'nosuch'
             volume export data --node nosuch  | 3 | no live storage node 'nosuch'

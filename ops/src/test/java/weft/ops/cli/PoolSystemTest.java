@@ -147,19 +147,6 @@ final class PoolSystemTest {
         }
     }
 
-    /// It is the same volume, with its bytes.
-    @Test
-    void aVolumeByAnotherNameIsTheSame() throws Exception {
-        type("volume create before --size 4M");
-        awaitVolume("before");
-        write("before", 0, BLOCK);
-        type("volume rename before after");
-        awaitVolume("after");
-        Await.until("gone", () -> !fabric.session().image().volumes().containsKey("before"));
-        assertEquals(1, read("after", 0, BLOCK).get(0));
-        assertEquals(BLOCK, ownBytes("after"));
-    }
-
     private void awaitSize(String name, long sizeBytes) throws Exception {
         Await.until(
                 name + " of " + sizeBytes,

@@ -6,7 +6,7 @@ import weft.ops.cli.FabricCommand;
 
 /// A command about one volume, which its argument names.
 abstract class OneVolumeCommand extends FabricCommand {
-    @Parameters(index = "0", paramLabel = "NAME", description = "The volume's name.")
+    @Parameters(paramLabel = "NAME", description = "The volume's name.")
     private String name = "";
 
     /// The volume's name.

@@ -4,7 +4,6 @@ import org.jspecify.annotations.Nullable;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 import weft.fabric.Attachment;
 import weft.fabric.Export;
@@ -35,7 +34,6 @@ import java.util.Optional;
             VolumeCommand.Show.class,
             VolumeCommand.Delete.class,
             VolumeResize.class,
-            VolumeCommand.Rename.class,
             VolumeCommand.ExportOne.class,
             VolumeCommand.Unexport.class
         },
@@ -101,26 +99,6 @@ public final class VolumeCommand {
                             volume,
                             "volume %s created, %s. Next: weft volume export %s"
                                     .formatted(name(), size, name()));
-        }
-    }
-
-    @Command(
-            name = "rename",
-            description = "Give a volume that nothing uses at the moment another name.",
-            mixinStandardHelpOptions = true,
-            footer = {"", "Example:", "  weft volume rename data archive"})
-    static final class Rename extends OneVolumeCommand {
-        @Parameters(index = "1", paramLabel = "NEW", description = "Its new name.")
-        private String newName = "";
-
-        @Override
-        protected void run(FabricSession session) throws IOException {
-            Volume volume =
-                    new VolumeAdmin(session.records()).rename(session.image(), name(), newName);
-            output().result(
-                            volume,
-                            "volume %s is called %s now. Next: weft volume show %s"
-                                    .formatted(name(), newName, newName));
         }
     }
 
