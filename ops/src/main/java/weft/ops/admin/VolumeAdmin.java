@@ -88,12 +88,18 @@ public final class VolumeAdmin {
                                         now.placementRoot()));
     }
 
-    /// The volume, if its size may be changed to this one: nothing has it open.
-    public Volume requireResizable(FabricImage image, String name, long sizeBytes) {
+    /// Moves the end of a volume that nothing has open. Whoever opens it meanwhile sees the end as
+    /// it was; nothing was ever written beyond it, so there is nothing to give back.
+    public Volume grow(FabricImage image, String name, long sizeBytes) throws IOException {
         Volume volume = find(image, name);
         checkSize(name, sizeBytes);
         if (volume.access() == Volume.Access.READ_ONLY) {
             throw Refusal.state("volume '%s' is read-only: it keeps its size", name);
+        }
+        if (sizeBytes <= volume.sizeBytes()) {
+            throw Refusal.state(
+                    "volume '%s' has %d bytes already, and does not shrink",
+                    name, volume.sizeBytes());
         }
         if (image.exports().containsKey(name)) {
             throw Refusal.state(
@@ -109,24 +115,17 @@ public final class VolumeAdmin {
                         name, vm.name(), vm.name());
             }
         }
-        if (volume.sizeBytes() == sizeBytes) {
-            throw Refusal.state("volume '%s' has %d bytes already", name, sizeBytes);
-        }
-        return volume;
-    }
-
-    /// Moves the volume's end. What was beyond a new one was given back before.
-    public Volume resize(Volume volume, long sizeBytes) throws IOException {
+        Volume grown = volume.withSizeBytes(sizeBytes);
         Optional<Volume> now =
                 records.update(
-                        FabricPaths.volume(volume.name()),
+                        FabricPaths.volume(name),
                         Volume.class,
-                        found -> found.equals(volume) ? found.withSizeBytes(sizeBytes) : found);
-        if (now.isEmpty() || !now.get().equals(volume.withSizeBytes(sizeBytes))) {
+                        found -> found.equals(volume) ? grown : found);
+        if (now.isEmpty() || !now.get().equals(grown)) {
             throw Refusal.state(
-                    "volume '%s' was changed by someone else meanwhile: try again", volume.name());
+                    "volume '%s' was changed by someone else meanwhile: try again", name);
         }
-        return now.get();
+        return grown;
     }
 
     /// Removes a volume that nothing uses; its space comes back in the background.

@@ -22,9 +22,9 @@ import weft.volume.PoolClient;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.HashMap;
-import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
@@ -81,24 +81,23 @@ final class NbdGateway implements AutoCloseable {
 
     private void follow(FabricImage image) {
         assert loop.isCurrent();
-        Set<String> gone = new HashSet<>(offered.keySet());
+        Map<String, Offered> wanted = new HashMap<>();
         for (Export export : image.exports().values()) {
             Volume volume = image.volumes().get(export.volume());
-            if (!export.node().equals(node) || volume == null) {
-                continue;
-            }
-            var wanted = new Offered(export, volume);
-            if (wanted.equals(offered.get(export.volume()))) {
-                gone.remove(export.volume());
-            } else if (!offered.containsKey(export.volume())) {
-                offer(wanted);
+            if (export.node().equals(node) && volume != null) {
+                wanted.put(export.volume(), new Offered(export, volume));
             }
         }
-        for (String name : gone) {
-            offered.remove(name);
-            var _ = exports.remove(name);
-            log.info("volume {} is not exported any more", name);
+        for (String name : List.copyOf(offered.keySet())) {
+            if (!Objects.equals(offered.get(name), wanted.get(name))) {
+                offered.remove(name);
+                var _ = exports.remove(name);
+                log.info("volume {} is not exported any more", name);
+            }
         }
+        wanted.values().stream()
+                .filter(one -> !offered.containsKey(one.export().volume()))
+                .forEach(this::offer);
     }
 
     private void offer(Offered wanted) {

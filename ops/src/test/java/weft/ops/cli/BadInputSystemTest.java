@@ -52,7 +52,7 @@ final class BadInputSystemTest {
             volume create a/b --size 4M       | 2 | is not usable
             volume resize nosuch --size 8M    | 3 | there is no volume 'nosuch'
             volume resize data --size 4M      | 3 | already
-            volume resize data --size 1M      | 3 | --allow-shrink
+            volume resize data --size 1M      | 3 | does not shrink
             volume resize data --size 65T     | 2 | 64 TiB
             volume resize web1-root --size 8M | 3 | in use by VM 'web1'
             volume show nosuch                | 3 | there is no volume 'nosuch'

@@ -185,7 +185,7 @@ public final class FileDisk implements Disk {
             int got = 0;
             while (got >= 0 && into.position() < limit) {
                 total += got;
-                into.limit(Math.min(limit, into.position() + pieceBytes));
+                into.limit(pieceEnd(into.position(), limit));
                 got = channel.read(into, positionBytes + total);
             }
             into.limit(limit);
@@ -197,10 +197,14 @@ public final class FileDisk implements Disk {
             int limit = from.limit();
             long position = positionBytes;
             while (from.position() < limit) {
-                from.limit(Math.min(limit, from.position() + pieceBytes));
+                from.limit(pieceEnd(from.position(), limit));
                 position += channel.write(from, position);
             }
             from.limit(limit);
+        }
+
+        private int pieceEnd(int position, int limit) {
+            return limit - position <= pieceBytes ? limit : position + pieceBytes;
         }
 
         @Override

@@ -19,7 +19,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 /// Tells what the store takes of its disk, layer by layer. An answer looks at all chunks, each
 /// group locked for as long as its own take: on a thread of its own, one after the other.
 final class SpaceQuestions implements AutoCloseable {
-    /// Beyond that, who asks is not answered, and asks again.
+    /// Beyond that, who asks is told to ask again.
     private static final int WAITING_MAX = 64;
 
     private final Store store;
@@ -37,6 +37,7 @@ final class SpaceQuestions implements AutoCloseable {
     void ask(SpaceRequest request, Caller caller) {
         if (waiting.incrementAndGet() > WAITING_MAX) {
             waiting.decrementAndGet();
+            caller.fail("too many ask at once: ask again");
             return;
         }
         loop.execute(() -> {

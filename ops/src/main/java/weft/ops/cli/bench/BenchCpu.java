@@ -25,13 +25,11 @@ import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /// Measures the emulator: `weft bench cpu`.
 @Command(
@@ -138,7 +136,7 @@ public final class BenchCpu implements Callable<Integer> {
             accept(report);
         } finally {
             if (keep == null) {
-                delete(folder);
+                Remains.delete(folder);
             }
         }
         return ExitCode.OK.value();
@@ -232,7 +230,8 @@ public final class BenchCpu implements Callable<Integer> {
         return rows;
     }
 
-    private static void checkRange(String option, int value, int min, int max) {
+    /// Refuses a number that an option cannot have.
+    static void checkRange(String option, int value, int min, int max) {
         if (value < min || value > max) {
             throw CliFailure.usage("%s %d is not in %d..%d".formatted(option, value, min, max));
         }
@@ -244,13 +243,5 @@ public final class BenchCpu implements Callable<Integer> {
             return;
         }
         ReportTable.print(report, output);
-    }
-
-    private static void delete(Path folder) throws IOException {
-        try (Stream<Path> files = Files.walk(folder)) {
-            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(file);
-            }
-        }
     }
 }

@@ -21,12 +21,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /// Measures the pool: `weft bench disk`.
 @Command(
@@ -108,8 +106,8 @@ public final class BenchDisk implements Callable<Integer> {
     @Override
     public Integer call() throws IOException, InterruptedException {
         List<DiskLoad> loads = loads();
-        checkRange("--repeat", repeat, REPEAT_MAX);
-        checkRange("--seconds", seconds, SECONDS_MAX);
+        BenchCpu.checkRange("--repeat", repeat, 1, REPEAT_MAX);
+        BenchCpu.checkRange("--seconds", seconds, 1, SECONDS_MAX);
         boolean withPeer = hasPeer();
         if (fresh && volume != null) {
             throw CliFailure.usage("--fresh and --volume exclude each other");
@@ -118,34 +116,25 @@ public final class BenchDisk implements Callable<Integer> {
             throw CliFailure.usage("--size is below 64M");
         }
         Files.createDirectories(fabric.folder());
-        // On the disk that a fabric here would use, and not where the system keeps what is small.
-        Path folder = Files.createTempDirectory(fabric.folder(), "bench-");
-        try {
-            print(measure(loads, size.bytes(), folder, withPeer));
-        } finally {
-            delete(folder);
+        try (var remains = new Remains()) {
+            // On the disk that a fabric here would use, not where the system keeps what is small.
+            Path folder = Files.createTempDirectory(fabric.folder(), "bench-");
+            remains.own(() -> Remains.delete(folder));
+            print(measure(loads, folder, withPeer, remains));
         }
         return ExitCode.OK.value();
     }
 
-    private Report measure(List<DiskLoad> loads, long freshBytes, Path folder, boolean withPeer)
+    private Report measure(List<DiskLoad> loads, Path folder, boolean withPeer, Remains remains)
             throws IOException, InterruptedException {
-        try (PoolUnderTest pool =
+        PoolUnderTest pool =
                 volume == null
-                        ? PoolUnderTest.fresh(folder.resolve("weft"), freshBytes)
-                        : PoolUnderTest.running(fabric, volume)) {
-            if (!withPeer) {
-                return measure(loads, folder, pool, Optional.empty());
-            }
-            try (var other = new QemuNbdPeer(folder, pool.sizeBytes())) {
-                return measure(loads, folder, pool, Optional.of(other));
-            }
-        }
-    }
-
-    private Report measure(
-            List<DiskLoad> loads, Path folder, PoolUnderTest pool, Optional<DiskSide> other)
-            throws IOException, InterruptedException {
+                        ? PoolUnderTest.fresh(folder.resolve("weft"), size.bytes(), remains)
+                        : PoolUnderTest.running(fabric, volume, remains);
+        Optional<DiskSide> other =
+                withPeer
+                        ? Optional.of(remains.own(new QemuNbdPeer(folder, pool.sizeBytes())))
+                        : Optional.empty();
         var settings =
                 new DiskBench.Settings(
                         loads, names.isEmpty(), pool.sizeBytes(), repeat, seconds, folder);
@@ -181,25 +170,11 @@ public final class BenchDisk implements Callable<Integer> {
         return chosen;
     }
 
-    private static void checkRange(String option, int value, int max) {
-        if (value < 1 || value > max) {
-            throw CliFailure.usage("%s %d is not in 1..%d".formatted(option, value, max));
-        }
-    }
-
     private void print(Report report) {
         if (output.isJson()) {
             output.result(report.json(), "");
         } else {
             ReportTable.print(report, output);
-        }
-    }
-
-    private static void delete(Path folder) throws IOException {
-        try (Stream<Path> files = Files.walk(folder)) {
-            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(file);
-            }
         }
     }
 }

@@ -36,17 +36,18 @@ final class PoolUnderTest implements DiskSide, AutoCloseable {
     private final Volume volume;
     private final String uri;
     private final List<Long> servers;
-    private final Optional<Thread> remover;
     private boolean exported = true;
     private Optional<PoolSession> pool = Optional.empty();
 
-    private PoolUnderTest(FabricSession session, String name, Optional<Thread> remover)
-            throws IOException {
+    private PoolUnderTest(FabricSession session, String name) throws IOException {
         this.session = session;
-        this.remover = remover;
         volumes = new VolumeAdmin(session.records());
         FabricImage image = session.image();
         volume = VolumeAdmin.find(image, name);
+        if (volume.access() == Volume.Access.READ_ONLY) {
+            throw CliFailure.refused(
+                    "volume '%s' is read-only: it cannot be overwritten".formatted(name));
+        }
         VolumeAdmin.usersOf(image, volume)
                 .ifPresent(user -> {
                     throw CliFailure.refused("volume '%s' is in use by %s".formatted(name, user));
@@ -56,47 +57,32 @@ final class PoolUnderTest implements DiskSide, AutoCloseable {
     }
 
     /// Starts a fabric of three storage nodes, each a process of its own.
-    static PoolUnderTest fresh(Path folder, long sizeBytes)
+    static PoolUnderTest fresh(Path folder, long sizeBytes, Remains remains)
             throws IOException, InterruptedException {
         LocalLayout layout = LocalLayout.free(folder);
-        // Ctrl-C and a plain kill, too, end what was started.
-        var remover = Thread.ofPlatform().unstarted(() -> stop(layout));
-        Runtime.getRuntime().addShutdownHook(remover);
-        FabricSession session = null;
-        try {
-            new LocalProcesses(layout).startSeparate(STORAGE_NODES, 0, HostOffer.NONE);
-            Up.Readiness.await(layout, STORAGE_NODES, 0, PATIENCE);
-            session = FabricSession.open(layout.zookeeper(), Duration.ofSeconds(10));
-            var _ =
-                    new VolumeAdmin(session.records())
-                            .create(session.image(), NAME, sizeBytes, Volume.Access.READ_WRITE);
-            var _ =
-                    session.await(
-                            PATIENCE,
-                            image ->
-                                    image.volumes().containsKey(NAME)
-                                            ? Optional.of(image)
-                                            : Optional.empty());
-            return new PoolUnderTest(session, NAME, Optional.of(remover));
-        } catch (IOException | RuntimeException e) {
-            if (session != null) {
-                session.close();
-            }
-            stop(layout);
-            Runtime.getRuntime().removeShutdownHook(remover);
-            throw e;
-        }
+        remains.own(() -> stop(layout));
+        new LocalProcesses(layout).startSeparate(STORAGE_NODES, 0, HostOffer.NONE);
+        Up.Readiness.await(layout, STORAGE_NODES, 0, PATIENCE);
+        FabricSession session =
+                remains.own(FabricSession.open(layout.zookeeper(), Duration.ofSeconds(10)));
+        var _ =
+                new VolumeAdmin(session.records())
+                        .create(session.image(), NAME, sizeBytes, Volume.Access.READ_WRITE);
+        var _ =
+                session.await(
+                        PATIENCE,
+                        image ->
+                                image.volumes().containsKey(NAME)
+                                        ? Optional.of(image)
+                                        : Optional.empty());
+        return remains.own(new PoolUnderTest(session, NAME));
     }
 
     /// A volume of the fabric that the options name.
-    static PoolUnderTest running(FabricOptions fabric, String volume) throws IOException {
-        FabricSession session = FabricSession.open(fabric);
-        try {
-            return new PoolUnderTest(session, volume, Optional.empty());
-        } catch (IOException | RuntimeException e) {
-            session.close();
-            throw e;
-        }
+    static PoolUnderTest running(FabricOptions fabric, String volume, Remains remains)
+            throws IOException {
+        FabricSession session = remains.own(FabricSession.open(fabric));
+        return remains.own(new PoolUnderTest(session, volume));
     }
 
     private static List<Long> storageNodesHere(FabricImage image) {
@@ -155,30 +141,20 @@ final class PoolUnderTest implements DiskSide, AutoCloseable {
         }
     }
 
+    /// Takes the export back; the session is its opener's.
     @Override
     public void close() throws IOException {
         try {
             unexport();
         } finally {
             pool.ifPresent(PoolSession::close);
-            session.close();
-            remover.ifPresent(hook -> {
-                hook.run();
-                Runtime.getRuntime().removeShutdownHook(hook);
-            });
         }
     }
 
-    private static void stop(LocalLayout layout) {
-        try {
-            Optional<FabricFile> file = FabricFile.read(layout.folder());
-            if (file.isPresent()) {
-                var _ = LocalProcesses.stop(file.get());
-            }
-        } catch (IOException e) {
-            System.err.println("weft: cannot stop the fabric of the benchmark: " + e.getMessage());
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+    private static void stop(LocalLayout layout) throws IOException, InterruptedException {
+        Optional<FabricFile> file = FabricFile.read(layout.folder());
+        if (file.isPresent()) {
+            var _ = LocalProcesses.stop(file.get());
         }
     }
 }

@@ -1,0 +1,63 @@
+package weft.storage.disk;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+
+/// On the real file system: what is written in pieces is read in pieces, wherever a buffer begins.
+class FileDiskTest {
+    private static final int BLOCK = Disk.ALIGNMENT_BYTES;
+
+    @TempDir Path folder;
+
+    /// Bytes that tell their place; a block of the buffer lies before them.
+    private static ByteBuffer told(int lengthBytes) {
+        ByteBuffer bytes = aligned(BLOCK + lengthBytes);
+        for (int at = BLOCK; at < bytes.limit(); at += Integer.BYTES) {
+            bytes.putInt(at, at);
+        }
+        return bytes.position(BLOCK);
+    }
+
+    private static ByteBuffer aligned(int lengthBytes) {
+        return ByteBuffer.allocateDirect(lengthBytes + BLOCK)
+                .alignedSlice(BLOCK)
+                .slice(0, lengthBytes);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 15, 16, 17, 40})
+    void aBufferThatBeginsInTheMiddleIsWrittenAndReadAsAWhole(int blocks) throws IOException {
+        Disk disk = new FileDisk(folder);
+        for (Disk.Use use : new Disk.Use[] {Disk.Use.BUFFERED, Disk.Use.DURABLE}) {
+            try (DiskFile file = disk.open("file-" + use, use)) {
+                ByteBuffer from = told(blocks * BLOCK);
+                file.write(from, 3L * BLOCK);
+                assertEquals(from.limit(), from.position());
+                ByteBuffer into = aligned((blocks + 1) * BLOCK).position(BLOCK);
+                assertEquals(blocks * BLOCK, file.read(into, 3L * BLOCK));
+                assertEquals(into.limit(), into.position());
+                assertEquals(told(blocks * BLOCK), into.position(BLOCK), use.name());
+            }
+        }
+    }
+
+    @Test
+    void aReadEndsWithTheFileAndKeepsTheBuffersLimit() throws IOException {
+        Disk disk = new FileDisk(folder);
+        try (DiskFile file = disk.open("short", Disk.Use.BUFFERED)) {
+            file.write(told(20 * BLOCK), 0);
+            ByteBuffer into = aligned(64 * BLOCK);
+            assertEquals(19 * BLOCK, file.read(into, BLOCK));
+            assertEquals(19 * BLOCK, into.position());
+            assertEquals(64 * BLOCK, into.limit());
+        }
+    }
+}
