@@ -7,10 +7,13 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 import weft.fabric.MacAddress;
 import weft.runtime.BootClock;
 import weft.vmhost.hart.HartState;
+import weft.vmhost.hart.Sleep;
 import weft.vmhost.isa.asm.Assembler;
 import weft.vmhost.snapshot.MachineSnapshot;
 
@@ -89,6 +92,25 @@ class MachineSnapshotTest {
             assertTrue(ended.await(60, TimeUnit.SECONDS));
             assertEquals(new PowerState.Off(), target.state(), "time went backwards");
             assertEquals(TimerGuest.DOTS, dots + target.console().outputEnd());
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = Sleep.class,
+            names = {"WAITING", "SUSPENDED"})
+    void aHartThatSleepsSleepsInTheSameWayInAnotherMachine(Sleep sleep)
+            throws IOException, InterruptedException {
+        try (Machine source = machine("source");
+                Machine target = machine("target")) {
+            source.start();
+            awaitDots(source, 1);
+            assertInstanceOf(PowerState.Paused.class, source.pause());
+            source.harts().getFirst().waitForInterrupt(sleep);
+
+            MachineSnapshot.restore(target, MachineSnapshot.capture(source));
+
+            assertEquals(sleep, target.harts().getFirst().capture().sleep());
         }
     }
 
