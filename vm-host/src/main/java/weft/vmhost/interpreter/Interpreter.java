@@ -20,8 +20,8 @@ import java.util.Objects;
 
 /// Executes one hart's instructions, one by one, from their decoded form.
 ///
-/// [PageRun] executes most of them, within a page of decoded slots; pc is the page's address and a
-/// slot number. What it does not execute it stops at; that is done here, and it runs on from the
+/// A [PageLoop] executes most of them, within a page of decoded slots; pc is the page's address and
+/// a slot number. What it does not execute it stops at; that is done here, and it runs on from the
 /// next slot. Execution goes through the fetch TLB when it leaves the page.
 ///
 /// Whatever can change the rules of translation, privilege or the decoded page itself is done in
@@ -36,12 +36,13 @@ public final class Interpreter implements Engine {
     private static final int CROSSINGS = 64;
 
     private final Hart hart;
+    private final PageLoop loop;
     private final VirtualMemory memory;
     private final Tlb tlb;
     private final DataPath data;
     private final DecodedPages pages;
     private final long[] x;
-    private final long[] frame = new long[PageRun.FRAME_LENGTH];
+    private final long[] frame = new long[PageLoop.FRAME_LENGTH];
 
     /// What the fetch TLB's entries lead to.
     private final long[][] fetchSlots = new long[Tlb.FETCH_ENTRIES][];
@@ -66,11 +67,17 @@ public final class Interpreter implements Engine {
     private final SystemUnit system;
 
     public Interpreter(Hart hart) {
+        this(hart, PageRun::run);
+    }
+
+    /// @param loop executes most of it
+    public Interpreter(Hart hart, PageLoop loop) {
         this.hart = hart;
+        this.loop = loop;
         memory = hart.memory();
         tlb = hart.tlb();
         x = hart.integerRegisters();
-        frame[PageRun.BUDGET_END] = tlb.base() + HartWindow.BUDGET_END;
+        frame[PageLoop.BUDGET_END] = tlb.base() + HartWindow.BUDGET_END;
         data = new DataPath(memory);
         pages = new DecodedPages(memory);
         atomics = new AtomicUnit(hart);
@@ -130,14 +137,14 @@ public final class Interpreter implements Engine {
         final long page = hart.pc() & PAGE_MASK;
         int slot = (int) (hart.pc() - page) >>> 1;
         long retired = hart.retiredInstructions();
-        PageRun.setPage(frame, page, tlb, memory.dataContext());
+        PageLoop.setPage(frame, page, tlb, memory.dataContext());
         try {
             for (; ; ) {
                 final long left = Math.min(hart.budgetEnd(), pauseAt) - retired;
-                frame[PageRun.END] = left;
-                final long cursor = PageRun.run(x, slots, slot, frame);
-                retired += cursor >> PageRun.COUNT_SHIFT;
-                slot = (int) cursor & PageRun.SLOT_MASK;
+                frame[PageLoop.END] = left;
+                final long cursor = loop.run(x, slots, slot, frame);
+                retired += cursor >> PageLoop.COUNT_SHIFT;
+                slot = (int) cursor & PageLoop.SLOT_MASK;
                 final long d = slots[slot];
                 switch (Decoded.op(d)) {
                     case Op.UNDECODED -> {
@@ -175,10 +182,18 @@ public final class Interpreter implements Engine {
                             return true;
                         }
                         executeRare(d);
+                        retired++;
+                        slot += Decoded.halfwords(d);
+                        // Floats come in rows, and the loop would return at each.
+                        for (long next = slots[slot];
+                                Op.isFloatingPoint(Decoded.op(next));
+                                next = slots[slot]) {
+                            floats.execute(next, x[Decoded.rs1(next)]);
+                            retired++;
+                            slot += Decoded.halfwords(next);
+                        }
                     }
                 }
-                retired++;
-                slot += Decoded.halfwords(d);
             }
         } catch (Trap trap) {
             leave(page, slot, retired);
@@ -359,7 +374,7 @@ public final class Interpreter implements Engine {
         return isTaken ? pc + Decoded.immediate(d) : next;
     }
 
-    /// What [PageRun] leaves: accesses that miss the TLB, and what compilers emit seldom.
+    /// What a [PageLoop] leaves: accesses that miss the TLB, and what compilers emit seldom.
     void executeRare(long d) {
         final int op = Decoded.op(d);
         final long a = x[Decoded.rs1(d)];

@@ -6,9 +6,7 @@ import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.memory.HostMemory;
 import weft.vmhost.mmu.Tlb;
 
-/// The inner loop of [Interpreter]: what compilers emit most, within one page of decoded slots.
-/// Whatever else comes (a miss of the TLB, a jump out of the page, a float) it returns at, with
-/// nothing of it done but perhaps a JAL's link.
+/// The inner loop of [Interpreter] in Java: see [PageLoop].
 ///
 /// How this is written decides its speed, by a factor of two. What HotSpot's compiler does with a
 /// loop around a large `switch`, and what the processor does with the code; and the answers:
@@ -26,7 +24,7 @@ import weft.vmhost.mmu.Tlb;
 ///   register survives a call. So there is none, and nothing is thrown. All methods below are
 ///   inlined, which ends at 8000 bytes of bytecode in all: PageRunSizeTest counts them.
 /// - More values live in the loop than there are registers, and each iteration stores and loads
-///   them. So what loads, stores and jumps need stands in an array, the *frame*.
+///   them. So what loads, stores and jumps need stands in the frame.
 /// - An array's length is one more such value, and asking for it four instructions of the host's
 ///   for each of the guest's. So registers, slots and frame are accessed unchecked: the array of
 ///   registers has all places that an instruction can name, and a slot's number is that of an
@@ -36,34 +34,6 @@ import weft.vmhost.mmu.Tlb;
 ///
 /// What was measured is in docs/design/004.
 final class PageRun {
-    /// Where the count of executed instructions begins in a cursor, which is what [#run] answers;
-    /// below is the slot.
-    static final int COUNT_SHIFT = 12;
-
-    static final int SLOT_MASK = (1 << COUNT_SHIFT) - 1;
-
-    // The frame. Virtual address of the page.
-    private static final int PAGE = 0;
-
-    /// The context of loads and stores, as it stands in a tag.
-    private static final int CONTEXT = 1;
-
-    /// The host address of the TLB, with what the context changes in an entry's distance.
-    private static final int TLB = 2;
-
-    /// The count of instructions from which on no jump back is taken.
-    static final int END = 3;
-
-    /// The host address of the budget's end, which other threads set to zero.
-    static final int BUDGET_END = 4;
-
-    /// From the place of a slot to four times its address: what the cases that need a pc compute of
-    /// the place alone would be computed for all. Nothing is lost at the upper end: where
-    /// instructions are, the high bits of an address are alike.
-    private static final int PC = 5;
-
-    static final int FRAME_LENGTH = 6;
-
     private static final long ENTRY_MASK = Tlb.ENTRIES - 1 << Tlb.ENTRY_SHIFT;
 
     private static final long PAGE_MASK = -4096;
@@ -78,33 +48,25 @@ final class PageRun {
     private static final int IMMEDIATE = 4;
 
     // Where in the frame its fields stand.
-    private static final long PAGE_PLACE = FIRST + 8 * PAGE;
-    private static final long CONTEXT_PLACE = FIRST + 8 * CONTEXT;
-    private static final long PC_PLACE = FIRST + 8 * PC;
-    private static final long TLB_PLACE = FIRST + 8 * TLB;
-    private static final long END_PLACE = FIRST + 8 * END;
-    private static final long BUDGET_END_PLACE = FIRST + 8 * BUDGET_END;
+    private static final long PAGE_PLACE = FIRST + 8 * PageLoop.PAGE;
+    private static final long CONTEXT_PLACE = FIRST + 8 * PageLoop.CONTEXT;
+
+    /// From the place of a slot to four times its address: what the cases that need a pc compute of
+    /// the place alone would be computed for all. Nothing is lost at the upper end: where
+    /// instructions are, the high bits of an address are alike.
+    private static final long PC_PLACE = FIRST + 8 * PageLoop.PC;
+
+    private static final long TLB_PLACE = FIRST + 8 * PageLoop.TLB;
+    private static final long END_PLACE = FIRST + 8 * PageLoop.END;
+    private static final long BUDGET_END_PLACE = FIRST + 8 * PageLoop.BUDGET_END;
 
     private PageRun() {}
 
-    /// Says where instructions are executed from now on.
-    ///
-    /// @param page the virtual address of their page
-    /// @param context of loads and stores
-    static void setPage(long[] frame, long page, Tlb tlb, long context) {
-        frame[PAGE] = page;
-        frame[PC] = (page << 2) - FIRST;
-        frame[CONTEXT] = context;
-        frame[TLB] = tlb.base() ^ context << 1 + Tlb.ENTRY_SHIFT & ENTRY_MASK;
-    }
-
-    /// Executes from this slot on; answers the cursor of the first instruction that it does not
-    /// execute. It looks at the budget when it jumps back or by register: straight code ends with
-    /// its page.
+    /// See [PageLoop#run].
     static long run(long[] x, long[] slots, long slot, long[] frame) {
         if (x.length < Decoded.PLACES
                 || slots.length < DecodedPage.SLOTS + 2
-                || frame.length != FRAME_LENGTH) {
+                || frame.length != PageLoop.FRAME_LENGTH) {
             throw new IllegalArgumentException("arrays that cannot be accessed unchecked");
         }
         long at = FIRST + (slot << 3);
@@ -438,7 +400,7 @@ final class PageRun {
             at += distance;
             count++;
         }
-        return count << COUNT_SHIFT | at - FIRST >>> 3;
+        return count << PageLoop.COUNT_SHIFT | at - FIRST >>> 3;
     }
 
     private static long register(long[] x, int register) {

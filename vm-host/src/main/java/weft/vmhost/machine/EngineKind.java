@@ -1,17 +1,20 @@
 package weft.vmhost.machine;
 
+import weft.vmhost.hart.Engine;
+import weft.vmhost.hart.Hart;
 import weft.vmhost.interpreter.Interpreter;
 import weft.vmhost.nativecode.NativeCode;
 import weft.vmhost.nativecode.NativeSettings;
 import weft.vmhost.translator.Translations;
 import weft.vmhost.translator.TranslatorCounts;
 import weft.vmhost.translator.TranslatorSettings;
+import weft.vmhost.translator.TranslatorSettings.Access;
 
 import java.util.Locale;
 
 /// What executes the instructions of a machine. Which one it is makes no difference to the guest.
 public enum EngineKind {
-    /// One instruction after the other.
+    /// One instruction after the other; the loop is in machine code where it can be.
     INTERPRETER,
     /// What runs often is translated to Java bytecode, which HotSpot compiles: on any host.
     TRANSLATOR,
@@ -32,7 +35,7 @@ public enum EngineKind {
     EngineSet engines() {
         return switch (this) {
             case INTERPRETER ->
-                    new EngineSet(lowerCase(), Interpreter::new, new TranslatorCounts(), 0);
+                    new EngineSet(lowerCase(), EngineKind::interpreter, new TranslatorCounts(), 0);
             case TRANSLATOR -> {
                 var translations = new Translations(TranslatorSettings.DEFAULT);
                 yield new EngineSet(
@@ -50,5 +53,11 @@ public enum EngineKind {
                         NativeSettings.DEFAULT.cacheBytes());
             }
         };
+    }
+
+    private static Engine interpreter(Hart hart) {
+        return NativeCode.isSupported()
+                ? NativeCode.interpreter(hart, Access.TRUSTED)
+                : new Interpreter(hart);
     }
 }

@@ -135,6 +135,10 @@ final class Assembler extends Encoder {
         put(0xE0 | register & 7);
     }
 
+    void jump(Operand target) {
+        encode(0, 0xFF, 4, target);
+    }
+
     /// `lea register, [rip + …]`.
     void loadAddress(int register, Label label) {
         put(WIDE | register >> 3 << 2);

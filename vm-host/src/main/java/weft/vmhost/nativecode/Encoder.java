@@ -104,7 +104,8 @@ sealed class Encoder permits Assembler {
         }
         if (indexed || base == Assembler.RSP) {
             put(mode | reg | 4);
-            put((indexed ? (operand.index() & 7) << 3 : 4 << 3) | base);
+            int index = indexed ? operand.index() & 7 : 4;
+            put(operand.scaleShift() << 6 | index << 3 | base);
         } else {
             put(mode | reg | base);
         }

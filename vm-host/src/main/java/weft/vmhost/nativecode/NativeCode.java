@@ -6,7 +6,11 @@ import org.slf4j.LoggerFactory;
 
 import weft.vmhost.hart.Engine;
 import weft.vmhost.hart.Hart;
+import weft.vmhost.hart.HartWindow;
+import weft.vmhost.hart.VirtualMemory;
 import weft.vmhost.interpreter.DecodedPage;
+import weft.vmhost.interpreter.Interpreter;
+import weft.vmhost.memory.HostMemory;
 import weft.vmhost.translator.TranslatorCounts;
 import weft.vmhost.translator.TranslatorSettings.Access;
 
@@ -52,6 +56,23 @@ public final class NativeCode {
     /// What executes a hart of the machine.
     public Engine engine(Hart hart) {
         return new NativeEngine(hart, this, settings);
+    }
+
+    /// What executes a hart instruction by instruction, by a loop in machine code.
+    public static Engine interpreter(Hart hart, Access access) {
+        return interpreterOf(hart, access);
+    }
+
+    Interpreter interpreter(Hart hart) {
+        return interpreterOf(hart, settings.access());
+    }
+
+    private static Interpreter interpreterOf(Hart hart, Access access) {
+        VirtualMemory memory = hart.memory();
+        long window = hart.tlb().base();
+        HostMemory.putLong(window + HartWindow.RAM_BEGIN, memory.hostBegin());
+        HostMemory.putLong(window + HartWindow.RAM_END, memory.hostEnd());
+        return new Interpreter(hart, PageLoopCode.of(access));
     }
 
     public TranslatorCounts counts() {

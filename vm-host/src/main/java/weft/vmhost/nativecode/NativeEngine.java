@@ -85,7 +85,7 @@ final class NativeEngine implements Engine {
         memory = hart.memory();
         tlb = hart.tlb();
         window = tlb.base();
-        interpreter = new Interpreter(hart);
+        interpreter = nativeCode.interpreter(hart);
         interpreter.setHeadFinder(this::headAt);
         lone = new LoneInstruction(hart, interpreter);
         untilSample = settings.samplePeriod();
@@ -94,8 +94,6 @@ final class NativeEngine implements Engine {
         cache = nativeCode.cache();
         HostMemory.putInt(window + HartWindow.HOST_MXCSR, MXCSR);
         FloatWriter.initialize(window);
-        HostMemory.putLong(window + HartWindow.RAM_BEGIN, memory.hostBegin());
-        HostMemory.putLong(window + HartWindow.RAM_END, memory.hostEnd());
     }
 
     @Override

@@ -20,8 +20,14 @@ import java.util.function.Supplier;
 /// adds one adds a line here: the tests of the hart, the table of instructions, the random programs
 /// and the deterministic machine run on it then.
 public enum TestedEngine {
-    /// What the others are compared with.
+    /// What the others are compared with: its loop is in Java.
     INTERPRETER(() -> Interpreter::new),
+
+    /// With its loop in machine code; where the host can execute it.
+    INTERPRETER_IN_MACHINE_CODE(() ->
+            NativeCode.isSupported()
+                    ? hart -> NativeCode.interpreter(hart, Access.CHECKED)
+                    : Interpreter::new),
 
     /// Everything is translated where it was first seen.
     EAGER_TRANSLATOR(translating(1, 200, 20_000, 1_000_000)),

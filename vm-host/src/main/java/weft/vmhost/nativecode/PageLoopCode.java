@@ -1,0 +1,78 @@
+package weft.vmhost.nativecode;
+
+import weft.runtime.BrokenInvariant;
+import weft.vmhost.interpreter.PageLoop;
+import weft.vmhost.translator.TranslatorSettings.Access;
+
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+
+/// The interpreter's loop in machine code, one for all harts of the process. A call of it costs
+/// what a call of translated code does (see [CodeCache]), and it, too, must return soon: it looks
+/// at the budget as often as the loop in Java.
+final class PageLoopCode implements PageLoop {
+    private static final int SIZE_BYTES = 1 << 15;
+    private static final MethodHandle CALL = call();
+    private static final PageLoopCode TRUSTED = new PageLoopCode(Access.TRUSTED);
+    private static final PageLoopCode CHECKED = new PageLoopCode(Access.CHECKED);
+
+    private final ExecutableMemory memory = new ExecutableMemory(SIZE_BYTES);
+    private final MemorySegment enter;
+
+    private PageLoopCode(Access access) {
+        var code = new Assembler(memory.executable());
+        int enterAt = new PageLoopWriter(code, access).write();
+        byte[] bytes = code.bytes();
+        MemorySegment.copy(
+                MemorySegment.ofArray(bytes),
+                0,
+                ExecutableMemory.segment(memory.writable(), SIZE_BYTES),
+                0,
+                bytes.length);
+        enter = ExecutableMemory.segment(memory.executable() + enterAt, 1);
+    }
+
+    /// The loop; only where [HostSupport#isSupported].
+    static PageLoop of(Access access) {
+        return access == Access.CHECKED ? CHECKED : TRUSTED;
+    }
+
+    @Override
+    public long run(long[] x, long[] slots, long slot, long[] frame) {
+        long cursor;
+        try {
+            cursor =
+                    (long)
+                            CALL.invokeExact(
+                                    enter,
+                                    MemorySegment.ofArray(x),
+                                    MemorySegment.ofArray(slots),
+                                    slot,
+                                    MemorySegment.ofArray(frame));
+        } catch (RuntimeException | Error e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new IllegalStateException(e);
+        }
+        if (cursor < 0) {
+            throw new BrokenInvariant("the interpreter would access memory of the host");
+        }
+        return cursor;
+    }
+
+    @SuppressWarnings("restricted")
+    private static MethodHandle call() {
+        return Linker.nativeLinker()
+                .downcallHandle(
+                        FunctionDescriptor.of(
+                                ValueLayout.JAVA_LONG,
+                                ValueLayout.ADDRESS,
+                                ValueLayout.ADDRESS,
+                                ValueLayout.JAVA_LONG,
+                                ValueLayout.ADDRESS),
+                        Linker.Option.critical(true));
+    }
+}
