@@ -409,7 +409,7 @@ final class PageRun {
 
     private static void setRd(long[] x, long[] slots, long at, long value) {
         HostMemory.putElement(
-                x, FIRST + ((long) HostMemory.getElementByte(slots, at + RD) << 3), value);
+                x, FIRST + ((HostMemory.getElementByte(slots, at + RD) & -2L) << 2), value);
     }
 
     private static long immediate(long[] slots, long at) {
@@ -418,11 +418,11 @@ final class PageRun {
 
     private static long rs2(long[] x, long[] slots, long at) {
         return HostMemory.getElement(
-                x, FIRST + ((long) (HostMemory.getElementByteVolatile(slots, at + RS2) & 31) << 3));
+                x, FIRST + ((long) HostMemory.getElementByteVolatile(slots, at + RS2) << 3));
     }
 
     private static int rs2Field(long[] slots, long at) {
-        return HostMemory.getElementByte(slots, at + RS2) & 31;
+        return HostMemory.getElementByte(slots, at + RS2);
     }
 
     private static long distance(long[] slots, long at) {
@@ -434,7 +434,7 @@ final class PageRun {
     }
 
     private static boolean isCompressed(long[] slots, long at) {
-        return HostMemory.getElementByte(slots, at + RS2) >= 0x80;
+        return (HostMemory.getElementByte(slots, at + RD) & 1) != 0;
     }
 
     private static long pc(long at, long[] frame) {

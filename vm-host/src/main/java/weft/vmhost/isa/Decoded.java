@@ -4,12 +4,13 @@ package weft.vmhost.isa;
 /// at the encoding again.
 ///
 /// ```
-///   63           32 31 30 29 28   24 23     16 15      8 7         0
-///   immediate       C   zero   rs2       rs1       rd      operation
+///   63           32 31      24 23      16 15      9 8 7         0
+///   immediate       rs2        rs1        rd        C operation
 /// ```
 ///
-/// - Each register stands in a byte of its own, and C, set for a compressed instruction, is the
-///   sign of rs2's: an engine reads the field that it needs from memory, by one load.
+/// - Each register stands in a byte of its own: an engine reads the field that it needs from
+///   memory, by one load. C is set for a compressed instruction; with the operation it makes a
+///   number that a loop can have a table of cases by.
 /// - The immediate is signed. Jumps and branches hold the distance in bytes; shifts their amount;
 ///   CSR instructions the CSR's number; ILLEGAL the instruction's bits. Floating-point arithmetic
 ///   holds rs3 in its low 5 bits and the rounding mode above.
@@ -33,10 +34,10 @@ public final class Decoded {
                 && (rs2 | 31) == 31;
         return (long) immediate << 32
                 | (long) rm << 37
-                | (2L - halfwords) << 31
                 | (rs2 & 31L) << 24
                 | (rs1 & 31L) << 16
-                | (rd & PLACES - 1L) << 8
+                | (rd & PLACES - 1L) << 9
+                | (2L - halfwords) << 8
                 | op & 0xFFL;
     }
 
@@ -45,7 +46,7 @@ public final class Decoded {
     }
 
     public static int rd(long decoded) {
-        return (int) (decoded >>> 8) & 63;
+        return (int) (decoded >>> 9) & 63;
     }
 
     public static int rs1(long decoded) {
@@ -58,7 +59,7 @@ public final class Decoded {
 
     /// 1 for a compressed instruction, 2 otherwise.
     public static int halfwords(long decoded) {
-        return 2 - ((int) decoded >>> 31);
+        return 2 - ((int) (decoded >>> 8) & 1);
     }
 
     /// The rounding-mode field of a floating-point instruction.

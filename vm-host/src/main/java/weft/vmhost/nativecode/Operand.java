@@ -18,10 +18,10 @@ record Operand(int base, int index, int scaleShift, int disp, boolean isRegister
 
     /// An element of 8 bytes.
     static Operand element(int base, int index) {
-        return scaled(base, index, 3);
+        return scaled(base, index, 3, 0);
     }
 
-    static Operand scaled(int base, int index, int scaleShift) {
-        return new Operand(base, index, scaleShift, 0, false);
+    static Operand scaled(int base, int index, int scaleShift, int disp) {
+        return new Operand(base, index, scaleShift, disp, false);
     }
 }

@@ -17,14 +17,13 @@ import java.util.Arrays;
 /// each, so that nothing asks for the length.
 ///
 /// ```
-///   rdi  the hart's registers        r8   the table of cases, by operation; 256 later, by that
-///   rsi  the slot that is executed        of a compressed instruction
-///   rdx  x[rs1], then free           r9   context of loads and stores
-///   rax  address, then the result    r10  count of executed instructions
-///   rcx  free                        r11  the TLB, with what the context changes
-///   rbp  free                        r12  the count from which on no jump back is taken
-///   rbx  the first slot              r13  where the budget's end stands
-///                                    r14  virtual address of the page
+///   rdi  the hart's registers        r8   the table of cases, by C and operation
+///   rsi  the slot that is executed   r9   context of loads and stores
+///   rdx  rs1's value, then free      r10  count of executed instructions
+///   rax  address, then the result    r11  the TLB, with what the context changes
+///   rbp  field of rd, with C         r12  the count from which on no jump back is taken
+///   rcx  free                        r13  where the budget's end stands
+///   rbx  the first slot              r14  virtual address of the page
 /// ```
 ///
 /// An instruction costs two loads for its fields, two for its registers and one for its case, a
@@ -51,9 +50,6 @@ final class PageLoopWriter {
     private static final Operand RS1 = Operand.memory(SLOT, 2);
     private static final Operand RS2 = Operand.memory(SLOT, 3);
     private static final Operand IMMEDIATE = Operand.memory(SLOT, 4);
-
-    /// In the byte of rs2.
-    private static final int IS_COMPRESSED = 0x80;
 
     private static final int OPERATIONS = 256;
     private static final int SLOT_SHIFT = 3;
@@ -129,7 +125,7 @@ final class PageLoopWriter {
             code.push(register);
         }
         code.mov(SLOTS, RSI);
-        code.op(LEA, SLOT, Operand.scaled(RSI, RDX, SLOT_SHIFT));
+        code.op(LEA, SLOT, Operand.element(RSI, RDX));
         code.mov(PAGE, frame(PageLoop.PAGE));
         code.mov(CONTEXT, frame(PageLoop.CONTEXT));
         code.mov(TLB, frame(PageLoop.TLB));
@@ -262,44 +258,60 @@ final class PageLoopWriter {
         body.run();
     }
 
-    /// A case that leaves a result in rax.
+    /// A case that leaves a result in rax. The next instruction often works on it: then it is not
+    /// waited for until it has come through memory. And where that is known, more is known of which
+    /// instruction it is.
     private void result(int operation, Runnable body) {
         on(
                 operation,
                 () -> {
                     body.run();
                     writeRd(RAX);
-                    next();
+                    step();
+                    code.op32(MOVZX8, RCX, RS1);
+                    code.op32(LEA, RDX, Operand.scaled(RCX, RCX, 0, isCompressed ? 1 : 0));
+                    var same = new Label();
+                    code.op32(CMP, RDX, RBP);
+                    code.jump(EQUAL, same);
+                    code.mov(A, Operand.element(X, RCX));
+                    jumpToCase();
+                    code.bind(same);
+                    code.mov(A, RAX);
+                    jumpToCase();
                 });
     }
 
     private void next() {
-        code.opImmediate(ADD, COUNT, 1);
-        code.opImmediate(ADD, SLOT, (isCompressed ? 1 : 2) << SLOT_SHIFT);
+        step();
         dispatch();
     }
 
-    /// To the case of the instruction in [#SLOT].
+    private void step() {
+        code.opImmediate(ADD, COUNT, 1);
+        code.opImmediate(ADD, SLOT, (isCompressed ? 1 : 2) << SLOT_SHIFT);
+    }
+
+    /// To the case of the instruction in rsi.
     private void dispatch() {
         code.op32(MOVZX8, RCX, RS1);
-        code.op32(MOVZX8, RBP, RS2);
-        code.op32(MOVZX8, RAX, OPERATION);
-        code.op32Immediate(AND, RBP, IS_COMPRESSED);
-        code.op(LEA, RAX, Operand.scaled(RAX, RBP, 1));
         code.mov(A, Operand.element(X, RCX));
+        jumpToCase();
+    }
+
+    private void jumpToCase() {
+        code.op32(MOVZX16, RAX, OPERATION);
+        code.op32Immediate(AND, RAX, 2 * OPERATIONS - 1);
         code.jump(Operand.element(TABLE, RAX));
     }
 
+    /// Leaves in rbp twice the register's number, and one more if the instruction is compressed.
     private void writeRd(int from) {
-        code.op32(MOVZX8, RCX, RD);
-        code.store(Operand.element(X, RCX), from);
+        code.op32(MOVZX8, RBP, RD);
+        code.store(Operand.scaled(X, RBP, 2, isCompressed ? -4 : 0), from);
     }
 
     private void rs2Into(int register) {
         code.op32(MOVZX8, register, RS2);
-        if (isCompressed) {
-            code.op32Immediate(AND, register, IS_COMPRESSED - 1);
-        }
         code.mov(register, Operand.element(X, register));
     }
 
@@ -348,7 +360,7 @@ final class PageLoopWriter {
         checkBudget();
         writeLink();
         code.opImmediate(AND, RAX, -2);
-        code.op(LEA, SLOT, Operand.scaled(SLOTS, RAX, DISTANCE_SHIFT));
+        code.op(LEA, SLOT, Operand.scaled(SLOTS, RAX, DISTANCE_SHIFT, 0));
         code.opImmediate(ADD, COUNT, 1);
         dispatch();
     }
@@ -356,7 +368,7 @@ final class PageLoopWriter {
     /// The slot that a jump or branch goes to; leaves if that is in another page.
     private void targetIntoRax() {
         code.op(MOVSX32, RAX, IMMEDIATE);
-        code.op(LEA, RAX, Operand.scaled(SLOT, RAX, DISTANCE_SHIFT));
+        code.op(LEA, RAX, Operand.scaled(SLOT, RAX, DISTANCE_SHIFT, 0));
         code.mov(RCX, RAX);
         code.op(SUB, RCX, SLOTS);
         code.shift(SHR, RCX, PAGE_OF_SLOTS_SHIFT);
