@@ -1,5 +1,6 @@
 /// The interpreter: what every instruction does, written once and plainly. It is the reference that
-/// a translator has to agree with.
+/// a translator has to agree with. Its inner loop ([weft.vmhost.interpreter.PageLoop]) can be
+/// another than the one written here.
 @NullMarked
 package weft.vmhost.interpreter;
 

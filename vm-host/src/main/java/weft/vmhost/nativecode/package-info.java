@@ -17,6 +17,9 @@
 /// [weft.vmhost.nativecode.BlockWriter], [weft.vmhost.nativecode.MemoryWriter],
 /// [weft.vmhost.nativecode.CodeCache].
 ///
+/// Beside that, [weft.vmhost.nativecode.PageLoopWriter] writes the interpreter's own loop, once for
+/// the process ([weft.vmhost.nativecode.PageLoopCode]).
+///
 /// Code is left, with all state in the hart, for whatever is not its straight way; the interpreter
 /// executes that instruction and the code goes on behind it. So no meaning of an instruction that
 /// can trap stands here twice.

@@ -66,7 +66,7 @@ public class InstructionBench {
             BEGIN + "loop: jal ra, far\n" + END + ".align 12\nfar: addi a0, a0, 1\nret\n";
 
     /// Each has three seconds to become warm.
-    @Param({"INTERPRETER", "TRANSLATOR", "NATIVE"})
+    @Param({"INTERPRETER", "INTERPRETER_IN_MACHINE_CODE", "TRANSLATOR", "NATIVE"})
     public TestedEngine engine = TestedEngine.INTERPRETER;
 
     private final int[] words = new SplittableRandom(1).ints(WORDS).map(w -> w | 3).toArray();
