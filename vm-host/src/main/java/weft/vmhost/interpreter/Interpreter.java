@@ -140,11 +140,14 @@ public final class Interpreter implements Engine {
         PageLoop.setPage(frame, page, tlb, memory.dataContext());
         try {
             for (; ; ) {
-                final long left = Math.min(hart.budgetEnd(), pauseAt) - retired;
-                frame[PageLoop.END] = left;
-                final long cursor = loop.run(x, slots, slot, frame);
-                retired += cursor >> PageLoop.COUNT_SHIFT;
-                slot = (int) cursor & PageLoop.SLOT_MASK;
+                // Floats come in rows, and the loop would return at each.
+                if (!Op.isFloatingPoint(Decoded.op(slots[slot]))) {
+                    final long left = Math.min(hart.budgetEnd(), pauseAt) - retired;
+                    frame[PageLoop.END] = left;
+                    final long cursor = loop.run(x, slots, slot, frame);
+                    retired += cursor >> PageLoop.COUNT_SHIFT;
+                    slot = (int) cursor & PageLoop.SLOT_MASK;
+                }
                 final long d = slots[slot];
                 switch (Decoded.op(d)) {
                     case Op.UNDECODED -> {
@@ -182,18 +185,10 @@ public final class Interpreter implements Engine {
                             return true;
                         }
                         executeRare(d);
-                        retired++;
-                        slot += Decoded.halfwords(d);
-                        // Floats come in rows, and the loop would return at each.
-                        for (long next = slots[slot];
-                                Op.isFloatingPoint(Decoded.op(next));
-                                next = slots[slot]) {
-                            floats.execute(next, x[Decoded.rs1(next)]);
-                            retired++;
-                            slot += Decoded.halfwords(next);
-                        }
                     }
                 }
+                retired++;
+                slot += Decoded.halfwords(d);
             }
         } catch (Trap trap) {
             leave(page, slot, retired);

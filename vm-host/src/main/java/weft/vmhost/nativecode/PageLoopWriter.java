@@ -3,65 +3,18 @@ package weft.vmhost.nativecode;
 import static weft.vmhost.nativecode.Assembler.*;
 
 import weft.vmhost.hart.HartWindow;
-import weft.vmhost.interpreter.PageLoop;
 import weft.vmhost.isa.Op;
 import weft.vmhost.memory.GuestMemory;
 import weft.vmhost.mmu.Tlb;
 import weft.vmhost.translator.TranslatorSettings.Access;
 
-import java.util.Arrays;
-
-/// Writes the interpreter's loop as machine code: see [PageLoop]. Unlike Java, it can end each case
-/// with a jump of its own to the next ("threaded code"), which the processor foresees by what comes
-/// after *this* operation; and it can have a case for the compressed and one for the long form of
-/// each, so that nothing asks for the length.
-///
-/// ```
-///   rdi  the hart's registers        r8   the table of cases, by C and operation
-///   rsi  the slot that is executed   r9   context of loads and stores
-///   rdx  rs1's value, then free      r10  count of executed instructions
-///   rax  address, then the result    r11  the TLB, with what the context changes
-///   rbp  field of rd, with C         r12  the count from which on no jump back is taken
-///   rcx  free                        r13  where the budget's end stands
-///   rbx  the first slot              r14  virtual address of the page
-/// ```
-///
-/// An instruction costs two loads for its fields, two for its registers and one for its case, a
-/// store for its result and some ten instructions of the host's: 1.8 ns, of which the way of a
-/// result through the array of registers to the next operand is most. What was measured is in
-/// docs/design/004.
-final class PageLoopWriter {
-    private static final int SLOT = RSI;
-    private static final int SLOTS = RBX;
-    private static final int X = RDI;
-    private static final int A = RDX;
-    private static final int TABLE = 8;
-    private static final int CONTEXT = 9;
-    private static final int COUNT = 10;
-    private static final int TLB = 11;
-    private static final int END = 12;
-    private static final int BUDGET_END = 13;
-    private static final int PAGE = 14;
-    private static final int[] CALLEE_SAVED = {RBX, RBP, END, BUDGET_END, PAGE};
-
-    // Where the fields of the decoded form stand in a slot.
-    private static final Operand OPERATION = Operand.memory(SLOT, 0);
-    private static final Operand RD = Operand.memory(SLOT, 1);
-    private static final Operand RS1 = Operand.memory(SLOT, 2);
-    private static final Operand RS2 = Operand.memory(SLOT, 3);
-    private static final Operand IMMEDIATE = Operand.memory(SLOT, 4);
-
-    private static final int OPERATIONS = 256;
-    private static final int SLOT_SHIFT = 3;
-
-    /// From a distance in bytes of code to one in bytes of slots.
-    private static final int DISTANCE_SHIFT = 2;
-
+/// Writes the interpreter's loop as machine code, with the meaning of
+/// [weft.vmhost.interpreter.PageLoop]: a case for each operation. [ThreadedCode] has the registers
+/// and what is between the cases.
+final class PageLoopWriter extends ThreadedCode {
     private static final int PAGE_OF_SLOTS_SHIFT = GuestMemory.PAGE_SHIFT + DISTANCE_SHIFT;
     private static final int INDEX_SHIFT = GuestMemory.PAGE_SHIFT - Tlb.ENTRY_SHIFT;
     private static final int INDEX_MASK = Tlb.ENTRIES - 1 << Tlb.ENTRY_SHIFT;
-    private static final int CASE_ALIGNMENT = 16;
-    private static final int NOP = 0x90;
 
     // Digits of Assembler.unary.
     private static final int MUL = 4;
@@ -69,78 +22,15 @@ final class PageLoopWriter {
     private static final int DIV = 6;
     private static final int IDIV = 7;
 
-    private final Assembler code;
     private final boolean isChecked;
-    private final Label leave = new Label();
-    private final Label broken = new Label();
-    private final int[] cases = new int[2 * OPERATIONS];
-
-    /// Whether the cases being written are those of compressed instructions.
-    private boolean isCompressed;
 
     PageLoopWriter(Assembler code, Access access) {
-        this.code = code;
+        super(code);
         isChecked = access == Access.CHECKED;
     }
 
-    /// Answers where it is to be entered, as a function of C: the address of the registers, of the
-    /// slots, the slot's number, the address of the frame; its value is a cursor, or negative if a
-    /// host address was outside of guest memory.
-    int write() {
-        writeWayOut();
-        Arrays.fill(cases, leave.position());
-        writeCases();
-        isCompressed = true;
-        writeCases();
-        align(Long.BYTES);
-        int table = code.size();
-        for (int at : cases) {
-            code.putLong(code.origin() + at);
-        }
-        int enter = code.size();
-        writeWayIn(table);
-        return enter;
-    }
-
-    private void writeWayOut() {
-        code.bind(leave);
-        code.mov(RAX, SLOT);
-        code.op(SUB, RAX, SLOTS);
-        code.shift(SHR, RAX, SLOT_SHIFT);
-        code.shift(SHL, COUNT, PageLoop.COUNT_SHIFT);
-        code.op(OR, RAX, COUNT);
-        var back = new Label();
-        code.bind(back);
-        for (int i = CALLEE_SAVED.length - 1; i >= 0; i--) {
-            code.pop(CALLEE_SAVED[i]);
-        }
-        code.ret();
-        code.bind(broken);
-        code.movImmediate(RAX, -1);
-        code.jump(back);
-    }
-
-    private void writeWayIn(int table) {
-        for (int register : CALLEE_SAVED) {
-            code.push(register);
-        }
-        code.mov(SLOTS, RSI);
-        code.op(LEA, SLOT, Operand.element(RSI, RDX));
-        code.mov(PAGE, frame(PageLoop.PAGE));
-        code.mov(CONTEXT, frame(PageLoop.CONTEXT));
-        code.mov(TLB, frame(PageLoop.TLB));
-        code.mov(END, frame(PageLoop.END));
-        code.mov(BUDGET_END, frame(PageLoop.BUDGET_END));
-        code.movImmediate(COUNT, 0);
-        code.loadAddress(TABLE, code.origin() + table);
-        dispatch();
-    }
-
-    private static Operand frame(int field) {
-        return Operand.memory(RCX, Long.BYTES * field);
-    }
-
-    private void writeCases() {
+    @Override
+    void writeCases() {
         writeJumps();
         writeAccesses();
         writeImmediates();
@@ -249,85 +139,6 @@ final class PageLoopWriter {
         divide(Op.REMUW, DIV, false, RDX);
     }
 
-    // --- what cases are made of
-
-    /// A case, entered with the value of rs1 in rdx; it ends with the jump to the next.
-    private void on(int operation, Runnable body) {
-        align(CASE_ALIGNMENT);
-        cases[isCompressed ? OPERATIONS + operation : operation] = code.size();
-        body.run();
-    }
-
-    /// A case that leaves a result in rax. The next instruction often works on it: then it is not
-    /// waited for until it has come through memory. And where that is known, more is known of which
-    /// instruction it is.
-    private void result(int operation, Runnable body) {
-        on(
-                operation,
-                () -> {
-                    body.run();
-                    writeRd(RAX);
-                    step();
-                    code.op32(MOVZX8, RCX, RS1);
-                    code.op32(LEA, RDX, Operand.scaled(RCX, RCX, 0, isCompressed ? 1 : 0));
-                    var same = new Label();
-                    code.op32(CMP, RDX, RBP);
-                    code.jump(EQUAL, same);
-                    code.mov(A, Operand.element(X, RCX));
-                    jumpToCase();
-                    code.bind(same);
-                    code.mov(A, RAX);
-                    jumpToCase();
-                });
-    }
-
-    private void next() {
-        step();
-        dispatch();
-    }
-
-    private void step() {
-        code.opImmediate(ADD, COUNT, 1);
-        code.opImmediate(ADD, SLOT, (isCompressed ? 1 : 2) << SLOT_SHIFT);
-    }
-
-    /// To the case of the instruction in rsi.
-    private void dispatch() {
-        code.op32(MOVZX8, RCX, RS1);
-        code.mov(A, Operand.element(X, RCX));
-        jumpToCase();
-    }
-
-    private void jumpToCase() {
-        code.op32(MOVZX16, RAX, OPERATION);
-        code.op32Immediate(AND, RAX, 2 * OPERATIONS - 1);
-        code.jump(Operand.element(TABLE, RAX));
-    }
-
-    /// Leaves in rbp twice the register's number, and one more if the instruction is compressed.
-    private void writeRd(int from) {
-        code.op32(MOVZX8, RBP, RD);
-        code.store(Operand.scaled(X, RBP, 2, isCompressed ? -4 : 0), from);
-    }
-
-    private void rs2Into(int register) {
-        code.op32(MOVZX8, register, RS2);
-        code.mov(register, Operand.element(X, register));
-    }
-
-    private void pcInto(int register) {
-        code.mov(register, SLOT);
-        code.op(SUB, register, SLOTS);
-        code.shift(SHR, register, DISTANCE_SHIFT);
-        code.op(ADD, register, PAGE);
-    }
-
-    private void align(int bytes) {
-        while (code.size() % bytes != 0) {
-            code.put(NOP);
-        }
-    }
-
     // --- jumps
 
     private void branch(int operation, int conditionNotTo) {
@@ -361,7 +172,7 @@ final class PageLoopWriter {
         writeLink();
         code.opImmediate(AND, RAX, -2);
         code.op(LEA, SLOT, Operand.scaled(SLOTS, RAX, DISTANCE_SHIFT, 0));
-        code.opImmediate(ADD, COUNT, 1);
+        count();
         dispatch();
     }
 
@@ -382,7 +193,7 @@ final class PageLoopWriter {
         checkBudget();
         code.bind(forward);
         code.mov(SLOT, RAX);
-        code.opImmediate(ADD, COUNT, 1);
+        count();
         dispatch();
     }
 
@@ -395,7 +206,7 @@ final class PageLoopWriter {
 
     private void writeLink() {
         pcInto(RDX);
-        code.opImmediate(ADD, RDX, isCompressed ? 2 : 4);
+        code.opImmediate(ADD, RDX, lengthBytes());
         writeRd(RDX);
     }
 
