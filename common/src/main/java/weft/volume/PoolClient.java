@@ -214,6 +214,11 @@ public final class PoolClient implements AutoCloseable {
         return new PoolSpace(nodes, peers);
     }
 
+    /// For having what the pool holds verified.
+    public PoolScrub scrub() {
+        return new PoolScrub(nodes, peers);
+    }
+
     PoolMap map() {
         return map;
     }

@@ -107,6 +107,7 @@ public final class StorageNode implements AutoCloseable {
                         peers,
                         BootClock.SYSTEM,
                         registry,
+                        settings.scrub(),
                         settings.garbagePeriod(),
                         settings.loopCount());
         opened.push(replication);

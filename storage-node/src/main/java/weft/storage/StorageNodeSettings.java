@@ -2,6 +2,7 @@ package weft.storage;
 
 import weft.fabric.NodeId;
 import weft.storage.replica.ReplicaSettings;
+import weft.storage.server.ScrubSettings;
 import weft.storage.store.StoreSettings;
 
 import java.net.InetSocketAddress;
@@ -29,6 +30,7 @@ public record StorageNodeSettings(
         String metrics,
         ReplicaSettings replica,
         StoreSettings store,
+        ScrubSettings scrub,
         Duration garbagePeriod,
         int loopCount) {
     /// The settings that nobody needs to say.
@@ -48,6 +50,7 @@ public record StorageNodeSettings(
                 "",
                 ReplicaSettings.DEFAULT,
                 StoreSettings.DEFAULT,
+                ScrubSettings.DEFAULT,
                 Duration.ofSeconds(30),
                 2);
     }
@@ -64,6 +67,7 @@ public record StorageNodeSettings(
                 metricsAddress,
                 replica,
                 store,
+                scrub,
                 garbagePeriod,
                 loopCount);
     }

@@ -12,6 +12,8 @@ import weft.wire.audit.AuditMessage.ChunkDigest;
 import weft.wire.audit.AuditMessage.DigestRequest;
 import weft.wire.audit.AuditMessage.GroupDigest;
 import weft.wire.audit.AuditMessage.LayerSpace;
+import weft.wire.audit.AuditMessage.ScrubRequest;
+import weft.wire.audit.AuditMessage.ScrubStatus;
 import weft.wire.audit.AuditMessage.Space;
 import weft.wire.audit.AuditMessage.SpaceRequest;
 import weft.wire.storage.ChunkStamp;
@@ -30,14 +32,21 @@ import java.util.UUID;
 ///   0x0403 space request   after: 0, or 1 and layer 8
 ///   0x0404 space           store 16 | used bytes 8 | free bytes 8 | count 4, each: layer 8, stored
 ///                          bytes 8 | last 1
+///   0x0405 scrub request   now 1
+///   0x0406 scrub status    store 16 | chunk bytes 8 | due groups 4 | verified bytes 8 | repaired 8 |
+///                          lost 8 | skipped groups 8 | count 4, each: a string
 /// ```
 public final class AuditCodec implements MessageFamily<AuditMessage> {
     private static final int DIGEST_REQUEST = 0x0401;
     private static final int GROUP_DIGEST = 0x0402;
     private static final int SPACE_REQUEST = 0x0403;
     private static final int SPACE = 0x0404;
+    private static final int SCRUB_REQUEST = 0x0405;
+    private static final int SCRUB_STATUS = 0x0406;
     private static final int CHUNK_DIGEST_BYTES = 36;
     private static final int LAYER_SPACE_BYTES = 16;
+    private static final int LOSS_BYTES_MIN = 4;
+    private static final int LOSS_BYTES_MAX = 256;
 
     @Override
     public int rangeByte() {
@@ -56,6 +65,8 @@ public final class AuditCodec implements MessageFamily<AuditMessage> {
             case GroupDigest _ -> GROUP_DIGEST;
             case SpaceRequest _ -> SPACE_REQUEST;
             case Space _ -> SPACE;
+            case ScrubRequest _ -> SCRUB_REQUEST;
+            case ScrubStatus _ -> SCRUB_STATUS;
         };
     }
 
@@ -83,9 +94,20 @@ public final class AuditCodec implements MessageFamily<AuditMessage> {
                 out.putBoolean(m.after().isPresent());
                 m.after().ifPresent(layer -> out.putLong(layer.value()));
             }
+            case ScrubRequest m -> out.putBoolean(m.now());
+            case ScrubStatus m -> {
+                putStore(m.store(), out);
+                out.putLong(m.chunkBytes());
+                out.putInt(m.dueGroups());
+                out.putLong(m.verifiedBytes());
+                out.putLong(m.repairedBlocks());
+                out.putLong(m.lostBlocks());
+                out.putLong(m.skippedGroups());
+                out.putInt(m.losses().size());
+                m.losses().forEach(out::putString);
+            }
             case Space m -> {
-                out.putLong(m.store().uuid().getMostSignificantBits());
-                out.putLong(m.store().uuid().getLeastSignificantBits());
+                putStore(m.store(), out);
                 out.putLong(m.usedBytes());
                 out.putLong(m.freeBytes());
                 out.putInt(m.layers().size());
@@ -96,6 +118,11 @@ public final class AuditCodec implements MessageFamily<AuditMessage> {
                 out.putBoolean(m.last());
             }
         }
+    }
+
+    private static void putStore(StoreId store, WireWriter out) {
+        out.putLong(store.uuid().getMostSignificantBits());
+        out.putLong(store.uuid().getLeastSignificantBits());
     }
 
     private static void putKey(ChunkKey key, WireWriter out) {
@@ -123,11 +150,18 @@ public final class AuditCodec implements MessageFamily<AuditMessage> {
                                     : Optional.empty());
             case SPACE ->
                     new Space(
-                            new StoreId(new UUID(in.readLong(), in.readLong())),
+                            store(in), in.readLong(), in.readLong(), layers(in), in.readBoolean());
+            case SCRUB_REQUEST -> new ScrubRequest(in.readBoolean());
+            case SCRUB_STATUS ->
+                    new ScrubStatus(
+                            store(in),
+                            in.readLong(),
+                            in.readInt(),
                             in.readLong(),
                             in.readLong(),
-                            layers(in),
-                            in.readBoolean());
+                            in.readLong(),
+                            in.readLong(),
+                            losses(in));
             default -> throw new MalformedMessage("audit message type %#x".formatted(typeId));
         };
     }
@@ -150,6 +184,22 @@ public final class AuditCodec implements MessageFamily<AuditMessage> {
             layers.add(new LayerSpace(new VolumeId(in.readLong()), in.readLong()));
         }
         return layers;
+    }
+
+    private static List<String> losses(WireReader in) throws MalformedMessage {
+        int count = in.readCount(LOSS_BYTES_MIN);
+        if (count > AuditMessage.LOSSES_MAX) {
+            throw new MalformedMessage(count + " losses");
+        }
+        List<String> losses = new ArrayList<>(count);
+        for (int i = 0; i < count; i++) {
+            losses.add(in.readString(LOSS_BYTES_MAX));
+        }
+        return losses;
+    }
+
+    private static StoreId store(WireReader in) throws MalformedMessage {
+        return new StoreId(new UUID(in.readLong(), in.readLong()));
     }
 
     private static ChunkKey key(WireReader in) throws MalformedMessage {

@@ -57,6 +57,38 @@ public sealed interface AuditMessage extends WireMessage {
     /// The blocks that a layer stores itself, in bytes.
     record LayerSpace(VolumeId layer, long storedBytes) {}
 
+    /// The most findings in one [ScrubStatus].
+    int LOSSES_MAX = 16;
+
+    /// How far is scrubbing? Answered by [ScrubStatus].
+    ///
+    /// @param now whether all groups are to be scrubbed now
+    record ScrubRequest(boolean now) implements AuditMessage {}
+
+    /// What a store's scrubber has done since its start.
+    ///
+    /// @param chunkBytes what there is to verify
+    /// @param dueGroups groups that were asked for and are not done, and the one that it is at
+    /// @param verifiedBytes compared with their checksums
+    /// @param repairedBlocks damaged here, and replaced from another member
+    /// @param lostBlocks damaged on all members; one that stays so is counted each time
+    /// @param skippedGroups that could not be scrubbed: their copies here were not in sync
+    /// @param losses the first of what was lost, for people
+    record ScrubStatus(
+            StoreId store,
+            long chunkBytes,
+            int dueGroups,
+            long verifiedBytes,
+            long repairedBlocks,
+            long lostBlocks,
+            long skippedGroups,
+            List<String> losses)
+            implements AuditMessage {
+        public ScrubStatus {
+            losses = List.copyOf(losses);
+        }
+    }
+
     /// A chunk at a moment.
     ///
     /// @param crc CRC32C over which blocks are mapped and their checksums, which are verified first

@@ -102,11 +102,11 @@ public sealed interface ReplicaMessage {
             Optional<ChunkContent> content)
             implements ReplicaMessage {}
 
-    /// Primary → member: my copy of this block is damaged; send me yours.
+    /// Primary → member, or member → primary: my copy of this block is damaged; send me yours.
     record BlockRequest(PlacementGroupId pg, long version, DamagedBlock block)
             implements ReplicaMessage {}
 
-    /// Member → primary.
+    /// Its answer.
     ///
     /// @param content the chunk's stamp here and the block's run, no run if it is not stored here;
     ///   empty if it is damaged here too

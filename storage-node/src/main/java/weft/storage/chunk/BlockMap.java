@@ -58,6 +58,12 @@ public final class BlockMap {
         stored.clear(from, to);
     }
 
+    /// The first stored block from this one on; [ChunkKey#CHUNK_BLOCKS] if there is none.
+    int nextStored(int from) {
+        int next = stored.nextSetBit(from);
+        return next < 0 ? ChunkKey.CHUNK_BLOCKS : next;
+    }
+
     int storedBlocks() {
         return stored.cardinality();
     }

@@ -52,6 +52,19 @@ final class ChunkFile implements Closeable {
         return new ChunkFile(file);
     }
 
+    /// Fills the buffer like [#read], with what the device has.
+    static void readDevice(Disk disk, String path, int firstBlock, ByteBuffer into)
+            throws IOException {
+        if (disk.exists(path)) {
+            try (var file = new ChunkFile(disk.open(path, Disk.Use.READ_DEVICE))) {
+                file.read(firstBlock, into);
+            }
+        }
+        while (into.hasRemaining()) {
+            into.put((byte) 0);
+        }
+    }
+
     /// Fills the buffer with the bytes of the blocks from `firstBlock` on; what the file has not is
     /// zeroes.
     void read(int firstBlock, ByteBuffer into) throws IOException {

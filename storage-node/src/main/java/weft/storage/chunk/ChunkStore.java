@@ -301,6 +301,37 @@ public final class ChunkStore {
         return Optional.of(new ChunkExport(cache, chunk).content(block.blockIndex()));
     }
 
+    /// Compares stored blocks of a chunk, as the device has them, with their checksums: those of
+    /// the next run from `fromBlock` on, as many as the scratch holds.
+    ///
+    /// @param scratch aligned to [Disk#ALIGNMENT_BYTES]
+    public Verification verify(ChunkKey key, int fromBlock, ByteBuffer scratch) throws IOException {
+        Chunk chunk = chunks.get(key);
+        if (chunk == null) {
+            return new Verification(ChunkKey.CHUNK_BLOCKS, 0, List.of());
+        }
+        BlockMap map = cache.map(chunk);
+        int first = map.nextStored(fromBlock);
+        if (first == ChunkKey.CHUNK_BLOCKS) {
+            return new Verification(first, 0, List.of());
+        }
+        int most =
+                Math.min(ChunkKey.CHUNK_BLOCKS, first + scratch.capacity() / ChunkKey.BLOCK_BYTES);
+        int end = map.runEnd(first, most);
+        scratch.clear().limit((end - first) * ChunkKey.BLOCK_BYTES);
+        ChunkFile.readDevice(disk, pathOf(chunk), first, scratch);
+        List<DamagedBlock> damaged = new ArrayList<>();
+        for (int block = first; block < end; block++) {
+            ByteBuffer bytes =
+                    scratch.slice((block - first) * ChunkKey.BLOCK_BYTES, ChunkKey.BLOCK_BYTES);
+            if (BlockMap.checksum(bytes) != map.checksum(block)
+                    && !unsettled.contains(key, block)) {
+                damaged.add(new DamagedBlock(key, block));
+            }
+        }
+        return new Verification(end, end - first, damaged);
+    }
+
     /// Replaces a damaged block by another member's copy, if that is of the same point in the
     /// group's order or has the checksum that the block should have. Returns whether it was.
     ///

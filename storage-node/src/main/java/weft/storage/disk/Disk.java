@@ -17,6 +17,9 @@ public interface Disk {
     enum Use {
         /// Read only, buffered; the file must exist.
         READ,
+        /// Read only, aligned to [#ALIGNMENT_BYTES], from the device itself where the file system
+        /// can; what was written before by other handles is seen. The file must exist.
+        READ_DEVICE,
         /// Read and write, buffered; made if absent. Durable by [DiskFile#force()].
         BUFFERED,
         /// Read and write, aligned to [#ALIGNMENT_BYTES], past the page cache where the file system

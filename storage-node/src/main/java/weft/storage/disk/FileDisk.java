@@ -80,13 +80,18 @@ public final class FileDisk implements Disk {
     @Override
     public DiskFile open(String name, Use use) throws IOException {
         Path path = root.resolve(name);
-        int pieceBytes = use == Use.DURABLE ? Integer.MAX_VALUE : PIECE_BYTES;
+        boolean isAligned = use == Use.DURABLE || use == Use.READ_DEVICE;
+        int pieceBytes = isAligned ? Integer.MAX_VALUE : PIECE_BYTES;
         return new ChannelFile(path, FileChannel.open(path, options(use)), pieceBytes);
     }
 
     private Set<? extends OpenOption> options(Use use) {
         return switch (use) {
             case READ -> Set.of(StandardOpenOption.READ);
+            case READ_DEVICE ->
+                    direct
+                            ? Set.of(StandardOpenOption.READ, DIRECT)
+                            : Set.of(StandardOpenOption.READ);
             case BUFFERED ->
                     Set.of(
                             StandardOpenOption.READ,

@@ -13,6 +13,7 @@ import java.nio.ByteBuffer;
 ///  N                                   incarnation (8): raised at each start
 ///  J                                   epoch (8) of the first journal segment that is needed
 ///  G  group (4)                        the group's state, as GroupState draws it
+///  C  group (4)                        when all its chunks had last been verified: Unix milliseconds (8)
 ///  M  group (4) layer (8) index (8)    block map of a chunk, as BlockMap draws it
 ///  S  group (4) layer (8) index (8)    generation (8), version (8), sequence (8), stored blocks (4)
 /// ```
@@ -33,6 +34,7 @@ public final class MetadataKeys {
     public static final byte[] STAMPS = {'S'};
 
     private static final byte MAPS = 'M';
+    private static final byte SCRUBBED = 'C';
     private static final int GROUP_BYTES = 1 + Integer.BYTES;
     private static final int CHUNK_BYTES = GROUP_BYTES + 2 * Long.BYTES;
 
@@ -41,6 +43,11 @@ public final class MetadataKeys {
     /// A group's state.
     public static byte[] group(PlacementGroupId pg) {
         return group(GROUPS[0], pg.value());
+    }
+
+    /// When a group was last scrubbed.
+    public static byte[] scrubbed(PlacementGroupId pg) {
+        return group(SCRUBBED, pg.value());
     }
 
     /// A chunk's stamp.

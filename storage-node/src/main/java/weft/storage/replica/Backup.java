@@ -18,8 +18,7 @@ import weft.wire.storage.StorageMessage;
 import weft.wire.storage.StorageMessage.Refused.Reason;
 
 import java.util.ArrayDeque;
-import java.util.HashMap;
-import java.util.Map;
+import java.util.List;
 import java.util.Optional;
 
 /// A secondary of one configuration: makes durable what the primary sends, applies what it commits,
@@ -28,14 +27,12 @@ final class Backup implements Role {
     /// Messages that may wait for the version to be durable: a primary's first burst.
     private static final int EARLY_MAX = 256;
 
-    /// Blocks being read for the primary's repairs; it asks again for what is dropped.
-    private static final int BLOCK_READS_MAX = 64;
-
     private final ReplicaState state;
     private final Configuration configuration;
     private final PrimaryGrace grace;
     private final ArrayDeque<ReplicaMessage> early = new ArrayDeque<>();
-    private final Map<Long, DamagedBlock> blockReads = new HashMap<>();
+    private final BlockReads blockReads;
+    private final BlockRepairs repairs;
     private boolean versionDurable;
     private boolean reconciled;
 
@@ -43,16 +40,18 @@ final class Backup implements Role {
         this.state = state;
         this.configuration = configuration;
         grace = new PrimaryGrace(state, configuration.primary(), nowNanos);
+        blockReads = new BlockReads(state, configuration);
+        repairs = new BlockRepairs(state, configuration, List.of(configuration.primary()));
     }
 
     void start() {
-        state.takeVersion(configuration.version(), true, _ -> onVersionDurable());
+        state.takeVersion(configuration.version(), true, this::onVersionDurable);
     }
 
-    private void onVersionDurable() {
+    private void onVersionDurable(long nowNanos) {
         versionDurable = true;
         while (!early.isEmpty()) {
-            act(early.removeFirst());
+            act(early.removeFirst(), nowNanos);
         }
     }
 
@@ -62,18 +61,19 @@ final class Backup implements Role {
             return;
         }
         if (versionDurable) {
-            act(message);
+            act(message, nowNanos);
         } else if (early.size() < EARLY_MAX) {
             early.add(message);
         }
     }
 
-    private void act(ReplicaMessage message) {
+    private void act(ReplicaMessage message, long nowNanos) {
         switch (message) {
             case Reconcile m -> onReconcile(m);
             case Prepare m -> onPrepare(m);
             case CommitPoint m -> commitTo(m.committedSequence());
-            case BlockRequest m -> onBlockRequest(m.block());
+            case BlockRequest m -> blockReads.begin(configuration.primary(), m.block());
+            case BlockReply m -> repairs.onReply(configuration.primary(), m, nowNanos);
             default -> {}
         }
     }
@@ -132,35 +132,30 @@ final class Backup implements Role {
         state.list.release(state.list.committed(), 0);
     }
 
-    /// The primary's copy is damaged.
-    private void onBlockRequest(DamagedBlock block) {
-        if (blockReads.size() < BLOCK_READS_MAX) {
-            long ticket = state.nextTicket();
-            blockReads.put(ticket, block);
-            state.disk.readBlock(ticket, block);
-        }
-    }
-
     @Override
     public void onChunk(long ticket, Optional<ChunkContent> content, long nowNanos) {
-        DamagedBlock asked = blockReads.remove(ticket);
-        if (asked != null && content.isPresent()) {
-            answer(asked, content);
-        }
+        blockReads.onChunk(ticket, content);
+    }
+
+    /// Damaged here, too: the primary has to look elsewhere, and scrubbing will repair it.
+    @Override
+    public void onDamaged(long ticket, DamagedBlock block, long nowNanos) {
+        blockReads.onDamaged(ticket).ifPresent(waiting -> waiting.lost("damaged here, too"));
     }
 
     @Override
-    public void onDamaged(long ticket, DamagedBlock block, long nowNanos) {
-        DamagedBlock asked = blockReads.remove(ticket);
-        if (asked != null) {
-            answer(asked, Optional.empty());
-        }
+    public void repair(DamagedBlock block, BlockRepairs.Waiting waiting, long nowNanos) {
+        repairs.repair(block, waiting, nowNanos);
     }
 
-    private void answer(DamagedBlock asked, Optional<ChunkContent> content) {
-        state.outbox.send(
-                configuration.primary().store(),
-                new BlockReply(state.pg, configuration.version(), asked, content));
+    @Override
+    public void onRepaired(long ticket, boolean fits, long nowNanos) {
+        repairs.onWritten(ticket, fits);
+    }
+
+    @Override
+    public void end() {
+        repairs.end();
     }
 
     @Override
@@ -178,6 +173,7 @@ final class Backup implements Role {
 
     @Override
     public void onTick(long nowNanos) {
+        repairs.onTick(nowNanos);
         if (grace.isOver(nowNanos) && versionDurable && state.pending == null) {
             grace.takeOver(nowNanos);
         }

@@ -15,7 +15,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/// Replaces damaged blocks of a primary's copy by those of the other members.
+/// Replaces damaged blocks of a member's copy by those of other members: a primary asks all others,
+/// a secondary asks the primary, which repairs its own first if it must.
 ///
 /// ```text
 ///   damaged ──ask the members──► a copy that fits ──written──► repaired: what waits goes on
@@ -38,6 +39,9 @@ final class BlockRepairs {
 
         /// No member has it.
         void lost(String detail);
+
+        /// The role ended before.
+        default void givenUp() {}
     }
 
     private static final class Repair {
@@ -49,12 +53,15 @@ final class BlockRepairs {
 
     private final ReplicaState state;
     private final Configuration configuration;
+    private final List<Member> asked;
     private final Map<DamagedBlock, Repair> repairs = new HashMap<>();
     private final Map<Long, DamagedBlock> writes = new HashMap<>();
 
-    BlockRepairs(ReplicaState state, Configuration configuration) {
+    /// @param asked whose copies are taken
+    BlockRepairs(ReplicaState state, Configuration configuration, List<Member> asked) {
         this.state = state;
         this.configuration = configuration;
+        this.asked = List.copyOf(asked);
     }
 
     /// Begins to repair the block, or waits with those who wait already.
@@ -72,8 +79,8 @@ final class BlockRepairs {
 
     private void ask(DamagedBlock block, Repair repair, long nowNanos) {
         List<StoreId> sources = new ArrayList<>();
-        for (Member member : configuration.members()) {
-            if (!member.equals(state.self) && !repair.damagedAt.contains(member.store())) {
+        for (Member member : asked) {
+            if (!repair.damagedAt.contains(member.store())) {
                 sources.add(member.store());
             }
         }
@@ -98,7 +105,7 @@ final class BlockRepairs {
     /// A member's copy, or that it has none.
     void onReply(Member from, BlockReply reply, long nowNanos) {
         Repair repair = repairs.get(reply.block());
-        if (repair == null || !configuration.members().contains(from)) {
+        if (repair == null || !asked.contains(from)) {
             return;
         }
         if (reply.content().isEmpty()) {
@@ -133,5 +140,12 @@ final class BlockRepairs {
                 ask(slot.getKey(), slot.getValue(), nowNanos);
             }
         }
+    }
+
+    /// The role ends.
+    void end() {
+        List<Repair> open = List.copyOf(repairs.values());
+        repairs.clear();
+        open.forEach(repair -> repair.waiting.forEach(Waiting::givenUp));
     }
 }

@@ -11,6 +11,7 @@ import weft.wire.storage.Entry;
 import weft.wire.storage.Mutation;
 import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.ReplicaMessage.BlockReply;
+import weft.wire.storage.ReplicaMessage.BlockRequest;
 import weft.wire.storage.ReplicaMessage.CaughtUp;
 import weft.wire.storage.ReplicaMessage.ChunkListRequest;
 import weft.wire.storage.ReplicaMessage.ChunkRequest;
@@ -55,6 +56,7 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
     private final CatchUpSource source;
     private final ClientRequests requests;
     private final BlockRepairs repairs;
+    private final BlockReads blockReads;
     private final ClientReads reads;
     private final long openAtStart;
     private boolean versionDurable;
@@ -72,7 +74,8 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
         this.configuration = configuration;
         source = new CatchUpSource(state, configuration);
         requests = new ClientRequests(state, this);
-        repairs = new BlockRepairs(state, configuration);
+        repairs = new BlockRepairs(state, configuration, others(state, configuration));
+        blockReads = new BlockReads(state, configuration);
         reads = new ClientReads(state, this, requests, repairs);
         lastTickNanos = nowNanos;
         openAtStart = state.list.tail();
@@ -82,6 +85,10 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
                 followers.put(member.store(), new Follower(member, 0, nowNanos));
             }
         }
+    }
+
+    private static List<Member> others(ReplicaState state, Configuration configuration) {
+        return configuration.members().stream().filter(m -> !m.equals(state.self)).toList();
     }
 
     void start() {
@@ -126,6 +133,7 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
             case ChunkRequest m -> source.onChunkRequest(from, m);
             case CaughtUp m -> source.onCaughtUp(from, m, nowNanos);
             case BlockReply m -> repairs.onReply(from, m, nowNanos);
+            case BlockRequest m -> blockReads.begin(from, m.block());
             default -> {}
         }
     }
@@ -330,11 +338,18 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
     @Override
     public void onChunk(long ticket, Optional<ChunkContent> content, long nowNanos) {
         source.onChunk(ticket, content);
+        blockReads.onChunk(ticket, content);
     }
 
     @Override
     public void onDamaged(long ticket, DamagedBlock block, long nowNanos) {
-        source.onDamaged(ticket).ifPresent(waiting -> repairs.repair(block, waiting, nowNanos));
+        source.onDamaged(ticket).ifPresent(waiting -> repair(block, waiting, nowNanos));
+        blockReads.onDamaged(ticket).ifPresent(waiting -> repair(block, waiting, nowNanos));
+    }
+
+    @Override
+    public void repair(DamagedBlock block, BlockRepairs.Waiting waiting, long nowNanos) {
+        repairs.repair(block, waiting, nowNanos);
     }
 
     // ---- Time.
@@ -459,5 +474,6 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
     public void end() {
         requests.end();
         reads.end();
+        repairs.end();
     }
 }

@@ -19,6 +19,7 @@ import java.util.ArrayDeque;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /// One replica of one placement group: takes events, chooses its [Role] by the configuration, and
 /// lets the role act. Pure: what it does to the world goes through [ReplicaDisk] and
@@ -220,6 +221,39 @@ public final class Replica {
             }
             role.onRequest(exchange, request, nowNanos);
         });
+    }
+
+    /// Has a block of the own copy that turned out damaged replaced from another member; told once.
+    public void repair(DamagedBlock block, Consumer<RepairOutcome> told, long nowNanos) {
+        if (stopped) {
+            told.accept(RepairOutcome.NOT_NOW);
+            return;
+        }
+        guarded(() ->
+                role.repair(
+                        block,
+                        new BlockRepairs.Waiting() {
+                            @Override
+                            public void repaired() {
+                                told.accept(RepairOutcome.REPAIRED);
+                            }
+
+                            @Override
+                            public void lost(String detail) {
+                                told.accept(RepairOutcome.LOST);
+                            }
+
+                            @Override
+                            public void givenUp() {
+                                told.accept(RepairOutcome.NOT_NOW);
+                            }
+                        },
+                        nowNanos));
+    }
+
+    /// Whether it is a member of the group, with all that is committed.
+    public boolean isMember() {
+        return !stopped && (role instanceof Primary || role instanceof Backup);
     }
 
     /// Time passes: call it every 50 ms or so.

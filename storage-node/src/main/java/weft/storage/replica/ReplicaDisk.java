@@ -39,6 +39,10 @@ public interface ReplicaDisk {
     /// Reads one block with its chunk's stamp: no chunk or no run if it is not stored here.
     void readBlock(long ticket, DamagedBlock block);
 
+    /// Looks at stored blocks of a chunk on the device, from `fromBlock` on, as many as the scratch
+    /// holds and no more than one run. The scratch is the disk's until the answer comes.
+    void verify(long ticket, ChunkKey key, int fromBlock, ByteBuffer scratch);
+
     /// Writes another member's copy of a damaged block, if it fits: if its stamp is the chunk's
     /// present one, or its checksum the one that the block should have.
     void repairBlock(long ticket, DamagedBlock block, ChunkContent copy);
@@ -81,6 +85,15 @@ public interface ReplicaDisk {
 
         /// [ReplicaDisk#readChunk] or [ReplicaDisk#readBlock] met a damaged block.
         void onDamaged(long ticket, DamagedBlock block);
+
+        /// [ReplicaDisk#verify] ended.
+        ///
+        /// @param nextBlock where the next look begins; `CHUNK_BLOCKS` if this was the last, also
+        ///   where there is no such chunk
+        /// @param blocks how many were compared with their checksums
+        /// @param damaged those that do not have theirs
+        default void onVerified(
+                long ticket, int nextBlock, int blocks, List<DamagedBlock> damaged) {}
 
         /// [ReplicaDisk#repairBlock] ended. `fits`: the block is good again.
         void onRepaired(long ticket, boolean fits);

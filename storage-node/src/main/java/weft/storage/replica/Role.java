@@ -47,6 +47,11 @@ sealed interface Role permits Idle, Joining, Backup, Primary {
     /// A chunk or block could not be read.
     default void onDamaged(long ticket, DamagedBlock block, long nowNanos) {}
 
+    /// Has a block of the own copy replaced; a role that is no member's cannot.
+    default void repair(DamagedBlock block, BlockRepairs.Waiting waiting, long nowNanos) {
+        waiting.givenUp();
+    }
+
     /// A repair was written, or did not fit.
     default void onRepaired(long ticket, boolean fits, long nowNanos) {}
 

@@ -14,7 +14,9 @@ import weft.wire.audit.AuditMessage.DigestRequest;
 import weft.wire.audit.AuditMessage.GroupDigest;
 import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.DamagedBlock;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -25,11 +27,13 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 import java.util.zip.CRC32C;
 
 /// The node's own questions about what its disk holds of a group, beside those of the replica: for
-/// comparing replicas and for finding layers that nobody uses. Their tickets are below zero.
+/// comparing replicas, for finding layers that nobody uses, and for scrubbing. Their tickets are
+/// below zero.
 @Owned("the replica's loop")
 final class DiskQuestions {
     /// Questions under way at once; more are told to come back.
@@ -51,6 +55,18 @@ final class DiskQuestions {
 
     private record Layers(Set<VolumeId> found, Consumer<Set<VolumeId>> answer)
             implements Question {}
+
+    private record Chunks(CompletableFuture<ChunkPage> answer) implements Question {}
+
+    private record Look(CompletableFuture<Verified> answer) implements Question {}
+
+    /// Some of the group's chunks, ascending.
+    ///
+    /// @param last nothing follows
+    record ChunkPage(List<ChunkStamp> stamps, boolean last) {}
+
+    /// See [ReplicaDisk.Events#onVerified].
+    record Verified(int nextBlock, int blocks, List<DamagedBlock> damaged) {}
 
     private final PlacementGroupId pg;
     private final Map<Long, Question> questions = new HashMap<>();
@@ -74,6 +90,32 @@ final class DiskQuestions {
     void layers(Consumer<Set<VolumeId>> answer) {
         if (!begin(new Layers(new TreeSet<>(DiskQuestions::byValue), answer), Optional.empty())) {
             answer.accept(Set.of());
+        }
+    }
+
+    /// Which chunks there are; fails if it cannot be asked now.
+    void chunks(Optional<ChunkKey> after, CompletableFuture<ChunkPage> answer) {
+        if (!begin(new Chunks(answer), after)) {
+            answer.completeExceptionally(new IOException(pg + " cannot be asked now"));
+        }
+    }
+
+    /// Looks at the chunk's blocks on the device; fails if it cannot be asked now.
+    void verify(
+            ChunkKey key, int fromBlock, ByteBuffer scratch, CompletableFuture<Verified> answer) {
+        ReplicaDisk present = disk;
+        if (present == null || questions.size() >= QUESTIONS_MAX) {
+            answer.completeExceptionally(new IOException(pg + " cannot be asked now"));
+            return;
+        }
+        lastTicket--;
+        questions.put(lastTicket, new Look(answer));
+        present.verify(lastTicket, key, fromBlock, scratch);
+    }
+
+    void onVerified(long ticket, Verified found) {
+        if (questions.remove(ticket) instanceof Look look) {
+            look.answer().complete(found);
         }
     }
 
@@ -110,6 +152,11 @@ final class DiskQuestions {
                     present.listChunks(ticket, Optional.of(stamps.getLast().key()));
                 }
             }
+            case Chunks chunks -> {
+                questions.remove(ticket);
+                chunks.answer().complete(new ChunkPage(stamps, last));
+            }
+            case Look _ -> {}
             case null -> {}
         }
     }
@@ -135,8 +182,13 @@ final class DiskQuestions {
     }
 
     void onFailed(long ticket, String detail) {
-        if (questions.remove(ticket) instanceof Digest digest) {
-            digest.caller.fail(pg + ": " + detail);
+        String why = pg + ": " + detail;
+        switch (questions.remove(ticket)) {
+            case Digest digest -> digest.caller.fail(why);
+            case Chunks chunks -> chunks.answer().completeExceptionally(new IOException(why));
+            case Look look -> look.answer().completeExceptionally(new IOException(why));
+            case Layers _ -> {}
+            case null -> {}
         }
     }
 

@@ -4,6 +4,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
+import weft.fabric.ChunkKey;
 import weft.fabric.Configuration;
 import weft.fabric.Member;
 import weft.fabric.NodeId;
@@ -13,6 +14,7 @@ import weft.fabric.VolumeId;
 import weft.runtime.Clock;
 import weft.runtime.Loop;
 import weft.runtime.Owned;
+import weft.storage.replica.RepairOutcome;
 import weft.storage.replica.Replica;
 import weft.storage.replica.ReplicaDisk;
 import weft.storage.replica.ReplicaOutbox;
@@ -25,12 +27,14 @@ import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.StorageMessage;
 
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
@@ -175,6 +179,38 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
         loop.execute(() -> questions.layers(answer));
     }
 
+    /// The chunks of the group after that one; fails if it cannot be asked now. Any thread.
+    CompletableFuture<DiskQuestions.ChunkPage> chunks(Optional<ChunkKey> after) {
+        var answer = new CompletableFuture<DiskQuestions.ChunkPage>();
+        loop.execute(() -> questions.chunks(after, answer));
+        return answer;
+    }
+
+    /// See [ReplicaDisk#verify]. Any thread.
+    CompletableFuture<DiskQuestions.Verified> verify(
+            ChunkKey key, int fromBlock, ByteBuffer scratch) {
+        var answer = new CompletableFuture<DiskQuestions.Verified>();
+        loop.execute(() -> questions.verify(key, fromBlock, scratch, answer));
+        return answer;
+    }
+
+    /// See [Replica#repair]. Any thread.
+    CompletableFuture<RepairOutcome> repair(DamagedBlock block) {
+        var outcome = new CompletableFuture<RepairOutcome>();
+        onLoop(present -> present.repair(block, outcome::complete, now()));
+        return outcome;
+    }
+
+    /// Whether the replica is a member of its group. Any thread.
+    CompletableFuture<Boolean> isMember() {
+        var answer = new CompletableFuture<Boolean>();
+        loop.execute(() -> {
+            Replica present = replica;
+            answer.complete(present != null && !failed && present.isMember());
+        });
+        return answer;
+    }
+
     /// Called on the loop.
     ///
     /// @return whether anything has happened to the group since the last call
@@ -300,6 +336,11 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
         } else {
             ifAlive(present -> present.onDamaged(ticket, block, now()));
         }
+    }
+
+    @Override
+    public void onVerified(long ticket, int nextBlock, int blocks, List<DamagedBlock> damaged) {
+        questions.onVerified(ticket, new DiskQuestions.Verified(nextBlock, blocks, damaged));
     }
 
     @Override

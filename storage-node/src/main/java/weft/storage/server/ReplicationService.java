@@ -41,6 +41,7 @@ public final class ReplicationService implements AutoCloseable {
     private final StorageServer server;
     private final LayerGarbage garbage;
     private final SpaceQuestions space;
+    private final Scrubber scrubber;
     private final StorageMeters meters;
 
     // Beat loop only.
@@ -58,6 +59,7 @@ public final class ReplicationService implements AutoCloseable {
             Peers peers,
             Clock clock,
             MeterRegistry registry,
+            ScrubSettings scrub,
             Duration garbagePeriod,
             int loopCount) {
         this.settings = settings;
@@ -80,7 +82,10 @@ public final class ReplicationService implements AutoCloseable {
                         meters,
                         loopCount);
         space = new SpaceQuestions(store, replicas);
-        server = new StorageServer(store.id(), clock, replicas, leases, beatLoop, meters, space);
+        scrubber = new Scrubber(scrub, store, replicas);
+        server =
+                new StorageServer(
+                        store.id(), clock, replicas, leases, beatLoop, meters, space, scrubber);
         garbage =
                 new LayerGarbage(
                         coordination,
@@ -103,6 +108,7 @@ public final class ReplicationService implements AutoCloseable {
     public void start() throws IOException {
         var _ = beatLoop.every(Duration.ofMillis(settings.beatMillis()), this::beat);
         replicas.start();
+        scrubber.start();
     }
 
     private void beat() {
@@ -131,6 +137,7 @@ public final class ReplicationService implements AutoCloseable {
     @Override
     public void close() {
         garbage.close();
+        scrubber.close();
         space.close();
         beatLoop.close();
         replicas.close();

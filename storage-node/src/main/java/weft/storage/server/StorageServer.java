@@ -9,6 +9,7 @@ import weft.transport.Caller;
 import weft.wire.WireMessage;
 import weft.wire.audit.AuditMessage.DigestRequest;
 import weft.wire.audit.AuditMessage.GroupDigest;
+import weft.wire.audit.AuditMessage.ScrubRequest;
 import weft.wire.audit.AuditMessage.SpaceRequest;
 import weft.wire.storage.Mutation;
 import weft.wire.storage.StorageMessage;
@@ -28,6 +29,7 @@ final class StorageServer {
     private final Loop beatLoop;
     private final StorageMeters meters;
     private final SpaceQuestions space;
+    private final Scrubber scrubber;
 
     StorageServer(
             StoreId self,
@@ -36,7 +38,8 @@ final class StorageServer {
             NodeLeases leases,
             Loop beatLoop,
             StorageMeters meters,
-            SpaceQuestions space) {
+            SpaceQuestions space,
+            Scrubber scrubber) {
         this.self = self;
         this.clock = clock;
         this.replicas = replicas;
@@ -44,6 +47,7 @@ final class StorageServer {
         this.beatLoop = beatLoop;
         this.meters = meters;
         this.space = space;
+        this.scrubber = scrubber;
     }
 
     /// A message of the storage protocol.
@@ -103,6 +107,12 @@ final class StorageServer {
                 }
             }
             case SpaceRequest request -> space.ask(request, caller);
+            case ScrubRequest(boolean now) -> {
+                if (now) {
+                    scrubber.askForAll();
+                }
+                caller.reply(scrubber.status());
+            }
             default -> throw new IllegalArgumentException("no question: " + message.getClass());
         }
     }

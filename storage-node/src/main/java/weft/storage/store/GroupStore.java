@@ -9,6 +9,7 @@ import weft.storage.chunk.BlocksRead;
 import weft.storage.chunk.ChunkChanges;
 import weft.storage.chunk.ChunkStore;
 import weft.storage.chunk.CorruptChunkException;
+import weft.storage.chunk.Verification;
 import weft.storage.journal.GroupCommit;
 import weft.storage.journal.JournalRecord;
 import weft.storage.journal.JournalRecordCodec;
@@ -26,6 +27,7 @@ import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.StorageMessage.ReadBlocks;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -339,6 +341,19 @@ final class GroupStore implements ReplicaDisk {
             tell(e -> e.onChunk(ticket, content));
         } catch (CorruptChunkException e) {
             tell(to -> to.onDamaged(ticket, e.block()));
+        } catch (IOException e) {
+            store.failed(e);
+        }
+    }
+
+    @Override
+    public void verify(long ticket, ChunkKey key, int fromBlock, ByteBuffer scratch) {
+        try {
+            Verification found;
+            synchronized (lock) {
+                found = chunks.verify(key, fromBlock, scratch);
+            }
+            tell(e -> e.onVerified(ticket, found.nextBlock(), found.blocks(), found.damaged()));
         } catch (IOException e) {
             store.failed(e);
         }

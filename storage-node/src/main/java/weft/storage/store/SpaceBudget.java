@@ -52,6 +52,10 @@ final class SpaceBudget {
         return grownBytes.get() > ASK_AGAIN_BYTES;
     }
 
+    long chunkBytes() {
+        return chunkBytes.get();
+    }
+
     long usedBytes() {
         return chunkBytes.get() + journalBytes;
     }

@@ -248,12 +248,29 @@ public final class Store implements Closeable {
         return space.usedBytes();
     }
 
+    /// What chunks take, in bytes.
+    public long chunkBytes() {
+        return space.chunkBytes();
+    }
+
     /// Adds what each layer stores here of that group, in bytes.
     public void addStoredBytes(PlacementGroupId pg, Map<VolumeId, Long> byLayer) {
         GroupStore group = groups.get(pg);
         if (group != null) {
             group.addStoredBytes(byLayer);
         }
+    }
+
+    /// When all chunks of the group had last been verified, in Unix milliseconds; 0 if never.
+    public long scrubbedMillis(PlacementGroupId pg) throws IOException {
+        byte[] saved = metadata.get(MetadataKeys.scrubbed(pg));
+        return saved == null ? 0 : ByteBuffer.wrap(saved).getLong();
+    }
+
+    /// Keeps that time, for this life and the next.
+    public void noteScrubbed(PlacementGroupId pg, long unixMillis) throws IOException {
+        byte[] value = ByteBuffer.allocate(Long.BYTES).putLong(unixMillis).array();
+        metadata.write(new MetadataStore.Batch().put(MetadataKeys.scrubbed(pg), value));
     }
 
     /// Whether appending would wait for the disk: the server then stops reading its connections.

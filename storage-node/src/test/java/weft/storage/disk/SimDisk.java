@@ -161,7 +161,7 @@ public final class SimDisk implements Disk {
     public synchronized DiskFile open(String name, Use use) throws IOException {
         live();
         if (!current.containsKey(name)) {
-            if (use == Use.READ) {
+            if (use == Use.READ || use == Use.READ_DEVICE) {
                 throw new NoSuchFileException(name);
             }
             boolean crash = step();
@@ -283,7 +283,7 @@ public final class SimDisk implements Disk {
         public void write(ByteBuffer from, long positionBytes) throws IOException {
             byte[] bytes = new byte[from.remaining()];
             from.get(bytes);
-            if (use == Use.READ) {
+            if (use == Use.READ || use == Use.READ_DEVICE) {
                 throw new IOException("not open for writing");
             }
             if (use == Use.DURABLE) {

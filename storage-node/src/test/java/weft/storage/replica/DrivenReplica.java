@@ -133,6 +133,9 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
     public void readBlock(long ticket, DamagedBlock block) {}
 
     @Override
+    public void verify(long ticket, ChunkKey key, int fromBlock, ByteBuffer scratch) {}
+
+    @Override
     public void repairBlock(long ticket, DamagedBlock block, ChunkContent copy) {}
 
     @Override

@@ -14,9 +14,12 @@ import org.junit.jupiter.api.io.TempDir;
 
 import weft.fabric.Configuration;
 import weft.fabric.Volume;
+import weft.fixtures.Await;
 import weft.volume.BlockVolume;
 import weft.volume.PoolClient;
+import weft.volume.PoolScrub;
 import weft.volume.VolumeException;
+import weft.wire.audit.AuditMessage.ScrubStatus;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -27,6 +30,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.ExecutionException;
+import java.util.function.ToLongFunction;
 
 /// Bytes that change on a disk under a running pool, as those of a failing medium do.
 @Timeout(120)
@@ -130,6 +134,67 @@ class DamagedBlockTest {
         assertArrayEquals(content, read(0, BLOCKS));
         assertHealed(file(primary()));
         assertEquals(1, count("weft.storage.blocks.repaired"));
+    }
+
+    /// All nodes' counts, when none has anything to do any more.
+    private PoolScrub.Result scrub() throws Exception {
+        PoolScrub scrub = cluster.client("scrubber").scrub();
+        PoolScrub.Result begun = scrub.begin();
+        assertEquals(List.of(), begun.silent());
+        Await.until(
+                "scrubbed",
+                () -> scrub.status().byNode().values().stream().allMatch(s -> s.dueGroups() == 0));
+        return scrub.status();
+    }
+
+    private static long sum(PoolScrub.Result result, ToLongFunction<ScrubStatus> field) {
+        return result.byNode().values().stream().mapToLong(field).sum();
+    }
+
+    @Test
+    void scrubbingHealsWhatNobodyReadsOnEveryMember() throws Exception {
+        for (int node = 1; node <= LocalCluster.REPLICAS; node++) {
+            flip(file(node), 10 * node, 99);
+            flip(file(node), 10 * node + 1, 4000);
+        }
+        // The same block on two of three.
+        flip(file(primary()), 255, 0);
+        flip(file(primary() % LocalCluster.REPLICAS + 1), 255, 0);
+
+        PoolScrub.Result found = scrub();
+
+        assertEquals(8, sum(found, ScrubStatus::repairedBlocks));
+        assertEquals(0, sum(found, ScrubStatus::lostBlocks));
+        assertEquals(0, sum(found, ScrubStatus::skippedGroups));
+        assertEquals(3L * BLOCKS * BLOCK, sum(found, ScrubStatus::verifiedBytes));
+        for (int node = 1; node <= LocalCluster.REPLICAS; node++) {
+            assertHealed(file(node));
+        }
+        // Once more: nothing is left to repair.
+        assertEquals(8, sum(scrub(), ScrubStatus::repairedBlocks));
+    }
+
+    @Test
+    void aFileThatIsGoneIsWrittenAnewByScrubbing() throws Exception {
+        int node = primary() == 1 ? 2 : 1;
+        Files.delete(file(node));
+        assertEquals(BLOCKS, sum(scrub(), ScrubStatus::repairedBlocks));
+    }
+
+    @Test
+    void scrubbingSaysWhatIsLost() throws Exception {
+        for (int node = 1; node <= LocalCluster.REPLICAS; node++) {
+            flip(file(node), 5, 99);
+        }
+        PoolScrub.Result found = scrub();
+        assertEquals(3, sum(found, ScrubStatus::lostBlocks));
+        assertEquals(0, sum(found, ScrubStatus::repairedBlocks));
+        found.byNode()
+                .values()
+                .forEach(status ->
+                        assertTrue(
+                                status.losses().getFirst().contains("block 5 of chunk"),
+                                () -> String.valueOf(status.losses())));
     }
 
     @Test

@@ -106,6 +106,7 @@ final class LocalCluster implements AutoCloseable {
                 "",
                 ReplicaSettings.DEFAULT,
                 storeSettings,
+                ScrubSettings.DEFAULT,
                 Duration.ofSeconds(2),
                 2);
     }

@@ -348,6 +348,11 @@ final class SimDisk implements ReplicaDisk {
                 });
     }
 
+    @Override
+    public void verify(long ticket, ChunkKey key, int fromBlock, ByteBuffer scratch) {
+        throw new UnsupportedOperationException("simulated nodes are told what is damaged");
+    }
+
     private static ChunkContent contentOf(Chunk chunk, int block) {
         List<ChunkContent.Run> runs =
                 contentOf(chunk).runs().stream().filter(r -> r.firstBlock() == block).toList();

@@ -8,10 +8,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import org.junit.jupiter.api.Test;
 
 import weft.fabric.ChunkKey;
+import weft.storage.replica.RepairOutcome;
 import weft.storage.replica.Replica;
 import weft.wire.storage.DamagedBlock;
 
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 
 /// Stories of single failures. The cluster checks its promises after each event; a story adds what
 /// must have become of it.
@@ -223,6 +225,70 @@ class StorageScenarioTest {
         assertTrue(repairs() > 5, () -> repairs() + " repairs, the rest overwritten");
         assertEquals(0, cluster.nodes.stream().mapToInt(node -> node.losses).sum());
         endWork();
+    }
+
+    /// What a scrubber does that finds damage.
+    private AtomicReference<RepairOutcome> repair(SimNode node, DamagedBlock bad) {
+        var outcome = new AtomicReference<>(RepairOutcome.NOT_NOW);
+        node.on(node.life(), r -> r.repair(bad, outcome::set, node.now()));
+        return outcome;
+    }
+
+    @Test
+    void damagedBlocksOfASecondaryAreReplacedWhileWritesGoOn() {
+        startWork();
+        for (int round = 0; round < 60; round++) {
+            DamagedBlock bad = block(round % SimClient.CHUNKS, round / 3 % SimClient.BLOCKS);
+            SimNode secondary = cluster.nodes.get((cluster.primary() + 1) % 3);
+            secondary.disk.damage(bad);
+            repair(secondary, bad);
+            assertTrue(
+                    cluster.runUntil(10_000, () -> !secondary.disk.isDamaged(bad)),
+                    cluster.world::trace);
+        }
+        assertTrue(repairs() > 5, () -> repairs() + " repairs, the rest overwritten");
+        assertEquals(0, cluster.nodes.stream().mapToInt(node -> node.losses).sum());
+        endWork();
+    }
+
+    @Test
+    void aBlockDamagedAtTwoMembersIsRepairedAtBothByWayOfThePrimary() {
+        SimClient writer = startWork();
+        writer.stop();
+        assertTrue(cluster.runUntil(10_000, writer::isIdle));
+        cluster.run(1_000);
+        SimNode primary = cluster.nodes.get(cluster.primary());
+        SimNode secondary = cluster.nodes.get((cluster.primary() + 1) % 3);
+        var written = primary.disk.chunks().firstEntry();
+        int index = written.getValue().blocks().keySet().iterator().next();
+        var bad = new DamagedBlock(written.getKey(), index);
+        primary.disk.damage(bad);
+        secondary.disk.damage(bad);
+        var outcome = repair(secondary, bad);
+        assertTrue(
+                cluster.runUntil(10_000, () -> outcome.get() == RepairOutcome.REPAIRED),
+                cluster.world::trace);
+        assertFalse(primary.disk.isDamaged(bad));
+        assertEquals(2, repairs());
+        cluster.checkReplicasAreEqual();
+    }
+
+    @Test
+    void aBlockDamagedAtAllMembersIsLostToAScrubber() {
+        SimClient writer = startWork();
+        writer.stop();
+        assertTrue(cluster.runUntil(10_000, writer::isIdle));
+        cluster.run(1_000);
+        SimNode secondary = cluster.nodes.get((cluster.primary() + 1) % 3);
+        var written = secondary.disk.chunks().firstEntry();
+        int index = written.getValue().blocks().keySet().iterator().next();
+        var bad = new DamagedBlock(written.getKey(), index);
+        cluster.nodes.forEach(node -> node.disk.damage(bad));
+        var outcome = repair(secondary, bad);
+        assertTrue(
+                cluster.runUntil(10_000, () -> outcome.get() == RepairOutcome.LOST),
+                cluster.world::trace);
+        assertTrue(secondary.disk.isDamaged(bad));
     }
 
     @Test
