@@ -143,7 +143,7 @@ public final class Interpreter implements Engine {
                 // Floats come in rows, and the loop would return at each.
                 if (!Op.isFloatingPoint(Decoded.op(slots[slot]))) {
                     final long left = Math.min(hart.budgetEnd(), pauseAt) - retired;
-                    frame[PageLoop.END] = left;
+                    frame[PageLoop.END] = Math.min(left, PageLoop.END_MAX);
                     final long cursor = loop.run(x, slots, slot, frame);
                     retired += cursor >> PageLoop.COUNT_SHIFT;
                     slot = (int) cursor & PageLoop.SLOT_MASK;

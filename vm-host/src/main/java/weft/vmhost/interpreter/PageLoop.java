@@ -34,6 +34,9 @@ public interface PageLoop {
 
     int SLOT_MASK = (1 << COUNT_SHIFT) - 1;
 
+    /// The most that END may be: while a loop in machine code runs, the JVM's collector waits.
+    int END_MAX = 20_000;
+
     /// Executes from this slot on; answers the cursor of the first instruction that it does not
     /// execute. It looks at the budget when it jumps back or by register: straight code ends with
     /// its page.

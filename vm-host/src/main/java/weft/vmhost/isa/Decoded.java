@@ -8,9 +8,9 @@ package weft.vmhost.isa;
 ///   immediate       rs2        rs1        rd        C operation
 /// ```
 ///
-/// - Each register stands in a byte of its own: an engine reads the field that it needs from
-///   memory, by one load. C is set for a compressed instruction; with the operation it makes a
-///   number that a loop can have a table of cases by.
+/// - Each source register stands in a byte of its own, and the destination in one with C: an engine
+///   reads the field that it needs from memory, by one load. C is set for a compressed instruction;
+///   with the operation it makes a number that a loop can have a table of cases by.
 /// - The immediate is signed. Jumps and branches hold the distance in bytes; shifts their amount;
 ///   CSR instructions the CSR's number; ILLEGAL the instruction's bits. Floating-point arithmetic
 ///   holds rs3 in its low 5 bits and the rounding mode above.

@@ -1,10 +1,13 @@
 package weft.vmhost.nativecode;
 
+import weft.vmhost.translator.TranslatorSettings.Access;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.NoSuchElementException;
 
 /// What the host's processor and system can do.
 final class HostSupport {
@@ -35,8 +38,12 @@ final class HostSupport {
                 return false;
             }
             var _ = new CodeCache(1 << 16);
+            var _ = PageLoopCode.of(Access.TRUSTED);
             return true;
-        } catch (IOException | IllegalStateException e) {
+        } catch (IOException
+                | IllegalStateException
+                | NoSuchElementException
+                | ExceptionInInitializerError refused) {
             return false;
         }
     }

@@ -10,6 +10,7 @@ import weft.vmhost.hart.HartWindow;
 import weft.vmhost.hart.VirtualMemory;
 import weft.vmhost.interpreter.DecodedPage;
 import weft.vmhost.interpreter.Interpreter;
+import weft.vmhost.interpreter.PageLoop;
 import weft.vmhost.memory.HostMemory;
 import weft.vmhost.translator.TranslatorCounts;
 import weft.vmhost.translator.TranslatorSettings.Access;
@@ -63,6 +64,11 @@ public final class NativeCode {
         return interpreterOf(hart, access);
     }
 
+    /// The interpreter's loop in machine code.
+    public static PageLoop pageLoop(Access access) {
+        return PageLoopCode.of(access);
+    }
+
     Interpreter interpreter(Hart hart) {
         return interpreterOf(hart, settings.access());
     }
@@ -72,7 +78,7 @@ public final class NativeCode {
         long window = hart.tlb().base();
         HostMemory.putLong(window + HartWindow.RAM_BEGIN, memory.hostBegin());
         HostMemory.putLong(window + HartWindow.RAM_END, memory.hostEnd());
-        return new Interpreter(hart, PageLoopCode.of(access));
+        return new Interpreter(hart, pageLoop(access));
     }
 
     public TranslatorCounts counts() {

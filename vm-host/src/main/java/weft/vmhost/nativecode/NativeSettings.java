@@ -19,7 +19,7 @@ import weft.vmhost.translator.TranslatorSettings.When;
 /// @param idleBytes how much of the cache an idle machine may keep; with more, all is given up, and
 ///   the little that it still executes is translated again
 /// @param when where translation takes place
-/// @param access whether translated code holds host addresses against bounds
+/// @param access whether code that is written holds host addresses against bounds
 public record NativeSettings(
         int samplePeriod,
         int samplesToTranslate,

@@ -23,10 +23,10 @@ import java.util.Arrays;
 ///   rbx  the first slot              r14  virtual address of the page
 /// ```
 ///
-/// An instruction costs two loads for its fields, two for its registers and one for its case, a
-/// store for its result and some ten instructions of the host's: 1.3 to 1.9 ns, of which the way of
-/// a result through the array of registers to the next operand is most. What was measured is in
-/// docs/design/004.
+/// An addition is fourteen of the host's instructions: four loads of fields, one or two of
+/// registers, one of the next case's address, a store of the result, a branch, a jump. They take
+/// 1.3 to 1.9 ns, most of it the way of a result through the array of registers to the next
+/// operand, and jumps that were not foreseen. What was measured is in docs/design/004.
 abstract sealed class ThreadedCode permits PageLoopWriter {
     static final int SLOT = RSI;
     static final int SLOTS = RBX;

@@ -45,7 +45,7 @@ public record TranslatorSettings(
         AT_ONCE
     }
 
-    /// How translated code uses host addresses.
+    /// How translated code, and the interpreter's loop in machine code, uses host addresses.
     public enum Access {
         /// As the TLB gave them.
         TRUSTED,

@@ -38,6 +38,7 @@ class DifferentialTest {
     private static final List<TestedEngine> QUICK_ONES =
             List.of(
                     TestedEngine.INTERPRETER,
+                    TestedEngine.INTERPRETER_IN_MACHINE_CODE,
                     TestedEngine.EAGER_NATIVE,
                     TestedEngine.SMALL_UNITS_IN_SHORT_RUNS,
                     TestedEngine.CODE_GIVEN_UP_AGAIN,

@@ -15,9 +15,9 @@ import java.util.Collection;
 import java.util.List;
 import java.util.SplittableRandom;
 
-/// Each translator against the interpreter, on random programs: registers, memory, traps, and the
-/// number of instructions. `-Dweft.seed=N` replays a run, `-Dweft.differential.rounds=N` makes the
-/// long one longer.
+/// Each engine against the interpreter in Java, on random programs: registers, memory, traps, and
+/// the number of instructions. `-Dweft.seed=N` replays a run, `-Dweft.differential.rounds=N` makes
+/// the long one longer.
 class EngineEquivalenceTest {
     private static final int RAM_BYTES = 16 << 20;
     private static final int PROGRAMS = 70;
