@@ -18,9 +18,16 @@ import weft.fixtures.Await;
 import weft.ops.admin.VolumeAdmin;
 import weft.ops.pool.PoolSession;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 
 /// An operator looks at the pool: what is told of groups, stores and space is what is there.
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -124,6 +131,63 @@ final class PoolSystemTest {
         assertEquals(stored, row("copy").path("inheritedBytes").asLong());
         assertEquals(0, ownBytes("data"), "what a clone has too is not given back");
         assertEquals(before + stored + BLOCK, json("pool df").path("storedBytes").asLong());
+    }
+
+    /// The chunk's file on a node, under its disks' folder.
+    private Path chunkFile(String node, String volume, int chunk) throws Exception {
+        long layer = VolumeAdmin.find(fabric.session().image(), volume).id().value();
+        String prefix = layer + "-" + chunk + ".";
+        var found = new AtomicReference<Path>();
+        Await.until(
+                "all of chunk " + chunk + " of " + volume + " at " + node,
+                () -> {
+                    try (var files = Files.walk(fabric.layout().folder().resolve(node))) {
+                        files.filter(file -> file.getFileName().toString().startsWith(prefix))
+                                .filter(file -> file.toFile().length() == BLOCK + (4 << 20))
+                                .forEach(found::set);
+                    } catch (IOException | UncheckedIOException e) {
+                        return false; // A file went meanwhile.
+                    }
+                    return found.get() != null;
+                });
+        return found.get();
+    }
+
+    private static void damage(Path file, int block) throws Exception {
+        try (var channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+            channel.write(ByteBuffer.wrap(new byte[] {77}), BLOCK + (long) block * BLOCK + 5);
+        }
+    }
+
+    @Test
+    void scrubbingRepairsWhatDecayedAndSaysWhatIsLost() throws Exception {
+        type("volume create archive --size 16M");
+        awaitVolume("archive");
+        write("archive", 0, 8 << 20);
+        damage(chunkFile("node1", "archive", 0), 3);
+        damage(chunkFile("node2", "archive", 0), 1000);
+        damage(chunkFile("node3", "archive", 1), 7);
+        JsonNode nodes = json("pool scrub").path("nodes");
+        assertEquals(3, nodes.size());
+        for (JsonNode node : nodes) {
+            assertEquals(1, node.path("repairedBlocks").asInt(), nodes.toString());
+            assertEquals(0, node.path("lostBlocks").asInt());
+            assertEquals(0, node.path("due").asInt());
+            assertTrue(node.path("verifiedBytes").asLong() >= 8 << 20);
+        }
+        assertEquals((byte) 1, read("archive", 3 * BLOCK, BLOCK).get(0));
+
+        for (String node : List.of("node1", "node2", "node3")) {
+            damage(chunkFile(node, "archive", 1), 20);
+        }
+        LoopbackFabric.Ended ended = fabric.type("pool scrub");
+        assertEquals(1, ended.exitCode(), ended.err());
+        assertTrue(ended.err().contains("block 20 of chunk"), ended.err());
+        assertTrue(ended.out().contains("LOST"), ended.out());
+        write("archive", (4 << 20) + 20 * BLOCK, BLOCK);
+        type("pool scrub");
+        assertTrue(type("pool scrub --status").contains("node2"));
+        assertEquals(2, fabric.type("pool scrub --status --no-wait").exitCode());
     }
 
     @Test

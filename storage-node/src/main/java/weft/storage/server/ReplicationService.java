@@ -10,6 +10,7 @@ import weft.coordination.StorageNodes;
 import weft.fabric.NodeId;
 import weft.runtime.Clock;
 import weft.runtime.Loop;
+import weft.runtime.WallClock;
 import weft.storage.replica.NodeLeases;
 import weft.storage.replica.ReplicaSettings;
 import weft.storage.store.Store;
@@ -82,7 +83,7 @@ public final class ReplicationService implements AutoCloseable {
                         meters,
                         loopCount);
         space = new SpaceQuestions(store, replicas);
-        scrubber = new Scrubber(scrub, store, replicas);
+        scrubber = new Scrubber(scrub, store, replicas, clock, WallClock::epochNanos);
         server =
                 new StorageServer(
                         store.id(), clock, replicas, leases, beatLoop, meters, space, scrubber);

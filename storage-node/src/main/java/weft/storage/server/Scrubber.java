@@ -6,6 +6,7 @@ import org.slf4j.LoggerFactory;
 
 import weft.fabric.ChunkKey;
 import weft.fabric.PlacementGroupId;
+import weft.runtime.Clock;
 import weft.storage.disk.Disk;
 import weft.storage.replica.RepairOutcome;
 import weft.storage.store.Store;
@@ -28,6 +29,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.LongSupplier;
 
 /// Reads what the store has of its groups, in the background, and compares it with its checksums: a
 /// medium that decays is noticed while the other copies are good. Every replica looks at its own
@@ -46,14 +48,16 @@ final class Scrubber implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Scrubber.class);
     private static final int SCRATCH_BYTES = 64 * ChunkKey.BLOCK_BYTES;
     private static final int ANSWER_SECONDS_MAX = 60;
-    private static final long LOOK_MILLIS = 10_000;
+    private static final long LOOK_MILLIS_MAX = 10_000;
 
-    /// A group whose scrubbing did not get through is left alone for so long.
-    private static final long AGAIN_MILLIS = 600_000;
+    /// A group whose scrubbing did not get through is left alone for so long, or for a period.
+    private static final long AGAIN_MILLIS_MAX = 600_000;
 
     private final ScrubSettings settings;
     private final Store store;
     private final ReplicaDirectory replicas;
+    private final Clock clock;
+    private final LongSupplier epochNanos;
     private final Thread thread;
 
     // Guarded by this.
@@ -72,11 +76,23 @@ final class Scrubber implements AutoCloseable {
     private ByteBuffer scratch = newScratch();
     private long pausedUntilNanos;
 
-    Scrubber(ScrubSettings settings, Store store, ReplicaDirectory replicas) {
+    /// @param epochNanos the time of day, by which turns come: it goes on while the node is stopped
+    Scrubber(
+            ScrubSettings settings,
+            Store store,
+            ReplicaDirectory replicas,
+            Clock clock,
+            LongSupplier epochNanos) {
         this.settings = settings;
         this.store = store;
         this.replicas = replicas;
+        this.clock = clock;
+        this.epochNanos = epochNanos;
         thread = Thread.ofPlatform().name("scrub-" + store.id()).daemon().unstarted(this::run);
+    }
+
+    private long nowMillis() {
+        return TimeUnit.NANOSECONDS.toMillis(epochNanos.getAsLong());
     }
 
     private static ByteBuffer newScratch() {
@@ -131,13 +147,13 @@ final class Scrubber implements AutoCloseable {
                 current = next.get().pg();
                 return next.get();
             }
-            wait(LOOK_MILLIS);
+            wait(Math.min(LOOK_MILLIS_MAX, settings.period().toMillis()));
         }
         return null;
     }
 
     private Optional<HostedReplica> next() {
-        long now = System.currentTimeMillis();
+        long now = nowMillis();
         return replicas.all().stream()
                 .filter(replica -> asked.contains(replica.pg()) || isDue(replica.pg(), now))
                 .min(
@@ -145,9 +161,10 @@ final class Scrubber implements AutoCloseable {
                                 .thenComparing(r -> lastMillis(r.pg())));
     }
 
-    private boolean isDue(PlacementGroupId pg, long nowMillis) {
-        boolean isLeftAlone = nowMillis - failedMillis.getOrDefault(pg, 0L) < AGAIN_MILLIS;
-        return !isLeftAlone && nowMillis - lastMillis(pg) >= settings.period().toMillis();
+    private boolean isDue(PlacementGroupId pg, long now) {
+        long period = settings.period().toMillis();
+        long again = Math.min(AGAIN_MILLIS_MAX, period);
+        return now - failedMillis.getOrDefault(pg, 0L) >= again && now - lastMillis(pg) >= period;
     }
 
     /// A group that is new here is due a period from now.
@@ -160,13 +177,13 @@ final class Scrubber implements AutoCloseable {
                         return known == 0 ? begun(pg) : known;
                     } catch (IOException e) {
                         log.warn("{} {}: {}", store.id(), pg, e.getMessage());
-                        return System.currentTimeMillis();
+                        return nowMillis();
                     }
                 });
     }
 
     private long begun(PlacementGroupId pg) throws IOException {
-        long now = System.currentTimeMillis();
+        long now = nowMillis();
         store.noteScrubbed(pg, now);
         return now;
     }
@@ -177,7 +194,7 @@ final class Scrubber implements AutoCloseable {
         try {
             if (answer(replica.isMember())) {
                 scrubChunks(replica);
-                store.noteScrubbed(pg, System.currentTimeMillis());
+                store.noteScrubbed(pg, nowMillis());
                 done = true;
             }
         } catch (IOException e) {
@@ -186,7 +203,7 @@ final class Scrubber implements AutoCloseable {
         synchronized (this) {
             asked.remove(pg);
             current = null;
-            (done ? scrubbedMillis : failedMillis).put(pg, System.currentTimeMillis());
+            (done ? scrubbedMillis : failedMillis).put(pg, nowMillis());
             skippedGroups += done ? 0 : 1;
         }
     }
@@ -253,7 +270,7 @@ final class Scrubber implements AutoCloseable {
     }
 
     private void pause(long bytes) throws InterruptedException {
-        long now = System.nanoTime();
+        long now = clock.nowNanos();
         long nanos = bytes * TimeUnit.SECONDS.toNanos(1) / settings.bytesPerSecond();
         pausedUntilNanos = Math.max(now, pausedUntilNanos) + nanos;
         TimeUnit.NANOSECONDS.sleep(pausedUntilNanos - now);

@@ -27,6 +27,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.ExecutionException;
@@ -163,7 +164,9 @@ class DamagedBlockTest {
 
         PoolScrub.Result found = scrub();
 
-        assertEquals(8, sum(found, ScrubStatus::repairedBlocks));
+        // Eight, but the primary may have repaired its own for the secondary that asked.
+        assertEquals(8, count("weft.storage.blocks.repaired"));
+        assertTrue(sum(found, ScrubStatus::repairedBlocks) >= 7, found::toString);
         assertEquals(0, sum(found, ScrubStatus::lostBlocks));
         assertEquals(0, sum(found, ScrubStatus::skippedGroups));
         assertEquals(3L * BLOCKS * BLOCK, sum(found, ScrubStatus::verifiedBytes));
@@ -171,7 +174,20 @@ class DamagedBlockTest {
             assertHealed(file(node));
         }
         // Once more: nothing is left to repair.
-        assertEquals(8, sum(scrub(), ScrubStatus::repairedBlocks));
+        scrub();
+        assertEquals(8, count("weft.storage.blocks.repaired"));
+    }
+
+    /// Nobody asks; also after the node was stopped and started.
+    @Test
+    void scrubbingComesRoundByItself() throws Exception {
+        int node = primary() == 1 ? 2 : 1;
+        cluster.stopNode(node);
+        flip(file(node), 100, 4);
+        cluster.scrubSettings = new ScrubSettings(1 << 30, Duration.ofMillis(200));
+        cluster.startNode(node);
+        Await.until("repaired", () -> count("weft.storage.blocks.repaired") >= 1);
+        assertHealed(file(node));
     }
 
     @Test

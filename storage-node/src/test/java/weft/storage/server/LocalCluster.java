@@ -56,6 +56,7 @@ final class LocalCluster implements AutoCloseable {
     private final int zooKeeperPort;
     EmbeddedZooKeeper zooKeeper;
     StoreSettings storeSettings = StoreSettings.DEFAULT;
+    ScrubSettings scrubSettings = ScrubSettings.DEFAULT;
     final ZooKeeperFabricStore store;
     final FabricRecords records;
     final FabricWatcher watcher;
@@ -96,6 +97,15 @@ final class LocalCluster implements AutoCloseable {
     /// Settings of small disks and memories for the node of that number, 1 to 3.
     static StorageNodeSettings settings(
             UUID clusterId, int number, Path folder, StoreSettings storeSettings) {
+        return settings(clusterId, number, folder, storeSettings, ScrubSettings.DEFAULT);
+    }
+
+    private static StorageNodeSettings settings(
+            UUID clusterId,
+            int number,
+            Path folder,
+            StoreSettings storeSettings,
+            ScrubSettings scrubSettings) {
         return new StorageNodeSettings(
                 new NodeId("node" + number),
                 clusterId,
@@ -106,7 +116,7 @@ final class LocalCluster implements AutoCloseable {
                 "",
                 ReplicaSettings.DEFAULT,
                 storeSettings,
-                ScrubSettings.DEFAULT,
+                scrubSettings,
                 Duration.ofSeconds(2),
                 2);
     }
@@ -120,7 +130,7 @@ final class LocalCluster implements AutoCloseable {
         var session = opened(connect(zooKeeper.connectString()));
         var node =
                 StorageNode.start(
-                        settings(clusterId, number, folderOf(number), storeSettings),
+                        settings(clusterId, number, folderOf(number), storeSettings, scrubSettings),
                         session,
                         registry);
         nodes[number] = opened(node);

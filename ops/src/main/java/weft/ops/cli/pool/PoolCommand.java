@@ -5,9 +5,10 @@ import picocli.CommandLine.Command;
 /// The group `weft pool`.
 @Command(
         name = "pool",
-        description = "Show how the pool is, where its copies are, and what takes its space.",
+        description =
+                "Show how the pool is, where its copies are, and what takes its space; verify it.",
         synopsisSubcommandLabel = "COMMAND",
         mixinStandardHelpOptions = true,
-        subcommands = {PoolStatus.class, PoolMap.class, PoolDf.class},
+        subcommands = {PoolStatus.class, PoolMap.class, PoolDf.class, PoolScrubCommand.class},
         footer = {"", "Example:", "  weft pool status"})
 public final class PoolCommand {}
