@@ -29,10 +29,9 @@ import java.util.stream.Collectors;
         mixinStandardHelpOptions = true,
         footer = {
             "",
-            "Each node does so by itself once a week. A damaged block is replaced from another"
-                    + " copy; one that",
-            "is damaged in all copies is lost, and the command fails. Ending the command does not"
-                    + " end the work.",
+            "Each node does so by itself once a week. A damaged block is replaced from another",
+            "copy; one that is damaged in all copies is lost, and the command fails. Ending the",
+            "command does not end the work.",
             "",
             "Examples:",
             "  weft pool scrub",
