@@ -8,7 +8,7 @@ import java.util.UUID;
 ///
 /// @param incarnation changes with every start of the process
 /// @param address where it takes Weft's own connections
-/// @param nbd where a storage node exports volumes
+/// @param nbd where a storage node exports volumes; [#NBD_SECURED] in front where it takes TLS only
 /// @param vtep where a host takes VXLAN
 /// @param metrics where its Prometheus page is
 /// @param stores the disks a storage node serves
@@ -24,6 +24,14 @@ public record NodePresence(
         List<UUID> stores,
         long memoryBytes,
         long pid) {
+    /// In front of an NBD address.
+    public static final String NBD_SECURED = "nbds://";
+
+    /// Where clients find an export.
+    public String nbdUri(String export) {
+        return (nbd.startsWith(NBD_SECURED) ? nbd : "nbd://" + nbd) + "/" + export;
+    }
+
     /// What the process does.
     public enum Role {
         STORAGE,

@@ -201,7 +201,7 @@ public final class VolumeAdmin {
             throw Refusal.state(
                     "volume '%s' is exported already: weft volume unexport %s", name, name);
         }
-        return "nbd://" + node.nbd() + "/" + name;
+        return node.nbdUri(name);
     }
 
     private static NodePresence exporter(FabricImage image, Optional<NodeId> wanted) {

@@ -8,6 +8,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /// The addresses and folders of a fabric on one machine: each part has a loopback address of its
 /// own, so that one machine and many behave alike.
@@ -80,7 +81,8 @@ public record LocalLayout(int index, Path folder) {
                 NBD_PORT,
                 VXLAN_PORT,
                 METRICS_PORT,
-                offer);
+                offer,
+                Optional.empty());
     }
 
     private InetSocketAddress address(NodePresence.Role role, int number, int port) {

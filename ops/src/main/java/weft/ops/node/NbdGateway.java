@@ -16,6 +16,7 @@ import weft.runtime.Owned;
 import weft.storage.StorageNode;
 import weft.storage.nbd.NbdExports;
 import weft.storage.nbd.NbdServer;
+import weft.storage.nbd.NbdTls;
 import weft.volume.BlockVolume;
 import weft.volume.PoolClient;
 
@@ -25,6 +26,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
@@ -55,6 +57,7 @@ final class NbdGateway implements AutoCloseable {
     static NbdGateway start(
             NodeId node,
             InetSocketAddress listen,
+            Optional<NbdTls> tls,
             StorageNode storage,
             FabricStore store,
             MeterRegistry registry)
@@ -69,7 +72,7 @@ final class NbdGateway implements AutoCloseable {
         var exports = new NbdExports();
         NbdServer server;
         try {
-            server = new NbdServer(listen, exports, registry);
+            server = new NbdServer(listen, exports, tls, registry);
         } catch (IOException e) {
             pool.close();
             throw e;

@@ -1,9 +1,13 @@
 package weft.ops.node;
 
+import org.jspecify.annotations.Nullable;
+
 import weft.fabric.NodeId;
+import weft.fabric.NodePresence;
 
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /// Where one part of the fabric runs.
 ///
@@ -15,6 +19,7 @@ import java.nio.file.Path;
 /// @param vtepPort of a host; VXLAN's 4789 if others than ours are to join
 /// @param metricsPort 0 takes a free one
 /// @param offer what a host gives to VMs
+/// @param nbdTls of a storage node: the folder of its certificate, if its exports take TLS only
 public record NodeOptions(
         NodeId node,
         Path folder,
@@ -24,7 +29,28 @@ public record NodeOptions(
         int nbdPort,
         int vtepPort,
         int metricsPort,
-        HostOffer offer) {
+        HostOffer offer,
+        Optional<Path> nbdTls) {
+    /// The same with this folder; null for connections in the clear.
+    public NodeOptions withNbdTls(@Nullable Path folder) {
+        return new NodeOptions(
+                node,
+                this.folder,
+                zookeeper,
+                listen,
+                advertise,
+                nbdPort,
+                vtepPort,
+                metricsPort,
+                offer,
+                Optional.ofNullable(folder));
+    }
+
+    /// Where exports are, for the presence record.
+    String advertisedNbd() {
+        return (nbdTls.isPresent() ? NodePresence.NBD_SECURED : "") + advertised(nbdPort);
+    }
+
     /// An address of this part on another port.
     InetSocketAddress at(int port) {
         return new InetSocketAddress(listen.getAddress(), port);

@@ -17,6 +17,7 @@ import weft.runtime.BootClock;
 import weft.runtime.Pause;
 import weft.storage.StorageNode;
 import weft.storage.StorageNodeSettings;
+import weft.storage.nbd.NbdTls;
 import weft.transport.NodeAddress;
 import weft.vmhost.VmHost;
 import weft.vmhost.VmHostSettings;
@@ -115,6 +116,11 @@ public final class Part implements AutoCloseable {
                 options,
                 NodePresence.Role.STORAGE,
                 part -> {
+                    // First of all: what cannot be secured is not to be served.
+                    Optional<NbdTls> tls =
+                            options.nbdTls().isEmpty()
+                                    ? Optional.empty()
+                                    : Optional.of(NbdTls.of(options.nbdTls().get()));
                     var settings =
                             StorageNodeSettings.of(
                                             options.node(),
@@ -123,8 +129,7 @@ public final class Part implements AutoCloseable {
                                             options.listen(),
                                             options.advertise())
                                     .withAddresses(
-                                            options.advertised(options.nbdPort()),
-                                            part.metricsAddress(options));
+                                            options.advertisedNbd(), part.metricsAddress(options));
                     StorageNode node =
                             part.own(
                                     StorageNode.start(
@@ -133,6 +138,7 @@ public final class Part implements AutoCloseable {
                             NbdGateway.start(
                                     options.node(),
                                     options.at(options.nbdPort()),
+                                    tls,
                                     node,
                                     part.store,
                                     part.metrics.registry()));

@@ -36,6 +36,11 @@ final class NbdHandshake {
         /// The export's properties: answer with [NbdHandshake#accept] or [NbdHandshake#refuse].
         record Wanted(String export, int option) implements Outcome {}
 
+        /// TLS, from the client's next byte on: then [NbdHandshake#secured].
+        record StartTls() implements Outcome {
+            static final StartTls START_TLS = new StartTls();
+        }
+
         /// The end of the connection, after what was written has been sent.
         record Ended() implements Outcome {
             static final Ended ENDED = new Ended();
@@ -51,13 +56,22 @@ final class NbdHandshake {
     record Properties(long sizeBytes, int flags) {}
 
     private final Supplier<List<String>> exportNames;
+    private final boolean needsTls;
+    private boolean isSecured;
     private boolean hasClientFlags;
     private boolean hasNoZeroes;
     private boolean isStructured;
     private int optionCount;
 
-    NbdHandshake(Supplier<List<String>> exportNames) {
+    /// @param needsTls whether nothing is told before the connection is secured
+    NbdHandshake(Supplier<List<String>> exportNames, boolean needsTls) {
         this.exportNames = exportNames;
+        this.needsTls = needsTls;
+    }
+
+    /// From now on what comes and goes is secured.
+    void secured() {
+        isSecured = true;
     }
 
     /// Whether structured replies were negotiated.
@@ -108,6 +122,9 @@ final class NbdHandshake {
     }
 
     private Outcome consider(int option, ByteBuf body, ByteBuf out) {
+        if (needsTls && !isSecured && option != NbdProtocol.OPT_ABORT) {
+            return considerInTheClear(option, body, out);
+        }
         boolean isEmpty = !body.isReadable();
         switch (option) {
             case NbdProtocol.OPT_EXPORT_NAME -> {
@@ -130,7 +147,32 @@ final class NbdHandshake {
                 isStructured |= isEmpty;
                 reply(out, option, isEmpty ? NbdProtocol.REP_ACK : NbdProtocol.REP_ERR_INVALID, 0);
             }
+            case NbdProtocol.OPT_STARTTLS ->
+                    // Once is enough; without TLS there is no such option.
+                    reply(
+                            out,
+                            option,
+                            isSecured ? NbdProtocol.REP_ERR_INVALID : NbdProtocol.REP_ERR_UNSUP,
+                            0);
             default -> reply(out, option, NbdProtocol.REP_ERR_UNSUP, 0);
+        }
+        return Outcome.Incomplete.INCOMPLETE;
+    }
+
+    private static Outcome considerInTheClear(int option, ByteBuf body, ByteBuf out) {
+        switch (option) {
+            case NbdProtocol.OPT_EXPORT_NAME -> {
+                // It has no way to say no.
+                return new Outcome.Broken("an export without TLS");
+            }
+            case NbdProtocol.OPT_STARTTLS -> {
+                if (!body.isReadable()) {
+                    reply(out, option, NbdProtocol.REP_ACK, 0);
+                    return Outcome.StartTls.START_TLS;
+                }
+                reply(out, option, NbdProtocol.REP_ERR_INVALID, 0);
+            }
+            default -> reply(out, option, NbdProtocol.REP_ERR_TLS_REQD, 0);
         }
         return Outcome.Incomplete.INCOMPLETE;
     }

@@ -12,6 +12,7 @@ final class NbdProtocol {
     static final int OPT_EXPORT_NAME = 1;
     static final int OPT_ABORT = 2;
     static final int OPT_LIST = 3;
+    static final int OPT_STARTTLS = 5;
     static final int OPT_INFO = 6;
     static final int OPT_GO = 7;
     static final int OPT_STRUCTURED_REPLY = 8;
@@ -21,6 +22,7 @@ final class NbdProtocol {
     static final int REP_INFO = 3;
     static final int REP_ERR_UNSUP = 1 << 31 | 1;
     static final int REP_ERR_INVALID = 1 << 31 | 3;
+    static final int REP_ERR_TLS_REQD = 1 << 31 | 5;
     static final int REP_ERR_UNKNOWN = 1 << 31 | 6;
     static final int REP_ERR_SHUTDOWN = 1 << 31 | 7;
 

@@ -18,12 +18,16 @@ import io.netty.handler.flush.FlushConsolidationHandler;
 import io.netty.util.concurrent.DefaultThreadFactory;
 import io.netty.util.concurrent.GlobalEventExecutor;
 
+import org.jspecify.annotations.Nullable;
+
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
-/// Serves exports over the NBD protocol. Whoever reaches the socket may use every export: it
-/// listens on an address that only trusted clients reach.
+/// Serves exports over the NBD protocol. Whoever reaches the socket may use every export, and needs
+/// a certificate for it if [NbdTls] says so: without, it listens on an address that only trusted
+/// clients reach.
 public final class NbdServer implements AutoCloseable {
     private static final int EVENT_LOOPS = 2;
     private static final int CLOSE_SECONDS_MAX = 5;
@@ -35,13 +39,20 @@ public final class NbdServer implements AutoCloseable {
     private final ChannelGroup sessions = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
     private final Channel listening;
     private final NbdMeters meters;
+    private final @Nullable NbdTls tls;
 
     /// Listens at once.
     ///
     /// @param listen port 0 takes a free one
+    /// @param tls empty for connections in the clear
     /// @throws IOException with the address in its message if it cannot be had
-    public NbdServer(InetSocketAddress listen, NbdExports exports, MeterRegistry registry)
+    public NbdServer(
+            InetSocketAddress listen,
+            NbdExports exports,
+            Optional<NbdTls> tls,
+            MeterRegistry registry)
             throws IOException {
+        this.tls = tls.orElse(null);
         var budget = new InFlightBudget();
         boolean isEpoll = Epoll.isAvailable();
         IoHandlerFactory io = isEpoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory();
@@ -90,7 +101,7 @@ public final class NbdServer implements AutoCloseable {
     }
 
     private NbdSession newSession(NbdExports exports, InFlightBudget budget) {
-        return new NbdSession(exports, budget, meters);
+        return new NbdSession(exports, budget, meters, tls);
     }
 
     /// Where it listens.

@@ -5,6 +5,7 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.handler.codec.DecoderException;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.ScheduledFuture;
 
@@ -17,6 +18,8 @@ import weft.volume.BlockVolume;
 
 import java.io.IOException;
 import java.util.concurrent.TimeUnit;
+
+import javax.net.ssl.SSLException;
 
 /// One client's connection, from the greeting to the end.
 ///
@@ -48,6 +51,7 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
     private final NbdExports exports;
     private final InFlightBudget budget;
     private final NbdMeters meters;
+    private final @Nullable NbdTls tls;
     private final NbdHandshake handshake;
     private Phase phase = Phase.NEGOTIATING;
     private ByteBuf unread = Unpooled.EMPTY_BUFFER;
@@ -58,11 +62,13 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
     private long bytesRead;
     private long bytesReadAtLastLook;
 
-    NbdSession(NbdExports exports, InFlightBudget budget, NbdMeters meters) {
+    /// @param tls null for connections in the clear
+    NbdSession(NbdExports exports, InFlightBudget budget, NbdMeters meters, @Nullable NbdTls tls) {
         this.exports = exports;
         this.budget = budget;
         this.meters = meters;
-        handshake = new NbdHandshake(exports::names);
+        this.tls = tls;
+        handshake = new NbdHandshake(exports::names, tls != null);
     }
 
     @Override
@@ -169,10 +175,25 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
                 end(ctx);
                 return false;
             }
+            case NbdHandshake.Outcome.StartTls _ -> {
+                startTls(ctx);
+                return false;
+            }
             case NbdHandshake.Outcome.Wanted wanted -> {
                 return find(ctx, wanted);
             }
         }
+    }
+
+    /// The answer is on its way in the clear. What came behind the option did, too, and is not to
+    /// be taken for something that came secured.
+    private void startTls(ChannelHandlerContext ctx) {
+        if (tls == null || unread.isReadable()) {
+            broken(ctx, "bytes behind STARTTLS");
+            return;
+        }
+        ctx.pipeline().addFirst(tls.handler(ctx.alloc()));
+        handshake.secured();
     }
 
     private boolean find(ChannelHandlerContext ctx, NbdHandshake.Outcome.Wanted wanted) {
@@ -341,7 +362,10 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
 
     @Override
     public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-        if (!(cause instanceof IOException)) {
+        if (cause instanceof DecoderException && cause.getCause() instanceof SSLException) {
+            meters.countGarbage();
+            log.debug("{}: TLS failed: {}", ctx.channel().remoteAddress(), cause.getMessage());
+        } else if (!(cause instanceof IOException)) {
             log.error("{}: session failed", ctx.channel().remoteAddress(), cause);
         }
         ctx.close();

@@ -59,7 +59,7 @@ final class HostileClient implements AutoCloseable {
         logger().addAppender(log);
         channel.config().setAllocator(memory);
         var meters = new NbdMeters(new SimpleMeterRegistry(), "fuzzed", budget);
-        var session = new NbdSession(exports(), budget, meters);
+        var session = new NbdSession(exports(), budget, meters, null);
         channel.pipeline().addLast(socket, new FlushConsolidationHandler(64, true), session);
         channel.pipeline().fireChannelActive();
         settle();

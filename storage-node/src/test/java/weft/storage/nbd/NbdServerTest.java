@@ -26,6 +26,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -42,7 +43,9 @@ class NbdServerTest {
 
     @BeforeEach
     void start() throws Exception {
-        server = new NbdServer(new InetSocketAddress("127.0.0.1", 0), exports, registry);
+        server =
+                new NbdServer(
+                        new InetSocketAddress("127.0.0.1", 0), exports, Optional.empty(), registry);
         exports.add("disk", () -> CompletableFuture.completedFuture(disk));
         exports.add("image", () -> CompletableFuture.completedFuture(image));
     }
@@ -406,7 +409,9 @@ class NbdServerTest {
         var refused =
                 assertThrows(
                         IOException.class,
-                        () -> new NbdServer(server.address(), exports, registry).close());
+                        () ->
+                                new NbdServer(server.address(), exports, Optional.empty(), registry)
+                                        .close());
         assertTrue(
                 String.valueOf(refused.getMessage())
                         .contains("127.0.0.1:" + server.address().getPort()),

@@ -21,6 +21,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 
@@ -53,7 +54,10 @@ class NbdToolsSystemTest {
                 });
         server =
                 new NbdServer(
-                        new InetSocketAddress("127.0.0.1", 0), exports, new SimpleMeterRegistry());
+                        new InetSocketAddress("127.0.0.1", 0),
+                        exports,
+                        Optional.empty(),
+                        new SimpleMeterRegistry());
     }
 
     @AfterEach

@@ -23,6 +23,7 @@ import weft.transport.NodeAddress;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 
 /// `weft node …`: one part of a fabric in this process, until it is stopped.
@@ -92,7 +93,8 @@ public final class NodeCommand {
                     port(nbdPort),
                     port(vtepPort),
                     port(metricsPort),
-                    offer);
+                    offer,
+                    Optional.empty());
         }
 
         private static int port(int port) {
@@ -146,9 +148,19 @@ public final class NodeCommand {
                 description = "Port of its NBD server (default: ${DEFAULT-VALUE}).")
         private int nbdPort;
 
+        @Option(
+                names = "--nbd-tls",
+                paramLabel = "FOLDER",
+                description = {
+                    "Take NBD connections with TLS only, by server-cert.pem and server-key.pem in",
+                    "that folder; with ca-cert.pem there clients need a certificate, too."
+                })
+        private @Nullable Path nbdTls;
+
         @Override
         public Integer call() throws IOException, InterruptedException {
-            NodeOptions options = where.options(data, nbdPort, 0, HostOffer.NONE);
+            NodeOptions options =
+                    where.options(data, nbdPort, 0, HostOffer.NONE).withNbdTls(nbdTls);
             return runUntilStopped(
                     Part.storage(options), "storage node " + options.node() + " is ready");
         }

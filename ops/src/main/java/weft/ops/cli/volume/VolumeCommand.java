@@ -57,7 +57,7 @@ public final class VolumeCommand {
                     export == null
                             ? ""
                             : image.presence(NodePresence.Role.STORAGE, export.node())
-                                    .map(node -> "nbd://" + node.nbd() + "/" + volume.name())
+                                    .map(node -> node.nbdUri(volume.name()))
                                     .orElse("(node " + export.node() + " is down)");
             return new Row(
                     volume.name(),
