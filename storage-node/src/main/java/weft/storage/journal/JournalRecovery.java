@@ -145,7 +145,8 @@ final class JournalRecovery {
     }
 
     /// A damaged header of the last segment looks like one torn while recycling; its groups betray
-    /// it.
+    /// it. So do those of a later one, where even more is gone: else the journal would go on, and
+    /// be refused when it came to that epoch.
     private void refuseGroupsWithoutHeader(long nextEpoch) throws IOException {
         for (int fileNumber : headless) {
             JournalSegment segment = JournalSegment.spare(fileNumber);
@@ -153,10 +154,11 @@ final class JournalRecovery {
             for (int at = RecordGroup.ALIGNMENT_BYTES;
                     at < bytes.limit();
                     at += RecordGroup.ALIGNMENT_BYTES) {
-                if (RecordGroup.placeAt(bytes, at, nextEpoch, identity.store()) != null) {
+                var place = RecordGroup.placeFrom(bytes, at, nextEpoch, identity.store());
+                if (place != null) {
                     throw new JournalCorruptException(
                             "journal file %s: its header is damaged, but it holds groups of epoch %d"
-                                    .formatted(segment.fileName(), nextEpoch));
+                                    .formatted(segment.fileName(), place.segmentEpoch()));
                 }
             }
         }

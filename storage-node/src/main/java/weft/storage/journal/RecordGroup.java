@@ -83,11 +83,24 @@ final class RecordGroup {
     /// The place of the intact group at this offset of a segment, or null if there is none: other
     /// bytes, another epoch, another store, or a wrong checksum.
     static @Nullable Place placeAt(ByteBuffer segment, int offset, long segmentEpoch, UUID store) {
-        if (segment.limit() - offset < HEADER_BYTES
-                || segment.getInt(offset) != MAGIC
-                || segment.getLong(offset + EPOCH_AT) != segmentEpoch) {
-            return null;
-        }
+        boolean mayBe = epochAt(segment, offset) == segmentEpoch;
+        return mayBe ? intactPlaceAt(segment, offset, store) : null;
+    }
+
+    /// The same of that epoch or any later one.
+    static @Nullable Place placeFrom(ByteBuffer segment, int offset, long epochMin, UUID store) {
+        boolean mayBe = epochAt(segment, offset) >= epochMin;
+        return mayBe ? intactPlaceAt(segment, offset, store) : null;
+    }
+
+    /// What the group at this offset says of itself; -1 if there is none.
+    private static long epochAt(ByteBuffer segment, int offset) {
+        boolean isGroup =
+                segment.limit() - offset >= HEADER_BYTES && segment.getInt(offset) == MAGIC;
+        return isGroup ? segment.getLong(offset + EPOCH_AT) : -1;
+    }
+
+    private static @Nullable Place intactPlaceAt(ByteBuffer segment, int offset, UUID store) {
         int length = segment.getInt(offset + LENGTH_AT);
         if (length < HEADER_BYTES
                 || length > segment.limit() - offset
@@ -95,7 +108,7 @@ final class RecordGroup {
                         != checksum(segment, offset, length, store)) {
             return null;
         }
-        return new Place(segmentEpoch, segment.getLong(offset + SEQUENCE_AT));
+        return new Place(segment.getLong(offset + EPOCH_AT), segment.getLong(offset + SEQUENCE_AT));
     }
 
     /// The length on disk of the intact group at this offset.

@@ -62,6 +62,11 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
     private long bytesRead;
     private long bytesReadAtLastLook;
 
+    /// The last write is in line; what still comes is nobody's.
+    private boolean isClosing;
+
+    private boolean wasClosingAtLastLook;
+
     /// @param tls null for connections in the clear
     NbdSession(NbdExports exports, InFlightBudget budget, NbdMeters meters, @Nullable NbdTls tls) {
         this.exports = exports;
@@ -97,7 +102,10 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
                 phase == Phase.NEGOTIATING || current != null && current.isWithinPayload();
         if (owesBytes && bytesRead == bytesReadAtLastLook) {
             broken(ctx, "nothing came for " + PATIENCE_SECONDS + " s");
+        } else if (wasClosingAtLastLook) {
+            broken(ctx, "the last replies were not read for " + PATIENCE_SECONDS + " s");
         }
+        wasClosingAtLastLook = isClosing;
         bytesReadAtLastLook = bytesRead;
     }
 
@@ -105,7 +113,7 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
     public void channelRead(ChannelHandlerContext ctx, Object message) {
         ByteBuf in = (ByteBuf) message;
         bytesRead += in.readableBytes();
-        if (phase == Phase.ENDING && transmission == null) {
+        if (isClosing || phase == Phase.ENDING && transmission == null) {
             in.release();
             return;
         }
@@ -162,7 +170,12 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
     private boolean negotiate(ChannelHandlerContext ctx) {
         ByteBuf out = ctx.alloc().buffer();
         NbdHandshake.Outcome outcome = handshake.advance(unread, out);
-        ctx.writeAndFlush(out, ctx.voidPromise());
+        if (out.isReadable()) {
+            ctx.writeAndFlush(out, ctx.voidPromise());
+        } else {
+            // Even nothing would wait in line, once for each byte of a client that does not read.
+            out.release();
+        }
         switch (outcome) {
             case NbdHandshake.Outcome.Incomplete _ -> {
                 return false;
@@ -338,6 +351,10 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
     /// Closes after what was written has been sent.
     private void end(ChannelHandlerContext ctx) {
         phase = Phase.ENDING;
+        if (isClosing) {
+            return; // a second one would wait in line, too
+        }
+        isClosing = true;
         ctx.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
     }
 

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 
+import weft.storage.disk.Disk;
 import weft.storage.disk.Seeds;
 import weft.storage.disk.SimDisk;
 import weft.storage.disk.StoreIdentity;
@@ -93,6 +94,29 @@ class JournalTest {
                         }
                     }
                 });
+    }
+
+    /// Two segments are gone and what is left of the second says so: the records that both held
+    /// must not be missing without a word.
+    @Test
+    void groupsOfALaterSegmentThatLostItsHeaderAreNotTakenForOldOnes() throws Exception {
+        var disk = new SimDisk(new Random(1));
+        var journal = open(disk, 1);
+        int count = 0;
+        while (journal.currentEpoch() < 3) {
+            append(journal, record(count++, 9000), () -> {});
+            journal.flush();
+        }
+        append(journal, record(count, 9000), () -> {});
+        journal.flush();
+        List<String> names = disk.list(JournalSegment.FOLDER);
+        assertEquals(3, names.size());
+        disk.delete(JournalSegment.FOLDER + "/" + names.get(1));
+        try (var file = disk.open(JournalSegment.FOLDER + "/" + names.get(2), Disk.Use.BUFFERED)) {
+            file.write(ByteBuffer.allocate(RecordGroup.ALIGNMENT_BYTES), 0);
+        }
+        var refused = assertThrows(JournalCorruptException.class, () -> open(disk, 1));
+        assertTrue(refused.toString().contains("holds groups of epoch 3"), refused::toString);
     }
 
     /// What came back is a run of what was appended: it begins at or before the first record that

@@ -167,7 +167,9 @@ final class HostileClient implements AutoCloseable {
             channel.runPendingTasks();
         }
         collect();
-        assertTrue(socket.waiting.size() <= UNSENT_MAX, "replies pile up");
+        assertTrue(
+                socket.waiting.size() <= UNSENT_MAX,
+                () -> "replies pile up: " + socket.waiting.size() + " wait");
     }
 
     private void collect() {

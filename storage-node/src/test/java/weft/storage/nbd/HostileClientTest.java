@@ -1,5 +1,6 @@
 package weft.storage.nbd;
 
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
@@ -21,6 +22,34 @@ class HostileClientTest {
                 client.request(0, 5, 0, 0, i);
             }
             client.read();
+            assertTrue(client.isOpen());
+        }
+    }
+
+    @Test
+    void aClientThatDisconnectsAgainAndAgainAndReadsNothingIsClosedOnce() {
+        try (var client = new HostileClient(false)) {
+            client.begin(NbdProtocol.FLAG_FIXED_NEWSTYLE | NbdProtocol.FLAG_NO_ZEROES);
+            client.want(NbdProtocol.OPT_GO, "disk", 0, 0);
+            client.stopReading();
+            for (int i = 0; i < 3 * NbdTransmission.REQUESTS_MAX && client.isOpen(); i++) {
+                client.request(0, NbdProtocol.CMD_DISC, 0, 0, i);
+            }
+            assertTrue(client.isOpen());
+            // It does not wait for ever, either.
+            client.pass(30);
+            client.pass(31);
+            assertFalse(client.isOpen());
+        }
+    }
+
+    @Test
+    void bytesThatMakeNoOptionYetWriteNothing() {
+        try (var client = new HostileClient(false)) {
+            client.stopReading();
+            client.begin(NbdProtocol.FLAG_FIXED_NEWSTYLE | NbdProtocol.FLAG_NO_ZEROES);
+            client.cutInto(1);
+            client.option(77, new byte[8000]);
             assertTrue(client.isOpen());
         }
     }
