@@ -38,6 +38,7 @@ final class NbdProtocol {
     static final int SEND_WRITE_ZEROES = 1 << 6;
     static final int SEND_DF = 1 << 7;
     static final int CAN_MULTI_CONN = 1 << 8;
+    static final int SEND_FAST_ZERO = 1 << 11;
 
     // Requests.
     static final int REQUEST_MAGIC = 0x2560_9513;
@@ -50,6 +51,7 @@ final class NbdProtocol {
     static final int CMD_FLAG_FUA = 1;
     static final int CMD_FLAG_NO_HOLE = 1 << 1;
     static final int CMD_FLAG_DF = 1 << 2;
+    static final int CMD_FLAG_FAST_ZERO = 1 << 4;
 
     // Replies.
     static final int SIMPLE_REPLY_MAGIC = 0x6744_6698;

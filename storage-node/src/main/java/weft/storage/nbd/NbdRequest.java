@@ -77,7 +77,9 @@ record NbdRequest(int flags, int type, long cookie, long offsetBytes, long lengt
         return NbdProtocol.CMD_FLAG_FUA
                 | switch (type) {
                     case NbdProtocol.CMD_READ -> NbdProtocol.CMD_FLAG_DF;
-                    case NbdProtocol.CMD_WRITE_ZEROES -> NbdProtocol.CMD_FLAG_NO_HOLE;
+                    // Zeroes are one entry for each chunk, whatever their length: always fast.
+                    case NbdProtocol.CMD_WRITE_ZEROES ->
+                            NbdProtocol.CMD_FLAG_NO_HOLE | NbdProtocol.CMD_FLAG_FAST_ZERO;
                     default -> 0; // numbers of a protocol, not our types
                 };
     }

@@ -296,7 +296,9 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
         flags |=
                 volume.isReadOnly()
                         ? NbdProtocol.READ_ONLY
-                        : NbdProtocol.SEND_TRIM | NbdProtocol.SEND_WRITE_ZEROES;
+                        : NbdProtocol.SEND_TRIM
+                                | NbdProtocol.SEND_WRITE_ZEROES
+                                | NbdProtocol.SEND_FAST_ZERO;
         return new NbdHandshake.Properties(volume.sizeBytes(), flags);
     }
 

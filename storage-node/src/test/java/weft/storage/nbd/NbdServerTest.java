@@ -210,7 +210,7 @@ class NbdServerTest {
                             new Bad(NbdProtocol.CMD_READ, 0, 0, 33L * MIB, NbdProtocol.EINVAL),
                             new Bad(NbdProtocol.CMD_READ, 0x8000, 0, 1, NbdProtocol.EINVAL),
                             new Bad(NbdProtocol.CMD_WRITE_ZEROES, 0, 1, size, NbdProtocol.ENOSPC),
-                            new Bad(NbdProtocol.CMD_WRITE_ZEROES, 16, 0, 1, NbdProtocol.EINVAL),
+                            new Bad(NbdProtocol.CMD_WRITE_ZEROES, 32, 0, 1, NbdProtocol.EINVAL),
                             new Bad(NbdProtocol.CMD_TRIM, 0, size, 1, NbdProtocol.EINVAL),
                             new Bad(NbdProtocol.CMD_FLUSH, 0, 1, 0, NbdProtocol.EINVAL),
                             new Bad(99, 0, 0, 0, NbdProtocol.EINVAL))) {
@@ -253,7 +253,8 @@ class NbdServerTest {
             client.request(NbdProtocol.CMD_TRIM, 0, 2, 1L << 39, longest);
             assertEquals(NbdProtocol.OK, client.reply().error());
             assertEquals(NbdProtocol.OK, client.reply().error());
-            client.request(NbdProtocol.CMD_WRITE_ZEROES, 0, 3, 0, longest);
+            int fast = NbdProtocol.CMD_FLAG_FAST_ZERO;
+            client.request(NbdProtocol.CMD_WRITE_ZEROES, fast, 3, 0, longest);
             assertEquals(new Reply(3, NbdProtocol.OK), client.reply());
             client.request(NbdProtocol.CMD_READ, 0, 4, 100, 1);
             assertEquals(new Reply(4, NbdProtocol.OK), client.reply());

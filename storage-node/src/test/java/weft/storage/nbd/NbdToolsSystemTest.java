@@ -101,6 +101,7 @@ class NbdToolsSystemTest {
                         "can_df: true",
                         "can_trim: true",
                         "can_zero: true",
+                        "can_fast_zero: true",
                         "can_multi_conn: true",
                         "block_size_preferred: 4096")) {
             assertTrue(one.contains(expected), expected + " in\n" + one);
