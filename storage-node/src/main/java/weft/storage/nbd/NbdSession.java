@@ -67,6 +67,9 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
 
     private boolean wasClosingAtLastLook;
 
+    /// It was closed at once, and what is unsent with it.
+    private boolean isCut;
+
     /// @param tls null for connections in the clear
     NbdSession(NbdExports exports, InFlightBudget budget, NbdMeters meters, @Nullable NbdTls tls) {
         this.exports = exports;
@@ -321,7 +324,13 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
                 .execute(() -> {
                     switch (how) {
                         case DRAINED -> beginEnding(ctx);
-                        case ABRUPT -> ctx.close();
+                        // Said once for each request that was fenced.
+                        case ABRUPT -> {
+                            if (!isCut) {
+                                isCut = true;
+                                ctx.close();
+                            }
+                        }
                     }
                 });
     }
