@@ -47,7 +47,12 @@ class EngineEquivalenceTest {
         int rounds = Integer.getInteger("weft.differential.rounds", 50);
         long seed = Long.getLong("weft.seed", System.nanoTime());
         System.out.println("-Dweft.seed=" + seed);
+        String alone = System.getProperty("weft.differential.engine");
         for (int round = 0; round < rounds; round++) {
+            if (alone != null) {
+                compareRound(seed + round, NATIVE_LAPS, List.of(TestedEngine.valueOf(alone)));
+                continue;
+            }
             compareRound(seed + round, LAPS, TestedEngine.eagerTranslators());
             compareRound(seed + round, NATIVE_LAPS, TestedEngine.eagerNativeOnes());
         }
