@@ -142,10 +142,11 @@ final class Journal implements Closeable {
     }
 
     private void fillToSize(DiskFile file) throws IOException {
-        long size = file.sizeBytes() & -RecordGroup.ALIGNMENT_BYTES;
-        if (size >= settings.segmentBytes()) {
+        if (file.sizeBytes() >= settings.segmentBytes()) {
             return;
         }
+        // From the beginning: a group whose end is gone would be whole again if that was zeroes.
+        long size = 0;
         ByteBuffer zeroes =
                 ByteBuffer.allocateDirect(FILL_BYTES + RecordGroup.ALIGNMENT_BYTES)
                         .alignedSlice(RecordGroup.ALIGNMENT_BYTES);

@@ -24,7 +24,6 @@ final class JournalRecovery {
     private final StoreIdentity identity;
     private final TreeMap<Long, JournalSegment> byEpoch = new TreeMap<>();
     private final List<Integer> freeFiles = new ArrayList<>();
-    private final List<Integer> headless = new ArrayList<>();
 
     private JournalRecovery(Disk disk, StoreIdentity identity) {
         this.disk = disk;
@@ -60,9 +59,6 @@ final class JournalRecovery {
                 continue;
             }
             Optional<JournalSegment> found = JournalSegment.read(disk, identity, fileNumber.get());
-            if (found.isEmpty()) {
-                headless.add(fileNumber.get());
-            }
             if (found.isEmpty() || found.get().epoch() < startEpoch) {
                 freeFiles.add(fileNumber.get());
                 continue;
@@ -99,7 +95,7 @@ final class JournalRecovery {
             long end = next == null ? Long.MAX_VALUE : next.firstSequence();
             sequence = readSegment(segment, end, visitor);
         }
-        refuseGroupsWithoutHeader(epoch);
+        refuseGroupsInFreeFiles(epoch);
         return new Scan(List.copyOf(byEpoch.values()), freeFiles, epoch, sequence);
     }
 
@@ -144,11 +140,12 @@ final class JournalRecovery {
         }
     }
 
-    /// A damaged header of the last segment looks like one torn while recycling; its groups betray
-    /// it. So do those of a later one, where even more is gone: else the journal would go on, and
-    /// be refused when it came to that epoch.
-    private void refuseGroupsWithoutHeader(long nextEpoch) throws IOException {
-        for (int fileNumber : headless) {
+    /// A damaged header of the last segment looks like one torn while recycling, and one that an
+    /// older header was written over like a file that is free; its groups betray it. So do those of
+    /// a later segment, where even more is gone: else the journal would go on and come to that
+    /// epoch.
+    private void refuseGroupsInFreeFiles(long nextEpoch) throws IOException {
+        for (int fileNumber : freeFiles) {
             JournalSegment segment = JournalSegment.spare(fileNumber);
             ByteBuffer bytes = read(segment);
             for (int at = RecordGroup.ALIGNMENT_BYTES;
@@ -157,7 +154,7 @@ final class JournalRecovery {
                 var place = RecordGroup.placeFrom(bytes, at, nextEpoch, identity.store());
                 if (place != null) {
                     throw new JournalCorruptException(
-                            "journal file %s: its header is damaged, but it holds groups of epoch %d"
+                            "journal file %s: its header is damaged or another's, but it holds groups of epoch %d"
                                     .formatted(segment.fileName(), place.segmentEpoch()));
                 }
             }

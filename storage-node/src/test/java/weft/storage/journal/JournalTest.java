@@ -119,6 +119,41 @@ class JournalTest {
         assertTrue(refused.toString().contains("holds groups of epoch 3"), refused::toString);
     }
 
+    /// The write of its header was lost: the segment looks like a file that was never used.
+    @Test
+    void aSegmentUnderTheHeaderOfASpareIsNotTakenForOne() throws Exception {
+        var disk = new SimDisk(new Random(1));
+        var journal = open(disk, 1);
+        append(journal, record(1, 9000), () -> {});
+        journal.flush();
+        JournalSegment spare = JournalSegment.spare(0);
+        try (var file = disk.open(spare.fileName(), Disk.Use.BUFFERED)) {
+            file.write(spare.header(IDENTITY), 0);
+        }
+        var refused = assertThrows(JournalCorruptException.class, () -> open(disk, 1));
+        assertTrue(refused.toString().contains("holds groups of epoch 1"), refused::toString);
+    }
+
+    /// What a file lost at its end must not come back as zeroes that fit.
+    @Test
+    void aShortFileIsEmptiedBeforeItIsUsedAgain() throws Exception {
+        var disk = new SimDisk(new Random(1));
+        var journal = open(disk, 1);
+        append(journal, new byte[9000], () -> {});
+        journal.flush();
+        String name = JournalSegment.spare(0).fileName();
+        byte[] bytes = Arrays.copyOf(disk.contents(name), 9000);
+        Arrays.fill(bytes, 0, RecordGroup.ALIGNMENT_BYTES, (byte) 0);
+        disk.delete(name);
+        try (var file = disk.open(name, Disk.Use.BUFFERED)) {
+            file.write(ByteBuffer.wrap(bytes), 0);
+        }
+        open(disk, 1);
+        assertEquals(0, recovered.size());
+        open(disk, 1);
+        assertEquals(0, recovered.size(), "what was gone is back");
+    }
+
     /// What came back is a run of what was appended: it begins at or before the first record that
     /// no checkpoint holds and ends at or behind the last durable one. Appended records that did
     /// not come back are forgotten.
