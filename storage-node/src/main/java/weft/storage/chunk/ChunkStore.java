@@ -319,8 +319,12 @@ public final class ChunkStore {
                 Math.min(ChunkKey.CHUNK_BLOCKS, first + scratch.capacity() / ChunkKey.BLOCK_BYTES);
         int end = map.runEnd(first, most);
         scratch.clear().limit((end - first) * ChunkKey.BLOCK_BYTES);
-        ChunkFile.readDevice(disk, pathOf(chunk), first, scratch);
         List<DamagedBlock> damaged = new ArrayList<>();
+        try {
+            ChunkFile.readDevice(disk, pathOf(chunk), first, scratch);
+        } catch (IOException unreadable) {
+            return new Verification(end, end - first, unreadable(chunk, first, end, scratch));
+        }
         for (int block = first; block < end; block++) {
             ByteBuffer bytes =
                     scratch.slice((block - first) * ChunkKey.BLOCK_BYTES, ChunkKey.BLOCK_BYTES);
@@ -330,6 +334,27 @@ public final class ChunkStore {
             }
         }
         return new Verification(end, end - first, damaged);
+    }
+
+    /// Which blocks the device does not give, or gives wrong: a bad sector is that block only.
+    private List<DamagedBlock> unreadable(Chunk chunk, int first, int end, ByteBuffer scratch)
+            throws IOException {
+        BlockMap map = cache.map(chunk);
+        List<DamagedBlock> damaged = new ArrayList<>();
+        for (int block = first; block < end; block++) {
+            boolean isGood;
+            try {
+                scratch.clear().limit(ChunkKey.BLOCK_BYTES);
+                ChunkFile.readDevice(disk, pathOf(chunk), block, scratch);
+                isGood = BlockMap.checksum(scratch.flip()) == map.checksum(block);
+            } catch (IOException e) {
+                isGood = false;
+            }
+            if (!isGood && !unsettled.contains(chunk.key, block)) {
+                damaged.add(new DamagedBlock(chunk.key, block));
+            }
+        }
+        return damaged;
     }
 
     /// Replaces a damaged block by another member's copy, if that is of the same point in the

@@ -192,6 +192,10 @@ public final class FileDisk implements Disk {
                 total += got;
                 into.limit(pieceEnd(into.position(), limit));
                 got = channel.read(into, positionBytes + total);
+                if (got % ALIGNMENT_BYTES != 0 && pieceBytes == Integer.MAX_VALUE) {
+                    // The file's end: from here on an aligned read would be refused.
+                    break;
+                }
             }
             into.limit(limit);
             return total + Math.max(0, got);

@@ -67,8 +67,8 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
 
     private boolean wasClosingAtLastLook;
 
-    /// It was closed at once, and what is unsent with it.
-    private boolean isCut;
+    /// It is closed at once; with TLS that takes a moment, in which nothing is taken any more.
+    private boolean isDeaf;
 
     /// @param tls null for connections in the clear
     NbdSession(NbdExports exports, InFlightBudget budget, NbdMeters meters, @Nullable NbdTls tls) {
@@ -116,7 +116,7 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
     public void channelRead(ChannelHandlerContext ctx, Object message) {
         ByteBuf in = (ByteBuf) message;
         bytesRead += in.readableBytes();
-        if (isClosing || phase == Phase.ENDING && transmission == null) {
+        if (isDeaf || isClosing || phase == Phase.ENDING && transmission == null) {
             in.release();
             return;
         }
@@ -136,7 +136,7 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
 
     private void advance(ChannelHandlerContext ctx) {
         boolean goesOn = true;
-        while (goesOn) {
+        while (goesOn && !isDeaf) {
             NbdTransmission current = transmission;
             goesOn =
                     switch (phase) {
@@ -326,8 +326,8 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
                         case DRAINED -> beginEnding(ctx);
                         // Said once for each request that was fenced.
                         case ABRUPT -> {
-                            if (!isCut) {
-                                isCut = true;
+                            if (!isDeaf) {
+                                isDeaf = true;
                                 ctx.close();
                             }
                         }
@@ -353,6 +353,10 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
     }
 
     private void broken(ChannelHandlerContext ctx, String why) {
+        if (isDeaf) {
+            return;
+        }
+        isDeaf = true;
         meters.countGarbage();
         log.debug("{}: closed: {}", ctx.channel().remoteAddress(), why);
         phase = Phase.ENDING;

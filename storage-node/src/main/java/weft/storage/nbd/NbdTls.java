@@ -9,6 +9,7 @@ import io.netty.handler.ssl.SslProvider;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 
@@ -45,7 +46,8 @@ public final class NbdTls {
                     SslContextBuilder.forServer(certificate.toFile(), key.toFile())
                             .sslProvider(SslProvider.JDK)
                             .protocols("TLSv1.3", "TLSv1.2");
-            if (Files.exists(authority)) {
+            // Also if the link to it leads nowhere: then the context cannot be made.
+            if (!Files.notExists(authority, LinkOption.NOFOLLOW_LINKS)) {
                 builder.trustManager(authority.toFile()).clientAuth(ClientAuth.REQUIRE);
             }
             return new NbdTls(builder.build());

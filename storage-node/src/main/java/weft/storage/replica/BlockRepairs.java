@@ -22,7 +22,7 @@ import java.util.Set;
 ///   damaged ──ask the members──► a copy that fits ──written──► repaired: what waits goes on
 ///      ▲                             │ a copy from before or after: another write is under way
 ///      └──────── next ask ◄──────────┘
-///      └ damaged at all of them, or none that fits in 5 s ──► lost: what waits is refused
+///      └ damaged at all of them ──► lost; none that fits in a hundred asks ──► what waits is refused
 /// ```
 ///
 /// Order: a copy fits if its chunk has the stamp that the own chunk has when the copy is written
@@ -39,6 +39,11 @@ final class BlockRepairs {
 
         /// No member has it.
         void lost(String detail);
+
+        /// No copy came that fits, but not all asked said that theirs is damaged, too.
+        default void unanswered(String detail) {
+            lost(detail);
+        }
 
         /// The role ended before.
         default void givenUp() {}
@@ -84,8 +89,14 @@ final class BlockRepairs {
                 sources.add(member.store());
             }
         }
-        if (sources.isEmpty() || repair.asks == ASKS_MAX) {
+        if (sources.isEmpty()) {
             lose(block, repair);
+            return;
+        }
+        if (repair.asks == ASKS_MAX) {
+            repairs.remove(block);
+            String detail = "%s: no copy of %s that fits came".formatted(state.pg, block);
+            repair.waiting.forEach(waiting -> waiting.unanswered(detail));
             return;
         }
         repair.asks++;

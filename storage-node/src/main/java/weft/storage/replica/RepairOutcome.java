@@ -4,8 +4,8 @@ package weft.storage.replica;
 public enum RepairOutcome {
     /// It is good again.
     REPAIRED,
-    /// No member has it.
+    /// It is damaged on all members.
     LOST,
-    /// The replica is no member, or stopped being one meanwhile.
+    /// The replica is no member, or no copy that fits came.
     NOT_NOW
 }

@@ -244,6 +244,11 @@ public final class Replica {
                             }
 
                             @Override
+                            public void unanswered(String detail) {
+                                told.accept(RepairOutcome.NOT_NOW);
+                            }
+
+                            @Override
                             public void givenUp() {
                                 told.accept(RepairOutcome.NOT_NOW);
                             }

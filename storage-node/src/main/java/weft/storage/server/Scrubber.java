@@ -199,6 +199,9 @@ final class Scrubber implements AutoCloseable {
             }
         } catch (IOException e) {
             log.info("{} {}: not scrubbed: {}", store.id(), pg, e.getMessage());
+        } catch (RuntimeException | AssertionError e) {
+            // The other groups are to be scrubbed all the same.
+            log.error("{} {}: scrubbing failed", store.id(), pg, e);
         }
         synchronized (this) {
             asked.remove(pg);

@@ -60,4 +60,20 @@ class FileDiskTest {
             assertEquals(64 * BLOCK, into.limit());
         }
     }
+
+    /// Nothing is aligned behind the end of such a file.
+    @Test
+    void aFileThatEndsWithinABlockIsReadFromTheDevice(@TempDir Path root) throws Exception {
+        var disk = new FileDisk(root);
+        try (var file = disk.open("short", Disk.Use.BUFFERED)) {
+            file.write(ByteBuffer.wrap(new byte[9000]), 0);
+        }
+        ByteBuffer into =
+                ByteBuffer.allocateDirect(5 * Disk.ALIGNMENT_BYTES)
+                        .alignedSlice(Disk.ALIGNMENT_BYTES)
+                        .slice(0, 4 * Disk.ALIGNMENT_BYTES);
+        try (var file = disk.open("short", Disk.Use.READ_DEVICE)) {
+            assertEquals(9000, file.read(into, 0));
+        }
+    }
 }
