@@ -72,7 +72,8 @@ public sealed interface AuditMessage extends WireMessage {
     /// @param verifiedBytes compared with their checksums
     /// @param repairedBlocks damaged here, and replaced from another member
     /// @param lostBlocks damaged on all members; one that stays so is counted each time
-    /// @param skippedGroups that could not be scrubbed: their copies here were not in sync
+    /// @param skippedGroups that could not be scrubbed: their copies here were not in sync, or did
+    ///   not answer
     /// @param losses the first of what was lost, for people
     record ScrubStatus(
             StoreId store,

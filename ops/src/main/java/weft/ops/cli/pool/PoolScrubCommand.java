@@ -51,7 +51,7 @@ final class PoolScrubCommand extends FabricCommand {
     /// A node.
     ///
     /// @param due placement groups that are still to be verified
-    /// @param skipped placement groups whose copy there was not in sync
+    /// @param skipped placement groups whose copy there was not in sync, or did not answer
     record Row(
             String node,
             int due,
