@@ -48,6 +48,8 @@ final class Scrubber implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Scrubber.class);
     private static final int SCRATCH_BYTES = 64 * ChunkKey.BLOCK_BYTES;
     private static final int ANSWER_SECONDS_MAX = 60;
+    private static final int ATTEMPTS_MAX = 5;
+    private static final int ATTEMPT_MILLIS = 500;
     private static final long LOOK_MILLIS_MAX = 10_000;
 
     /// A group whose scrubbing did not get through is left alone for so long, or for a period.
@@ -191,17 +193,12 @@ final class Scrubber implements AutoCloseable {
     private void scrub(HostedReplica replica) throws InterruptedException {
         PlacementGroupId pg = replica.pg();
         boolean done = false;
-        try {
-            if (answer(replica.isMember())) {
-                scrubChunks(replica);
-                store.noteScrubbed(pg, nowMillis());
-                done = true;
+        for (int attempt = 1; attempt <= ATTEMPTS_MAX && !done; attempt++) {
+            if (attempt > 1) {
+                // A configuration that changes meanwhile ends repairs, and passes.
+                TimeUnit.MILLISECONDS.sleep(ATTEMPT_MILLIS);
             }
-        } catch (IOException e) {
-            log.info("{} {}: not scrubbed: {}", store.id(), pg, e.getMessage());
-        } catch (RuntimeException | AssertionError e) {
-            // The other groups are to be scrubbed all the same.
-            log.error("{} {}: scrubbing failed", store.id(), pg, e);
+            done = attempt(replica);
         }
         synchronized (this) {
             asked.remove(pg);
@@ -209,6 +206,23 @@ final class Scrubber implements AutoCloseable {
             (done ? scrubbedMillis : failedMillis).put(pg, nowMillis());
             skippedGroups += done ? 0 : 1;
         }
+    }
+
+    private boolean attempt(HostedReplica replica) throws InterruptedException {
+        PlacementGroupId pg = replica.pg();
+        try {
+            if (answer(replica.isMember())) {
+                scrubChunks(replica);
+                store.noteScrubbed(pg, nowMillis());
+                return true;
+            }
+        } catch (IOException e) {
+            log.info("{} {}: not scrubbed: {}", store.id(), pg, e.getMessage());
+        } catch (RuntimeException | AssertionError e) {
+            // The other groups are to be scrubbed all the same.
+            log.error("{} {}: scrubbing failed", store.id(), pg, e);
+        }
+        return false;
     }
 
     private void scrubChunks(HostedReplica replica) throws IOException, InterruptedException {
