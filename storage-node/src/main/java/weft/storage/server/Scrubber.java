@@ -193,12 +193,16 @@ final class Scrubber implements AutoCloseable {
     private void scrub(HostedReplica replica) throws InterruptedException {
         PlacementGroupId pg = replica.pg();
         boolean done = false;
-        for (int attempt = 1; attempt <= ATTEMPTS_MAX && !done; attempt++) {
-            if (attempt > 1) {
-                // A configuration that changes meanwhile ends repairs, and passes.
-                TimeUnit.MILLISECONDS.sleep(ATTEMPT_MILLIS);
-            }
-            done = attempt(replica);
+        try {
+            patiently(() -> scrubbable(replica));
+            scrubChunks(replica);
+            store.noteScrubbed(pg, nowMillis());
+            done = true;
+        } catch (IOException e) {
+            log.info("{} {}: not scrubbed: {}", store.id(), pg, e.getMessage());
+        } catch (RuntimeException | AssertionError e) {
+            // The other groups are to be scrubbed all the same.
+            log.error("{} {}: scrubbing failed", store.id(), pg, e);
         }
         synchronized (this) {
             asked.remove(pg);
@@ -208,28 +212,39 @@ final class Scrubber implements AutoCloseable {
         }
     }
 
-    private boolean attempt(HostedReplica replica) throws InterruptedException {
-        PlacementGroupId pg = replica.pg();
-        try {
-            if (answer(replica.isMember())) {
-                scrubChunks(replica);
-                store.noteScrubbed(pg, nowMillis());
-                return true;
-            }
-        } catch (IOException e) {
-            log.info("{} {}: not scrubbed: {}", store.id(), pg, e.getMessage());
-        } catch (RuntimeException | AssertionError e) {
-            // The other groups are to be scrubbed all the same.
-            log.error("{} {}: scrubbing failed", store.id(), pg, e);
+    private static HostedReplica scrubbable(HostedReplica replica)
+            throws IOException, InterruptedException {
+        if (!answer(replica.isMember())) {
+            throw new IOException("not a member in sync");
         }
-        return false;
+        return replica;
+    }
+
+    /// One step of a group's scrubbing.
+    @FunctionalInterface
+    private interface Step<T> {
+        T take() throws IOException, InterruptedException;
+    }
+
+    /// A configuration that changes ends repairs, and questions may be too many: both pass.
+    private static <T> T patiently(Step<T> step) throws IOException, InterruptedException {
+        for (int attempt = 1; attempt < ATTEMPTS_MAX; attempt++) {
+            try {
+                return step.take();
+            } catch (IOException e) {
+                log.debug("attempt {}: {}", attempt, e.getMessage());
+                TimeUnit.MILLISECONDS.sleep(ATTEMPT_MILLIS);
+            }
+        }
+        return step.take();
     }
 
     private void scrubChunks(HostedReplica replica) throws IOException, InterruptedException {
         Optional<ChunkKey> after = Optional.empty();
         boolean last = false;
         while (!last) {
-            DiskQuestions.ChunkPage page = answer(replica.chunks(after));
+            Optional<ChunkKey> reached = after;
+            DiskQuestions.ChunkPage page = patiently(() -> answer(replica.chunks(reached)));
             for (ChunkStamp stamp : page.stamps()) {
                 scrubChunk(replica, stamp.key());
                 after = Optional.of(stamp.key());
@@ -242,7 +257,8 @@ final class Scrubber implements AutoCloseable {
             throws IOException, InterruptedException {
         int block = 0;
         while (block < ChunkKey.CHUNK_BLOCKS) {
-            DiskQuestions.Verified found = look(replica, key, block);
+            int from = block;
+            DiskQuestions.Verified found = patiently(() -> look(replica, key, from));
             long bytes = (long) found.blocks() * ChunkKey.BLOCK_BYTES;
             synchronized (this) {
                 verifiedBytes += bytes;
@@ -268,10 +284,10 @@ final class Scrubber implements AutoCloseable {
 
     private void repair(HostedReplica replica, DamagedBlock block)
             throws IOException, InterruptedException {
-        if (!look(replica, block.key(), block.blockIndex()).damaged().contains(block)) {
+        if (isGood(replica, block)) {
             return; // Written meanwhile.
         }
-        RepairOutcome outcome = answer(replica.repair(block));
+        RepairOutcome outcome = patiently(() -> repairOnce(replica, block));
         synchronized (this) {
             switch (outcome) {
                 case REPAIRED -> repairedBlocks++;
@@ -281,9 +297,29 @@ final class Scrubber implements AutoCloseable {
                         losses.add(replica.pg() + ": " + block);
                     }
                 }
-                case NOT_NOW -> throw new IOException("no member any more");
+                case NOT_NOW -> throw new IllegalStateException("after patience");
             }
         }
+    }
+
+    /// A role that ends after the copy was written does not tell: then the block is good.
+    private RepairOutcome repairOnce(HostedReplica replica, DamagedBlock block)
+            throws IOException, InterruptedException {
+        RepairOutcome outcome = answer(replica.repair(block));
+        if (outcome != RepairOutcome.NOT_NOW) {
+            return outcome;
+        }
+        if (isGood(replica, block)) {
+            return RepairOutcome.REPAIRED;
+        }
+        throw new IOException(block + " could not be repaired now");
+    }
+
+    private boolean isGood(HostedReplica replica, DamagedBlock block)
+            throws IOException, InterruptedException {
+        DiskQuestions.Verified found =
+                patiently(() -> look(replica, block.key(), block.blockIndex()));
+        return !found.damaged().contains(block);
     }
 
     private void pause(long bytes) throws InterruptedException {
