@@ -7,8 +7,10 @@ import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.ReplicaMessage.BlockReply;
 
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /// Blocks that other members ask for, because their copies are damaged.
 final class BlockReads {
@@ -20,6 +22,9 @@ final class BlockReads {
     private final ReplicaState state;
     private final Configuration configuration;
     private final Map<Long, Asked> reads = new HashMap<>();
+
+    /// Those that wait until the block is repaired here, too: asked for again meanwhile.
+    private final Set<Asked> afterRepair = new HashSet<>();
 
     BlockReads(ReplicaState state, Configuration configuration) {
         this.state = state;
@@ -34,7 +39,8 @@ final class BlockReads {
     }
 
     private void begin(Asked asked) {
-        if (reads.size() < READS_MAX && !reads.containsValue(asked)) {
+        boolean isKnown = reads.containsValue(asked) || afterRepair.contains(asked);
+        if (reads.size() < READS_MAX && !isKnown) {
             long ticket = state.nextTicket();
             reads.put(ticket, asked);
             state.disk.readBlock(ticket, asked.block());
@@ -51,7 +57,12 @@ final class BlockReads {
 
     /// The block is damaged here, too. Answers who waits for its repair; empty if nobody.
     Optional<BlockRepairs.Waiting> onDamaged(long ticket) {
-        return Optional.ofNullable(reads.remove(ticket)).map(AfterRepair::new);
+        Asked asked = reads.remove(ticket);
+        if (asked == null) {
+            return Optional.empty();
+        }
+        afterRepair.add(asked);
+        return Optional.of(new AfterRepair(asked));
     }
 
     private void answer(Asked asked, Optional<ChunkContent> content) {
@@ -69,12 +80,20 @@ final class BlockReads {
 
         @Override
         public void repaired() {
+            afterRepair.remove(asked);
             begin(asked);
         }
 
         @Override
         public void lost(String detail) {
+            afterRepair.remove(asked);
             answer(asked, Optional.empty());
+        }
+
+        /// Nobody knows: no answer, and who asked comes again.
+        @Override
+        public void unanswered(String detail) {
+            afterRepair.remove(asked);
         }
     }
 }

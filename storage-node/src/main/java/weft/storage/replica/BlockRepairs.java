@@ -37,7 +37,7 @@ final class BlockRepairs {
         /// The block is good again; another one may not be.
         void repaired();
 
-        /// No member has it.
+        /// It is damaged on all that were asked.
         void lost(String detail);
 
         /// No copy came that fits, but not all asked said that theirs is damaged, too.

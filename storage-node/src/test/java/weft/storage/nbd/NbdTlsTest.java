@@ -16,11 +16,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 import weft.fixtures.MemoryVolume;
 
-import java.io.DataInputStream;
-import java.io.DataOutputStream;
 import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -187,81 +184,42 @@ class NbdTlsTest {
         assertNotEquals(0, run("nbdinfo", "--list", clear).exitCode());
     }
 
-    /// Negotiates by hand.
-    private final class Wire implements AutoCloseable {
-        private final Socket socket;
-        private final DataInputStream in;
-        private final DataOutputStream out;
-
-        Wire(NbdServer server) throws IOException {
-            socket = new Socket("127.0.0.1", server.address().getPort());
-            socket.setSoTimeout(20_000);
-            in = new DataInputStream(socket.getInputStream());
-            out = new DataOutputStream(socket.getOutputStream());
-            in.readFully(new byte[18]);
-            out.writeInt(3);
-        }
-
-        void option(int option, byte[] body) throws IOException {
-            out.writeLong(NbdProtocol.IHAVEOPT);
-            out.writeInt(option);
-            out.writeInt(body.length);
-            out.write(body);
-            out.flush();
-        }
-
-        int reply() throws IOException {
-            assertEquals(NbdProtocol.OPTION_REPLY_MAGIC, in.readLong());
-            in.readInt();
-            int type = in.readInt();
-            in.readFully(new byte[in.readInt()]);
-            return type;
-        }
-
-        @Override
-        public void close() throws IOException {
-            socket.close();
-        }
+    private static int replyTo(NbdClient client, int option, byte... body) throws IOException {
+        return client.option(option, body).optionReply().type();
     }
 
     @Test
     void whatComesInTheClearBehindStartTlsIsNotTaken() throws Exception {
-        try (var wire = new Wire(serve())) {
+        try (var client = new NbdClient(serve().address()).greeted(3)) {
             // In one segment with the option that would be forged.
-            wire.out.writeLong(NbdProtocol.IHAVEOPT);
-            var both = new java.io.ByteArrayOutputStream();
-            var bytes = new DataOutputStream(both);
-            bytes.writeInt(NbdProtocol.OPT_STARTTLS);
-            bytes.writeInt(0);
-            bytes.writeLong(NbdProtocol.IHAVEOPT);
-            bytes.writeInt(NbdProtocol.OPT_LIST);
-            bytes.writeInt(0);
-            wire.out.write(both.toByteArray());
-            wire.out.flush();
-            byte[] rest = wire.in.readAllBytes();
+            for (int option : new int[] {NbdProtocol.OPT_STARTTLS, NbdProtocol.OPT_LIST}) {
+                client.out.writeLong(NbdProtocol.IHAVEOPT);
+                client.out.writeInt(option);
+                client.out.writeInt(0);
+            }
+            client.out.flush();
+            byte[] rest = client.in.readAllBytes();
             assertTrue(rest.length <= 20, "an acknowledgement at most, then the end");
         }
     }
 
     @Test
     void optionsInTheClearAreRefusedByTheirNumbers() throws Exception {
-        try (var wire = new Wire(serve())) {
-            wire.option(NbdProtocol.OPT_STRUCTURED_REPLY, new byte[0]);
-            assertEquals(NbdProtocol.REP_ERR_TLS_REQD, wire.reply());
-            wire.option(NbdProtocol.OPT_GO, new byte[] {0, 0, 0, 0, 0, 0});
-            assertEquals(NbdProtocol.REP_ERR_TLS_REQD, wire.reply());
-            wire.option(NbdProtocol.OPT_STARTTLS, new byte[] {1});
-            assertEquals(NbdProtocol.REP_ERR_INVALID, wire.reply());
-            wire.option(NbdProtocol.OPT_STARTTLS, new byte[0]);
-            assertEquals(NbdProtocol.REP_ACK, wire.reply());
+        try (var client = new NbdClient(serve().address()).greeted(3)) {
+            int required = NbdProtocol.REP_ERR_TLS_REQD;
+            assertEquals(required, replyTo(client, NbdProtocol.OPT_STRUCTURED_REPLY));
+            assertEquals(required, replyTo(client, NbdProtocol.OPT_GO, NbdClient.wanted("memory")));
+            assertEquals(
+                    NbdProtocol.REP_ERR_INVALID,
+                    replyTo(client, NbdProtocol.OPT_STARTTLS, (byte) 1));
+            assertEquals(NbdProtocol.REP_ACK, replyTo(client, NbdProtocol.OPT_STARTTLS));
             // No TLS: the connection ends.
-            wire.option(NbdProtocol.OPT_LIST, new byte[0]);
-            byte[] rest = wire.in.readAllBytes();
+            byte[] rest = client.option(NbdProtocol.OPT_LIST, new byte[0]).in.readAllBytes();
             assertTrue(rest.length <= 7, "an alert at most: " + rest.length);
         }
-        try (var wire = new Wire(serve())) {
-            wire.option(NbdProtocol.OPT_EXPORT_NAME, "memory".getBytes(StandardCharsets.UTF_8));
-            assertEquals(-1, wire.in.read());
+        try (var client = new NbdClient(serve().address()).greeted(3)) {
+            client.option(NbdProtocol.OPT_EXPORT_NAME, "memory".getBytes(StandardCharsets.UTF_8));
+            assertEquals(-1, client.in.read());
         }
     }
 
