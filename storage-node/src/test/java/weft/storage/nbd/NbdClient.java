@@ -29,6 +29,10 @@ final class NbdClient implements AutoCloseable {
                         new java.io.BufferedOutputStream(socket.getOutputStream(), 1 << 16));
     }
 
+    Socket socket() {
+        return socket;
+    }
+
     /// Reads the greeting and answers with these flags.
     NbdClient greeted(int clientFlags) throws IOException {
         if (in.readLong() != NbdProtocol.NBDMAGIC || in.readLong() != NbdProtocol.IHAVEOPT) {
