@@ -29,6 +29,8 @@ public final class SimDisk implements Disk {
     private long crashAt = Long.MAX_VALUE;
     private long freeBytes = 1L << 40;
     private @Nullable Throwable broken;
+    private String badSectorFile = "";
+    private long badSectorBytes;
 
     /// The disk has crashed; nothing on it can be done any more.
     public static final class Crashed extends IOException {
@@ -83,6 +85,18 @@ public final class SimDisk implements Disk {
     /// From now on writes to files throw this: an error of the device, or of the code.
     public synchronized void breakWritesBy(Throwable why) {
         broken = why;
+    }
+
+    /// The device does not give this byte of the file any more, until it is written.
+    public synchronized void makeUnreadable(String file, long positionBytes) {
+        badSectorFile = file;
+        badSectorBytes = positionBytes;
+    }
+
+    private boolean hasBadSector(String file, long positionBytes, int lengthBytes) {
+        return file.equals(badSectorFile)
+                && badSectorBytes >= positionBytes
+                && badSectorBytes < positionBytes + lengthBytes;
     }
 
     /// Throws it, if there is one.
@@ -170,7 +184,7 @@ public final class SimDisk implements Disk {
                 throw new Crashed();
             }
         }
-        return new OpenFile(Objects.requireNonNull(current.get(name)), use);
+        return new OpenFile(name, Objects.requireNonNull(current.get(name)), use);
     }
 
     @Override
@@ -252,10 +266,12 @@ public final class SimDisk implements Disk {
     }
 
     private final class OpenFile implements DiskFile {
+        private final String name;
         private final SimFile file;
         private final Use use;
 
-        OpenFile(SimFile file, Use use) {
+        OpenFile(String name, SimFile file, Use use) {
+            this.name = name;
             this.file = file;
             this.use = use;
         }
@@ -274,6 +290,9 @@ public final class SimDisk implements Disk {
                 live();
                 int from = (int) Math.min(positionBytes, file.bytes.length);
                 int count = Math.min(into.remaining(), file.bytes.length - from);
+                if (hasBadSector(name, from, count)) {
+                    throw new IOException("unreadable");
+                }
                 into.put(file.bytes, from, count);
                 return count;
             }
@@ -301,6 +320,9 @@ public final class SimDisk implements Disk {
             synchronized (SimDisk.this) {
                 raise(broken);
                 boolean crash = step();
+                if (hasBadSector(name, position, bytes.length)) {
+                    badSectorFile = "";
+                }
                 file.bytes = put(file.bytes, position, bytes, 0, bytes.length);
                 file.unforced.add(new Unforced(position, bytes));
                 if (crash) {

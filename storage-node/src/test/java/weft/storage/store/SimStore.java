@@ -75,6 +75,8 @@ final class SimStore implements ReplicaDisk.Events {
     Optional<ChunkContent> lastChunk = Optional.empty();
     Optional<DamagedBlock> lastDamaged = Optional.empty();
     boolean lastFits;
+    int lastNextBlock;
+    List<DamagedBlock> lastVerifiedDamaged = List.of();
 
     SimStore(Random random) {
         disk = new SimDisk(random);
@@ -185,6 +187,12 @@ final class SimStore implements ReplicaDisk.Events {
     @Override
     public void onRead(long ticket, ReplicaDisk.ReadOutcome outcome) {
         lastRead = outcome;
+    }
+
+    @Override
+    public void onVerified(long ticket, int nextBlock, int blocks, List<DamagedBlock> damaged) {
+        lastNextBlock = nextBlock;
+        lastVerifiedDamaged = damaged;
     }
 
     @Override

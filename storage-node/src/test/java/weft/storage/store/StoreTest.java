@@ -20,6 +20,7 @@ import weft.wire.storage.Entry;
 import weft.wire.storage.Mutation;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -53,6 +54,37 @@ class StoreTest {
         assertTrue(outcome instanceof ReadOutcome.Damaged, outcome::toString);
         assertTrue(outcome.toString().contains("block 1"), outcome::toString);
         assertTrue(sim.read(SimStore.BASE_ONLY, 2, 0, 8) instanceof ReadOutcome.Blocks);
+    }
+
+    /// A bad sector is one block, and not the end of the store; a whole write over it heals it.
+    @Test
+    void verifyingTellsDamagedAndUnreadableBlocksAlike() throws Exception {
+        Store store = sim.open();
+        commitWrites(1, 6);
+        var key = new ChunkKey(SimStore.BASE_ONLY.getFirst(), 1);
+        String file = "chunks/3/1-1.1";
+        sim.disk.makeUnreadable(file, 4096 + 2 * BLOCK + 3);
+        sim.disk.damage(file, 4096 + 4 * BLOCK + 77);
+        ByteBuffer scratch = ByteBuffer.allocate(64 * BLOCK);
+
+        sim.group().verify(-1, key, 0, scratch);
+        assertEquals(3, sim.lastNextBlock, "the run of blocks 1 and 2");
+        assertEquals(List.of(new DamagedBlock(key, 2)), sim.lastVerifiedDamaged);
+        sim.group().verify(-1, key, 3, scratch);
+        assertEquals(6, sim.lastNextBlock);
+        assertEquals(List.of(new DamagedBlock(key, 4)), sim.lastVerifiedDamaged);
+        sim.group().verify(-1, key, 6, scratch);
+        assertEquals(ChunkKey.CHUNK_BLOCKS, sim.lastNextBlock);
+        assertEquals(List.of(), sim.lastVerifiedDamaged);
+        assertTrue(store.failure().isEmpty());
+
+        sim.commit(
+                SimStore.entry(
+                        7,
+                        SimStore.write(
+                                SimStore.BASE_ONLY, 1, 2 * BLOCK, SimStore.bytes(7, BLOCK))));
+        sim.group().verify(-1, key, 0, scratch);
+        assertEquals(List.of(), sim.lastVerifiedDamaged);
     }
 
     @Test
