@@ -6,6 +6,7 @@ import weft.fabric.FabricJson;
 import weft.fabric.VolumeId;
 
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
@@ -91,8 +92,33 @@ public final class FabricRecords {
         throw new IOException(path + " is changed all the time by others; try again");
     }
 
-    /// The next volume id is kept in this record; ids are never used twice.
+    /// The next volume id is kept in this record; ids are never used twice. Its version also grows
+    /// with each [#commitLayers].
     public record VolumeIds(long next) {}
+
+    /// Makes changes of which one gives a layer that exists to a record that did not have it, as a
+    /// clone or a snapshot does: in one step with a new version of the counter of ids. Who looks
+    /// for layers that no record has reads that version before and after, for it reads one record
+    /// after the other.
+    ///
+    /// @param changes one of them expects the record that the layer is taken from as it was read
+    public Outcome commitLayers(List<Change> changes) throws IOException {
+        for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+            Optional<Found<VolumeIds>> ids = find(FabricPaths.VOLUME_IDS, VolumeIds.class);
+            List<Change> all = new ArrayList<>(changes);
+            ids.ifPresent(found ->
+                    all.add(replacement(FabricPaths.VOLUME_IDS, found.noun(), found.version())));
+            Outcome outcome = store.commit(all);
+            boolean onlyTheCounter =
+                    outcome instanceof Outcome.Conflict(var path)
+                            && path.equals(FabricPaths.VOLUME_IDS);
+            if (!onlyTheCounter) {
+                return outcome;
+            }
+        }
+        throw new IOException(
+                "volumes are made all the time by others, and nothing was changed; try again");
+    }
 
     /// Takes a volume id that nobody had or will have.
     public VolumeId takeVolumeId() throws IOException {

@@ -4,10 +4,13 @@ import java.util.List;
 
 /// A virtual disk of the pool: a chain of layers of which only the top is written.
 ///
-/// @param id also the id of the top layer
+/// A snapshot is a volume, too: a read-only one named `VOLUME@SNAPSHOT`, with the layers that its
+/// volume had.
+///
+/// @param id whose token guards the top layer, if the volume may be written
 /// @param sizeBytes a positive multiple of 4096
-/// @param access READ_ONLY volumes (images) are never written again and may be cloned
-/// @param layers layer ids, top (= `id`) first, then what unmapped blocks are read from; at most 32
+/// @param access READ_ONLY volumes (images, snapshots) are never written again and may be cloned
+/// @param layers layer ids, top first, then what unmapped blocks are read from; at most 32
 /// @param placementRoot the id whose hash places the chunks: all layers of one image at one offset
 ///   share a placement group
 public record Volume(
@@ -20,22 +23,68 @@ public record Volume(
     /// The longest chain of layers; a deeper clone is refused.
     public static final int LAYERS_MAX = 32;
 
+    private static final char SNAPSHOT_MARK = '@';
+
     /// What holders may do.
     public enum Access {
         READ_WRITE,
-        READ_ONLY
+        READ_ONLY,
+        /// A snapshot that is being made: writes that belong to it may still arrive, and nobody
+        /// opens it.
+        SEALING
     }
 
     public Volume {
-        FabricName.check("volume", name);
+        checkName(name);
         layers = List.copyOf(layers);
         if (sizeBytes <= 0 || sizeBytes % 4096 != 0) {
             throw new IllegalArgumentException(
                     "volume size %d is not a positive multiple of 4096 bytes".formatted(sizeBytes));
         }
-        if (layers.isEmpty() || layers.size() > LAYERS_MAX || !layers.getFirst().equals(id)) {
+        boolean guarded =
+                access != Access.READ_WRITE
+                        || !layers.isEmpty() && layers.getFirst().volume().equals(id);
+        if (layers.isEmpty() || layers.size() > LAYERS_MAX || !guarded) {
             throw new IllegalArgumentException("volume %s: layers %s".formatted(name, layers));
         }
+    }
+
+    /// The name itself, if a volume or a snapshot may have it.
+    ///
+    /// @throws IllegalArgumentException with a message fit for people
+    public static String checkName(String name) {
+        int at = name.indexOf(SNAPSHOT_MARK);
+        if (at < 0) {
+            return FabricName.check("volume", name);
+        }
+        FabricName.check("volume", name.substring(0, at));
+        FabricName.check("snapshot", name.substring(at + 1));
+        return name;
+    }
+
+    /// The name of a volume's snapshot.
+    public static String snapshotName(String volume, String snapshot) {
+        return volume + SNAPSHOT_MARK + snapshot;
+    }
+
+    /// Whether this is a snapshot.
+    public boolean isSnapshot() {
+        return name.indexOf(SNAPSHOT_MARK) >= 0;
+    }
+
+    /// Whether this is a snapshot of the volume with that name.
+    public boolean isSnapshotOf(String volume) {
+        return name.startsWith(volume + SNAPSHOT_MARK);
+    }
+
+    /// The same volume, reading and writing through other layers.
+    public Volume withLayers(List<VolumeId> other) {
+        return new Volume(id, name, sizeBytes, access, other, placementRoot);
+    }
+
+    /// The same volume for other uses.
+    public Volume withAccess(Access other) {
+        return new Volume(id, name, sizeBytes, other, layers, placementRoot);
     }
 
     /// The same volume with another end.

@@ -2,6 +2,7 @@ package weft.volume;
 
 import io.micrometer.core.instrument.MeterRegistry;
 
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -61,16 +62,20 @@ public final class PoolClient implements AutoCloseable {
     private final PoolMeters meters;
     private final Peers peers;
     private final Loop loop = new Loop("pool-client");
+    private final OpenVolumes holds;
     private final Map<RemoteVolume, Boolean> volumes = new ConcurrentHashMap<>();
 
     /// @param image the newest picture of the fabric, as of a FabricWatcher
     /// @param transport speaks the storage protocol; stays open when the client is closed
+    /// @param holds where the process finds what it has open for writing
     public PoolClient(
             FabricStore store,
             Supplier<FabricImage> image,
             Transport transport,
             Clock clock,
-            MeterRegistry registry) {
+            MeterRegistry registry,
+            OpenVolumes holds) {
+        this.holds = holds;
         this.store = store;
         this.clock = clock;
         nodes = new StorageNodes(image);
@@ -85,23 +90,30 @@ public final class PoolClient implements AutoCloseable {
         volumes.keySet().forEach(volume -> volume.onTick(now));
     }
 
+    /// A volume and the attachment by which it may be written.
+    public record Claimed(Volume volume, Attachment attachment) {}
+
     /// Opens a volume for its holder. Operations wait for as long as the pool takes.
-    ///
-    /// @param attachment of this volume, claimed by the caller
-    public RemoteVolume open(Volume volume, Attachment attachment) {
-        return open(volume, attachment, Optional.empty());
+    public RemoteVolume open(Claimed claimed) {
+        return open(claimed, Optional.empty());
     }
 
     /// Opens a volume for its holder.
     ///
     /// @param deadline after which an operation fails with TIMED_OUT, and may have been done
-    public RemoteVolume open(Volume volume, Attachment attachment, Optional<Duration> deadline) {
-        if (!attachment.volume().equals(volume.id())) {
+    public RemoteVolume open(Claimed claimed, Optional<Duration> deadline) {
+        Volume volume = claimed.volume();
+        if (!claimed.attachment().volume().equals(volume.id())) {
             throw new IllegalArgumentException(
-                    "attachment of %s for volume %s".formatted(attachment.volume(), volume.id()));
+                    "attachment of %s for volume %s"
+                            .formatted(claimed.attachment().volume(), volume.id()));
         }
-        boolean readOnly = volume.access() == Volume.Access.READ_ONLY;
-        return opened(volume, attachment.token(), readOnly, deadline);
+        boolean readOnly = volume.access() != Volume.Access.READ_WRITE;
+        RemoteVolume opened = opened(volume, claimed.attachment().token(), readOnly, deadline);
+        if (!readOnly) {
+            holds.opened(opened);
+        }
+        return opened;
     }
 
     /// Opens a volume for reading, whoever holds it; nobody is fenced and the reader never is.
@@ -119,21 +131,32 @@ public final class PoolClient implements AutoCloseable {
     /// Becomes the volume's holder: raises the attachment's token in the coordination and at the
     /// storage nodes. From then on earlier holders are refused. Blocks.
     ///
+    /// @param volume as it was seen last
     /// @param holder in words, for people: `nbd @ node2`
-    public Attachment claim(Volume volume, String holder) throws IOException {
+    /// @param process that answers for the volume while it is open; null for a command
+    /// @return the volume as it was when it was claimed: with all its layers
+    public Claimed claim(Volume volume, String holder, Attachment.@Nullable Process process)
+            throws IOException {
         var records = new FabricRecords(store);
         String path = FabricPaths.attachment(volume.id());
         for (int attempt = 0; attempt < CLAIM_ATTEMPTS_MAX; attempt++) {
+            var now = records.find(FabricPaths.volume(volume.name()), Volume.class);
+            if (now.isEmpty() || !now.get().noun().id().equals(volume.id())) {
+                throw new IOException("volume '%s' is gone".formatted(volume.name()));
+            }
             var found = records.find(path, Attachment.class);
             long token = found.map(f -> f.noun().token()).orElse(0L) + 1;
-            var mine = new Attachment(volume.id(), holder, token);
+            var mine = new Attachment(volume.id(), holder, token, process);
             FabricStore.Change change =
                     found.<FabricStore.Change>map(
                                     f -> FabricRecords.replacement(path, mine, f.version()))
                             .orElseGet(() -> FabricRecords.creation(path, mine));
-            if (store.commit(List.of(change)) instanceof FabricStore.Outcome.Committed) {
-                raise(volume, mine);
-                return mine;
+            var unchanged =
+                    new FabricStore.Change.Check(
+                            FabricPaths.volume(volume.name()), now.get().version());
+            if (store.commit(List.of(change, unchanged)) instanceof FabricStore.Outcome.Committed) {
+                var _ = raise(now.get().noun(), mine);
+                return new Claimed(now.get().noun(), mine);
             }
         }
         throw new IOException(
@@ -141,22 +164,32 @@ public final class PoolClient implements AutoCloseable {
                         .formatted(volume.name()));
     }
 
+    /// Becomes the volume's holder, for a command.
+    public Claimed claim(Volume volume, String holder) throws IOException {
+        return claim(volume, holder, null);
+    }
+
     /// Tells all storage nodes of the volume that the attachment's token is in force, and waits a
     /// bounded time for those that answer. Blocks.
-    public void raise(Volume volume, Attachment attachment) {
+    ///
+    /// @return whether all groups know the token: nothing of earlier holders can be done any more
+    public boolean raise(Volume volume, Attachment attachment) {
         var session = opened(volume, attachment.token(), false, Optional.of(RAISE_WAIT));
         try {
             List<CompletableFuture<Void>> raises = new ArrayList<>();
             groupsOf(volume).forEach((_, chunkIndex) -> raises.add(session.raiseAt(chunkIndex)));
             var all = CompletableFuture.allOf(raises.toArray(CompletableFuture[]::new));
             all.get(2 * RAISE_WAIT.toMillis(), TimeUnit.MILLISECONDS);
+            return true;
         } catch (ExecutionException | TimeoutException e) {
             log.warn(
                     "{}: token {} is not known to all groups yet; their first request brings it",
                     volume.name(),
                     attachment.token());
+            return false;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+            return false;
         } finally {
             session.close();
         }
@@ -229,6 +262,10 @@ public final class PoolClient implements AutoCloseable {
 
     Peers peers() {
         return peers;
+    }
+
+    OpenVolumes holds() {
+        return holds;
     }
 
     Loop loop() {

@@ -4,6 +4,7 @@ import weft.fabric.ChunkKey;
 import weft.fabric.Placement;
 import weft.fabric.PlacementGroupId;
 import weft.fabric.Volume;
+import weft.fabric.VolumeId;
 import weft.runtime.Loop;
 import weft.transport.Peers;
 import weft.volume.VolumeException.Reason;
@@ -11,6 +12,7 @@ import weft.volume.VolumeOperation.Kind;
 
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
@@ -45,6 +47,7 @@ public final class RemoteVolume implements BlockVolume {
     private final long session;
     private final boolean readOnly;
     private final Optional<Duration> deadline;
+    private final WriteLayers layers;
     private final int pgBits;
     private final InFlightWrites writes = new InFlightWrites();
     private final InFlightBytes bytes = new InFlightBytes(IN_FLIGHT_BYTES_MAX);
@@ -52,6 +55,8 @@ public final class RemoteVolume implements BlockVolume {
     private final Map<SpanRequest, Boolean> spans = new ConcurrentHashMap<>();
     private volatile Optional<Reason> stopped = Optional.empty();
     private volatile boolean closing;
+    private volatile boolean clean = true;
+    private volatile long sizeBytes;
 
     RemoteVolume(
             PoolClient client,
@@ -66,12 +71,14 @@ public final class RemoteVolume implements BlockVolume {
         this.session = session;
         this.readOnly = readOnly;
         this.deadline = deadline;
+        layers = new WriteLayers(record.layers());
+        sizeBytes = record.sizeBytes();
         pgBits = client.map().pgBits();
     }
 
     @Override
     public long sizeBytes() {
-        return record.sizeBytes();
+        return sizeBytes;
     }
 
     @Override
@@ -124,13 +131,12 @@ public final class RemoteVolume implements BlockVolume {
         if (readOnly && !(kind instanceof Kind.Read)) {
             return failed(Reason.READ_ONLY);
         }
-        if (offsetBytes < 0 || lengthBytes < 0 || offsetBytes > record.sizeBytes() - lengthBytes) {
+        if (offsetBytes < 0 || lengthBytes < 0 || offsetBytes > sizeBytes - lengthBytes) {
             return CompletableFuture.failedFuture(
                     new VolumeException(
                             Reason.OUT_OF_RANGE,
                             "%s: %d bytes at %d are not within its %d"
-                                    .formatted(
-                                            this, lengthBytes, offsetBytes, record.sizeBytes())));
+                                    .formatted(this, lengthBytes, offsetBytes, sizeBytes)));
         }
         if (lengthBytes == 0) {
             return CompletableFuture.completedFuture(null);
@@ -168,6 +174,29 @@ public final class RemoteVolume implements BlockVolume {
 
     Volume record() {
         return record;
+    }
+
+    WriteLayers layers() {
+        return layers;
+    }
+
+    /// See [WriteLayers#switchTo].
+    boolean switchLayers(List<VolumeId> wanted, CompletableFuture<Void> mayAnswer) {
+        return layers.switchTo(wanted, mayAnswer);
+    }
+
+    /// See [WriteLayers#settled].
+    CompletableFuture<Void> settled() {
+        return layers.settled();
+    }
+
+    /// Whether it is known what became of each change that has ended.
+    boolean isClean() {
+        return clean;
+    }
+
+    void resized(long bytes) {
+        sizeBytes = bytes;
     }
 
     long token() {
@@ -216,6 +245,11 @@ public final class RemoteVolume implements BlockVolume {
         unstall();
     }
 
+    /// A change ended without an answer: it may have been done, or be done yet.
+    void onUnknownOutcome() {
+        clean = false;
+    }
+
     /// The operation waits until the window of numbered changes has room.
     void stall(VolumeOperation operation) {
         stalled.add(operation);
@@ -256,6 +290,7 @@ public final class RemoteVolume implements BlockVolume {
             stopped = Optional.of(Reason.CLOSED);
         }
         spans.keySet().forEach(span -> span.fail(stopped.orElse(Reason.CLOSED), "closed"));
+        client.holds().closed(this, clean);
     }
 
     @Override

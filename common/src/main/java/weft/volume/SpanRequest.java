@@ -50,7 +50,8 @@ final class SpanRequest {
     /// What is asked for.
     sealed interface Work {
         /// @param number the session's number of the change
-        record Change(Mutation mutation, long number) implements Work {}
+        /// @param epoch that it was stamped in
+        record Change(Mutation mutation, long number, WriteLayers.Epoch epoch) implements Work {}
 
         /// Whole blocks, of which `wanted` bytes after `skipBytes` go to the target.
         ///
@@ -151,7 +152,7 @@ final class SpanRequest {
 
     private WireMessage message(long knownVersion) {
         return switch (work) {
-            case Work.Change(var mutation, var number) ->
+            case Work.Change(var mutation, var number, _) ->
                     new WriteBlocks(
                             pg,
                             knownVersion,
@@ -165,7 +166,7 @@ final class SpanRequest {
                             pg,
                             knownVersion,
                             volume.token(),
-                            volume.record().layers(),
+                            volume.layers().layers(),
                             chunkIndex,
                             fetch.offsetInChunk(),
                             fetch.lengthBytes());
@@ -300,7 +301,7 @@ final class SpanRequest {
     void fail(Reason reason, String why) {
         int offset =
                 switch (work) {
-                    case Work.Change(Mutation.OfChunk change, _) -> change.offsetInChunk();
+                    case Work.Change(Mutation.OfChunk change, _, _) -> change.offsetInChunk();
                     case Work.Change _ -> 0;
                     case Work.Fetch fetch -> fetch.offsetInChunk();
                 };
@@ -321,9 +322,19 @@ final class SpanRequest {
         }
     }
 
+    /// Whether the pool said that it did not and will not do it.
+    private static boolean isRefusal(Exception failure) {
+        return failure instanceof VolumeException refused
+                && (refused.reason() == Reason.NO_SPACE || refused.reason() == Reason.FENCED);
+    }
+
     private void end(Optional<? extends Exception> failure) {
-        if (work instanceof Work.Change(_, long number)) {
+        if (work instanceof Work.Change(_, long number, WriteLayers.Epoch epoch)) {
             volume.writes().finish(number);
+            if (failure.isPresent() && !isRefusal(failure.get())) {
+                volume.onUnknownOutcome();
+            }
+            epoch.leave();
         }
         volume.onSpanEnded(this);
         operation.onSpanEnded(failure);

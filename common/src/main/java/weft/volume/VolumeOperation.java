@@ -5,9 +5,12 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
 import org.jspecify.annotations.Nullable;
 
 import weft.fabric.ChunkKey;
+import weft.fabric.VolumeId;
+import weft.runtime.BrokenInvariant;
 import weft.wire.storage.Mutation;
 
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
@@ -49,6 +52,10 @@ final class VolumeOperation {
     @GuardedBy("this")
     private @Nullable Exception failure;
 
+    /// Of the newest epoch that one of its spans belongs to.
+    @GuardedBy("this")
+    private CompletableFuture<Void> mayAnswer = CompletableFuture.completedFuture(null);
+
     VolumeOperation(
             RemoteVolume volume,
             Kind kind,
@@ -71,16 +78,10 @@ final class VolumeOperation {
             long offset;
             int length;
             long number = 0;
+            WriteLayers.@Nullable Epoch epoch = null;
             synchronized (this) {
                 if (failure != null || nextBytes == endBytes || spansInFlight == SPANS_MAX) {
                     return;
-                }
-                if (!(kind instanceof Kind.Read)) {
-                    number = volume.writes().take();
-                    if (number == 0) {
-                        volume.stall(this);
-                        return;
-                    }
                 }
                 offset = nextBytes;
                 length =
@@ -88,60 +89,79 @@ final class VolumeOperation {
                                 Math.min(
                                         endBytes - offset,
                                         ChunkKey.CHUNK_BYTES - offset % ChunkKey.CHUNK_BYTES);
+                if (!(kind instanceof Kind.Read)) {
+                    epoch = volume.layers().enter();
+                    if (mustWait(epoch, offset, length)) {
+                        epoch.leave();
+                        epoch.before().thenRun(this::pump);
+                        return;
+                    }
+                    number = volume.writes().take();
+                    if (number == 0) {
+                        epoch.leave();
+                        volume.stall(this);
+                        return;
+                    }
+                    mayAnswer = epoch.mayAnswer();
+                }
                 nextBytes += length;
                 spansInFlight++;
             }
-            start(offset, length, number);
+            start(offset, length, number, epoch);
         }
     }
 
-    private void start(long offset, int length, long number) {
+    /// A change of a part of a block is completed from the layers below: not before all that goes
+    /// there has arrived.
+    private boolean mustWait(WriteLayers.Epoch epoch, long offset, int length) {
+        boolean partial = (offset | length) % ChunkKey.BLOCK_BYTES != 0;
+        boolean merges = kind instanceof Kind.Write || kind instanceof Kind.Zero;
+        return partial && merges && !epoch.before().isDone();
+    }
+
+    private void start(long offset, int length, long number, WriteLayers.@Nullable Epoch epoch) {
         long chunkIndex = offset / ChunkKey.CHUNK_BYTES;
         int inChunk = (int) (offset % ChunkKey.CHUNK_BYTES);
-        SpanRequest.Work work = workOf(offset, length, number, chunkIndex, inChunk);
+        SpanRequest.Work work =
+                epoch == null
+                        ? fetch(offset, length, inChunk)
+                        : new SpanRequest.Work.Change(
+                                mutation(offset, length, chunkIndex, inChunk, epoch.layers()),
+                                number,
+                                epoch);
         var span = new SpanRequest(volume, this, chunkIndex, work, deadlineNanos);
         volume.onSpanStarted(span);
         span.attempt();
     }
 
-    private SpanRequest.Work workOf(
-            long offset, int length, long number, long chunkIndex, int inChunk) {
-        var layers = volume.record().layers();
+    private SpanRequest.Work fetch(long offset, int length, int inChunk) {
+        var read = (Kind.Read) kind;
+        int first = inChunk & -ChunkKey.BLOCK_BYTES;
+        int end = (inChunk + length + ChunkKey.BLOCK_BYTES - 1) & -ChunkKey.BLOCK_BYTES;
+        return new SpanRequest.Work.Fetch(
+                first,
+                end - first,
+                inChunk - first,
+                read.target(),
+                read.start() + (int) (offset - startBytes),
+                length);
+    }
+
+    private Mutation mutation(
+            long offset, int length, long chunkIndex, int inChunk, List<VolumeId> layers) {
         return switch (kind) {
-            case Kind.Read(var target, var start) -> {
-                int first = inChunk & -ChunkKey.BLOCK_BYTES;
-                int end = (inChunk + length + ChunkKey.BLOCK_BYTES - 1) & -ChunkKey.BLOCK_BYTES;
-                yield new SpanRequest.Work.Fetch(
-                        first,
-                        end - first,
-                        inChunk - first,
-                        target,
-                        start + (int) (offset - startBytes),
-                        length);
-            }
+            case Kind.Read _ -> throw new BrokenInvariant("a read changes nothing");
             case Kind.Write(var source, var start) -> {
                 // A copy: a guest may change the bytes under way, and the checksum must hold.
                 byte[] bytes = new byte[length];
                 source.get(start + (int) (offset - startBytes), bytes);
                 ByteBuffer payload = ByteBuffer.wrap(bytes);
-                yield new SpanRequest.Work.Change(
-                        new Mutation.Write(
-                                layers,
-                                chunkIndex,
-                                inChunk,
-                                payload,
-                                BlockChecksums.of(inChunk, payload)),
-                        number);
+                yield new Mutation.Write(
+                        layers, chunkIndex, inChunk, payload, BlockChecksums.of(inChunk, payload));
             }
-            case Kind.Zero _ ->
-                    new SpanRequest.Work.Change(
-                            new Mutation.Zero(layers, chunkIndex, inChunk, length), number);
-            case Kind.Discard _ ->
-                    new SpanRequest.Work.Change(
-                            new Mutation.Discard(layers, chunkIndex, inChunk, length), number);
-            case Kind.RaiseToken _ ->
-                    new SpanRequest.Work.Change(
-                            new Mutation.RaiseToken(volume.record().id(), volume.token()), number);
+            case Kind.Zero _ -> new Mutation.Zero(layers, chunkIndex, inChunk, length);
+            case Kind.Discard _ -> new Mutation.Discard(layers, chunkIndex, inChunk, length);
+            case Kind.RaiseToken _ -> new Mutation.RaiseToken(volume.record().id(), volume.token());
         };
     }
 
@@ -161,7 +181,15 @@ final class VolumeOperation {
         } else if (failed != null) {
             done.completeExceptionally(failed);
         } else {
-            succeed();
+            CompletableFuture<Void> allowed;
+            synchronized (this) {
+                allowed = mayAnswer;
+            }
+            if (allowed.isDone()) {
+                succeed();
+            } else {
+                allowed.thenRun(this::succeed);
+            }
         }
     }
 

@@ -25,6 +25,9 @@ public interface MessageFamily<M extends WireMessage> {
     /// Range of questions about a VM to the host that runs it.
     int VM = 0x06;
 
+    /// Range of questions to the holders of volumes.
+    int HOLDER = 0x07;
+
     /// The high byte of all type ids of this family.
     int rangeByte();
 

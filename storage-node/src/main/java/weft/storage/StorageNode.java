@@ -20,7 +20,9 @@ import weft.transport.MessageServer;
 import weft.transport.Peers;
 import weft.transport.Role;
 import weft.transport.Transport;
+import weft.volume.OpenVolumes;
 import weft.wire.audit.AuditCodec;
+import weft.wire.holder.HolderFamily;
 import weft.wire.storage.StorageCodec;
 
 import java.io.IOException;
@@ -28,6 +30,7 @@ import java.net.InetSocketAddress;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.stream.Stream;
 
 /// A storage node: one store, its replicas, and their ties to peers, clients and the coordination.
 /// [#start] reads as a table of contents; [#close] undoes it backwards.
@@ -40,6 +43,7 @@ public final class StorageNode implements AutoCloseable {
     private final InetSocketAddress address;
     private final Transport transport;
     private final FabricWatcher watcher;
+    private final OpenVolumes openVolumes;
     private final ReplicationService replication;
 
     private StorageNode(
@@ -48,12 +52,14 @@ public final class StorageNode implements AutoCloseable {
             InetSocketAddress address,
             Transport transport,
             FabricWatcher watcher,
+            OpenVolumes openVolumes,
             ReplicationService replication) {
         this.opened = opened;
         this.member = member;
         this.address = address;
         this.transport = transport;
         this.watcher = watcher;
+        this.openVolumes = openVolumes;
         this.replication = replication;
     }
 
@@ -92,7 +98,10 @@ public final class StorageNode implements AutoCloseable {
                         settings.clusterId(), Role.STORAGE, settings.node(), member.incarnation());
         var transport =
                 new Transport(
-                        self, List.of(new StorageCodec(), new AuditCodec()), EVENT_LOOPS, registry);
+                        self,
+                        List.of(new StorageCodec(), new AuditCodec(), new HolderFamily()),
+                        EVENT_LOOPS,
+                        registry);
         opened.push(transport);
         var peers = new Peers(transport, nodes::addressOf, List.of());
         opened.push(peers);
@@ -111,7 +120,14 @@ public final class StorageNode implements AutoCloseable {
                         settings.garbagePeriod(),
                         settings.loopCount());
         opened.push(replication);
-        MessageServer server = transport.listen(settings.listen(), replication.services());
+        var openVolumes = new OpenVolumes();
+        MessageServer server =
+                transport.listen(
+                        settings.listen(),
+                        Stream.concat(
+                                        replication.services().stream(),
+                                        Stream.of(openVolumes.service()))
+                                .toList());
         opened.push(server);
 
         folder.store().start();
@@ -122,7 +138,8 @@ public final class StorageNode implements AutoCloseable {
                         FabricPaths.presence(NodePresence.Role.STORAGE, settings.node().name()),
                         FabricJson.write(presence)));
         log.info("{} serves {} at {}", settings.node(), member, presence.address());
-        return new StorageNode(opened, member, server.address(), transport, watcher, replication);
+        return new StorageNode(
+                opened, member, server.address(), transport, watcher, openVolumes, replication);
     }
 
     private static NodePresence presenceOf(
@@ -158,6 +175,11 @@ public final class StorageNode implements AutoCloseable {
     /// The node's picture of the fabric.
     public FabricWatcher watcher() {
         return watcher;
+    }
+
+    /// What clients of the pool in this process have open for writing.
+    public OpenVolumes openVolumes() {
+        return openVolumes;
     }
 
     /// One line for each replica, for status pages.

@@ -25,12 +25,14 @@ import weft.transport.Transport;
 import weft.vmhost.agent.HostAgent;
 import weft.vmhost.agent.HostParts;
 import weft.vmhost.agent.VmMeters;
+import weft.volume.OpenVolumes;
 import weft.volume.PoolClient;
 import weft.vswitch.VSwitch;
 import weft.vswitch.VSwitchSettings;
 import weft.wire.MessageFamily;
 import weft.wire.capture.CaptureFamily;
 import weft.wire.console.ConsoleFamily;
+import weft.wire.holder.HolderFamily;
 import weft.wire.migration.MigrationFamily;
 import weft.wire.storage.StorageCodec;
 import weft.wire.vm.VmFamily;
@@ -42,6 +44,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.stream.Stream;
 
 /// A VM host: the wiring, one line per part, in the order of dependence.
 public final class VmHost implements AutoCloseable {
@@ -89,9 +92,12 @@ public final class VmHost implements AutoCloseable {
                         new MigrationFamily(),
                         new ConsoleFamily(),
                         new CaptureFamily(),
-                        new VmFamily());
+                        new VmFamily(),
+                        new HolderFamily());
         Transport transport = own(new Transport(handshake, families, EVENT_LOOPS, registry));
-        PoolClient pool = own(new PoolClient(store, watcher::image, transport, clock, registry));
+        var openVolumes = new OpenVolumes();
+        PoolClient pool =
+                own(new PoolClient(store, watcher::image, transport, clock, registry, openVolumes));
         VSwitch vswitch =
                 own(
                         new VSwitch(
@@ -113,7 +119,14 @@ public final class VmHost implements AutoCloseable {
                                         new VmMeters(registry, settings.node()),
                                         clock,
                                         settings.memoryBytes())));
-        MessageServer server = own(transport.listen(settings.listen(), agent.services()));
+        MessageServer server =
+                own(
+                        transport.listen(
+                                settings.listen(),
+                                Stream.concat(
+                                                agent.services().stream(),
+                                                Stream.of(openVolumes.service()))
+                                        .toList()));
         agent.start();
         count(settings, watcher, registry);
         own(announce(settings, incarnation, store));

@@ -21,7 +21,8 @@ import java.util.UUID;
 ///     2 zero      layers | chunk index 8 | offset 4 | length 4
 ///     3 discard   as zero
 ///     4 token     volume 8 | token 8
-///     5 drop      volume 8
+///     5 drop      layer 8
+///     6 forget    volume 8
 ///   layers: count 4 | volume ids, 8 each, top first
 /// ```
 public final class EntryCodec {
@@ -30,6 +31,7 @@ public final class EntryCodec {
     private static final int DISCARD = 3;
     private static final int RAISE_TOKEN = 4;
     private static final int DROP_LAYER = 5;
+    private static final int FORGET_VOLUME = 6;
 
     private EntryCodec() {}
 
@@ -71,6 +73,10 @@ public final class EntryCodec {
             }
             case Mutation.DropLayer m -> {
                 out.putByte(DROP_LAYER);
+                out.putLong(m.layer().value());
+            }
+            case Mutation.ForgetVolume m -> {
+                out.putByte(FORGET_VOLUME);
                 out.putLong(m.volume().value());
             }
         }
@@ -99,6 +105,7 @@ public final class EntryCodec {
                     new Mutation.Discard(layers(in), in.readLong(), in.readInt(), in.readInt());
             case RAISE_TOKEN -> new Mutation.RaiseToken(new VolumeId(in.readLong()), count(in));
             case DROP_LAYER -> new Mutation.DropLayer(new VolumeId(in.readLong()));
+            case FORGET_VOLUME -> new Mutation.ForgetVolume(new VolumeId(in.readLong()));
             default -> throw new MalformedMessage("mutation kind " + kind);
         };
     }

@@ -33,7 +33,7 @@ public sealed interface Mutation {
 
         @Override
         default VolumeId volume() {
-            return layers().getFirst();
+            return layers().getFirst().volume();
         }
 
         /// The chunk that changes.
@@ -88,8 +88,16 @@ public sealed interface Mutation {
     /// From here on requests for the volume with a lower token are refused.
     record RaiseToken(VolumeId volume, long token) implements Mutation {}
 
-    /// Deletes all chunks of a layer that no volume uses any more, and forgets its token.
-    record DropLayer(VolumeId volume) implements Mutation {}
+    /// Deletes all chunks of a layer that no volume uses any more.
+    record DropLayer(VolumeId layer) implements Mutation {
+        @Override
+        public VolumeId volume() {
+            return layer.volume();
+        }
+    }
+
+    /// Forgets the token and the sessions of a volume that is gone, with all its layers.
+    record ForgetVolume(VolumeId volume) implements Mutation {}
 
     /// Blocks that lie whole in the range.
     static int wholeBlocks(int offset, int lengthBytes) {

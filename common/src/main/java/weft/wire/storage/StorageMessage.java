@@ -82,9 +82,9 @@ public sealed interface StorageMessage extends WireMessage {
             }
         }
 
-        /// The volume, which is the top layer.
+        /// The volume whose token guards the top layer.
         public VolumeId volume() {
-            return layers.getFirst();
+            return layers.getFirst().volume();
         }
     }
 

@@ -6,9 +6,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import weft.coordination.FabricStore;
+import weft.fabric.Attachment;
 import weft.fabric.Export;
 import weft.fabric.FabricImage;
 import weft.fabric.NodeId;
+import weft.fabric.NodePresence;
 import weft.fabric.Volume;
 import weft.runtime.BootClock;
 import weft.runtime.Loop;
@@ -68,7 +70,8 @@ final class NbdGateway implements AutoCloseable {
                         storage.watcher()::image,
                         storage.transport(),
                         BootClock.SYSTEM,
-                        registry);
+                        registry,
+                        storage.openVolumes());
         var exports = new NbdExports();
         NbdServer server;
         try {
@@ -116,7 +119,12 @@ final class NbdGateway implements AutoCloseable {
             return CompletableFuture.completedFuture(
                     wanted.export().readOnly()
                             ? pool.openReadOnly(volume)
-                            : pool.open(volume, pool.claim(volume, "nbd @ " + node)));
+                            : pool.open(
+                                    pool.claim(
+                                            volume,
+                                            "nbd @ " + node,
+                                            new Attachment.Process(
+                                                    NodePresence.Role.STORAGE, node))));
         } catch (IOException e) {
             return CompletableFuture.failedFuture(e);
         }

@@ -4,7 +4,6 @@ import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.coordination.FabricStore.Change;
 import weft.coordination.FabricStore.Outcome;
-import weft.fabric.Attachment;
 import weft.fabric.FabricImage;
 import weft.fabric.Image;
 import weft.fabric.Volume;
@@ -106,8 +105,7 @@ public final class ImageImport {
         long sizeBytes = (Files.size(file) + 4095) / 4096 * 4096;
         FabricImage now = withoutVolume(image.get(), name);
         Volume volume = volumes.create(now, name, sizeBytes, Volume.Access.READ_WRITE);
-        Attachment attachment = pool.claim(volume, "image import");
-        try (BlockVolume open = pool.open(volume, attachment)) {
+        try (BlockVolume open = pool.open(pool.claim(volume, "image import"))) {
             copy(file, open, progress);
         }
         volumes.seal(volume);

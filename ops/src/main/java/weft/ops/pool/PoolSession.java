@@ -11,6 +11,7 @@ import weft.runtime.FreshIds;
 import weft.transport.Handshake;
 import weft.transport.Role;
 import weft.transport.Transport;
+import weft.volume.OpenVolumes;
 import weft.volume.PoolClient;
 import weft.wire.audit.AuditCodec;
 import weft.wire.storage.StorageCodec;
@@ -32,7 +33,9 @@ public final class PoolSession implements AutoCloseable {
         var registry = new SimpleMeterRegistry();
         var self = Handshake.of(cluster.id(), Role.CLIENT, new NodeId("weft"), FreshIds.positive());
         transport = new Transport(self, List.of(new StorageCodec(), new AuditCodec()), 1, registry);
-        client = new PoolClient(store, image, transport, BootClock.SYSTEM, registry);
+        client =
+                new PoolClient(
+                        store, image, transport, BootClock.SYSTEM, registry, new OpenVolumes());
     }
 
     /// Opens and claims volumes.

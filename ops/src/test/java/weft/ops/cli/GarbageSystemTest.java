@@ -58,7 +58,7 @@ final class GarbageSystemTest {
             double before = garbageCounted(parts);
             int connections = 0;
             try (BlockVolume open =
-                    pool.client().open(volume, pool.client().claim(volume, "garbage test"))) {
+                    pool.client().open(pool.client().claim(volume, "garbage test"))) {
                 for (int round = 0; round < ROUNDS; round++) {
                     for (NodePresence part : parts) {
                         connections += throwAt(part, random);

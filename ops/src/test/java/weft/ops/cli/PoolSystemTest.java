@@ -61,8 +61,8 @@ final class PoolSystemTest {
         Volume volume = VolumeAdmin.find(fabric.session().image(), name);
         try (var pool =
                 new PoolSession(fabric.session().records().store(), fabric.session()::image)) {
-            var attachment = pool.client().claim(volume, "test");
-            try (var open = pool.client().open(volume, attachment)) {
+            var claimed = pool.client().claim(volume, "test");
+            try (var open = pool.client().open(claimed)) {
                 var bytes = ByteBuffer.allocate(lengthBytes);
                 for (int at = 0; at < lengthBytes; at += BLOCK) {
                     bytes.put(at, (byte) 1);

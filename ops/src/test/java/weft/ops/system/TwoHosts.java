@@ -114,8 +114,8 @@ final class TwoHosts implements AutoCloseable {
                                 "counting-" + part,
                                 kernel.length,
                                 Volume.Access.READ_WRITE);
-                var attachment = pool.client().claim(made, "test");
-                try (BlockVolume open = pool.client().open(made, attachment)) {
+                var claimed = pool.client().claim(made, "test");
+                try (BlockVolume open = pool.client().open(claimed)) {
                     open.write(0, ByteBuffer.wrap(kernel)).get(30, TimeUnit.SECONDS);
                 }
                 volumes.seal(made);

@@ -25,6 +25,7 @@ import weft.transport.Transport;
 import weft.vmhost.agent.HostAgent;
 import weft.vmhost.agent.HostParts;
 import weft.vmhost.agent.VmMeters;
+import weft.volume.OpenVolumes;
 import weft.volume.PoolClient;
 import weft.vswitch.VSwitch;
 import weft.vswitch.VSwitchSettings;
@@ -80,7 +81,8 @@ final class UnluckyHost implements AutoCloseable {
                                 () -> poolView.apply(watcher.image()),
                                 transport,
                                 BootClock.SYSTEM,
-                                registry));
+                                registry,
+                                new OpenVolumes()));
         var vtep = new java.net.InetSocketAddress(options.listen().getAddress(), 0);
         VSwitch vswitch =
                 own(new VSwitch(VSwitchSettings.of(self, vtep), BootClock.SYSTEM, registry));

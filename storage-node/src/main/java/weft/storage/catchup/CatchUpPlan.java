@@ -119,12 +119,12 @@ public final class CatchUpPlan {
     /// What to do with the next committed entry.
     public Decision decide(Entry entry) {
         return switch (entry.mutation()) {
-            case Mutation.RaiseToken _ -> Decision.APPLY;
+            case Mutation.RaiseToken _, Mutation.ForgetVolume _ -> Decision.APPLY;
             case Mutation.DropLayer drop -> {
-                stale.removeIf(key -> key.layer().equals(drop.volume()));
+                stale.removeIf(key -> key.layer().equals(drop.layer()));
                 // A copy on its way may be from before the drop: ask once more after it.
                 underWay.keySet().stream()
-                        .filter(key -> key.layer().equals(drop.volume()))
+                        .filter(key -> key.layer().equals(drop.layer()))
                         .forEach(again::add);
                 yield Decision.APPLY;
             }

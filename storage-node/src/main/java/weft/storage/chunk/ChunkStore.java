@@ -95,8 +95,8 @@ public final class ChunkStore {
     public void apply(Entry entry) throws IOException {
         switch (entry.mutation()) {
             case Mutation.OfChunk mutation -> applyToChunk(entry, mutation);
-            case Mutation.DropLayer drop -> dropLayer(drop.volume(), entry.sequence());
-            case Mutation.RaiseToken _ -> {}
+            case Mutation.DropLayer drop -> dropLayer(drop.layer(), entry.sequence());
+            case Mutation.RaiseToken _, Mutation.ForgetVolume _ -> {}
         }
     }
 

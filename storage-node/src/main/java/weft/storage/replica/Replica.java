@@ -3,6 +3,7 @@ package weft.storage.replica;
 import weft.fabric.Configuration;
 import weft.fabric.Member;
 import weft.fabric.StoreId;
+import weft.fabric.VolumeId;
 import weft.runtime.BrokenInvariant;
 import weft.runtime.Owned;
 import weft.storage.reconfigure.Reconfiguration;
@@ -19,6 +20,7 @@ import java.util.ArrayDeque;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /// One replica of one placement group: takes events, chooses its [Role] by the configuration, and
@@ -351,6 +353,11 @@ public final class Replica {
     /// Whether the replica stopped for good: its store should leave the beats.
     public boolean isStopped() {
         return stopped;
+    }
+
+    /// The volumes whose tokens the group knows.
+    public Set<VolumeId> volumesWithToken() {
+        return state.tables.volumes();
     }
 
     /// Whether it would answer a read now.

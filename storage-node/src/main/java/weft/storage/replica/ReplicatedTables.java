@@ -12,6 +12,7 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Predicate;
 
@@ -69,6 +70,11 @@ public final class ReplicatedTables {
         return tokens.getOrDefault(volume, 0L);
     }
 
+    /// The volumes that have a token.
+    public Set<VolumeId> volumes() {
+        return Set.copyOf(tokens.keySet());
+    }
+
     /// What is known of the request.
     public Standing standing(long session, long requestSequence) {
         Session known = sessions.get(session);
@@ -85,11 +91,11 @@ public final class ReplicatedTables {
     public void apply(Entry entry) {
         switch (entry.mutation()) {
             case Mutation.RaiseToken raise -> raise(raise.volume(), raise.token());
-            case Mutation.DropLayer drop -> {
-                tokens.remove(drop.volume());
-                forgetIf(session -> session.volume.equals(drop.volume()));
+            case Mutation.ForgetVolume gone -> {
+                tokens.remove(gone.volume());
+                forgetIf(session -> session.volume.equals(gone.volume()));
             }
-            case Mutation.OfChunk _ -> {}
+            case Mutation.DropLayer _, Mutation.OfChunk _ -> {}
         }
         if (entry.session() != 0) {
             finish(entry);

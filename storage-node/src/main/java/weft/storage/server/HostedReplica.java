@@ -175,8 +175,22 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
     }
 
     /// Which layers have chunks here; the answer comes on the loop, or never if the disk fails.
-    void postLayerQuestion(Consumer<Set<VolumeId>> answer) {
-        loop.execute(() -> questions.layers(answer));
+    void postLayerQuestion(Consumer<Held> answer) {
+        loop.execute(() -> {
+            Replica present = replica;
+            Set<VolumeId> volumes = present == null ? Set.of() : present.volumesWithToken();
+            questions.layers(layers -> answer.accept(new Held(Set.copyOf(layers), volumes)));
+        });
+    }
+
+    /// What a group keeps for volumes.
+    ///
+    /// @param layers that have chunks
+    /// @param volumes that have a token
+    record Held(Set<VolumeId> layers, Set<VolumeId> volumes) {
+        boolean isEmpty() {
+            return layers.isEmpty() && volumes.isEmpty();
+        }
     }
 
     /// The chunks of the group after that one; fails if it cannot be asked now. Any thread.

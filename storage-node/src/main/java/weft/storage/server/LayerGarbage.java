@@ -5,6 +5,7 @@ import org.slf4j.LoggerFactory;
 
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
+import weft.coordination.FabricRecords.Found;
 import weft.coordination.FabricRecords.VolumeIds;
 import weft.coordination.FabricStore;
 import weft.fabric.Member;
@@ -26,6 +27,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -34,14 +36,20 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 
-/// Gives back the space of deleted volumes: each primary drops the layers that no volume has any
-/// more, as an entry of the group's log.
+/// Gives back the space of deleted volumes and snapshots: each primary drops the layers that no
+/// volume has any more, and forgets the tokens of volumes that are gone, as entries of the group's
+/// log.
 ///
-/// A layer is garbage if it has chunks, its id is below the counter of ids, and no volume record
-/// names it. Chunks are listed *before* the records are read: a chunk is written only after its
-/// volume's record was made, so what has chunks and is not garbage has a record by then. The
-/// counter guards against a coordination that was restored from an old copy and knows too few
-/// volumes.
+/// A layer is garbage if it has chunks, its volume's id is below the counter of ids, and no volume
+/// record names it. Chunks are listed *before* the records are read: a chunk is written only after
+/// its layer was in a record, so what has chunks and is not garbage is in a record by then. Records
+/// are read one after the other, and a snapshot, a clone or a rename may pass a layer on behind the
+/// reader's back: each of them changes the counter's version ([FabricRecords#commitLayers]), and a
+/// round that sees two versions does nothing. The counter also guards against a coordination that
+/// was restored from an old copy and knows too few volumes.
+///
+/// A token is kept as long as any layer of its volume is: a late request of an old holder must not
+/// reach what a clone shares.
 final class LayerGarbage implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(LayerGarbage.class);
     private static final int ANSWER_SECONDS_MAX = 20;
@@ -93,13 +101,13 @@ final class LayerGarbage implements AutoCloseable {
 
     private void collect()
             throws IOException, InterruptedException, ExecutionException, TimeoutException {
-        Map<HostedReplica, Set<VolumeId>> layers = new ConcurrentHashMap<>();
+        Map<HostedReplica, HostedReplica.Held> held = new ConcurrentHashMap<>();
         List<CompletableFuture<Void>> answers = new ArrayList<>();
         for (HostedReplica replica : replicas.all()) {
             if (replica.newest().filter(c -> c.primary().equals(self)).isPresent()) {
                 var answered = new CompletableFuture<Void>();
                 replica.postLayerQuestion(found -> {
-                    layers.put(replica, Set.copyOf(found));
+                    held.put(replica, found);
                     answered.complete(null);
                 });
                 answers.add(answered);
@@ -107,52 +115,69 @@ final class LayerGarbage implements AutoCloseable {
         }
         CompletableFuture.allOf(answers.toArray(CompletableFuture[]::new))
                 .get(ANSWER_SECONDS_MAX, TimeUnit.SECONDS);
-        if (layers.values().stream().allMatch(Set::isEmpty)) {
+        if (held.values().stream().allMatch(HostedReplica.Held::isEmpty)) {
             return;
         }
         // The first read begins with a sync: all that follow are at least as new.
-        long nextId =
-                records.find(FabricPaths.VOLUME_IDS, VolumeIds.class)
-                        .map(found -> found.noun().next())
-                        .orElse(0L);
-        Set<VolumeId> used = usedLayers();
-        layers.forEach((replica, found) -> {
-            for (VolumeId layer : found) {
-                if (layer.value() < nextId && !used.contains(layer)) {
-                    drop(replica, layer);
+        Optional<Found<VolumeIds>> before = records.find(FabricPaths.VOLUME_IDS, VolumeIds.class);
+        Used used = used();
+        Optional<Found<VolumeIds>> after = records.find(FabricPaths.VOLUME_IDS, VolumeIds.class);
+        if (before.isEmpty() || !before.equals(after)) {
+            return;
+        }
+        long nextId = before.get().noun().next();
+        held.forEach((replica, found) -> {
+            for (VolumeId layer : found.layers()) {
+                if (layer.volume().value() < nextId && !used.layers().contains(layer)) {
+                    log.info("{}: drops layer {}, which no volume has", replica.pg(), layer);
+                    change(replica, new Mutation.DropLayer(layer));
+                }
+            }
+            for (VolumeId volume : found.volumes()) {
+                boolean hasLayers =
+                        found.layers().stream().anyMatch(layer -> layer.volume().equals(volume));
+                if (volume.value() < nextId && !hasLayers && !used.volumes().contains(volume)) {
+                    change(replica, new Mutation.ForgetVolume(volume));
                 }
             }
         });
     }
 
-    private Set<VolumeId> usedLayers() throws IOException {
-        Set<VolumeId> used = new HashSet<>();
+    /// What the records name.
+    ///
+    /// @param volumes with a record of their own, or with a layer in another's
+    private record Used(Set<VolumeId> layers, Set<VolumeId> volumes) {}
+
+    private Used used() throws IOException {
+        var used = new Used(new HashSet<>(), new HashSet<>());
         String folder = FabricPaths.ROOT + "/" + FabricPaths.Kind.VOLUME.folder();
         for (String name : records.store().children(folder)) {
             records.find(FabricPaths.volume(name), Volume.class)
-                    .ifPresent(volume -> used.addAll(volume.noun().layers()));
+                    .ifPresent(volume -> {
+                        used.volumes().add(volume.noun().id());
+                        used.layers().addAll(volume.noun().layers());
+                        volume.noun().layers().forEach(l -> used.volumes().add(l.volume()));
+                    });
         }
         return used;
     }
 
-    private void drop(HostedReplica replica, VolumeId layer) {
+    private void change(HostedReplica replica, Mutation mutation) {
         long number = lastNumber.incrementAndGet();
-        log.info("{}: drops layer {} of a deleted volume", replica.pg(), layer);
         // No holder is above the deletion: the highest token of all.
         replica.postRequest(
-                new WriteBlocks(
-                        replica.pg(),
-                        0,
-                        session,
-                        number,
-                        number,
-                        Long.MAX_VALUE,
-                        new Mutation.DropLayer(layer)),
-                new Dropping());
+                new WriteBlocks(replica.pg(), 0, session, number, number, Long.MAX_VALUE, mutation),
+                new Dropping(mutation));
     }
 
     /// Only counts: a drop that was refused is tried in the next round.
     private final class Dropping implements Caller {
+        private final Mutation mutation;
+
+        Dropping(Mutation mutation) {
+            this.mutation = mutation;
+        }
+
         @Override
         public Handshake peer() {
             return handshake;
@@ -168,14 +193,14 @@ final class LayerGarbage implements AutoCloseable {
 
         @Override
         public void reply(WireMessage message) {
-            if (message instanceof WriteDone) {
+            if (message instanceof WriteDone && mutation instanceof Mutation.DropLayer) {
                 meters.layersDropped.increment();
             }
         }
 
         @Override
         public void fail(String reason) {
-            log.info("a layer was not dropped: {}", reason);
+            log.info("{} was not done: {}", mutation, reason);
         }
     }
 

@@ -55,7 +55,7 @@ class DamagedBlockTest {
         cluster.placeGroups();
         PoolClient client = cluster.client("client");
         record = cluster.createVolume("disk", BLOCKS * BLOCK);
-        volume = client.open(record, client.claim(record, "test"));
+        volume = client.open(client.claim(record, "test"));
         new Random(5).nextBytes(content);
         volume.write(0, ByteBuffer.wrap(content)).get();
         cluster.awaitWhole(client);

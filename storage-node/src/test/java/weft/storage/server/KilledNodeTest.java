@@ -66,7 +66,7 @@ class KilledNodeTest {
         cluster.placeGroups();
         client = cluster.client("client");
         Volume record = cluster.createVolume("disk", BLOCKS * 4096L);
-        volume = client.open(record, client.claim(record, "test"));
+        volume = client.open(client.claim(record, "test"));
         lastCompletionNanos.set(System.nanoTime());
         for (int w = 0; w < WRITERS; w++) {
             int writer = w;

@@ -29,6 +29,7 @@ import weft.storage.store.StoreSettings;
 import weft.transport.Handshake;
 import weft.transport.Role;
 import weft.transport.Transport;
+import weft.volume.OpenVolumes;
 import weft.volume.PoolClient;
 import weft.wire.audit.AuditCodec;
 import weft.wire.storage.StorageCodec;
@@ -221,7 +222,14 @@ final class LocalCluster implements AutoCloseable {
                                 List.of(new StorageCodec(), new AuditCodec()),
                                 1,
                                 registry));
-        return opened(new PoolClient(view, watcher::image, transport, BootClock.SYSTEM, registry));
+        return opened(
+                new PoolClient(
+                        view,
+                        watcher::image,
+                        transport,
+                        BootClock.SYSTEM,
+                        registry,
+                        new OpenVolumes()));
     }
 
     Volume createVolume(String name, long sizeBytes) throws IOException {

@@ -32,7 +32,7 @@ final class PoolBench {
                     (cpuNanos() - idleStart) / 1e8);
             var client = cluster.client("client");
             Volume record = cluster.createVolume("bench", VOLUME_BYTES);
-            try (BlockVolume volume = client.open(record, client.claim(record, "bench"))) {
+            try (BlockVolume volume = client.open(client.claim(record, "bench"))) {
                 for (long at = 0; at < VOLUME_BYTES; at += 1 << 20) {
                     volume.write(at, random(1 << 20, at)).get();
                 }

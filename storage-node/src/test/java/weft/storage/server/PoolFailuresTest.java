@@ -64,7 +64,7 @@ class PoolFailuresTest {
         try (var _ = started(cluster)) {
             Volume record = cluster.createVolume("large", 64 * CHUNK);
             PoolClient client = cluster.client("client");
-            try (BlockVolume volume = client.open(record, client.claim(record, "test"))) {
+            try (BlockVolume volume = client.open(client.claim(record, "test"))) {
                 int written = 0;
                 VolumeException.Reason refused = null;
                 while (refused == null) {
@@ -101,9 +101,9 @@ class PoolFailuresTest {
         try (var cluster = started(new LocalCluster(folder, 1, 2))) {
             Volume record = cluster.createVolume("disk", CHUNK);
             PoolClient client = cluster.client("client");
-            var attachment = client.claim(record, "test");
+            var claimed = client.claim(record, "test");
             var patience = Optional.of(Duration.ofMillis(700));
-            try (BlockVolume volume = client.open(record, attachment, patience)) {
+            try (BlockVolume volume = client.open(claimed, patience)) {
                 volume.write(0, ByteBuffer.wrap(random(4096, 1))).get();
                 for (int i = 1; i <= LocalCluster.REPLICAS; i++) {
                     cluster.stopNode(i);
@@ -124,7 +124,7 @@ class PoolFailuresTest {
         try (var cluster = started(new LocalCluster(folder, 2, 2))) {
             Volume record = cluster.createVolume("disk", 8 * CHUNK);
             PoolClient client = cluster.client("client");
-            try (BlockVolume volume = client.open(record, client.claim(record, "test"))) {
+            try (BlockVolume volume = client.open(client.claim(record, "test"))) {
                 // Each group once, so that the client knows all configurations. A primary reads
                 // only when its leases and its version are settled.
                 for (int i = 0; i < 8; i++) {
@@ -154,7 +154,7 @@ class PoolFailuresTest {
         try (var cluster = started(new LocalCluster(folder, 2, 2))) {
             Volume record = cluster.createVolume("disk", 8 * CHUNK);
             PoolClient client = cluster.client("client");
-            try (BlockVolume volume = client.open(record, client.claim(record, "test"))) {
+            try (BlockVolume volume = client.open(client.claim(record, "test"))) {
                 for (int i = 0; i < 8; i++) {
                     volume.write(i * (long) CHUNK, ByteBuffer.wrap(random(4096, i))).get();
                 }
@@ -200,7 +200,7 @@ class PoolFailuresTest {
         try (var cluster = started(new LocalCluster(folder, 1, 2))) {
             Volume record = cluster.createVolume("disk", CHUNK);
             PoolClient writer = cluster.client("writer");
-            try (BlockVolume volume = writer.open(record, writer.claim(record, "test"))) {
+            try (BlockVolume volume = writer.open(writer.claim(record, "test"))) {
                 volume.write(0, ByteBuffer.wrap(random(4096, 1))).get();
             }
             // This client knows no configuration yet.
@@ -237,7 +237,7 @@ class PoolFailuresTest {
         try (var cluster = started(new LocalCluster(folder, 2, 2))) {
             Volume record = cluster.createVolume("disk", 8 * CHUNK);
             PoolClient client = cluster.client("client");
-            try (BlockVolume volume = client.open(record, client.claim(record, "test"))) {
+            try (BlockVolume volume = client.open(client.claim(record, "test"))) {
                 volume.write(0, ByteBuffer.wrap(random(8 * CHUNK, 1))).get();
                 cluster.stopNode(2);
                 for (int i = 0; i < 8; i++) {

@@ -52,7 +52,7 @@ class PoolTest {
 
     private static BlockVolume open(String name, long sizeBytes) throws IOException {
         Volume volume = cluster.createVolume(name, sizeBytes);
-        return client.open(volume, client.claim(volume, "test"));
+        return client.open(client.claim(volume, "test"));
     }
 
     private static byte[] random(int lengthBytes, long seed) {
@@ -159,9 +159,9 @@ class PoolTest {
     void aNewHolderFencesTheOld() throws Exception {
         Volume record = cluster.createVolume("fenced", 4 * CHUNK);
         PoolClient other = cluster.client("other");
-        BlockVolume first = client.open(record, client.claim(record, "first"));
+        BlockVolume first = client.open(client.claim(record, "first"));
         first.write(0, ByteBuffer.wrap(random(4096, 1))).get();
-        BlockVolume second = other.open(record, other.claim(record, "second"));
+        BlockVolume second = other.open(other.claim(record, "second"));
         assertEquals(
                 VolumeException.Reason.FENCED,
                 reasonOf(first.write(0, ByteBuffer.wrap(random(4096, 2)))));
@@ -197,7 +197,7 @@ class PoolTest {
     @Test
     void theSpaceOfADeletedVolumeComesBack() throws Exception {
         Volume record = cluster.createVolume("deleted", 2 * CHUNK);
-        try (BlockVolume volume = client.open(record, client.claim(record, "test"))) {
+        try (BlockVolume volume = client.open(client.claim(record, "test"))) {
             volume.write(0, ByteBuffer.wrap(random(2 * CHUNK, 1))).get();
         }
         cluster.records.delete(FabricPaths.volume("deleted"));

@@ -251,9 +251,9 @@ final class SimDisk implements ReplicaDisk {
 
     private void applyToChunks(Entry entry) {
         switch (entry.mutation()) {
-            case Mutation.RaiseToken _ -> {}
+            case Mutation.RaiseToken _, Mutation.ForgetVolume _ -> {}
             case Mutation.DropLayer drop ->
-                    chunks.keySet().removeIf(key -> key.layer().equals(drop.volume()));
+                    chunks.keySet().removeIf(key -> key.layer().equals(drop.layer()));
             case Mutation.OfChunk change -> {
                 Chunk old = chunks.get(change.chunk());
                 if (old == null || old.stamp().sequence() < entry.sequence()) {

@@ -35,8 +35,8 @@ final class GroupModel {
                 put(discard, from * ChunkKey.BLOCK_BYTES, new byte[count * ChunkKey.BLOCK_BYTES]);
             }
             case Mutation.DropLayer drop ->
-                    blocks.keySet().removeIf(block -> block.key().layer().equals(drop.volume()));
-            case Mutation.RaiseToken _ -> {}
+                    blocks.keySet().removeIf(block -> block.key().layer().equals(drop.layer()));
+            case Mutation.RaiseToken _, Mutation.ForgetVolume _ -> {}
         }
     }
 

@@ -214,7 +214,7 @@ final class ArrivingVm implements IncomingMachine.Arrival {
     private void arrive(long pausedNanos) throws IOException {
         long startNanos = host.clock().nowNanos();
         Claims.Held held = commit();
-        running.bindDisks(held.attachments());
+        running.bindDisks(held.disks());
         running.activatePorts();
         long blackoutNanos = pausedNanos + host.clock().nowNanos() - startNanos;
         running.machine().resumeAfterBlackout(Duration.ofNanos(blackoutNanos));
@@ -226,12 +226,12 @@ final class ArrivingVm implements IncomingMachine.Arrival {
                 held.placement().epoch());
         listener.accept(new Arrived(this, held.placement().epoch()));
         // The first request to each group carries the new token; this only hastens it.
-        Thread.ofVirtual().start(() -> running.raiseTokens(held.attachments()));
+        Thread.ofVirtual().start(() -> running.raiseTokens(held.disks()));
     }
 
     private Claims.Held commit() throws IOException {
         try {
-            return claims.takeOver(image, spec, migration)
+            return claims.takeOver(spec, migration)
                     .orElseThrow(() -> new IOException("the VM is not the source's any more"));
         } catch (IOException e) {
             // Refused, or the answer was lost: only the record knows.
@@ -251,7 +251,7 @@ final class ArrivingVm implements IncomingMachine.Arrival {
                         || now.get().epoch() != migration.epoch() + 1) {
                     throw new NotOurs(failure);
                 }
-                return claims.held(image, spec, now.get());
+                return claims.held(spec, now.get());
             } catch (NotOurs e) {
                 throw failure;
             } catch (IOException e) {

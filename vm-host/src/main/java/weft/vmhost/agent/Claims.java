@@ -8,13 +8,15 @@ import weft.coordination.FabricRecords.Found;
 import weft.coordination.FabricStore.Change;
 import weft.coordination.FabricStore.Outcome;
 import weft.fabric.Attachment;
-import weft.fabric.FabricImage;
 import weft.fabric.Migration;
 import weft.fabric.NodeId;
+import weft.fabric.NodePresence;
 import weft.fabric.PortBinding;
 import weft.fabric.VmPlacement;
 import weft.fabric.VmSpec;
 import weft.fabric.Volume;
+import weft.fabric.VolumeId;
+import weft.volume.PoolClient.Claimed;
 
 import java.io.IOException;
 import java.util.ArrayList;
@@ -35,6 +37,8 @@ import java.util.OptionalLong;
 /// Each expects the placement's record as it was read, so of two that decide at once one loses. An
 /// IOException leaves the outcome unknown: the caller reads the placement again before it acts.
 public final class Claims {
+    private static final int DISK_ATTEMPTS_MAX = 8;
+
     private final FabricRecords records;
     private final NodeId self;
 
@@ -45,13 +49,13 @@ public final class Claims {
 
     /// What the winner of a claim holds.
     ///
-    /// @param attachments one per disk, in the spec's order
-    public record Held(VmPlacement placement, List<Attachment> attachments) {}
+    /// @param disks in the spec's order, as they were when they were claimed
+    public record Held(VmPlacement placement, List<Claimed> disks) {}
 
     /// Claims a VM that nobody runs, or that this host ran before it crashed.
     ///
     /// @return empty if someone else owns it, or it is not meant to run here (any more)
-    public Optional<Held> claim(FabricImage image, VmSpec spec) throws IOException {
+    public Optional<Held> claim(VmSpec spec) throws IOException {
         Optional<Found<VmPlacement>> found =
                 records.find(FabricPaths.placement(spec.name()), VmPlacement.class);
         if (found.isEmpty()) {
@@ -65,15 +69,14 @@ public final class Claims {
         var next =
                 new VmPlacement(
                         self, self, now.epoch() + 1, VmPlacement.State.STARTING, "starting");
-        return commitOwnership(image, spec, found.get(), next, List.of());
+        return commitOwnership(spec, found.get(), next, List.of());
     }
 
     /// Takes a VM over from the host that migrates it here: the commit of a migration.
     ///
     /// @param migration its record must still be in SWITCHING and name the owner's epoch
     /// @return empty if the source (or anyone) was faster: this host must never run it
-    public Optional<Held> takeOver(FabricImage image, VmSpec spec, Migration migration)
-            throws IOException {
+    public Optional<Held> takeOver(VmSpec spec, Migration migration) throws IOException {
         Optional<Found<VmPlacement>> found =
                 records.find(FabricPaths.placement(spec.name()), VmPlacement.class);
         Optional<Found<Migration>> task =
@@ -96,53 +99,77 @@ public final class Claims {
                         VmPlacement.State.RUNNING,
                         "migrated from " + migration.from());
         var check = new Change.Check(FabricPaths.migration(spec.name()), task.get().version());
-        return commitOwnership(image, spec, found.get(), next, List.of(check));
+        return commitOwnership(spec, found.get(), next, List.of(check));
     }
 
     private Optional<Held> commitOwnership(
-            FabricImage image,
-            VmSpec spec,
-            Found<VmPlacement> found,
-            VmPlacement next,
-            List<Change> conditions)
+            VmSpec spec, Found<VmPlacement> found, VmPlacement next, List<Change> conditions)
             throws IOException {
-        var changes = new ArrayList<Change>(conditions);
-        changes.add(
-                FabricRecords.replacement(
-                        FabricPaths.placement(spec.name()), next, found.version()));
-        var attachments = new ArrayList<Attachment>();
+        for (int attempt = 1; ; attempt++) {
+            var changes = new ArrayList<Change>(conditions);
+            changes.add(
+                    FabricRecords.replacement(
+                            FabricPaths.placement(spec.name()), next, found.version()));
+            List<Claimed> disks = claimDisks(spec, changes);
+            for (String port : spec.ports()) {
+                changes.add(binding(port, self, null, next.epoch()));
+            }
+            switch (records.store().commit(changes)) {
+                case Outcome.Committed _ -> {
+                    return Optional.of(new Held(next, disks));
+                }
+                case Outcome.Conflict(var path) -> {
+                    // A snapshot or a new size: no reason to lose a VM that moves.
+                    boolean onlyADisk =
+                            spec.disks().stream().map(FabricPaths::volume).anyMatch(path::equals);
+                    if (!onlyADisk || attempt == DISK_ATTEMPTS_MAX) {
+                        return Optional.empty();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds what makes this host the holder of the VM's disks.
+    private List<Claimed> claimDisks(VmSpec spec, List<Change> changes) throws IOException {
+        var disks = new ArrayList<Claimed>();
         for (String disk : spec.disks()) {
-            Volume volume = volume(image, spec, disk);
-            String path = FabricPaths.attachment(volume.id());
+            Found<Volume> volume = volume(spec, disk);
+            VolumeId id = volume.noun().id();
+            String path = FabricPaths.attachment(id);
             Optional<Found<Attachment>> earlier = records.find(path, Attachment.class);
             long token = earlier.map(attachment -> attachment.noun().token()).orElse(0L) + 1;
             var attachment =
-                    new Attachment(volume.id(), "vm %s @ %s".formatted(spec.name(), self), token);
-            attachments.add(attachment);
+                    new Attachment(
+                            id,
+                            "vm %s @ %s".formatted(spec.name(), self),
+                            token,
+                            new Attachment.Process(NodePresence.Role.HOST, self));
+            disks.add(new Claimed(volume.noun(), attachment));
+            // A holder writes to the layers that the volume has, not to those of before a snapshot.
+            changes.add(new Change.Check(FabricPaths.volume(disk), volume.version()));
             changes.add(
                     earlier.<Change>map(old ->
                                     FabricRecords.replacement(path, attachment, old.version()))
                             .orElseGet(() -> FabricRecords.creation(path, attachment)));
         }
-        for (String port : spec.ports()) {
-            changes.add(binding(port, self, null, next.epoch()));
-        }
-        return records.store().commit(changes) instanceof Outcome.Committed
-                ? Optional.of(new Held(next, attachments))
-                : Optional.empty();
+        return disks;
     }
 
-    /// What this host holds by a claim whose answer was lost.
-    public Held held(FabricImage image, VmSpec spec, VmPlacement placement) throws IOException {
-        var attachments = new ArrayList<Attachment>();
+    /// What this host holds by a claim whose answer was lost. A disk's layers may be newer than at
+    /// the claim, never older.
+    public Held held(VmSpec spec, VmPlacement placement) throws IOException {
+        var disks = new ArrayList<Claimed>();
         for (String disk : spec.disks()) {
-            String path = FabricPaths.attachment(volume(image, spec, disk).id());
-            attachments.add(
+            Volume volume = volume(spec, disk).noun();
+            String path = FabricPaths.attachment(volume.id());
+            Attachment attachment =
                     records.find(path, Attachment.class)
                             .orElseThrow(() -> new IOException(path + " is gone"))
-                            .noun());
+                            .noun();
+            disks.add(new Claimed(volume, attachment));
         }
-        return new Held(placement, attachments);
+        return new Held(placement, disks);
     }
 
     /// A migration failed before the destination committed: the source goes on, if it is faster
@@ -243,11 +270,10 @@ public final class Claims {
                 FabricPaths.port(port), found.noun().boundTo(host, next, epoch), found.version());
     }
 
-    private static Volume volume(FabricImage image, VmSpec spec, String name) throws IOException {
-        Volume volume = image.volumes().get(name);
-        if (volume == null) {
-            throw new IOException("disk '%s' of VM '%s' is gone".formatted(name, spec.name()));
-        }
-        return volume;
+    private Found<Volume> volume(VmSpec spec, String name) throws IOException {
+        return records.find(FabricPaths.volume(name), Volume.class)
+                .orElseThrow(() ->
+                        new IOException(
+                                "disk '%s' of VM '%s' is gone".formatted(name, spec.name())));
     }
 }

@@ -1,6 +1,5 @@
 package weft.vmhost.agent;
 
-import weft.fabric.Attachment;
 import weft.fabric.FabricImage;
 import weft.fabric.Network;
 import weft.fabric.NodeId;
@@ -16,6 +15,7 @@ import weft.vmhost.migration.MigrationSource.MovingMachine;
 import weft.vmhost.snapshot.MachineSnapshot;
 import weft.vmhost.virtio.input.VirtioPowerButton;
 import weft.vmhost.virtio.net.VirtioNet;
+import weft.volume.PoolClient;
 import weft.vswitch.port.SwitchPort;
 
 import java.io.IOException;
@@ -156,16 +156,16 @@ final class RunningVm implements MovingMachine, AutoCloseable {
 
     /// Opens the disks for their new holder, without a word to the pool: from the first request on,
     /// earlier holders are refused.
-    void bindDisks(List<Attachment> attachments) {
+    void bindDisks(List<PoolClient.Claimed> claimed) {
         for (int i = 0; i < disks.size(); i++) {
-            disks.get(i).bind(host.pool().open(volumes.get(i), attachments.get(i)));
+            disks.get(i).bind(host.pool().open(claimed.get(i)));
         }
     }
 
     /// Tells the placement groups of the new tokens and waits for those that answer.
-    void raiseTokens(List<Attachment> attachments) {
-        for (int i = 0; i < volumes.size(); i++) {
-            host.pool().raise(volumes.get(i), attachments.get(i));
+    void raiseTokens(List<PoolClient.Claimed> claimed) {
+        for (PoolClient.Claimed one : claimed) {
+            var _ = host.pool().raise(one.volume(), one.attachment());
         }
     }
 

@@ -213,7 +213,7 @@ final class VmRunner implements AutoCloseable {
         if (!RunningVm.isDescribed(image, spec)) {
             return;
         }
-        Optional<Claims.Held> held = claims.claim(image, spec);
+        Optional<Claims.Held> held = claims.claim(spec);
         if (held.isEmpty()) {
             return;
         }
@@ -221,8 +221,8 @@ final class VmRunner implements AutoCloseable {
         RunningVm vm = null;
         try {
             vm = RunningVm.build(host, image, spec, bootFiles, new Listener());
-            vm.raiseTokens(held.get().attachments());
-            vm.bindDisks(held.get().attachments());
+            vm.raiseTokens(held.get().disks());
+            vm.bindDisks(held.get().disks());
             vm.plug(RunningVm.Plugging.ACTIVE);
             vm.machine().start();
         } catch (IOException | RuntimeException e) {

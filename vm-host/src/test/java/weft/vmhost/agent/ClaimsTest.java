@@ -20,7 +20,6 @@ import weft.coordination.UnreliableStore;
 import weft.coordination.zookeeper.EmbeddedZooKeeper;
 import weft.coordination.zookeeper.ZooKeeperFabricStore;
 import weft.fabric.Attachment;
-import weft.fabric.FabricImage;
 import weft.fabric.MacAddress;
 import weft.fabric.Migration;
 import weft.fabric.NodeId;
@@ -34,7 +33,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
@@ -69,7 +67,6 @@ class ClaimsTest {
     private FabricRecords records;
     private Claims host1;
     private Claims host2;
-    private FabricImage image;
 
     @BeforeEach
     void start() throws IOException {
@@ -83,20 +80,7 @@ class ClaimsTest {
         var disk =
                 new Volume(
                         DISK, "web1-root", 1 << 30, Volume.Access.READ_WRITE, List.of(DISK), DISK);
-        var empty = FabricImage.EMPTY;
-        image =
-                new FabricImage(
-                        empty.cluster(),
-                        empty.presences(),
-                        Map.of("web1-root", disk),
-                        empty.attachments(),
-                        empty.exports(),
-                        empty.images(),
-                        empty.networks(),
-                        empty.ports(),
-                        empty.vms(),
-                        empty.placements(),
-                        empty.migrations());
+        records.create(FabricPaths.volume("web1-root"), disk);
         records.create(
                 FabricPaths.placement("web1"),
                 new VmPlacement(HOST1, null, 0, VmPlacement.State.STOPPED, ""));
@@ -120,34 +104,34 @@ class ClaimsTest {
 
     @Test
     void aClaimRaisesEpochAndTokenAndBindsThePort() throws IOException {
-        Claims.Held held = host1.claim(image, WEB1).orElseThrow();
+        Claims.Held held = host1.claim(WEB1).orElseThrow();
         assertEquals(1, held.placement().epoch());
-        assertEquals(1, held.attachments().getFirst().token());
+        assertEquals(1, held.disks().getFirst().attachment().token());
         assertEquals(HOST1, port().host());
     }
 
     @Test
     void theSameHostClaimsAgainAfterItsOwnCrashWithANewToken() throws IOException {
-        var _ = host1.claim(image, WEB1).orElseThrow();
-        Claims.Held again = host1.claim(image, WEB1).orElseThrow();
+        var _ = host1.claim(WEB1).orElseThrow();
+        Claims.Held again = host1.claim(WEB1).orElseThrow();
         assertEquals(2, again.placement().epoch());
-        assertEquals(2, again.attachments().getFirst().token());
+        assertEquals(2, again.disks().getFirst().attachment().token());
     }
 
     @Test
     void anotherHostCannotClaimWhatIsOwnedOrMeantForSomeoneElse() throws IOException {
-        assertEquals(Optional.empty(), host2.claim(image, WEB1));
-        var _ = host1.claim(image, WEB1).orElseThrow();
-        assertEquals(Optional.empty(), host2.claim(image, WEB1));
+        assertEquals(Optional.empty(), host2.claim(WEB1));
+        var _ = host1.claim(WEB1).orElseThrow();
+        assertEquals(Optional.empty(), host2.claim(WEB1));
         assertEquals(1, token());
     }
 
     @Test
     void aTakeOverMovesOwnerTokenAndPortAtOnce() throws IOException {
         Migration migration = migrating();
-        Claims.Held held = host2.takeOver(image, WEB1, migration).orElseThrow();
+        Claims.Held held = host2.takeOver(WEB1, migration).orElseThrow();
         assertEquals(HOST2, held.placement().owner());
-        assertEquals(2, held.attachments().getFirst().token());
+        assertEquals(2, held.disks().getFirst().attachment().token());
         assertEquals(HOST2, port().host());
         assertNull(port().next());
         assertTrue(
@@ -158,7 +142,7 @@ class ClaimsTest {
     void aSourceThatKeptItsVmMakesALateTakeOverFail() throws IOException {
         Migration migration = migrating();
         assertEquals(2, host1.keep(WEB1, 1, "migration failed").orElseThrow());
-        assertEquals(Optional.empty(), host2.takeOver(image, WEB1, migration));
+        assertEquals(Optional.empty(), host2.takeOver(WEB1, migration));
         assertEquals(HOST1, placement().owner());
         assertEquals(2, placement().epoch());
         assertEquals(1, token(), "the source's disk stays writable: its token was not raised");
@@ -172,7 +156,7 @@ class ClaimsTest {
                         FabricPaths.migration("web1"),
                         Migration.class,
                         now -> now.inPhase(Migration.Phase.CANCELLED, "cancelled"));
-        assertEquals(Optional.empty(), host2.takeOver(image, WEB1, migration));
+        assertEquals(Optional.empty(), host2.takeOver(WEB1, migration));
     }
 
     @Test
@@ -185,8 +169,7 @@ class ClaimsTest {
                             Migration.class,
                             now -> now.inPhase(phase, ""));
             if (phase != Migration.Phase.SWITCHING) {
-                assertEquals(
-                        Optional.empty(), host2.takeOver(image, WEB1, migration), phase::toString);
+                assertEquals(Optional.empty(), host2.takeOver(WEB1, migration), phase::toString);
             }
         }
         assertEquals(HOST1, placement().owner());
@@ -204,11 +187,10 @@ class ClaimsTest {
                         like(migration, migration.id(), HOST1, 2),
                         like(migration, migration.id(), new NodeId("host3"), 1),
                         like(migration, new UUID(6, 6), HOST1, 1))) {
-            assertEquals(Optional.empty(), host2.takeOver(image, WEB1, other), other::toString);
+            assertEquals(Optional.empty(), host2.takeOver(WEB1, other), other::toString);
         }
-        assertTrue(host2.takeOver(image, WEB1, migration).isPresent());
-        assertEquals(
-                Optional.empty(), host2.takeOver(image, WEB1, migration), "the epoch has passed");
+        assertTrue(host2.takeOver(WEB1, migration).isPresent());
+        assertEquals(Optional.empty(), host2.takeOver(WEB1, migration), "the epoch has passed");
     }
 
     @Test
@@ -224,7 +206,7 @@ class ClaimsTest {
                                     now -> now.inPhase(Migration.Phase.FAILED, "called off"));
                     return real.commit(changes);
                 });
-        assertEquals(Optional.empty(), host2.takeOver(image, WEB1, migration));
+        assertEquals(Optional.empty(), host2.takeOver(WEB1, migration));
         assertEquals(HOST1, placement().owner());
     }
 
@@ -232,12 +214,12 @@ class ClaimsTest {
     void aTakeOverWhoseAnswerIsLostHasDecidedAllTheSame() throws IOException {
         Migration migration = migrating();
         line2.next(ANY, UnreliableStore.answerLost());
-        assertThrows(IOException.class, () -> host2.takeOver(image, WEB1, migration));
+        assertThrows(IOException.class, () -> host2.takeOver(WEB1, migration));
 
         assertEquals(OptionalLong.empty(), host1.keep(WEB1, 1, ""), "the source must never resume");
-        Claims.Held held = host2.held(image, WEB1, placement());
+        Claims.Held held = host2.held(WEB1, placement());
         assertEquals(HOST2, held.placement().owner());
-        assertEquals(2, held.attachments().getFirst().token());
+        assertEquals(2, held.disks().getFirst().attachment().token());
     }
 
     @Test
@@ -246,7 +228,7 @@ class ClaimsTest {
         line1.next(ANY, UnreliableStore.answerLost());
         assertThrows(IOException.class, () -> host1.keep(WEB1, 1, ""));
 
-        assertEquals(Optional.empty(), host2.takeOver(image, WEB1, migration));
+        assertEquals(Optional.empty(), host2.takeOver(WEB1, migration));
         assertEquals(3, host1.keep(WEB1, 1, "").orElseThrow());
         assertEquals(HOST1, placement().owner());
         assertEquals(1, token());
@@ -258,7 +240,7 @@ class ClaimsTest {
         line1.next(ANY, UnreliableStore.lost());
         assertThrows(IOException.class, () -> host1.keep(WEB1, 1, ""));
 
-        assertTrue(host2.takeOver(image, WEB1, migration).isPresent());
+        assertTrue(host2.takeOver(WEB1, migration).isPresent());
         assertEquals(OptionalLong.empty(), host1.keep(WEB1, 1, ""));
     }
 
@@ -272,7 +254,7 @@ class ClaimsTest {
                     late.set(changes);
                     throw new IOException("no answer yet");
                 });
-        assertThrows(IOException.class, () -> host2.takeOver(image, WEB1, migration));
+        assertThrows(IOException.class, () -> host2.takeOver(WEB1, migration));
         assertEquals(2, host1.keep(WEB1, 1, "").orElseThrow());
 
         assertInstanceOf(Outcome.Conflict.class, store.commit(late.get()));
@@ -301,7 +283,7 @@ class ClaimsTest {
                 var takeOver =
                         threads.submit(() -> {
                             start.await(10, TimeUnit.SECONDS);
-                            return host2.takeOver(image, WEB1, migration).isPresent();
+                            return host2.takeOver(WEB1, migration).isPresent();
                         });
                 var keep =
                         threads.submit(() -> {
@@ -332,7 +314,7 @@ class ClaimsTest {
 
     @Test
     void aReleasedVmIsNobodysAndItsPortIsNowhere() throws IOException {
-        var _ = host1.claim(image, WEB1).orElseThrow();
+        var _ = host1.claim(WEB1).orElseThrow();
         host2.release(WEB1, VmPlacement.State.STOPPED, "");
         assertEquals(HOST1, placement().owner(), "only the owner releases");
         host1.release(WEB1, VmPlacement.State.STOPPED, "");
@@ -349,7 +331,7 @@ class ClaimsTest {
                         now ->
                                 new VmPlacement(
                                         HOST1, null, now.epoch(), VmPlacement.State.STOPPED, ""));
-        Claims.Held held = host1.claim(image, WEB1).orElseThrow();
+        Claims.Held held = host1.claim(WEB1).orElseThrow();
         var migration =
                 new Migration(
                         new UUID(7, round),
@@ -386,7 +368,7 @@ class ClaimsTest {
     }
 
     private Migration migrating() throws IOException {
-        var _ = host1.claim(image, WEB1).orElseThrow();
+        var _ = host1.claim(WEB1).orElseThrow();
         var migration =
                 new Migration(
                         new UUID(5, 5),

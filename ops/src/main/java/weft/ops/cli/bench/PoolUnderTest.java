@@ -130,8 +130,7 @@ final class PoolUnderTest implements DiskSide, AutoCloseable {
         unexport();
         var made = new PoolSession(session.records().store(), session::image);
         pool = Optional.of(made);
-        var attachment = made.client().claim(volume, "weft bench");
-        return made.client().open(volume, attachment);
+        return made.client().open(made.client().claim(volume, "weft bench"));
     }
 
     private void unexport() throws IOException {

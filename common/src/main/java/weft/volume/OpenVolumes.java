@@ -1,0 +1,169 @@
+package weft.volume;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+
+import org.jspecify.annotations.Nullable;
+
+import weft.fabric.VolumeId;
+import weft.transport.Caller;
+import weft.transport.Endpoint;
+import weft.transport.Service;
+import weft.wire.WireMessage;
+import weft.wire.holder.HolderFamily;
+import weft.wire.holder.HolderMessage;
+import weft.wire.holder.HolderMessage.NewLayers;
+import weft.wire.holder.HolderMessage.Standing;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+
+/// The volumes that this process has open for writing, for those who cut or resize them.
+///
+/// Withholding: a cut over the volumes of several processes is consistent if no change outside it
+/// was answered before the last process had switched. So each holds back its answers until it is
+/// told that all have; who is not told within [#HOLD_MILLIS_MAX] goes on by itself and says so, and
+/// the cut is void.
+public final class OpenVolumes implements Endpoint {
+    /// The longest that a completion is withheld.
+    static final int HOLD_MILLIS_MAX = 20;
+
+    /// How many closed volumes are remembered.
+    private static final int CLOSED_MAX = 4096;
+
+    private static final Executor AFTER_HOLD =
+            CompletableFuture.delayedExecutor(HOLD_MILLIS_MAX, TimeUnit.MILLISECONDS);
+
+    /// Answers held back for one cut.
+    private static final class Hold {
+        final CompletableFuture<Void> released = new CompletableFuture<>();
+
+        /// Returns whether they were held until now.
+        boolean release() {
+            return released.complete(null);
+        }
+    }
+
+    @GuardedBy("this")
+    private final Map<VolumeId, RemoteVolume> open = new HashMap<>();
+
+    @GuardedBy("this")
+    private final Map<VolumeId, Long> closed =
+            new LinkedHashMap<>() {
+                private static final long serialVersionUID = 1L;
+
+                @Override
+                protected boolean removeEldestEntry(Map.Entry<VolumeId, Long> eldest) {
+                    return size() > CLOSED_MAX;
+                }
+            };
+
+    @GuardedBy("this")
+    private final Map<Long, Hold> holds = new HashMap<>();
+
+    /// What peers may ask of it.
+    public Service service() {
+        return new Service(new HolderFamily(), this);
+    }
+
+    synchronized void opened(RemoteVolume volume) {
+        VolumeId id = volume.record().id();
+        RemoteVolume other = open.get(id);
+        if (other == null || other.token() <= volume.token()) {
+            open.put(id, volume);
+        }
+    }
+
+    /// @param clean whether it is known what became of all its changes
+    synchronized void closed(RemoteVolume volume, boolean clean) {
+        VolumeId id = volume.record().id();
+        if (open.remove(id, volume) && clean) {
+            closed.remove(id);
+            closed.put(id, volume.token());
+        }
+    }
+
+    @Override
+    public void onMessage(WireMessage message, Caller caller) {
+        switch (message) {
+            case HolderMessage.Switch cut -> caller.reply(switched(cut));
+            case HolderMessage.Settle settle -> settle(settle, caller);
+            case HolderMessage.Resize resize -> caller.reply(resized(resize));
+            default -> caller.garbage("not a question to the holder of a volume");
+        }
+    }
+
+    private HolderMessage switched(HolderMessage.Switch cut) {
+        var hold = new Hold();
+        List<Standing> standings = new ArrayList<>();
+        for (NewLayers wanted : cut.volumes()) {
+            RemoteVolume volume = find(wanted.volume(), wanted.token());
+            if (volume == null) {
+                standings.add(standingOf(wanted.volume(), wanted.token()));
+            } else {
+                boolean done = volume.switchLayers(wanted.layers(), hold.released);
+                standings.add(done ? Standing.SWITCHED : Standing.UNKNOWN);
+            }
+        }
+        // Several volumes of this process are switched one after the other: held at least so long.
+        if (cut.hold()) {
+            synchronized (this) {
+                holds.put(cut.cut(), hold);
+            }
+            AFTER_HOLD.execute(() -> {
+                // It stays known: whoever settles hears that it was not held.
+                var _ = hold.release();
+            });
+        } else {
+            var _ = hold.release();
+        }
+        return new HolderMessage.Switched(standings);
+    }
+
+    private synchronized @Nullable RemoteVolume find(VolumeId id, long token) {
+        RemoteVolume volume = open.get(id);
+        return volume != null && volume.token() == token ? volume : null;
+    }
+
+    private synchronized Standing standingOf(VolumeId id, long token) {
+        return closed.getOrDefault(id, -1L) == token ? Standing.CLOSED : Standing.UNKNOWN;
+    }
+
+    private void settle(HolderMessage.Settle settle, Caller caller) {
+        Hold hold;
+        List<RemoteVolume> volumes = new ArrayList<>();
+        synchronized (this) {
+            hold = holds.remove(settle.cut());
+            for (VolumeId id : settle.volumes()) {
+                RemoteVolume volume = open.get(id);
+                if (volume != null) {
+                    volumes.add(volume);
+                }
+            }
+        }
+        boolean held = hold != null && hold.release();
+        boolean allOpen = volumes.size() == settle.volumes().size();
+        CompletableFuture.allOf(
+                        volumes.stream()
+                                .map(RemoteVolume::settled)
+                                .toArray(CompletableFuture[]::new))
+                .thenRun(() -> {
+                    boolean clean = volumes.stream().allMatch(RemoteVolume::isClean);
+                    caller.reply(new HolderMessage.Settled(held, allOpen && clean));
+                });
+    }
+
+    private HolderMessage resized(HolderMessage.Resize resize) {
+        RemoteVolume volume = find(resize.volume(), resize.token());
+        if (volume == null) {
+            return new HolderMessage.Switched(List.of(standingOf(resize.volume(), resize.token())));
+        }
+        volume.resized(resize.sizeBytes());
+        return new HolderMessage.Switched(List.of(Standing.SWITCHED));
+    }
+}

@@ -1,0 +1,146 @@
+package weft.wire.holder;
+
+import weft.fabric.Volume;
+import weft.fabric.VolumeId;
+import weft.wire.MalformedMessage;
+import weft.wire.MessageFamily;
+import weft.wire.WireReader;
+import weft.wire.WireWriter;
+import weft.wire.holder.HolderMessage.NewLayers;
+import weft.wire.holder.HolderMessage.Resize;
+import weft.wire.holder.HolderMessage.Settle;
+import weft.wire.holder.HolderMessage.Settled;
+import weft.wire.holder.HolderMessage.Standing;
+import weft.wire.holder.HolderMessage.Switch;
+import weft.wire.holder.HolderMessage.Switched;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/// The bytes of [HolderMessage]s:
+///
+/// ```text
+///   0x0701 Switch    cut 8 | hold 1 | count 4, (volume 8 | token 8 | layers: count 4, ids 8 each)
+///   0x0702 Switched  count 4, standing 1 each
+///   0x0703 Settle    cut 8 | count 4, volumes 8 each
+///   0x0704 Settled   held 1 | clean 1
+///   0x0705 Resize    volume 8 | token 8 | size 8
+/// ```
+public final class HolderFamily implements MessageFamily<HolderMessage> {
+    private static final int NEW_LAYERS_BYTES_MIN = 28;
+
+    @Override
+    public int rangeByte() {
+        return HOLDER;
+    }
+
+    @Override
+    public Class<HolderMessage> messages() {
+        return HolderMessage.class;
+    }
+
+    @Override
+    public int typeIdOf(HolderMessage message) {
+        int index =
+                switch (message) {
+                    case Switch _ -> 1;
+                    case Switched _ -> 2;
+                    case Settle _ -> 3;
+                    case Settled _ -> 4;
+                    case Resize _ -> 5;
+                };
+        return HOLDER << 8 | index;
+    }
+
+    @Override
+    public void encode(HolderMessage message, WireWriter out) {
+        switch (message) {
+            case Switch m -> {
+                out.putLong(m.cut());
+                out.putByte(m.hold() ? 1 : 0);
+                out.putInt(m.volumes().size());
+                for (NewLayers one : m.volumes()) {
+                    out.putLong(one.volume().value());
+                    out.putLong(one.token());
+                    putIds(one.layers(), out);
+                }
+            }
+            case Switched m -> {
+                out.putInt(m.standings().size());
+                m.standings().forEach(standing -> out.putByte(standing.ordinal()));
+            }
+            case Settle m -> {
+                out.putLong(m.cut());
+                putIds(m.volumes(), out);
+            }
+            case Settled m -> {
+                out.putByte(m.held() ? 1 : 0);
+                out.putByte(m.clean() ? 1 : 0);
+            }
+            case Resize m -> {
+                out.putLong(m.volume().value());
+                out.putLong(m.token());
+                out.putLong(m.sizeBytes());
+            }
+        }
+    }
+
+    private static void putIds(List<VolumeId> ids, WireWriter out) {
+        out.putInt(ids.size());
+        ids.forEach(id -> out.putLong(id.value()));
+    }
+
+    @Override
+    public HolderMessage decodeFields(int typeId, WireReader in) throws MalformedMessage {
+        return switch (typeId & 0xff) {
+            case 1 -> {
+                long cut = in.readLong();
+                boolean hold = in.readByte() != 0;
+                int count = in.readCount(NEW_LAYERS_BYTES_MIN);
+                List<NewLayers> volumes = new ArrayList<>();
+                for (int i = 0; i < count; i++) {
+                    volumes.add(
+                            new NewLayers(
+                                    new VolumeId(in.readLong()),
+                                    in.readLong(),
+                                    ids(in, Volume.LAYERS_MAX)));
+                }
+                yield new Switch(cut, hold, volumes);
+            }
+            case 2 -> {
+                int count = in.readCount(1);
+                List<Standing> standings = new ArrayList<>();
+                for (int i = 0; i < count; i++) {
+                    standings.add(standing(in.readByte()));
+                }
+                yield new Switched(standings);
+            }
+            case 3 -> new Settle(in.readLong(), ids(in, HolderMessage.VOLUMES_MAX));
+            case 4 -> new Settled(in.readByte() != 0, in.readByte() != 0);
+            case 5 -> new Resize(new VolumeId(in.readLong()), in.readLong(), in.readLong());
+            default ->
+                    throw new MalformedMessage(
+                            "no holder message has type 0x%04x".formatted(typeId));
+        };
+    }
+
+    private static Standing standing(int code) throws MalformedMessage {
+        Standing[] all = Standing.values();
+        if (code >= all.length) {
+            throw new MalformedMessage("standing " + code);
+        }
+        return all[code];
+    }
+
+    private static List<VolumeId> ids(WireReader in, int countMax) throws MalformedMessage {
+        int count = in.readCount(Long.BYTES);
+        if (count > countMax) {
+            throw new MalformedMessage(count + " ids");
+        }
+        List<VolumeId> ids = new ArrayList<>(count);
+        for (int i = 0; i < count; i++) {
+            ids.add(new VolumeId(in.readLong()));
+        }
+        return ids;
+    }
+}

@@ -1,0 +1,82 @@
+package weft.wire.holder;
+
+import weft.fabric.Volume;
+import weft.fabric.VolumeId;
+import weft.wire.WireMessage;
+
+import java.util.List;
+
+/// What is asked of a volume's holder, and its answers.
+public sealed interface HolderMessage extends WireMessage {
+    /// The most volumes of one cut.
+    int VOLUMES_MAX = 256;
+
+    /// From now on stamp changes with these layers; answered by [Switched].
+    ///
+    /// @param cut names the cut in the messages that follow
+    /// @param hold whether to withhold the completions of changes stamped so until [Settle], or for
+    ///   a moment at most
+    record Switch(long cut, boolean hold, List<NewLayers> volumes) implements HolderMessage {
+        public Switch {
+            volumes = List.copyOf(volumes);
+            if (volumes.isEmpty() || volumes.size() > VOLUMES_MAX) {
+                throw new IllegalArgumentException(volumes.size() + " volumes");
+            }
+        }
+    }
+
+    /// A volume's layers after a cut.
+    ///
+    /// @param token of the attachment by which the process holds the volume
+    record NewLayers(VolumeId volume, long token, List<VolumeId> layers) {
+        public NewLayers {
+            layers = List.copyOf(layers);
+            boolean own = !layers.isEmpty() && layers.getFirst().volume().equals(volume);
+            if (!own || layers.size() > Volume.LAYERS_MAX) {
+                throw new IllegalArgumentException(volume + ": layers " + layers);
+            }
+        }
+    }
+
+    /// What became of each volume, in the order of the question.
+    record Switched(List<Standing> standings) implements HolderMessage {
+        public Switched {
+            standings = List.copyOf(standings);
+        }
+    }
+
+    /// How a process stands to a volume. Codes are their order: append only.
+    enum Standing {
+        /// It has it open and stamps the new layers.
+        SWITCHED,
+        /// It had it open by this token and closed it; nothing of it is under way.
+        CLOSED,
+        /// It does not know the volume by this token (yet), or not what became of its last changes.
+        UNKNOWN
+    }
+
+    /// Stop withholding, and answer [Settled] when all changes with earlier stamps have ended.
+    record Settle(long cut, List<VolumeId> volumes) implements HolderMessage {
+        public Settle {
+            volumes = List.copyOf(volumes);
+            if (volumes.size() > VOLUMES_MAX) {
+                throw new IllegalArgumentException(volumes.size() + " volumes");
+            }
+        }
+    }
+
+    /// All have ended.
+    ///
+    /// @param held whether completions were withheld until it was asked; if not, the cut is void
+    /// @param clean whether it is known what became of each change; if not, some may still come
+    record Settled(boolean held, boolean clean) implements HolderMessage {}
+
+    /// The volume has a new size; answered by [Switched] with one standing.
+    record Resize(VolumeId volume, long token, long sizeBytes) implements HolderMessage {
+        public Resize {
+            if (sizeBytes <= 0 || sizeBytes % 4096 != 0) {
+                throw new IllegalArgumentException("size " + sizeBytes);
+            }
+        }
+    }
+}
