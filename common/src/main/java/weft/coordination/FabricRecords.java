@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 
 /// Typed access to the store: nouns in and out, and the loop around compare-and-set.
@@ -101,13 +102,16 @@ public final class FabricRecords {
     /// for layers that no record has reads that version before and after, for it reads one record
     /// after the other.
     ///
-    /// @param changes one of them expects the record that the layer is taken from as it was read
-    public Outcome commitLayers(List<Change> changes) throws IOException {
+    /// @param newIds how many ids are taken with it
+    /// @param changes made from the first new id; one of them expects the record that the layer is
+    ///   taken from as it was read. Called again after a conflict over the counter.
+    public Outcome commitLayers(int newIds, Function<VolumeId, List<Change>> changes)
+            throws IOException {
         for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
             Optional<Found<VolumeIds>> ids = find(FabricPaths.VOLUME_IDS, VolumeIds.class);
-            List<Change> all = new ArrayList<>(changes);
-            ids.ifPresent(found ->
-                    all.add(replacement(FabricPaths.VOLUME_IDS, found.noun(), found.version())));
+            long first = ids.map(found -> found.noun().next()).orElse(1L);
+            List<Change> all = new ArrayList<>(changes.apply(new VolumeId(first)));
+            all.add(counter(ids, first + newIds));
             Outcome outcome = store.commit(all);
             boolean onlyTheCounter =
                     outcome instanceof Outcome.Conflict(var path)
@@ -120,19 +124,21 @@ public final class FabricRecords {
                 "volumes are made all the time by others, and nothing was changed; try again");
     }
 
+    private static Change counter(Optional<Found<VolumeIds>> ids, long next) {
+        if (next > VolumeId.VOLUME_MAX) {
+            throw new IllegalStateException("all volume ids were used");
+        }
+        return ids.<Change>map(found ->
+                        replacement(FabricPaths.VOLUME_IDS, new VolumeIds(next), found.version()))
+                .orElseGet(() -> creation(FabricPaths.VOLUME_IDS, new VolumeIds(next)));
+    }
+
     /// Takes a volume id that nobody had or will have.
     public VolumeId takeVolumeId() throws IOException {
         for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
             Optional<Found<VolumeIds>> found = find(FabricPaths.VOLUME_IDS, VolumeIds.class);
             long id = found.map(ids -> ids.noun().next()).orElse(1L);
-            Change change =
-                    found.<Change>map(ids ->
-                                    replacement(
-                                            FabricPaths.VOLUME_IDS,
-                                            new VolumeIds(id + 1),
-                                            ids.version()))
-                            .orElseGet(
-                                    () -> creation(FabricPaths.VOLUME_IDS, new VolumeIds(id + 1)));
+            Change change = counter(found, id + 1);
             if (store.commit(List.of(change)) instanceof Outcome.Committed) {
                 return new VolumeId(id);
             }

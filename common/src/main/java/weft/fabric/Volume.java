@@ -72,6 +72,12 @@ public record Volume(
         return name.indexOf(SNAPSHOT_MARK) >= 0;
     }
 
+    /// The name without a snapshot's part.
+    public String volumeName() {
+        int at = name.indexOf(SNAPSHOT_MARK);
+        return at < 0 ? name : name.substring(0, at);
+    }
+
     /// Whether this is a snapshot of the volume with that name.
     public boolean isSnapshotOf(String volume) {
         return name.startsWith(volume + SNAPSHOT_MARK);
@@ -80,6 +86,11 @@ public record Volume(
     /// The same volume, reading and writing through other layers.
     public Volume withLayers(List<VolumeId> other) {
         return new Volume(id, name, sizeBytes, access, other, placementRoot);
+    }
+
+    /// The same volume under another name.
+    public Volume withName(String other) {
+        return new Volume(id, other, sizeBytes, access, layers, placementRoot);
     }
 
     /// The same volume for other uses.

@@ -29,6 +29,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -137,6 +138,29 @@ public final class PoolClient implements AutoCloseable {
     /// @return the volume as it was when it was claimed: with all its layers
     public Claimed claim(Volume volume, String holder, Attachment.@Nullable Process process)
             throws IOException {
+        Claimed claimed = take(volume, holder, process);
+        var _ = raise(claimed.volume(), claimed.attachment());
+        return claimed;
+    }
+
+    /// Becomes the volume's holder, for a command.
+    public Claimed claim(Volume volume, String holder) throws IOException {
+        return claim(volume, holder, null);
+    }
+
+    /// Takes a volume away from its holder, for a command that does not open it.
+    ///
+    /// @return the token from which on holders may write; empty if not all groups answered, and one
+    ///   of them may still do what an earlier holder asked
+    public OptionalLong fence(Volume volume, String holder) throws IOException {
+        Claimed claimed = take(volume, holder, null);
+        return raise(claimed.volume(), claimed.attachment())
+                ? OptionalLong.of(claimed.attachment().token())
+                : OptionalLong.empty();
+    }
+
+    private Claimed take(Volume volume, String holder, Attachment.@Nullable Process process)
+            throws IOException {
         var records = new FabricRecords(store);
         String path = FabricPaths.attachment(volume.id());
         for (int attempt = 0; attempt < CLAIM_ATTEMPTS_MAX; attempt++) {
@@ -155,18 +179,12 @@ public final class PoolClient implements AutoCloseable {
                     new FabricStore.Change.Check(
                             FabricPaths.volume(volume.name()), now.get().version());
             if (store.commit(List.of(change, unchanged)) instanceof FabricStore.Outcome.Committed) {
-                var _ = raise(now.get().noun(), mine);
                 return new Claimed(now.get().noun(), mine);
             }
         }
         throw new IOException(
                 "volume '%s' is claimed by others all the time: try again"
                         .formatted(volume.name()));
-    }
-
-    /// Becomes the volume's holder, for a command.
-    public Claimed claim(Volume volume, String holder) throws IOException {
-        return claim(volume, holder, null);
     }
 
     /// Tells all storage nodes of the volume that the attachment's token is in force, and waits a

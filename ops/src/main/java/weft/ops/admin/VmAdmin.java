@@ -2,6 +2,7 @@ package weft.ops.admin;
 
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
+import weft.coordination.FabricRecords.Found;
 import weft.coordination.FabricStore.Change;
 import weft.coordination.FabricStore.Outcome;
 import weft.fabric.Export;
@@ -47,13 +48,9 @@ public final class VmAdmin {
     public VmSpec create(FabricImage image, VmRequest request) throws IOException {
         check(image, request);
         Image guest = findImage(image, request.image());
-        Volume disk =
-                new VolumeAdmin(records)
-                        .cloneRecord(
-                                image,
-                                VolumeAdmin.find(image, guest.root()),
-                                request.name() + "-root",
-                                request.diskBytes());
+        String disk = request.name() + "-root";
+        Found<Volume> root =
+                new VolumeAdmin(records).cloneable(image, guest.root(), disk, request.diskBytes());
         List<PortBinding> ports = bind(image, request);
         var spec =
                 new VmSpec(
@@ -62,7 +59,7 @@ public final class VmAdmin {
                         request.image(),
                         request.memoryBytes(),
                         request.cpus(),
-                        List.of(disk.name()),
+                        List.of(disk),
                         ports.stream().map(PortBinding::port).toList(),
                         request.power());
         if (spec.power() == VmSpec.Power.RUNNING) {
@@ -74,12 +71,25 @@ public final class VmAdmin {
         var changes = new ArrayList<Change>();
         changes.add(FabricRecords.creation(FabricPaths.vm(spec.name()), spec));
         changes.add(FabricRecords.creation(FabricPaths.placement(spec.name()), placement));
-        changes.add(FabricRecords.creation(FabricPaths.volume(disk.name()), disk));
         for (PortBinding port : ports) {
             changes.add(FabricRecords.creation(FabricPaths.port(port.port()), port));
         }
-        if (records.store().commit(changes) instanceof Outcome.Conflict(var path)) {
-            throw Refusal.state("%s exists already: nothing was made", path.substring(6));
+        changes.add(new Change.Check(FabricPaths.volume(guest.root()), root.version()));
+        Outcome outcome =
+                records.commitLayers(
+                        1,
+                        id -> {
+                            List<Change> all = new ArrayList<>(changes);
+                            Volume made =
+                                    VolumeAdmin.cloneRecord(
+                                            root.noun(), id, disk, request.diskBytes());
+                            all.add(FabricRecords.creation(FabricPaths.volume(disk), made));
+                            return all;
+                        });
+        if (outcome instanceof Outcome.Conflict(var path)) {
+            throw path.equals(FabricPaths.volume(guest.root()))
+                    ? Refusal.state("image '%s' was changed meanwhile: try again", guest.name())
+                    : Refusal.state("%s exists already: nothing was made", path.substring(6));
         }
         return spec;
     }

@@ -2,8 +2,10 @@ package weft.ops.admin;
 
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
+import weft.coordination.FabricRecords.Found;
 import weft.coordination.FabricStore.Change;
 import weft.coordination.FabricStore.Outcome;
+import weft.fabric.Attachment;
 import weft.fabric.Cluster;
 import weft.fabric.Export;
 import weft.fabric.FabricImage;
@@ -23,6 +25,9 @@ import java.util.Optional;
 public final class VolumeAdmin {
     /// The largest volume: 64 TiB, so that chunk indexes stay far inside 32 bits.
     public static final long SIZE_BYTES_MAX = 64L << 40;
+
+    private static final String CLONE_USER = "its clone '";
+    private static final String SNAPSHOT_USER = "its snapshot '";
 
     private final FabricRecords records;
 
@@ -44,32 +49,189 @@ public final class VolumeAdmin {
         return volume;
     }
 
-    /// The record of a new volume whose unwritten blocks are read from `origin`, a read-only one.
-    public Volume cloneRecord(FabricImage image, Volume origin, String name, long sizeBytes)
+    /// Makes a volume whose unwritten blocks are read from `origin`, a read-only one.
+    ///
+    /// @param sizeBytes not smaller than the origin
+    public Volume clone(FabricImage image, String origin, String name, long sizeBytes)
+            throws IOException {
+        Found<Volume> from = cloneable(image, origin, name, sizeBytes);
+        List<Volume> made = new ArrayList<>();
+        Outcome outcome =
+                records.commitLayers(
+                        1,
+                        id -> {
+                            made.clear();
+                            made.add(cloneRecord(from.noun(), id, name, sizeBytes));
+                            return List.of(
+                                    FabricRecords.creation(
+                                            FabricPaths.volume(name), made.getFirst()),
+                                    new Change.Check(
+                                            FabricPaths.volume(from.noun().name()),
+                                            from.version()));
+                        });
+        if (outcome instanceof Outcome.Conflict(var path)) {
+            throw path.equals(FabricPaths.volume(name))
+                    ? exists(name)
+                    : Refusal.state("volume '%s' was changed meanwhile: try again", origin);
+        }
+        return made.getFirst();
+    }
+
+    /// The read-only volume of which a clone can be made.
+    Found<Volume> cloneable(FabricImage image, String origin, String name, long sizeBytes)
             throws IOException {
         checkNew(image, name);
         checkSize(name, sizeBytes);
         checkPool(image);
-        if (origin.access() != Volume.Access.READ_ONLY) {
-            throw Refusal.state(
-                    "volume '%s' is written to: only a read-only one can be cloned", origin.name());
+        Found<Volume> found = fresh(image, origin);
+        Volume volume = found.noun();
+        if (volume.access() == Volume.Access.SEALING) {
+            throw Refusal.state("snapshot '%s' is being made: try again", origin);
         }
-        if (sizeBytes < origin.sizeBytes()) {
+        if (volume.access() != Volume.Access.READ_ONLY) {
+            throw Refusal.state(
+                    "volume '%s' is written to: weft volume snapshot %s, and clone that",
+                    origin, Volume.snapshotName(origin, "NAME"));
+        }
+        if (sizeBytes < volume.sizeBytes()) {
             throw Refusal.badRequest(
                     "size %d is smaller than '%s', which it is cloned from: at least %d bytes",
-                    sizeBytes, origin.name(), origin.sizeBytes());
+                    sizeBytes, origin, volume.sizeBytes());
         }
-        if (origin.layers().size() == Volume.LAYERS_MAX) {
+        if (volume.layers().size() == Volume.LAYERS_MAX) {
             throw Refusal.state(
                     "volume '%s' already has %d layers, the most there can be",
-                    origin.name(), Volume.LAYERS_MAX);
+                    origin, Volume.LAYERS_MAX);
         }
-        VolumeId id = records.takeVolumeId();
-        var layers = new ArrayList<VolumeId>();
-        layers.add(id);
-        layers.addAll(origin.layers());
+        return found;
+    }
+
+    /// The record of a new volume above the layers of a read-only one.
+    static Volume cloneRecord(Volume origin, VolumeId id, String name, long sizeBytes) {
         return new Volume(
-                id, name, sizeBytes, Volume.Access.READ_WRITE, layers, origin.placementRoot());
+                id,
+                name,
+                sizeBytes,
+                Volume.Access.READ_WRITE,
+                above(id, origin.layers()),
+                origin.placementRoot());
+    }
+
+    private static List<VolumeId> above(VolumeId top, List<VolumeId> layers) {
+        var all = new ArrayList<VolumeId>();
+        all.add(top);
+        all.addAll(layers);
+        return all;
+    }
+
+    private Found<Volume> fresh(FabricImage image, String name) throws IOException {
+        return records.find(FabricPaths.volume(name), Volume.class)
+                .orElseThrow(() -> unknown(image, name));
+    }
+
+    /// Makes a volume what it was when a snapshot of it was made. What was written since is given
+    /// back in the background.
+    public Volume rollback(FabricImage image, String snapshot) throws IOException {
+        Found<Volume> to = fresh(image, snapshot);
+        if (!to.noun().isSnapshot()) {
+            throw Refusal.badRequest(
+                    "'%s' is no snapshot: VOLUME@NAME, as weft volume list shows them", snapshot);
+        }
+        if (to.noun().access() != Volume.Access.READ_ONLY) {
+            throw Refusal.state("snapshot '%s' is being made: try again", snapshot);
+        }
+        Found<Volume> now = fresh(image, to.noun().volumeName());
+        checkUnused(image, now.noun());
+        Volume back =
+                now.noun()
+                        .withLayers(
+                                above(
+                                        now.noun().layers().getFirst().nextGeneration(),
+                                        to.noun().layers()))
+                        .withSizeBytes(to.noun().sizeBytes());
+        commitUnused(
+                List.of(
+                        new Change.Check(FabricPaths.volume(snapshot), to.version()),
+                        FabricRecords.replacement(
+                                FabricPaths.volume(back.name()), back, now.version())),
+                now.noun());
+        return back;
+    }
+
+    /// Gives a volume and its snapshots another name.
+    public Volume rename(FabricImage image, String name, String newName) throws IOException {
+        checkNew(image, newName);
+        Found<Volume> found = fresh(image, name);
+        if (found.noun().isSnapshot()) {
+            throw Refusal.badRequest("'%s' is a snapshot, and is named by its volume", name);
+        }
+        usersOf(image, found.noun())
+                .filter(user -> !user.startsWith(SNAPSHOT_USER) && !user.startsWith(CLONE_USER))
+                .ifPresent(user -> {
+                    throw Refusal.state(
+                            "volume '%s' is in use by %s, which knows it by its name", name, user);
+                });
+        var changes = new ArrayList<Change>();
+        Volume renamed = move(found, newName, changes);
+        for (Volume other : image.volumes().values()) {
+            if (other.isSnapshotOf(name)) {
+                var _ =
+                        move(
+                                fresh(image, other.name()),
+                                newName + other.name().substring(name.length()),
+                                changes);
+            }
+        }
+        commitUnused(changes, found.noun());
+        return renamed;
+    }
+
+    private static Volume move(Found<Volume> found, String newName, List<Change> changes) {
+        Volume renamed = found.noun().withName(newName);
+        changes.add(new Change.Delete(FabricPaths.volume(found.noun().name()), found.version()));
+        changes.add(FabricRecords.creation(FabricPaths.volume(newName), renamed));
+        return renamed;
+    }
+
+    /// Makes changes of a volume that nobody holds, and makes sure of that: who claims it before
+    /// makes them fail, who claims it after sees them, and who held it once is refused.
+    private void commitUnused(List<Change> changes, Volume volume) throws IOException {
+        String path = FabricPaths.attachment(volume.id());
+        var held = records.find(path, Attachment.class);
+        var all = new ArrayList<Change>(changes);
+        long token = held.map(found -> found.noun().token()).orElse(0L) + 1;
+        var nobody = new Attachment(volume.id(), "nobody", token);
+        all.add(
+                held.<Change>map(found -> FabricRecords.replacement(path, nobody, found.version()))
+                        .orElseGet(() -> FabricRecords.creation(path, nobody)));
+        if (records.commitLayers(0, _ -> all) instanceof Outcome.Conflict(var conflict)) {
+            throw Refusal.state(
+                    "%s was changed by someone else meanwhile: try again", conflict.substring(6));
+        }
+    }
+
+    private static void checkUnused(FabricImage image, Volume volume) {
+        writerOf(image, volume)
+                .ifPresent(user -> {
+                    throw Refusal.state("volume '%s' is in use by %s", volume.name(), user);
+                });
+    }
+
+    /// Who may have the volume open for writing now, in words, with what to do about it.
+    public static Optional<String> writerOf(FabricImage image, Volume volume) {
+        for (var vm : image.vms().values()) {
+            boolean runs =
+                    vm.power() == VmSpec.Power.RUNNING
+                            || VmAdmin.placementOf(image, vm.name()).owner() != null;
+            if (vm.disks().contains(volume.name()) && runs) {
+                return Optional.of(
+                        "VM '%s': weft vm stop %s first".formatted(vm.name(), vm.name()));
+            }
+        }
+        return image.exports().containsKey(volume.name())
+                ? Optional.of(
+                        "an NBD export: weft volume unexport %s first".formatted(volume.name()))
+                : Optional.empty();
     }
 
     /// Makes a volume read-only for good: it is an image from now on.
@@ -78,14 +240,7 @@ public final class VolumeAdmin {
                 records.update(
                         FabricPaths.volume(volume.name()),
                         Volume.class,
-                        now ->
-                                new Volume(
-                                        now.id(),
-                                        now.name(),
-                                        now.sizeBytes(),
-                                        Volume.Access.READ_ONLY,
-                                        now.layers(),
-                                        now.placementRoot()));
+                        now -> now.withAccess(Volume.Access.READ_ONLY));
     }
 
     /// Moves the end of a volume that nothing has open. Whoever opens it meanwhile sees the end as
@@ -101,20 +256,7 @@ public final class VolumeAdmin {
                     "volume '%s' has %d bytes already, and does not shrink",
                     name, volume.sizeBytes());
         }
-        if (image.exports().containsKey(name)) {
-            throw Refusal.state(
-                    "volume '%s' is exported: weft volume unexport %s first", name, name);
-        }
-        for (var vm : image.vms().values()) {
-            boolean runs =
-                    vm.power() == VmSpec.Power.RUNNING
-                            || VmAdmin.placementOf(image, vm.name()).owner() != null;
-            if (vm.disks().contains(name) && runs) {
-                throw Refusal.state(
-                        "volume '%s' is in use by VM '%s': weft vm stop %s first",
-                        name, vm.name(), vm.name());
-            }
-        }
+        checkUnused(image, volume);
         Volume grown = volume.withSizeBytes(sizeBytes);
         Optional<Volume> now =
                 records.update(
@@ -169,8 +311,11 @@ public final class VolumeAdmin {
             return Optional.of("an NBD export (weft volume unexport " + volume.name() + ")");
         }
         for (Volume other : image.volumes().values()) {
+            if (other.isSnapshotOf(volume.name())) {
+                return Optional.of(SNAPSHOT_USER + other.name() + "'");
+            }
             if (!other.equals(volume) && other.layers().contains(volume.id())) {
-                return Optional.of("its clone '" + other.name() + "'");
+                return Optional.of(CLONE_USER + other.name() + "'");
             }
         }
         return Optional.empty();
@@ -184,6 +329,9 @@ public final class VolumeAdmin {
             FabricImage image, String name, Optional<NodeId> wanted, Volume.Access access)
             throws IOException {
         Volume volume = find(image, name);
+        if (volume.access() == Volume.Access.SEALING) {
+            throw Refusal.state("snapshot '%s' is being made: try again", name);
+        }
         for (var vm : image.vms().values()) {
             if (access == Volume.Access.READ_WRITE
                     && vm.disks().contains(name)
@@ -234,7 +382,8 @@ public final class VolumeAdmin {
         return volume;
     }
 
-    private static Refusal unknown(FabricImage image, String name) {
+    /// That there is no such volume, and what may have been meant.
+    public static Refusal unknown(FabricImage image, String name) {
         return Refusal.state(
                 "there is no volume '%s'%s",
                 name, Names.suggestion(name, image.volumes().keySet()));

@@ -119,12 +119,7 @@ final class PoolSystemTest {
                 () ->
                         VolumeAdmin.find(fabric.session().image(), "data").access()
                                 == Volume.Access.READ_ONLY);
-        Volume origin = VolumeAdmin.find(fabric.session().image(), "data");
-        Volume clone = admin.cloneRecord(fabric.session().image(), origin, "copy", 64 << 20);
-        assertTrue(
-                fabric.session()
-                        .records()
-                        .create(weft.coordination.FabricPaths.volume("copy"), clone));
+        var _ = admin.clone(fabric.session().image(), "data", "copy", 64 << 20);
         awaitVolume("copy");
         write("copy", 0, BLOCK);
         assertEquals(BLOCK, ownBytes("copy"));

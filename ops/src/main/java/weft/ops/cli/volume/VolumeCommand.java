@@ -25,7 +25,7 @@ import java.util.Optional;
 /// `weft volume …`.
 @Command(
         name = "volume",
-        description = "Create, list, export and delete volumes of the pool.",
+        description = "Create, list, snapshot, clone, export and delete volumes of the pool.",
         mixinStandardHelpOptions = true,
         synopsisSubcommandLabel = "COMMAND",
         subcommands = {
@@ -34,6 +34,10 @@ import java.util.Optional;
             VolumeCommand.Show.class,
             VolumeCommand.Delete.class,
             VolumeResize.class,
+            VolumeRename.class,
+            VolumeSnapshot.class,
+            VolumeClone.class,
+            VolumeRollback.class,
             VolumeCommand.ExportOne.class,
             VolumeCommand.Unexport.class
         },
@@ -63,13 +67,21 @@ public final class VolumeCommand {
                     volume.name(),
                     volume.id().toString(),
                     volume.sizeBytes(),
-                    volume.access() == Volume.Access.READ_ONLY ? "read-only" : "read-write",
+                    accessOf(volume),
                     volume.layers().size(),
                     VolumeAdmin.usersOf(image, volume).orElse(""),
                     uri,
                     attachment == null ? "" : attachment.holder(),
                     attachment == null ? 0 : attachment.token());
         }
+    }
+
+    private static String accessOf(Volume volume) {
+        return switch (volume.access()) {
+            case READ_WRITE -> "read-write";
+            case READ_ONLY -> volume.isSnapshot() ? "snapshot" : "read-only";
+            case SEALING -> "being made";
+        };
     }
 
     @Command(

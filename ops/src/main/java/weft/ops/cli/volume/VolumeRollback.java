@@ -1,0 +1,31 @@
+package weft.ops.cli.volume;
+
+import picocli.CommandLine.Command;
+
+import weft.fabric.Volume;
+import weft.ops.admin.VolumeAdmin;
+import weft.ops.cli.FabricSession;
+
+import java.io.IOException;
+
+/// `weft volume rollback`.
+@Command(
+        name = "rollback",
+        description = "Make a volume again what it was at a snapshot, at once.",
+        mixinStandardHelpOptions = true,
+        footer = {
+            "",
+            "What was written since is lost, unless a later snapshot has it. Nothing may use the"
+                    + " volume",
+            "meanwhile.",
+            "",
+            "Example:",
+            "  weft volume rollback data@before-upgrade"
+        })
+final class VolumeRollback extends OneVolumeCommand {
+    @Override
+    protected void run(FabricSession session) throws IOException {
+        Volume back = new VolumeAdmin(session.records()).rollback(session.image(), name());
+        output().result(back, "volume %s is as it was at %s".formatted(back.name(), name()));
+    }
+}

@@ -1,0 +1,439 @@
+package weft.ops.cli;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+import weft.coordination.FabricPaths;
+import weft.fabric.Attachment;
+import weft.fabric.Volume;
+import weft.fixtures.Await;
+import weft.ops.admin.VolumeAdmin;
+import weft.ops.pool.ConsistentCut;
+import weft.ops.pool.PoolSession;
+import weft.runtime.Pause;
+import weft.volume.BlockVolume;
+import weft.volume.RemoteVolume;
+import weft.wire.holder.HolderMessage;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/// Snapshots of volumes that are being written, and what is made of them, in a whole fabric.
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+@Timeout(180)
+final class SnapshotSystemTest {
+    private static final int BLOCK = 4096;
+    private static final int SECTOR = 512;
+    private static final int CHUNK = 4 << 20;
+
+    private LoopbackFabric fabric;
+
+    @BeforeAll
+    void start(@TempDir Path folder) throws Exception {
+        fabric = LoopbackFabric.start(folder.resolve("fabric"));
+    }
+
+    @AfterAll
+    void stop() {
+        fabric.close();
+    }
+
+    private String type(String line) {
+        LoopbackFabric.Ended ended = fabric.type(line);
+        assertEquals(0, ended.exitCode(), line + ": " + ended.err());
+        return ended.out();
+    }
+
+    private String refused(String line) {
+        List<Object> before = fabric.wanted();
+        LoopbackFabric.Ended ended = fabric.type(line);
+        assertTrue(ended.exitCode() != 0, line + ": " + ended.out());
+        assertEquals(before, fabric.wanted(), line);
+        return ended.err();
+    }
+
+    private void create(String name) throws Exception {
+        type("volume create " + name + " --size 64M");
+        Await.until(name, () -> fabric.session().image().volumes().containsKey(name));
+    }
+
+    private Volume record(String name) throws IOException {
+        return fabric.session()
+                .records()
+                .find(FabricPaths.volume(name), Volume.class)
+                .orElseThrow()
+                .noun();
+    }
+
+    private static void write(BlockVolume volume, long offset, byte value, int length)
+            throws Exception {
+        byte[] bytes = new byte[length];
+        Arrays.fill(bytes, value);
+        volume.write(offset, ByteBuffer.wrap(bytes)).get(30, TimeUnit.SECONDS);
+    }
+
+    private static byte[] read(BlockVolume volume, long offset, int length) throws Exception {
+        ByteBuffer bytes = ByteBuffer.allocate(length);
+        volume.read(offset, bytes).get(30, TimeUnit.SECONDS);
+        return bytes.array();
+    }
+
+    private byte[] readOnce(String name, long offset, int length) throws Exception {
+        try (var pool =
+                        new PoolSession(
+                                fabric.session().records().store(), fabric.session()::image);
+                BlockVolume open = pool.client().openReadOnly(record(name))) {
+            return read(open, offset, length);
+        }
+    }
+
+    private static byte[] filled(int value, int length) {
+        byte[] bytes = new byte[length];
+        Arrays.fill(bytes, (byte) value);
+        return bytes;
+    }
+
+    /// Two processes write counters in turns, each write after the last one's answer, in several
+    /// chains at once. In a cut the second volume may not know of more than the first, nor lag by
+    /// more than one: no write in the cut was issued after the answer of a write outside it.
+    @Test
+    void aCutOverVolumesOfTwoProcessesIsClosedUnderWhatCausedWhat() throws Exception {
+        create("cause");
+        create("effect");
+        int chains = 6;
+        var stop = new AtomicBoolean();
+        try (var one = new HolderProcess(fabric, "one");
+                var two = new HolderProcess(fabric, "two");
+                RemoteVolume cause = one.open("cause");
+                RemoteVolume effect = two.open("effect");
+                var pool =
+                        new PoolSession(
+                                fabric.session().records().store(), fabric.session()::image);
+                ExecutorService threads = Executors.newCachedThreadPool()) {
+            List<Future<Long>> writers = new ArrayList<>();
+            for (int chain = 0; chain < chains; chain++) {
+                long offset = chain * 3L * CHUNK;
+                writers.add(threads.submit(() -> countInTurns(cause, effect, offset, stop)));
+            }
+            int cuts = 20;
+            try {
+                for (int cut = 0; cut < cuts; cut++) {
+                    var wanted =
+                            List.of(
+                                    new ConsistentCut.Wanted("cause", "c" + cut),
+                                    new ConsistentCut.Wanted("effect", "c" + cut));
+                    List<Volume> made =
+                            new ConsistentCut(
+                                            pool,
+                                            fabric.session().records(),
+                                            fabric.session()::image)
+                                    .take(wanted, false);
+                    try (BlockVolume causes = pool.client().openReadOnly(made.getFirst());
+                            BlockVolume effects = pool.client().openReadOnly(made.getLast())) {
+                        for (int chain = 0; chain < chains; chain++) {
+                            long offset = chain * 3L * CHUNK;
+                            long x = counter(causes, offset);
+                            long y = counter(effects, offset);
+                            assertTrue(
+                                    y <= x && x <= y + 1,
+                                    "cut %d, chain %d: %d after %d".formatted(cut, chain, y, x));
+                        }
+                    }
+                    for (Volume snapshot : made) {
+                        // Layers stay few.
+                        var _ = fabric.session().records().delete(FabricPaths.volume(snapshot.name()));
+                    }
+                    Pause.millis(20);
+                }
+            } finally {
+                stop.set(true);
+            }
+            for (Future<Long> writer : writers) {
+                assertTrue(writer.get(30, TimeUnit.SECONDS) > 5, "it went on meanwhile");
+            }
+        }
+    }
+
+    private static long countInTurns(
+            BlockVolume cause, BlockVolume effect, long offset, AtomicBoolean stop)
+            throws Exception {
+        long n = 0;
+        while (!stop.get()) {
+            n++;
+            for (BlockVolume volume : List.of(cause, effect)) {
+                ByteBuffer block = ByteBuffer.allocate(BLOCK);
+                block.putLong(0, n);
+                volume.write(offset, block).get(30, TimeUnit.SECONDS);
+            }
+        }
+        return n;
+    }
+
+    private static long counter(BlockVolume volume, long offset) throws Exception {
+        return ByteBuffer.wrap(read(volume, offset, BLOCK)).getLong(0);
+    }
+
+    /// Eight writers, each in its own sector of one block: a write of a part of a block in the new
+    /// layer is completed from the old one, and must not miss what was still on its way there.
+    @Test
+    void partsOfABlockThatAreWrittenDuringASnapshotAreNotLost() throws Exception {
+        create("sectors");
+        var stop = new AtomicBoolean();
+        var tooOld = new AtomicInteger();
+        try (var holder = new HolderProcess(fabric, "sectors-host");
+                RemoteVolume volume = holder.open("sectors");
+                ExecutorService threads = Executors.newCachedThreadPool()) {
+            List<Future<Long>> writers = new ArrayList<>();
+            for (int sector = 0; sector < BLOCK / SECTOR; sector++) {
+                long offset = sector * (long) SECTOR;
+                writers.add(
+                        threads.submit(() -> {
+                            long n = 0;
+                            while (!stop.get()) {
+                                ByteBuffer bytes = ByteBuffer.allocate(SECTOR);
+                                bytes.putLong(0, ++n);
+                                volume.write(offset, bytes).get(30, TimeUnit.SECONDS);
+                                byte[] back = read(volume, offset, SECTOR);
+                                if (ByteBuffer.wrap(back).getLong(0) != n) {
+                                    tooOld.incrementAndGet();
+                                }
+                            }
+                            return n;
+                        }));
+            }
+            try {
+                for (int cut = 0; cut < 20; cut++) {
+                    type("volume snapshot sectors@s" + cut);
+                    type("volume delete sectors@s" + cut);
+                }
+            } finally {
+                stop.set(true);
+            }
+            for (int sector = 0; sector < writers.size(); sector++) {
+                long last = writers.get(sector).get(30, TimeUnit.SECONDS);
+                byte[] bytes = read(volume, sector * (long) SECTOR, SECTOR);
+                assertEquals(last, ByteBuffer.wrap(bytes).getLong(0), "sector " + sector);
+            }
+            assertEquals(0, tooOld.get(), "each read what it had written");
+        }
+    }
+
+    /// The whole life of a snapshot, as a person types it, with a volume that stays open.
+    @Test
+    void aSnapshotKeepsWhatWasAndIsClonedAndRolledBackTo() throws Exception {
+        create("book");
+        try (var holder = new HolderProcess(fabric, "book-host");
+                RemoteVolume volume = holder.open("book")) {
+            write(volume, 0, (byte) 1, 2 * CHUNK);
+            type("volume snapshot book@first");
+            write(volume, CHUNK - BLOCK, (byte) 2, 2 * BLOCK);
+            volume.discard(0, 4 * BLOCK).get(30, TimeUnit.SECONDS);
+            type("volume snapshot book@second");
+            write(volume, 0, (byte) 3, BLOCK);
+
+            assertArrayEquals(filled(3, BLOCK), read(volume, 0, BLOCK));
+            assertArrayEquals(filled(0, BLOCK), read(volume, BLOCK, BLOCK));
+            assertArrayEquals(filled(2, 2 * BLOCK), read(volume, CHUNK - BLOCK, 2 * BLOCK));
+        }
+        assertArrayEquals(filled(1, 2 * CHUNK), readOnce("book@first", 0, 2 * CHUNK));
+        assertArrayEquals(filled(0, 4 * BLOCK), readOnce("book@second", 0, 4 * BLOCK));
+        assertArrayEquals(filled(2, 2 * BLOCK), readOnce("book@second", CHUNK - BLOCK, 2 * BLOCK));
+
+        assertTrue(refused("volume delete book").contains("its snapshot 'book@"));
+        assertTrue(refused("volume snapshot book@first").contains("exists already"));
+        assertTrue(refused("volume clone book copy").contains("weft volume snapshot book@NAME"));
+        assertTrue(refused("volume rollback book").contains("no snapshot"));
+        assertTrue(refused("volume snapshot book").contains("VOLUME@NAME"));
+        assertTrue(refused("volume snapshot boak@x").contains("did you mean 'book'"));
+
+        type("volume clone book@first copy --size 128M");
+        type("volume rollback book@first");
+        assertArrayEquals(filled(1, 2 * CHUNK), readOnce("book", 0, 2 * CHUNK));
+        type("volume delete book@first");
+        assertArrayEquals(filled(1, 2 * CHUNK), readOnce("copy", 0, 2 * CHUNK));
+        assertEquals(128 << 20, record("copy").sizeBytes());
+
+        Await.until(
+                "the picture", () -> !fabric.session().image().volumes().containsKey("book@first"));
+        type("volume rename book ledger");
+        assertArrayEquals(
+                filled(2, 2 * BLOCK), readOnce("ledger@second", CHUNK - BLOCK, 2 * BLOCK));
+        JsonNode list = new ObjectMapper().readTree(type("volume list --json"));
+        List<String> names = new ArrayList<>();
+        list.forEach(
+                row -> names.add(row.path("name").asText() + " " + row.path("access").asText()));
+        assertTrue(names.contains("ledger@second snapshot"), names.toString());
+        assertFalse(names.toString().contains("book"), names.toString());
+    }
+
+    /// Space comes back as records go: of the layers below a rollback, and of a volume that only a
+    /// clone's layers outlive, nothing is lost and nothing stays.
+    @Test
+    void whatNoRecordHasIsGivenBackAndNothingElse() throws Exception {
+        create("tree");
+        try (var holder = new HolderProcess(fabric, "tree-host");
+                RemoteVolume volume = holder.open("tree")) {
+            write(volume, 0, (byte) 1, CHUNK);
+            type("volume snapshot tree@base");
+            write(volume, 0, (byte) 2, CHUNK);
+        }
+        assertEquals(2 * CHUNK, stored("tree"));
+        type("volume rollback tree@base");
+        Await.until(
+                "what was written after the snapshot is given back",
+                Duration.ofSeconds(60),
+                () -> unowned() == 0);
+        assertEquals(CHUNK, stored("tree"));
+        assertArrayEquals(filled(1, CHUNK), readOnce("tree", 0, CHUNK));
+        type("volume clone tree@base leaf");
+        type("volume delete tree@base");
+        Await.until(
+                "the picture", () -> !fabric.session().image().volumes().containsKey("tree@base"));
+        assertArrayEquals(filled(1, CHUNK), readOnce("leaf", 0, CHUNK));
+        assertTrue(refused("volume delete tree").contains("its clone 'leaf'"));
+        type("volume delete leaf");
+        Await.until("the picture", () -> !fabric.session().image().volumes().containsKey("leaf"));
+        assertArrayEquals(filled(1, CHUNK), readOnce("tree", 0, CHUNK));
+    }
+
+    private long stored(String volume) throws Exception {
+        JsonNode report = new ObjectMapper().readTree(type("pool df --json"));
+        for (JsonNode row : report.path("volumes")) {
+            if (row.path("volume").asText().equals(volume)) {
+                return row.path("ownBytes").asLong() + row.path("inheritedBytes").asLong();
+            }
+        }
+        throw new AssertionError(report.toString());
+    }
+
+    private long unowned() throws Exception {
+        return new ObjectMapper().readTree(type("pool df --json")).path("unownedBytes").asLong();
+    }
+
+    /// A holder that hears late: what it withheld it had to let go, and such a cut does not count.
+    @Test
+    void aCutThatAProcessCouldNotBeHeldForIsTriedAgain() throws Exception {
+        create("prompt");
+        create("late");
+        var settles = new AtomicInteger();
+        HolderProcess.Deafness deaf =
+                ear ->
+                        (message, caller) -> {
+                            if (message instanceof HolderMessage.Settle
+                                    && settles.incrementAndGet() == 1) {
+                                Thread.ofVirtual()
+                                        .start(() -> {
+                                            Pause.millis(200);
+                                            ear.onMessage(message, caller);
+                                        });
+                            } else {
+                                ear.onMessage(message, caller);
+                            }
+                        };
+        try (var one = new HolderProcess(fabric, "prompt-host");
+                var two = new HolderProcess(fabric, "late-host", deaf);
+                RemoteVolume prompt = one.open("prompt");
+                RemoteVolume late = two.open("late")) {
+            write(prompt, 0, (byte) 1, BLOCK);
+            write(late, 0, (byte) 1, BLOCK);
+            type("volume snapshot prompt@cut late@cut");
+            assertTrue(settles.get() >= 2, "the first cut was void");
+            assertTrue(record("late").layers().size() >= 3, "and left a layer");
+            assertArrayEquals(filled(1, BLOCK), readOnce("late@cut", 0, BLOCK));
+        }
+    }
+
+    /// Nobody is known to have ended its writes: the volume is taken away from it, unless it is in
+    /// use.
+    @Test
+    void aHolderThatIsGoneIsFenced() throws Exception {
+        create("orphan");
+        var gone = new HolderProcess(fabric, "gone-host");
+        RemoteVolume volume = gone.open("orphan");
+        write(volume, 0, (byte) 1, BLOCK);
+        long token = token("orphan");
+        // It is there, and does not say so.
+        gone.close();
+        try (var back = new HolderProcess(fabric, "gone-host")) {
+            type("volume snapshot orphan@end");
+            assertTrue(back.pool() != null);
+        }
+        assertArrayEquals(filled(1, BLOCK), readOnce("orphan@end", 0, BLOCK));
+        Await.until(
+                "a higher token", () -> token("orphan") > token);
+
+        create("offered");
+        type("volume export offered");
+        try (var holder = new HolderProcess(fabric, "mute-host", ear -> (message, caller) -> {});
+                RemoteVolume offered = holder.open("offered")) {
+            write(offered, 0, (byte) 1, BLOCK);
+            LoopbackFabric.Ended mute = fabric.type("volume snapshot offered@x");
+            assertEquals(1, mute.exitCode(), mute.out());
+            assertTrue(mute.err().contains("does not answer"), mute.err());
+            write(offered, 0, (byte) 2, BLOCK);
+            type("volume snapshot offered@x --force");
+            Callable<Object> late = () -> offered.write(0, ByteBuffer.allocate(BLOCK)).get();
+            assertTrue(fails(late), "the old holder is refused");
+            assertArrayEquals(filled(2, BLOCK), readOnce("offered@x", 0, BLOCK));
+        }
+    }
+
+    private long token(String volume) throws IOException {
+        return fabric.session()
+                .records()
+                .find(FabricPaths.attachment(record(volume).id()), Attachment.class)
+                .orElseThrow()
+                .noun()
+                .token();
+    }
+
+    private static boolean fails(Callable<Object> action) {
+        try {
+            action.call();
+            return false;
+        } catch (Exception e) {
+            return String.valueOf(e.getMessage()).contains("newer holder")
+                    || String.valueOf(e.getMessage()).contains("token");
+        }
+    }
+
+    @Test
+    void aVolumeThatNobodyHoldsIsCutToo() throws Exception {
+        create("fresh");
+        type("volume snapshot fresh@empty");
+        assertEquals(1, record("fresh@empty").layers().size());
+        assertEquals(2, record("fresh").layers().size());
+        try (var holder = new HolderProcess(fabric, "fresh-host");
+                RemoteVolume volume = holder.open("fresh")) {
+            write(volume, 0, (byte) 1, BLOCK);
+        }
+        assertArrayEquals(filled(0, BLOCK), readOnce("fresh@empty", 0, BLOCK));
+        assertEquals(
+                Volume.Access.READ_ONLY,
+                VolumeAdmin.find(fabric.session().image(), "fresh@empty").access());
+    }
+}
