@@ -13,13 +13,16 @@ import java.util.List;
 /// @param layers layer ids, top first, then what unmapped blocks are read from; at most 32
 /// @param placementRoot the id whose hash places the chunks: all layers of one image at one offset
 ///   share a placement group
+/// @param sealedBelow the volume's layers of lower generations are never written again: whoever
+///   might is known to have gone on to a later one, or is fenced
 public record Volume(
         VolumeId id,
         String name,
         long sizeBytes,
         Access access,
         List<VolumeId> layers,
-        VolumeId placementRoot) {
+        VolumeId placementRoot,
+        int sealedBelow) {
     /// The longest chain of layers; a deeper clone is refused.
     public static final int LAYERS_MAX = 32;
 
@@ -32,6 +35,17 @@ public record Volume(
         /// A snapshot that is being made: writes that belong to it may still arrive, and nobody
         /// opens it.
         SEALING
+    }
+
+    /// With nothing sealed.
+    public Volume(
+            VolumeId id,
+            String name,
+            long sizeBytes,
+            Access access,
+            List<VolumeId> layers,
+            VolumeId placementRoot) {
+        this(id, name, sizeBytes, access, layers, placementRoot, 0);
     }
 
     public Volume {
@@ -85,21 +99,33 @@ public record Volume(
 
     /// The same volume, reading and writing through other layers.
     public Volume withLayers(List<VolumeId> other) {
-        return new Volume(id, name, sizeBytes, access, other, placementRoot);
+        return new Volume(id, name, sizeBytes, access, other, placementRoot, sealedBelow);
+    }
+
+    /// The same volume when its layers of lower generations are sealed.
+    public Volume withSealedBelow(int generation) {
+        return new Volume(
+                id,
+                name,
+                sizeBytes,
+                access,
+                layers,
+                placementRoot,
+                Math.max(sealedBelow, generation));
     }
 
     /// The same volume under another name.
     public Volume withName(String other) {
-        return new Volume(id, other, sizeBytes, access, layers, placementRoot);
+        return new Volume(id, other, sizeBytes, access, layers, placementRoot, sealedBelow);
     }
 
     /// The same volume for other uses.
     public Volume withAccess(Access other) {
-        return new Volume(id, name, sizeBytes, other, layers, placementRoot);
+        return new Volume(id, name, sizeBytes, other, layers, placementRoot, sealedBelow);
     }
 
     /// The same volume with another end.
     public Volume withSizeBytes(long bytes) {
-        return new Volume(id, name, bytes, access, layers, placementRoot);
+        return new Volume(id, name, bytes, access, layers, placementRoot, sealedBelow);
     }
 }

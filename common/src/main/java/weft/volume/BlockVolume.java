@@ -1,7 +1,11 @@
 package weft.volume;
 
+import weft.fabric.ChunkKey;
+import weft.wire.storage.BlockState;
+
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.concurrent.CompletableFuture;
 
 /// A virtual disk as its users see it: VM disks, the NBD server, image import.
@@ -14,6 +18,9 @@ import java.util.concurrent.CompletableFuture;
 /// the end of the disk from a full pool. A fenced or unreachable volume is never an I/O error to a
 /// guest: the caller freezes.
 public interface BlockVolume extends AutoCloseable {
+    /// The longest range of a [#map].
+    long MAP_BYTES_MAX = 256L << 20;
+
     /// Size in bytes; constant while open. (Resizing comes as a new value here and an event.)
     long sizeBytes();
 
@@ -50,6 +57,18 @@ public interface BlockVolume extends AutoCloseable {
     /// Gives the range's space back; it reads as zeroes afterwards (whole blocks only; the rest of
     /// the range is left as it is).
     CompletableFuture<Void> discard(long offsetBytes, long lengthBytes);
+
+    /// Finds out what is there: for each block of 4 KiB that the range touches, a code of
+    /// [BlockState]. A volume that cannot tell says that all is data.
+    ///
+    /// @param lengthBytes at most [#MAP_BYTES_MAX]
+    default CompletableFuture<byte[]> map(long offsetBytes, long lengthBytes) {
+        long first = offsetBytes / ChunkKey.BLOCK_BYTES;
+        long end = (offsetBytes + lengthBytes + ChunkKey.BLOCK_BYTES - 1) / ChunkKey.BLOCK_BYTES;
+        byte[] states = new byte[(int) (end - first)];
+        Arrays.fill(states, BlockState.DATA.code());
+        return CompletableFuture.completedFuture(states);
+    }
 
     /// Completes when every write completed before the call is durable.
     CompletableFuture<Void> flush();

@@ -111,11 +111,40 @@ public final class RemoteVolume implements BlockVolume {
         return begin(new Kind.Discard(), offsetBytes, lengthBytes, OPERATION_BYTES_MIN);
     }
 
+    @Override
+    public CompletableFuture<byte[]> map(long offsetBytes, long lengthBytes) {
+        if (lengthBytes > MAP_BYTES_MAX) {
+            throw new IllegalArgumentException("a map of " + lengthBytes + " bytes");
+        }
+        long first = offsetBytes / ChunkKey.BLOCK_BYTES;
+        long end = (offsetBytes + lengthBytes + ChunkKey.BLOCK_BYTES - 1) / ChunkKey.BLOCK_BYTES;
+        byte[] states = new byte[(int) (end - first)];
+        return begin(new Kind.Map(states, first), offsetBytes, lengthBytes, OPERATION_BYTES_MIN)
+                .thenApply(_ -> states);
+    }
+
     /// A completed write is durable on all members already; what is left is to say whether this
     /// holder may still speak for the volume.
     @Override
     public CompletableFuture<Void> flush() {
         return stopped.map(this::failed).orElseGet(() -> CompletableFuture.completedFuture(null));
+    }
+
+    // For [LayerCopier].
+
+    CompletableFuture<Void> fill(long offsetBytes, ByteBuffer source) {
+        int length = source.remaining();
+        return begin(new Kind.Fill(source, source.position()), offsetBytes, length, length);
+    }
+
+    CompletableFuture<Void> copyDown(
+            VolumeId upper, VolumeId lower, long offsetBytes, long lengthBytes) {
+        return begin(
+                new Kind.CopyDown(upper, lower), offsetBytes, lengthBytes, OPERATION_BYTES_MIN);
+    }
+
+    CompletableFuture<Void> dropLayerAt(VolumeId layer, long chunkIndex) {
+        return begin(new Kind.DropLayer(layer), chunkIndex * ChunkKey.CHUNK_BYTES, 1, 0);
     }
 
     /// Brings the token to the group of the chunk.
@@ -128,7 +157,7 @@ public final class RemoteVolume implements BlockVolume {
         if (stopped.isPresent() || closing) {
             return failed(stopped.orElse(Reason.CLOSED));
         }
-        if (readOnly && !(kind instanceof Kind.Read)) {
+        if (readOnly && kind.isChange()) {
             return failed(Reason.READ_ONLY);
         }
         if (offsetBytes < 0 || lengthBytes < 0 || offsetBytes > sizeBytes - lengthBytes) {

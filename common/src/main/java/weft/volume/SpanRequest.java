@@ -9,6 +9,8 @@ import weft.runtime.BrokenInvariant;
 import weft.volume.VolumeException.Reason;
 import weft.wire.WireMessage;
 import weft.wire.storage.Mutation;
+import weft.wire.storage.StorageMessage.MapBlocks;
+import weft.wire.storage.StorageMessage.MapDone;
 import weft.wire.storage.StorageMessage.ReadBlocks;
 import weft.wire.storage.StorageMessage.ReadDone;
 import weft.wire.storage.StorageMessage.Refused;
@@ -64,6 +66,12 @@ final class SpanRequest {
                 int targetIndex,
                 int wantedBytes)
                 implements Work {}
+
+        /// The states of some blocks.
+        ///
+        /// @param firstBlock of the chunk
+        /// @param targetIndex where in the target
+        record Survey(int firstBlock, int blocks, byte[] target, int targetIndex) implements Work {}
     }
 
     private final RemoteVolume volume;
@@ -170,6 +178,9 @@ final class SpanRequest {
                             chunkIndex,
                             fetch.offsetInChunk(),
                             fetch.lengthBytes());
+            case Work.Survey _ ->
+                    new MapBlocks(
+                            pg, knownVersion, volume.token(), volume.layers().layers(), chunkIndex);
         };
     }
 
@@ -185,6 +196,14 @@ final class SpanRequest {
         switch (answer) {
             case WriteDone _ when work instanceof Work.Change -> finish(Optional.empty());
             case ReadDone done when work instanceof Work.Fetch fetch -> onRead(done, fetch);
+            case MapDone done when work instanceof Work.Survey survey -> {
+                if (finished.compareAndSet(false, true)) {
+                    int first = done.states().position() + survey.firstBlock();
+                    done.states()
+                            .get(first, survey.target(), survey.targetIndex(), survey.blocks());
+                    end(Optional.empty());
+                }
+            }
             case Refused refused -> onRefused(refused);
             case WireMessage other -> retryElsewhere("an answer of type " + other.getClass());
         }
@@ -303,6 +322,7 @@ final class SpanRequest {
                 switch (work) {
                     case Work.Change(Mutation.OfChunk change, _, _) -> change.offsetInChunk();
                     case Work.Change _ -> 0;
+                    case Work.Survey survey -> survey.firstBlock() * ChunkKey.BLOCK_BYTES;
                     case Work.Fetch fetch -> fetch.offsetInChunk();
                 };
         finish(

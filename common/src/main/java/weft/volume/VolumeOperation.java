@@ -28,12 +28,31 @@ final class VolumeOperation {
         /// @param source read from `start`, its position when the operation began
         record Write(ByteBuffer source, int start) implements Kind {}
 
+        /// @param states filled with the states of blocks from `firstBlock` of the volume on
+        record Map(byte[] states, long firstBlock) implements Kind {}
+
         record Zero() implements Kind {}
 
         record Discard() implements Kind {}
 
+        /// See [Mutation.Fill].
+        ///
+        /// @param source as of a write
+        record Fill(ByteBuffer source, int start) implements Kind {}
+
+        /// See [Mutation.CopyDown].
+        record CopyDown(VolumeId upper, VolumeId lower) implements Kind {}
+
+        /// Of one chunk's group only.
+        record DropLayer(VolumeId layer) implements Kind {}
+
         /// Of one chunk's group only.
         record RaiseToken() implements Kind {}
+
+        /// Whether it has a number, and takes effect once.
+        default boolean isChange() {
+            return !(this instanceof Read || this instanceof Map);
+        }
     }
 
     private final RemoteVolume volume;
@@ -89,7 +108,7 @@ final class VolumeOperation {
                                 Math.min(
                                         endBytes - offset,
                                         ChunkKey.CHUNK_BYTES - offset % ChunkKey.CHUNK_BYTES);
-                if (!(kind instanceof Kind.Read)) {
+                if (kind.isChange()) {
                     epoch = volume.layers().enter();
                     if (mustWait(epoch, offset, length)) {
                         epoch.leave();
@@ -124,7 +143,7 @@ final class VolumeOperation {
         int inChunk = (int) (offset % ChunkKey.CHUNK_BYTES);
         SpanRequest.Work work =
                 epoch == null
-                        ? fetch(offset, length, inChunk)
+                        ? look(offset, length, inChunk)
                         : new SpanRequest.Work.Change(
                                 mutation(offset, length, chunkIndex, inChunk, epoch.layers()),
                                 number,
@@ -134,8 +153,20 @@ final class VolumeOperation {
         span.attempt();
     }
 
-    private SpanRequest.Work fetch(long offset, int length, int inChunk) {
-        var read = (Kind.Read) kind;
+    private SpanRequest.Work look(long offset, int length, int inChunk) {
+        return switch (kind) {
+            case Kind.Read read -> fetch(read, offset, length, inChunk);
+            case Kind.Map(var states, var firstBlock) -> {
+                int end = (inChunk + length + ChunkKey.BLOCK_BYTES - 1) / ChunkKey.BLOCK_BYTES;
+                int first = inChunk / ChunkKey.BLOCK_BYTES;
+                int target = (int) (offset / ChunkKey.BLOCK_BYTES - firstBlock);
+                yield new SpanRequest.Work.Survey(first, end - first, states, target);
+            }
+            default -> throw new BrokenInvariant("a change is stamped");
+        };
+    }
+
+    private SpanRequest.Work fetch(Kind.Read read, long offset, int length, int inChunk) {
         int first = inChunk & -ChunkKey.BLOCK_BYTES;
         int end = (inChunk + length + ChunkKey.BLOCK_BYTES - 1) & -ChunkKey.BLOCK_BYTES;
         return new SpanRequest.Work.Fetch(
@@ -150,19 +181,31 @@ final class VolumeOperation {
     private Mutation mutation(
             long offset, int length, long chunkIndex, int inChunk, List<VolumeId> layers) {
         return switch (kind) {
-            case Kind.Read _ -> throw new BrokenInvariant("a read changes nothing");
+            case Kind.Read _, Kind.Map _ -> throw new BrokenInvariant("a read changes nothing");
             case Kind.Write(var source, var start) -> {
-                // A copy: a guest may change the bytes under way, and the checksum must hold.
-                byte[] bytes = new byte[length];
-                source.get(start + (int) (offset - startBytes), bytes);
-                ByteBuffer payload = ByteBuffer.wrap(bytes);
+                ByteBuffer payload = copyOf(source, start, offset, length);
                 yield new Mutation.Write(
                         layers, chunkIndex, inChunk, payload, BlockChecksums.of(inChunk, payload));
             }
+            case Kind.Fill(var source, var start) -> {
+                ByteBuffer payload = copyOf(source, start, offset, length);
+                yield new Mutation.Fill(
+                        layers, chunkIndex, inChunk, payload, BlockChecksums.of(inChunk, payload));
+            }
+            case Kind.CopyDown(var upper, var lower) ->
+                    new Mutation.CopyDown(upper, lower, chunkIndex, inChunk, length);
+            case Kind.DropLayer(var layer) -> new Mutation.DropLayer(layer);
             case Kind.Zero _ -> new Mutation.Zero(layers, chunkIndex, inChunk, length);
             case Kind.Discard _ -> new Mutation.Discard(layers, chunkIndex, inChunk, length);
             case Kind.RaiseToken _ -> new Mutation.RaiseToken(volume.record().id(), volume.token());
         };
+    }
+
+    /// A guest may change the bytes under way, and the checksum must hold.
+    private ByteBuffer copyOf(ByteBuffer source, int start, long offset, int length) {
+        byte[] bytes = new byte[length];
+        source.get(start + (int) (offset - startBytes), bytes);
+        return ByteBuffer.wrap(bytes);
     }
 
     void onSpanEnded(Optional<? extends Exception> spanFailure) {
@@ -197,7 +240,8 @@ final class VolumeOperation {
         switch (kind) {
             case Kind.Read(var target, _) -> target.position(target.limit());
             case Kind.Write(var source, _) -> source.position(source.limit());
-            case Kind.Zero _, Kind.Discard _, Kind.RaiseToken _ -> {}
+            case Kind.Fill(var source, _) -> source.position(source.limit());
+            default -> {}
         }
         done.complete(null);
     }

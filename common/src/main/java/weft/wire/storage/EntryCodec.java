@@ -23,6 +23,8 @@ import java.util.UUID;
 ///     4 token     volume 8 | token 8
 ///     5 drop      layer 8
 ///     6 forget    volume 8
+///     7 fill      as write
+///     8 copy down upper layer 8 | lower layer 8 | chunk index 8 | offset 4 | length 4
 ///   layers: count 4 | volume ids, 8 each, top first
 /// ```
 public final class EntryCodec {
@@ -32,6 +34,8 @@ public final class EntryCodec {
     private static final int RAISE_TOKEN = 4;
     private static final int DROP_LAYER = 5;
     private static final int FORGET_VOLUME = 6;
+    private static final int FILL = 7;
+    private static final int COPY_DOWN = 8;
 
     private EntryCodec() {}
 
@@ -75,6 +79,22 @@ public final class EntryCodec {
                 out.putByte(DROP_LAYER);
                 out.putLong(m.layer().value());
             }
+            case Mutation.Fill m -> {
+                out.putByte(FILL);
+                putLayers(m.layers(), out);
+                out.putLong(m.chunkIndex());
+                out.putInt(m.offsetInChunk());
+                out.putBytes(m.payload());
+                out.putBytes(m.checksums());
+            }
+            case Mutation.CopyDown m -> {
+                out.putByte(COPY_DOWN);
+                out.putLong(m.upper().value());
+                out.putLong(m.lower().value());
+                out.putLong(m.chunkIndex());
+                out.putInt(m.offsetInChunk());
+                out.putInt(m.lengthBytes());
+            }
             case Mutation.ForgetVolume m -> {
                 out.putByte(FORGET_VOLUME);
                 out.putLong(m.volume().value());
@@ -106,6 +126,20 @@ public final class EntryCodec {
             case RAISE_TOKEN -> new Mutation.RaiseToken(new VolumeId(in.readLong()), count(in));
             case DROP_LAYER -> new Mutation.DropLayer(new VolumeId(in.readLong()));
             case FORGET_VOLUME -> new Mutation.ForgetVolume(new VolumeId(in.readLong()));
+            case FILL ->
+                    new Mutation.Fill(
+                            layers(in),
+                            in.readLong(),
+                            in.readInt(),
+                            in.readBytes(ChunkKey.CHUNK_BYTES),
+                            in.readBytes(4 * ChunkKey.CHUNK_BLOCKS));
+            case COPY_DOWN ->
+                    new Mutation.CopyDown(
+                            new VolumeId(in.readLong()),
+                            new VolumeId(in.readLong()),
+                            in.readLong(),
+                            in.readInt(),
+                            in.readInt());
             default -> throw new MalformedMessage("mutation kind " + kind);
         };
     }

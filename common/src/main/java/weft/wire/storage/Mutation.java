@@ -85,6 +85,71 @@ public sealed interface Mutation {
         }
     }
 
+    /// New bytes for whole blocks that the layer does not map; those that it maps stay. What the
+    /// layers below say of them, so that the layer can do without these.
+    ///
+    /// @param layers only the one that is filled
+    record Fill(
+            List<VolumeId> layers,
+            long chunkIndex,
+            int offsetInChunk,
+            ByteBuffer payload,
+            ByteBuffer checksums)
+            implements OfChunk {
+        public Fill {
+            layers = checkRange(layers, chunkIndex, offsetInChunk, payload.remaining());
+            int blocks = payload.remaining() / ChunkKey.BLOCK_BYTES;
+            boolean whole =
+                    layers.size() == 1
+                            && (offsetInChunk | payload.remaining()) % ChunkKey.BLOCK_BYTES == 0;
+            if (!whole || checksums.remaining() != 4 * blocks) {
+                throw new IllegalArgumentException(
+                        "fill of %d bytes at %d in %d layers with %d bytes of checksums"
+                                .formatted(
+                                        payload.remaining(),
+                                        offsetInChunk,
+                                        layers.size(),
+                                        checksums.remaining()));
+            }
+        }
+
+        @Override
+        public int lengthBytes() {
+            return payload.remaining();
+        }
+    }
+
+    /// Copies what a layer maps in the range, as bytes or as zeroes, over what the layer below it
+    /// maps, so that the upper one can go: no reader sees a difference.
+    ///
+    /// It may only be asked while nothing is written to `upper` any more, and `lower` is not the
+    /// upper one of another copy that was begun before: a replay after a crash reads `upper` again.
+    /// If `upper` is gone, nothing happens.
+    record CopyDown(
+            VolumeId upper, VolumeId lower, long chunkIndex, int offsetInChunk, int lengthBytes)
+            implements OfChunk {
+        public CopyDown {
+            var _ = checkRange(List.of(lower, upper), chunkIndex, offsetInChunk, lengthBytes);
+            boolean whole = (offsetInChunk | lengthBytes) % ChunkKey.BLOCK_BYTES == 0;
+            if (!whole || upper.equals(lower)) {
+                throw new IllegalArgumentException(
+                        "copy of %s to %s, %d bytes at %d"
+                                .formatted(upper, lower, lengthBytes, offsetInChunk));
+            }
+        }
+
+        /// The written one, and the other that its result depends on.
+        @Override
+        public List<VolumeId> layers() {
+            return List.of(lower, upper);
+        }
+
+        /// The chunk that is copied from.
+        public ChunkKey source() {
+            return new ChunkKey(upper, chunkIndex);
+        }
+    }
+
     /// From here on requests for the volume with a lower token are refused.
     record RaiseToken(VolumeId volume, long token) implements Mutation {}
 

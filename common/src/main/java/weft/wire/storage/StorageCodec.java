@@ -12,6 +12,8 @@ import weft.wire.WireReader;
 import weft.wire.WireWriter;
 import weft.wire.storage.StorageMessage.Beat;
 import weft.wire.storage.StorageMessage.BeatAck;
+import weft.wire.storage.StorageMessage.MapBlocks;
+import weft.wire.storage.StorageMessage.MapDone;
 import weft.wire.storage.StorageMessage.ReadBlocks;
 import weft.wire.storage.StorageMessage.ReadDone;
 import weft.wire.storage.StorageMessage.Refused;
@@ -33,6 +35,8 @@ public final class StorageCodec implements MessageFamily<StorageMessage> {
     private static final int WRITE_DONE = 0x0103;
     private static final int READ_DONE = 0x0104;
     private static final int REFUSED = 0x0105;
+    private static final int MAP_BLOCKS = 0x0106;
+    private static final int MAP_DONE = 0x0107;
     private static final int BEAT = 0x0110;
     private static final int BEAT_ACK = 0x0111;
     private static final int TO_REPLICA = 0x0120;
@@ -60,6 +64,8 @@ public final class StorageCodec implements MessageFamily<StorageMessage> {
             case WriteDone _ -> WRITE_DONE;
             case ReadDone _ -> READ_DONE;
             case Refused _ -> REFUSED;
+            case MapBlocks _ -> MAP_BLOCKS;
+            case MapDone _ -> MAP_DONE;
             case Beat _ -> BEAT;
             case BeatAck _ -> BEAT_ACK;
             case ToReplica _ -> TO_REPLICA;
@@ -87,6 +93,14 @@ public final class StorageCodec implements MessageFamily<StorageMessage> {
                 out.putInt(m.offsetInChunk());
                 out.putInt(m.lengthBytes());
             }
+            case MapBlocks m -> {
+                out.putInt(m.pg().value());
+                out.putLong(m.knownVersion());
+                out.putLong(m.token());
+                EntryCodec.putLayers(m.layers(), out);
+                out.putLong(m.chunkIndex());
+            }
+            case MapDone m -> out.putBytes(m.states());
             case WriteDone _ -> {}
             case ReadDone m -> {
                 out.putBytes(m.data());
@@ -129,6 +143,14 @@ public final class StorageCodec implements MessageFamily<StorageMessage> {
                             in.readLong(),
                             in.readInt(),
                             in.readInt());
+            case MAP_BLOCKS ->
+                    new MapBlocks(
+                            pg(in),
+                            EntryCodec.count(in),
+                            EntryCodec.count(in),
+                            EntryCodec.layers(in),
+                            in.readLong());
+            case MAP_DONE -> new MapDone(in.readBytes(ChunkKey.CHUNK_BLOCKS));
             case WRITE_DONE -> new WriteDone();
             case READ_DONE ->
                     new ReadDone(

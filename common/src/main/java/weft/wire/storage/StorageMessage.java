@@ -46,7 +46,56 @@ public sealed interface StorageMessage extends WireMessage {
             long lowestUnfinished,
             long token,
             Mutation mutation)
-            implements Request {}
+            implements Request {
+        /// The token of changes that no holder can see, such as giving back what nobody reads: it
+        /// is above all others, and raises none.
+        public static final long MAINTENANCE_TOKEN = Long.MAX_VALUE;
+    }
+
+    /// A request that changes nothing.
+    sealed interface ReadRequest extends Request {
+        /// The reader's fencing token; 0 reads without being fenced (images, snapshots).
+        long token();
+
+        /// Through which is read, top first.
+        List<VolumeId> layers();
+
+        /// Index of the chunk in the volume.
+        long chunkIndex();
+
+        /// The volume whose token guards the top layer.
+        default VolumeId volume() {
+            return layers().getFirst().volume();
+        }
+    }
+
+    /// Asks what the layers map of one chunk; answered by [MapDone].
+    record MapBlocks(
+            PlacementGroupId pg,
+            long knownVersion,
+            long token,
+            List<VolumeId> layers,
+            long chunkIndex)
+            implements ReadRequest {
+        public MapBlocks {
+            layers = List.copyOf(layers);
+            if (layers.isEmpty() || layers.size() > Volume.LAYERS_MAX) {
+                throw new IllegalArgumentException(layers.size() + " layers");
+            }
+            if (chunkIndex < 0 || chunkIndex > ChunkKey.INDEX_MAX) {
+                throw new IllegalArgumentException("chunk index " + chunkIndex);
+            }
+        }
+    }
+
+    /// What is known of each block of a chunk: the code of its [BlockState], a byte for each.
+    record MapDone(ByteBuffer states) implements Answer {
+        public MapDone {
+            if (states.remaining() != ChunkKey.CHUNK_BLOCKS) {
+                throw new IllegalArgumentException("states of " + states.remaining() + " blocks");
+            }
+        }
+    }
 
     /// Reads whole blocks of one chunk through its layers.
     ///
@@ -61,7 +110,7 @@ public sealed interface StorageMessage extends WireMessage {
             long chunkIndex,
             int offsetInChunk,
             int lengthBytes)
-            implements Request {
+            implements ReadRequest {
         public ReadBlocks {
             layers = List.copyOf(layers);
             boolean aligned =
@@ -80,11 +129,6 @@ public sealed interface StorageMessage extends WireMessage {
             if (chunkIndex < 0 || chunkIndex > ChunkKey.INDEX_MAX) {
                 throw new IllegalArgumentException("chunk index " + chunkIndex);
             }
-        }
-
-        /// The volume whose token guards the top layer.
-        public VolumeId volume() {
-            return layers.getFirst().volume();
         }
     }
 

@@ -52,7 +52,12 @@ class StorageCodecTest {
                 new Mutation.Zero(layers, 9, 1, 4096),
                 new Mutation.Discard(layers, 0, 0, ChunkKey.CHUNK_BYTES),
                 new Mutation.RaiseToken(new VolumeId(7), 8),
-                new Mutation.DropLayer(new VolumeId(7)));
+                new Mutation.DropLayer(new VolumeId(7).nextGeneration()),
+                new Mutation.ForgetVolume(new VolumeId(7)),
+                new Mutation.Fill(
+                        List.of(new VolumeId(7)), 9, 4096, ByteBuffer.allocate(8192), crcs(2)),
+                new Mutation.CopyDown(
+                        new VolumeId(7).nextGeneration(), new VolumeId(7), 9, 4096, 8192));
     }
 
     private static ByteBuffer crcs(int count) {
@@ -102,6 +107,8 @@ class StorageCodecTest {
             all.add(new StorageMessage.ToReplica(MEMBER, STORE, message));
         }
         all.add(new StorageMessage.ReadBlocks(PG, 3, 8, List.of(new VolumeId(7)), 9, 4096, 8192));
+        all.add(new StorageMessage.MapBlocks(PG, 3, 8, List.of(new VolumeId(7)), 9));
+        all.add(new StorageMessage.MapDone(ByteBuffer.allocate(1024)));
         all.add(new StorageMessage.WriteDone());
         all.add(new StorageMessage.ReadDone(ByteBuffer.allocate(4096), crcs(1)));
         var configuration = new Configuration(PG, 3, MEMBER, List.of(MEMBER), List.of(STORE), 2);

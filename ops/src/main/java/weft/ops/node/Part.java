@@ -13,6 +13,7 @@ import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.metrics.MetricsPage;
 import weft.ops.controller.Control;
+import weft.ops.pool.LayerJanitor;
 import weft.runtime.BootClock;
 import weft.runtime.Pause;
 import weft.storage.StorageNode;
@@ -187,6 +188,9 @@ public final class Part implements AutoCloseable {
                     FabricWatcher watcher = part.own(FabricWatcher.start(part.store));
                     Control control = part.own(new Control(options.node(), part.store, watcher));
                     control.start();
+                    LayerJanitor janitor =
+                            part.own(new LayerJanitor(options.node(), part.store, watcher));
+                    janitor.start();
                     part.own(part.announceControl(options));
                 });
     }

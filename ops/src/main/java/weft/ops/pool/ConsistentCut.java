@@ -89,17 +89,22 @@ public final class ConsistentCut {
         this.image = image;
     }
 
-    /// A snapshot to be made.
-    public record Wanted(String volume, String snapshot) {
-        String name() {
-            return Volume.snapshotName(volume, snapshot);
+    /// What is wanted of a volume.
+    ///
+    /// @param snapshot its snapshot's name; empty if its layers shall only be sealed
+    public record Wanted(String volume, Optional<String> snapshot) {
+        /// A snapshot.
+        public Wanted(String volume, String snapshot) {
+            this(volume, Optional.of(snapshot));
         }
     }
 
     /// A volume of the cut, as it is from step 1 on.
     ///
+    /// @param version of its record
     /// @param attachment its holder's then
-    private record Part(Volume volume, Volume snapshot, Found<Attachment> attachment) {
+    private record Part(
+            Volume volume, int version, Optional<Volume> snapshot, Found<Attachment> attachment) {
         NewLayers newLayers() {
             return new NewLayers(volume.id(), attachment.noun().token(), volume.layers());
         }
@@ -161,7 +166,7 @@ public final class ConsistentCut {
                                     Part part =
                                             part(
                                                     wanted.get(i),
-                                                    before.noun(),
+                                                    before,
                                                     new VolumeId(firstId.value() + i),
                                                     attachments.get(i));
                                     parts.add(part);
@@ -169,10 +174,12 @@ public final class ConsistentCut {
                                     changes.add(
                                             FabricRecords.replacement(
                                                     path, part.volume(), before.version()));
-                                    changes.add(
-                                            FabricRecords.creation(
-                                                    FabricPaths.volume(part.snapshot().name()),
-                                                    part.snapshot()));
+                                    part.snapshot()
+                                            .ifPresent(made ->
+                                                    changes.add(
+                                                            FabricRecords.creation(
+                                                                    FabricPaths.volume(made.name()),
+                                                                    made)));
                                 }
                                 return changes;
                             });
@@ -198,8 +205,11 @@ public final class ConsistentCut {
                             + " %s",
                     volume.name(), Volume.LAYERS_MAX, volume.name());
         }
-        if (records.store().read(FabricPaths.volume(wanted.name())).isPresent()) {
-            throw Refusal.state("snapshot '%s' exists already: choose another name", wanted.name());
+        if (wanted.snapshot().isPresent()) {
+            String name = Volume.snapshotName(wanted.volume(), wanted.snapshot().get());
+            if (records.store().read(FabricPaths.volume(name)).isPresent()) {
+                throw Refusal.state("snapshot '%s' exists already: choose another name", name);
+            }
         }
         return found;
     }
@@ -220,19 +230,22 @@ public final class ConsistentCut {
     }
 
     private static Part part(
-            Wanted wanted, Volume before, VolumeId id, Found<Attachment> attachment) {
+            Wanted wanted, Found<Volume> found, VolumeId id, Found<Attachment> attachment) {
+        Volume before = found.noun();
         List<VolumeId> layers = new ArrayList<>();
         layers.add(before.layers().getFirst().nextGeneration());
         layers.addAll(before.layers());
-        var snapshot =
-                new Volume(
-                        id,
-                        wanted.name(),
-                        before.sizeBytes(),
-                        Volume.Access.SEALING,
-                        before.layers(),
-                        before.placementRoot());
-        return new Part(before.withLayers(layers), snapshot, attachment);
+        Optional<Volume> snapshot =
+                wanted.snapshot()
+                        .map(name ->
+                                new Volume(
+                                        id,
+                                        Volume.snapshotName(wanted.volume(), name),
+                                        before.sizeBytes(),
+                                        Volume.Access.SEALING,
+                                        before.layers(),
+                                        before.placementRoot()));
+        return new Part(before.withLayers(layers), found.version() + 1, snapshot, attachment);
     }
 
     private List<Volume> complete(List<Part> parts, boolean force)
@@ -397,10 +410,18 @@ public final class ConsistentCut {
         List<Change> changes = new ArrayList<>();
         List<Volume> sealed = new ArrayList<>();
         for (Part part : parts) {
-            Volume snapshot = part.snapshot().withAccess(Volume.Access.READ_ONLY);
-            sealed.add(snapshot);
+            part.snapshot()
+                    .map(made -> made.withAccess(Volume.Access.READ_ONLY))
+                    .ifPresent(snapshot -> {
+                        sealed.add(snapshot);
+                        changes.add(
+                                FabricRecords.replacement(
+                                        FabricPaths.volume(snapshot.name()), snapshot, 0));
+                    });
+            Volume now =
+                    part.volume().withSealedBelow(part.volume().layers().getFirst().generation());
             changes.add(
-                    FabricRecords.replacement(FabricPaths.volume(snapshot.name()), snapshot, 0));
+                    FabricRecords.replacement(FabricPaths.volume(now.name()), now, part.version()));
             if (hold) {
                 // A new holder would have answered without waiting for the others.
                 changes.add(
@@ -417,7 +438,9 @@ public final class ConsistentCut {
 
     private void takeBack(List<Part> parts) throws IOException {
         for (Part part : parts) {
-            var _ = records.delete(FabricPaths.volume(part.snapshot().name()));
+            if (part.snapshot().isPresent()) {
+                var _ = records.delete(FabricPaths.volume(part.snapshot().get().name()));
+            }
         }
     }
 }

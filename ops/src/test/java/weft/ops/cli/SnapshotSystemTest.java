@@ -165,7 +165,10 @@ final class SnapshotSystemTest {
                     }
                     for (Volume snapshot : made) {
                         // Layers stay few.
-                        var _ = fabric.session().records().delete(FabricPaths.volume(snapshot.name()));
+                        var _ =
+                                fabric.session()
+                                        .records()
+                                        .delete(FabricPaths.volume(snapshot.name()));
                     }
                     Pause.millis(20);
                 }
@@ -239,6 +242,16 @@ final class SnapshotSystemTest {
                 assertEquals(last, ByteBuffer.wrap(bytes).getLong(0), "sector " + sector);
             }
             assertEquals(0, tooOld.get(), "each read what it had written");
+            // The holder still reads through all the layers there were.
+            Await.until(
+                    "the layers of 20 deleted snapshots are merged",
+                    Duration.ofSeconds(60),
+                    () -> record("sectors").layers().size() == 2);
+            for (int sector = 0; sector < writers.size(); sector++) {
+                byte[] bytes = read(volume, sector * (long) SECTOR, SECTOR);
+                assertEquals(writers.get(sector).get(), ByteBuffer.wrap(bytes).getLong(0));
+            }
+            assertArrayEquals(read(volume, 0, BLOCK), readOnce("sectors", 0, BLOCK));
         }
     }
 
@@ -320,6 +333,60 @@ final class SnapshotSystemTest {
         assertArrayEquals(filled(1, CHUNK), readOnce("tree", 0, CHUNK));
     }
 
+    /// A clone that is written while it is flattened, from a chain of layers: afterwards it has
+    /// what it wrote and, for the rest, what it was cloned from, without that.
+    @Test
+    void aCloneIsMadeIndependentWhileItIsWritten() throws Exception {
+        create("parent");
+        try (var holder = new HolderProcess(fabric, "parent-host");
+                RemoteVolume volume = holder.open("parent")) {
+            write(volume, 0, (byte) 1, 2 * CHUNK);
+            type("volume snapshot parent@one");
+            write(volume, CHUNK, (byte) 2, CHUNK / 2);
+            volume.discard(0, 8 * BLOCK).get(30, TimeUnit.SECONDS);
+            type("volume snapshot parent@two");
+        }
+        assertTrue(refused("volume flatten parent").contains("is no clone"));
+        type("volume clone parent@two child");
+        byte[] expected = readOnce("parent@two", 0, 3 * CHUNK);
+        try (var holder = new HolderProcess(fabric, "child-host");
+                RemoteVolume child = holder.open("child");
+                ExecutorService threads = Executors.newCachedThreadPool()) {
+            write(child, 4 * BLOCK, (byte) 3, 8 * BLOCK);
+            Arrays.fill(expected, 4 * BLOCK, 12 * BLOCK, (byte) 3);
+            var stop = new AtomicBoolean();
+            Future<Integer> writer =
+                    threads.submit(() -> {
+                        int n = 0;
+                        while (!stop.get()) {
+                            int at = CHUNK + n % 512 * BLOCK + 100;
+                            write(child, at, (byte) 4, BLOCK);
+                            Arrays.fill(expected, at, at + BLOCK, (byte) 4);
+                            n++;
+                        }
+                        return n;
+                    });
+            try {
+                type("volume flatten child");
+            } finally {
+                stop.set(true);
+            }
+            assertTrue(writer.get(30, TimeUnit.SECONDS) > 0);
+            assertArrayEquals(expected, read(child, 0, 3 * CHUNK));
+        }
+        Volume independent = record("child");
+        assertTrue(
+                independent.layers().stream()
+                        .allMatch(layer -> layer.volume().equals(independent.id())));
+        assertArrayEquals(expected, readOnce("child", 0, 3 * CHUNK));
+        for (String gone : List.of("parent@one", "parent@two", "parent")) {
+            type("volume delete " + gone);
+            Await.until(gone, () -> !fabric.session().image().volumes().containsKey(gone));
+        }
+        Await.until("what the parent had is gone", Duration.ofSeconds(60), () -> unowned() == 0);
+        assertArrayEquals(expected, readOnce("child", 0, 3 * CHUNK));
+    }
+
     private long stored(String volume) throws Exception {
         JsonNode report = new ObjectMapper().readTree(type("pool df --json"));
         for (JsonNode row : report.path("volumes")) {
@@ -383,8 +450,7 @@ final class SnapshotSystemTest {
             assertTrue(back.pool() != null);
         }
         assertArrayEquals(filled(1, BLOCK), readOnce("orphan@end", 0, BLOCK));
-        Await.until(
-                "a higher token", () -> token("orphan") > token);
+        Await.until("a higher token", () -> token("orphan") > token);
 
         create("offered");
         type("volume export offered");
@@ -392,7 +458,7 @@ final class SnapshotSystemTest {
                 RemoteVolume offered = holder.open("offered")) {
             write(offered, 0, (byte) 1, BLOCK);
             LoopbackFabric.Ended mute = fabric.type("volume snapshot offered@x");
-            assertEquals(1, mute.exitCode(), mute.out());
+            assertEquals(ExitCode.REFUSED.value(), mute.exitCode(), mute.out());
             assertTrue(mute.err().contains("does not answer"), mute.err());
             write(offered, 0, (byte) 2, BLOCK);
             type("volume snapshot offered@x --force");

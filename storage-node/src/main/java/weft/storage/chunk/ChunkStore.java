@@ -111,6 +111,9 @@ public final class ChunkStore {
         if (chunk != null && chunk.sequence >= entry.sequence()) {
             return;
         }
+        if (mutation instanceof Mutation.CopyDown copy && !chunks.containsKey(copy.source())) {
+            return;
+        }
         if (chunk == null) {
             chunk = create(mutation.chunk());
         }
@@ -124,6 +127,10 @@ public final class ChunkStore {
                 int to = from + Mutation.wholeBlocks(offset, discard.lengthBytes());
                 zeroBlocks(chunk, map, from, to);
             }
+            case Mutation.Fill fill -> new LayerCopy(this, cache).fill(chunk, map, fill);
+            case Mutation.CopyDown copy ->
+                    new LayerCopy(this, cache)
+                            .copyDown(chunks.getOrDefault(copy.source(), chunk), chunk, map, copy);
         }
         chunk.version = entry.version();
         chunk.sequence = entry.sequence();
@@ -183,7 +190,7 @@ public final class ChunkStore {
         }
     }
 
-    private void zeroBlocks(Chunk chunk, BlockMap map, int from, int to) throws IOException {
+    void zeroBlocks(Chunk chunk, BlockMap map, int from, int to) throws IOException {
         if (from >= to) {
             return;
         }
@@ -215,9 +222,8 @@ public final class ChunkStore {
         bytes.put(offset % ChunkKey.BLOCK_BYTES, part, part.position(), part.remaining());
         int checksum = BlockMap.checksum(bytes);
         if (damage.isPresent()) {
-            // The untouched part of the block is lost here. A wrong checksum keeps saying so, until
-            // the
-            // block is replaced from another member.
+            // The untouched part is lost here. A wrong checksum keeps saying so, until the block is
+            // replaced from another member.
             checksum = ~checksum;
             poisonedBlocks++;
         }
@@ -225,7 +231,7 @@ public final class ChunkStore {
         map.store(block, checksum);
     }
 
-    private ChunkFile fileToWrite(Chunk chunk) throws IOException {
+    ChunkFile fileToWrite(Chunk chunk) throws IOException {
         changes.written(pathOf(chunk));
         if (!cache.isOpen(chunk)) {
             changes.folderChanged();
@@ -264,6 +270,11 @@ public final class ChunkStore {
             return damage.get();
         }
         return new BlocksRead.Intact(blocks.flip(), checksums.flip());
+    }
+
+    /// See [LayeredRead#statesOf].
+    public ByteBuffer map(List<VolumeId> layers, long chunkIndex) throws IOException {
+        return LayeredRead.statesOf(chunks, cache, layers, chunkIndex);
     }
 
     /// The stamps of chunks after `after`, ascending.

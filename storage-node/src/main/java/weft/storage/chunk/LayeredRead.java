@@ -2,6 +2,7 @@ package weft.storage.chunk;
 
 import weft.fabric.ChunkKey;
 import weft.fabric.VolumeId;
+import weft.wire.storage.BlockState;
 import weft.wire.storage.DamagedBlock;
 
 import java.io.IOException;
@@ -33,6 +34,26 @@ final class LayeredRead {
         this.accepted = accepted;
         this.blocks = blocks;
         this.checksums = checksums;
+    }
+
+    /// What the layers say of each block of a chunk.
+    static ByteBuffer statesOf(
+            Map<ChunkKey, Chunk> chunks, ChunkCache cache, List<VolumeId> layers, long chunkIndex)
+            throws IOException {
+        byte[] states = new byte[ChunkKey.CHUNK_BLOCKS];
+        for (VolumeId layer : layers) {
+            Chunk chunk = chunks.get(new ChunkKey(layer, chunkIndex));
+            if (chunk != null) {
+                BlockMap map = cache.map(chunk);
+                for (int block = 0; block < states.length; block++) {
+                    if (states[block] == BlockState.UNMAPPED.code() && map.isMapped(block)) {
+                        states[block] =
+                                (map.isStored(block) ? BlockState.DATA : BlockState.ZERO).code();
+                    }
+                }
+            }
+        }
+        return ByteBuffer.wrap(states).asReadOnlyBuffer();
     }
 
     /// Reads blocks `[first, end)`; answers the first damaged one, if any.

@@ -1,7 +1,10 @@
 package weft.storage.replica;
 
+import weft.wire.storage.StorageMessage.MapBlocks;
+import weft.wire.storage.StorageMessage.MapDone;
 import weft.wire.storage.StorageMessage.ReadBlocks;
 import weft.wire.storage.StorageMessage.ReadDone;
+import weft.wire.storage.StorageMessage.ReadRequest;
 import weft.wire.storage.StorageMessage.Refused.Reason;
 
 import java.util.ArrayList;
@@ -16,7 +19,7 @@ final class ClientReads {
     /// Reads not answered yet.
     private static final int READS_MAX = 4096;
 
-    private record Read(long exchange, ReadBlocks request) {}
+    private record Read(long exchange, ReadRequest request) {}
 
     /// The primary, as this class needs it.
     interface Server {
@@ -46,7 +49,7 @@ final class ClientReads {
     }
 
     /// Takes a read.
-    void admit(long exchange, ReadBlocks request, long nowNanos) {
+    void admit(long exchange, ReadRequest request, long nowNanos) {
         long token = request.token();
         long known = requests.tokenAhead(request.volume());
         if (!primary.mayRead(nowNanos)) {
@@ -66,7 +69,7 @@ final class ClientReads {
         }
     }
 
-    private Read taken(long exchange, ReadBlocks request) {
+    private Read taken(long exchange, ReadRequest request) {
         var read = new Read(exchange, request);
         unanswered.put(exchange, read);
         return read;
@@ -75,7 +78,10 @@ final class ClientReads {
     private void start(Read read) {
         long ticket = state.nextTicket();
         atDisk.put(ticket, read);
-        state.disk.read(ticket, read.request());
+        switch (read.request()) {
+            case ReadBlocks blocks -> state.disk.read(ticket, blocks);
+            case MapBlocks map -> state.disk.map(ticket, map);
+        }
     }
 
     /// The entry with this sequence is committed.
@@ -102,6 +108,10 @@ final class ClientReads {
                 unanswered.remove(read.exchange());
                 state.outbox.reply(
                         read.exchange(), new ReadDone(blocks.blocks(), blocks.checksums()));
+            }
+            case ReplicaDisk.ReadOutcome.Mapped mapped -> {
+                unanswered.remove(read.exchange());
+                state.outbox.reply(read.exchange(), new MapDone(mapped.states()));
             }
             case ReplicaDisk.ReadOutcome.Damaged damaged ->
                     repairs.repair(damaged.block(), new AfterRepair(read), nowNanos);

@@ -121,8 +121,7 @@ final class ClientRequests {
             }
             case NEW -> {}
         }
-        if (request.mutation() instanceof Mutation.Write write
-                && primary.freeBytesMin() < write.lengthBytes()) {
+        if (primary.freeBytesMin() < bytesTaken(request.mutation())) {
             refuse(next, Reason.NO_SPACE, "a member's store is full");
             return;
         }
@@ -130,6 +129,16 @@ final class ClientRequests {
         Entry entry = primary.sequence(request, request.mutation(), false);
         remember(entry);
         exchanges.put(entry.sequence(), next.exchanges());
+    }
+
+    private static long bytesTaken(Mutation mutation) {
+        return switch (mutation) {
+            case Mutation.Write write -> write.lengthBytes();
+            case Mutation.Fill fill -> fill.lengthBytes();
+            case Mutation.CopyDown copy -> copy.lengthBytes();
+            // What gives space back is done on a full disk, too.
+            default -> Long.MIN_VALUE;
+        };
     }
 
     /// What the tables will say of the request when all prepared entries are committed. A late copy
@@ -146,6 +155,7 @@ final class ClientRequests {
     private void raiseIfHigher(WriteBlocks request) {
         VolumeId volume = request.mutation().volume();
         if (request.token() > tokenAhead(volume)
+                && request.token() != WriteBlocks.MAINTENANCE_TOKEN
                 && request.mutation() instanceof Mutation.OfChunk) {
             remember(
                     primary.sequence(

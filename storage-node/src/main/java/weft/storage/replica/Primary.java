@@ -22,7 +22,7 @@ import weft.wire.storage.ReplicaMessage.PrepareAck;
 import weft.wire.storage.ReplicaMessage.Reconcile;
 import weft.wire.storage.ReplicaMessage.ReconcileAck;
 import weft.wire.storage.StorageMessage;
-import weft.wire.storage.StorageMessage.ReadBlocks;
+import weft.wire.storage.StorageMessage.ReadRequest;
 import weft.wire.storage.StorageMessage.WriteBlocks;
 
 import java.util.HashMap;
@@ -308,7 +308,7 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
     public void onRequest(long exchange, StorageMessage.Request request, long nowNanos) {
         switch (request) {
             case WriteBlocks write -> requests.admit(exchange, write);
-            case ReadBlocks read -> reads.admit(exchange, read, nowNanos);
+            case ReadRequest read -> reads.admit(exchange, read, nowNanos);
         }
     }
 

@@ -6,6 +6,7 @@ import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
+import weft.wire.storage.StorageMessage.MapBlocks;
 import weft.wire.storage.StorageMessage.ReadBlocks;
 
 import java.nio.ByteBuffer;
@@ -28,6 +29,9 @@ public interface ReplicaDisk {
 
     /// Reads committed blocks through the layers, checking checksums. Unmapped blocks are zeroes.
     void read(long ticket, ReadBlocks request);
+
+    /// Looks up which blocks of a chunk the layers map; ends as a read does.
+    void map(long ticket, MapBlocks request);
 
     /// Lists chunks of the group in ascending order after `after`, at most
     /// `ReplicaMessage.STAMPS_MAX`.
@@ -60,6 +64,9 @@ public interface ReplicaDisk {
     sealed interface ReadOutcome {
         /// @param checksums one CRC32C (4 bytes, big-endian) per block
         record Blocks(ByteBuffer blocks, ByteBuffer checksums) implements ReadOutcome {}
+
+        /// @param states as in `StorageMessage.MapDone`
+        record Mapped(ByteBuffer states) implements ReadOutcome {}
 
         /// A block's bytes and its checksum do not agree.
         record Damaged(DamagedBlock block) implements ReadOutcome {}

@@ -164,9 +164,15 @@ final class LayerGarbage implements AutoCloseable {
 
     private void change(HostedReplica replica, Mutation mutation) {
         long number = lastNumber.incrementAndGet();
-        // No holder is above the deletion: the highest token of all.
         replica.postRequest(
-                new WriteBlocks(replica.pg(), 0, session, number, number, Long.MAX_VALUE, mutation),
+                new WriteBlocks(
+                        replica.pg(),
+                        0,
+                        session,
+                        number,
+                        number,
+                        WriteBlocks.MAINTENANCE_TOKEN,
+                        mutation),
                 new Dropping(mutation));
     }
 

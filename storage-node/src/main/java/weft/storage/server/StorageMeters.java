@@ -48,6 +48,7 @@ final class StorageMeters {
                 writes.increment();
                 writtenBytes.increment(payloadBytes);
             }
+            case StorageMessage.MapBlocks _ -> reads.increment();
             case StorageMessage.ReadBlocks read -> {
                 reads.increment();
                 readBytes.increment(read.lengthBytes());

@@ -1,5 +1,6 @@
 package weft.storage.server;
 
+import weft.fabric.ChunkKey;
 import weft.fabric.Configuration;
 import weft.fabric.StoreId;
 import weft.runtime.Clock;
@@ -76,6 +77,7 @@ final class StorageServer {
         int payloadBytes = 0;
         switch (request) {
             case StorageMessage.ReadBlocks read -> caller.charge(read.lengthBytes());
+            case StorageMessage.MapBlocks _ -> caller.charge(ChunkKey.CHUNK_BLOCKS);
             case StorageMessage.WriteBlocks write -> {
                 if (write.mutation() instanceof Mutation.Write bytes) {
                     payloadBytes = bytes.lengthBytes();

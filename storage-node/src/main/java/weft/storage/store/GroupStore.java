@@ -24,6 +24,7 @@ import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
 import weft.wire.storage.Mutation;
 import weft.wire.storage.ReplicaMessage;
+import weft.wire.storage.StorageMessage.MapBlocks;
 import weft.wire.storage.StorageMessage.ReadBlocks;
 
 import java.io.IOException;
@@ -241,9 +242,12 @@ final class GroupStore implements ReplicaDisk {
 
     /// What applying the entry may take of the disk: its blocks, the two at its edges, a new chunk.
     private static long sizeOf(JournalRecord.Prepared prepared) {
-        return prepared.entry().mutation() instanceof Mutation.Write write
-                ? write.lengthBytes() + 3L * ChunkKey.BLOCK_BYTES
-                : ChunkKey.BLOCK_BYTES;
+        return switch (prepared.entry().mutation()) {
+            case Mutation.Write write -> write.lengthBytes() + 3L * ChunkKey.BLOCK_BYTES;
+            case Mutation.Fill fill -> fill.lengthBytes() + (long) ChunkKey.BLOCK_BYTES;
+            case Mutation.CopyDown copy -> copy.lengthBytes() + (long) ChunkKey.BLOCK_BYTES;
+            default -> ChunkKey.BLOCK_BYTES;
+        };
     }
 
     @Override
@@ -301,6 +305,22 @@ final class GroupStore implements ReplicaDisk {
                         case BlocksRead.Corrupt(var block) ->
                                 new ReplicaDisk.ReadOutcome.Damaged(block);
                     };
+        } catch (IOException e) {
+            outcome = new ReplicaDisk.ReadOutcome.Failed(pg + ": " + e.getMessage());
+        }
+        ReplicaDisk.ReadOutcome result = outcome;
+        tell(e -> e.onRead(ticket, result));
+    }
+
+    @Override
+    public void map(long ticket, MapBlocks request) {
+        ReplicaDisk.ReadOutcome outcome;
+        try {
+            synchronized (lock) {
+                outcome =
+                        new ReplicaDisk.ReadOutcome.Mapped(
+                                chunks.map(request.layers(), request.chunkIndex()));
+            }
         } catch (IOException e) {
             outcome = new ReplicaDisk.ReadOutcome.Failed(pg + ": " + e.getMessage());
         }

@@ -13,6 +13,7 @@ import weft.wire.storage.Entry;
 import weft.wire.storage.Mutation;
 import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.StorageMessage;
+import weft.wire.storage.StorageMessage.MapBlocks;
 import weft.wire.storage.StorageMessage.ReadBlocks;
 import weft.wire.storage.StorageMessage.WriteBlocks;
 
@@ -122,6 +123,9 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
 
     @Override
     public void read(long ticket, ReadBlocks request) {}
+
+    @Override
+    public void map(long ticket, MapBlocks request) {}
 
     @Override
     public void listChunks(long ticket, Optional<ChunkKey> after) {}

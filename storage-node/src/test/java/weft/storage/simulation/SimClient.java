@@ -9,6 +9,7 @@ import weft.fabric.VolumeId;
 import weft.sim.SimWorld;
 import weft.wire.storage.Mutation;
 import weft.wire.storage.StorageMessage;
+import weft.wire.storage.StorageMessage.MapDone;
 import weft.wire.storage.StorageMessage.ReadBlocks;
 import weft.wire.storage.StorageMessage.ReadDone;
 import weft.wire.storage.StorageMessage.Refused;
@@ -192,6 +193,7 @@ final class SimClient {
                 }
                 next();
             }
+            case MapDone _ -> throw new AssertionError("nobody asked for a map");
             case ReadDone done -> {
                 history.endRead(operation, done.data().getLong(0));
                 next();

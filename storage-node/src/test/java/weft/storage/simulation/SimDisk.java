@@ -14,6 +14,7 @@ import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
 import weft.wire.storage.Mutation;
+import weft.wire.storage.StorageMessage.MapBlocks;
 import weft.wire.storage.StorageMessage.ReadBlocks;
 
 import java.nio.ByteBuffer;
@@ -254,6 +255,8 @@ final class SimDisk implements ReplicaDisk {
             case Mutation.RaiseToken _, Mutation.ForgetVolume _ -> {}
             case Mutation.DropLayer drop ->
                     chunks.keySet().removeIf(key -> key.layer().equals(drop.layer()));
+            case Mutation.CopyDown _, Mutation.Fill _ ->
+                    throw new AssertionError("simulated clients do not merge layers");
             case Mutation.OfChunk change -> {
                 Chunk old = chunks.get(change.chunk());
                 if (old == null || old.stamp().sequence() < entry.sequence()) {
@@ -320,6 +323,11 @@ final class SimDisk implements ReplicaDisk {
                 events ->
                         events.onRead(
                                 ticket, new ReadOutcome.Blocks(answer, ByteBuffer.allocate(0))));
+    }
+
+    @Override
+    public void map(long ticket, MapBlocks request) {
+        throw new UnsupportedOperationException("simulated clients do not ask for maps");
     }
 
     private Optional<DamagedBlock> damagedIn(ReadBlocks request) {

@@ -34,9 +34,30 @@ final class GroupModel {
                 int count = Mutation.wholeBlocks(discard.offsetInChunk(), discard.lengthBytes());
                 put(discard, from * ChunkKey.BLOCK_BYTES, new byte[count * ChunkKey.BLOCK_BYTES]);
             }
+            case Mutation.Fill fill -> fill(fill);
+            case Mutation.CopyDown copy -> copyDown(copy);
             case Mutation.DropLayer drop ->
                     blocks.keySet().removeIf(block -> block.key().layer().equals(drop.layer()));
             case Mutation.RaiseToken _, Mutation.ForgetVolume _ -> {}
+        }
+    }
+
+    private void fill(Mutation.Fill fill) {
+        int first = fill.offsetInChunk() / ChunkKey.BLOCK_BYTES;
+        for (int i = 0; i < fill.lengthBytes() / ChunkKey.BLOCK_BYTES; i++) {
+            byte[] block = new byte[ChunkKey.BLOCK_BYTES];
+            fill.payload().duplicate().get(i * ChunkKey.BLOCK_BYTES, block);
+            blocks.putIfAbsent(new Block(fill.chunk(), first + i), block);
+        }
+    }
+
+    private void copyDown(Mutation.CopyDown copy) {
+        int first = copy.offsetInChunk() / ChunkKey.BLOCK_BYTES;
+        for (int i = 0; i < copy.lengthBytes() / ChunkKey.BLOCK_BYTES; i++) {
+            byte @Nullable [] block = blocks.get(new Block(copy.source(), first + i));
+            if (block != null) {
+                blocks.put(new Block(copy.chunk(), first + i), block.clone());
+            }
         }
     }
 

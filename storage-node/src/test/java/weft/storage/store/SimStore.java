@@ -175,6 +175,7 @@ final class SimStore implements ReplicaDisk.Events {
             }
             case ReplicaDisk.ReadOutcome.Damaged(var block) ->
                     throw new AssertionError(block + " is damaged");
+            case ReplicaDisk.ReadOutcome.Mapped _ -> throw new AssertionError("a map");
             case ReplicaDisk.ReadOutcome.Failed(String detail) -> throw new AssertionError(detail);
         }
     }

@@ -37,6 +37,7 @@ class StoreCrashPropertyTest {
         private final List<Entry> entries = new ArrayList<>();
         private long acknowledged;
         private boolean cloned;
+        private boolean merging;
 
         Run(Random random) {
             this.random = random;
@@ -115,9 +116,15 @@ class StoreCrashPropertyTest {
             cloned |= random.nextInt(20) == 0;
             List<VolumeId> layers = cloned ? SimStore.CLONE_ON_BASE : SimStore.BASE_ONLY;
             if (cloned && random.nextInt(40) == 0) {
+                merging = false;
                 return new Mutation.DropLayer(SimStore.CLONE);
             }
             long chunk = random.nextInt(CHUNKS);
+            // Once it is being merged, nothing is written to the upper layer until it is dropped.
+            merging |= cloned && random.nextInt(20) == 0;
+            if (merging || cloned && random.nextInt(10) == 0) {
+                return layerChange(chunk);
+            }
             boolean aligned = random.nextBoolean();
             int unit = aligned ? ChunkKey.BLOCK_BYTES : 1;
             int offset = random.nextInt(BLOCKS * ChunkKey.BLOCK_BYTES / unit) * unit;
@@ -131,6 +138,20 @@ class StoreCrashPropertyTest {
                         SimStore.write(
                                 layers, chunk, offset, SimStore.bytes(random.nextLong(), length));
             };
+        }
+
+        private Mutation layerChange(long chunk) {
+            int first = random.nextInt(BLOCKS);
+            int count = 1 + random.nextInt(BLOCKS - first);
+            int offset = first * ChunkKey.BLOCK_BYTES;
+            int length = count * ChunkKey.BLOCK_BYTES;
+            if (merging) {
+                return new Mutation.CopyDown(SimStore.CLONE, SimStore.BASE, chunk, offset, length);
+            }
+            byte[] bytes = SimStore.bytes(random.nextLong(), length);
+            Mutation.Write write = SimStore.write(List.of(SimStore.CLONE), chunk, offset, bytes);
+            return new Mutation.Fill(
+                    write.layers(), chunk, offset, write.payload(), write.checksums());
         }
 
         private void checkEverything() {

@@ -1,0 +1,65 @@
+package weft.storage.chunk;
+
+import weft.fabric.ChunkKey;
+import weft.wire.storage.Mutation;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+
+/// Moves blocks between layers, so that one of them can go.
+final class LayerCopy {
+    private static final int RUN_BLOCKS_MAX = 64;
+
+    private final ChunkStore store;
+    private final ChunkCache cache;
+
+    LayerCopy(ChunkStore store, ChunkCache cache) {
+        this.store = store;
+        this.cache = cache;
+    }
+
+    /// Stores the bytes of blocks that are not mapped.
+    void fill(Chunk chunk, BlockMap map, Mutation.Fill fill) throws IOException {
+        int first = fill.offsetInChunk() / ChunkKey.BLOCK_BYTES;
+        int end = first + fill.lengthBytes() / ChunkKey.BLOCK_BYTES;
+        ByteBuffer payload = fill.payload();
+        ByteBuffer checksums = fill.checksums();
+        for (int block = first; block < end; block++) {
+            if (!map.isMapped(block)) {
+                int at = block - first;
+                int offset = payload.position() + at * ChunkKey.BLOCK_BYTES;
+                store.fileToWrite(chunk).write(block, payload.slice(offset, ChunkKey.BLOCK_BYTES));
+                map.store(block, checksums.getInt(checksums.position() + at * Integer.BYTES));
+            }
+        }
+    }
+
+    /// Checksums go along as they are: a block that is damaged stays one that its checksum tells
+    /// of, and is repaired from another member when it is read.
+    void copyDown(Chunk upper, Chunk lower, BlockMap lowerMap, Mutation.CopyDown copy)
+            throws IOException {
+        BlockMap map = cache.map(upper);
+        int block = copy.offsetInChunk() / ChunkKey.BLOCK_BYTES;
+        int end = block + copy.lengthBytes() / ChunkKey.BLOCK_BYTES;
+        while (block < end) {
+            int runEnd = map.runEnd(block, Math.min(end, block + RUN_BLOCKS_MAX));
+            if (map.isStored(block)) {
+                copyBytes(upper, map, lower, lowerMap, block, runEnd);
+            } else if (map.isMapped(block)) {
+                store.zeroBlocks(lower, lowerMap, block, runEnd);
+            }
+            block = runEnd;
+        }
+    }
+
+    private void copyBytes(
+            Chunk upper, BlockMap map, Chunk lower, BlockMap lowerMap, int block, int end)
+            throws IOException {
+        ByteBuffer bytes = ByteBuffer.allocate((end - block) * ChunkKey.BLOCK_BYTES);
+        cache.file(upper).read(block, bytes);
+        store.fileToWrite(lower).write(block, bytes.flip());
+        for (int at = block; at < end; at++) {
+            lowerMap.store(at, map.checksum(at));
+        }
+    }
+}
