@@ -5,10 +5,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -29,6 +32,7 @@ import weft.wire.holder.HolderMessage;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -41,6 +45,8 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
 
 /// Snapshots of volumes that are being written, and what is made of them, in a whole fabric.
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -331,6 +337,104 @@ final class SnapshotSystemTest {
         type("volume delete leaf");
         Await.until("the picture", () -> !fabric.session().image().volumes().containsKey("leaf"));
         assertArrayEquals(filled(1, CHUNK), readOnce("tree", 0, CHUNK));
+    }
+
+    /// Snapshots are exports like any, read by libnbd's and QEMU's tools, which see what is stored.
+    @Test
+    void aSnapshotIsExportedWithItsHoles() throws Exception {
+        Assumptions.assumeTrue(
+                isThere("nbdinfo") && isThere("qemu-img"),
+                "needs nbdinfo (libnbd-bin) and qemu-img (qemu-utils)");
+        create("holes");
+        try (var holder = new HolderProcess(fabric, "holes-host");
+                RemoteVolume volume = holder.open("holes")) {
+            write(volume, CHUNK - BLOCK, (byte) 1, 2 * BLOCK);
+            write(volume, 3 * CHUNK + 100, (byte) 1, 10);
+            type("volume snapshot holes@then");
+            write(volume, 0, (byte) 2, BLOCK);
+            volume.discard(CHUNK, BLOCK).get(30, TimeUnit.SECONDS);
+        }
+        type("volume export holes@then");
+        type("volume export holes");
+        try {
+            assertEquals(
+                    List.of(
+                            "0 %d 3".formatted(CHUNK - BLOCK),
+                            "%d %d 0".formatted(CHUNK - BLOCK, 2 * BLOCK),
+                            "%d %d 3".formatted(CHUNK + BLOCK, 2 * CHUNK - BLOCK),
+                            "%d %d 0".formatted(3 * CHUNK, BLOCK),
+                            "%d %d 3".formatted(3 * CHUNK + BLOCK, 13 * CHUNK - BLOCK)),
+                    mapOf("holes@then"));
+            assertEquals(
+                    List.of(
+                            "0 %d 0".formatted(BLOCK),
+                            "%d %d 3".formatted(BLOCK, CHUNK - 2 * BLOCK),
+                            "%d %d 0".formatted(CHUNK - BLOCK, BLOCK),
+                            "%d %d 3".formatted(CHUNK, 2 * CHUNK),
+                            "%d %d 0".formatted(3 * CHUNK, BLOCK),
+                            "%d %d 3".formatted(3 * CHUNK + BLOCK, 13 * CHUNK - BLOCK)),
+                    mapOf("holes"));
+            JsonNode qemu =
+                    new ObjectMapper()
+                            .readTree(
+                                    output("qemu-img", "map", "--output=json", uri("holes@then")));
+            long data = 0;
+            for (JsonNode extent : qemu) {
+                data += extent.path("data").asBoolean() ? extent.path("length").asLong() : 0;
+            }
+            assertEquals(3 * BLOCK, data, qemu.toString());
+        } finally {
+            type("volume unexport holes@then");
+            type("volume unexport holes");
+        }
+    }
+
+    private static boolean isThere(String program) {
+        return Stream.of(System.getenv("PATH").split(":"))
+                .anyMatch(folder -> Files.isExecutable(Path.of(folder, program)));
+    }
+
+    private static String output(String... command) throws Exception {
+        Process process =
+                new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        try {
+            String out = new String(process.getInputStream().readAllBytes(), UTF_8);
+            assertTrue(process.waitFor(30, TimeUnit.SECONDS), String.join(" ", command));
+            return out;
+        } finally {
+            process.destroyForcibly();
+        }
+    }
+
+    private String uri(String export) throws Exception {
+        JsonNode shown = new ObjectMapper().readTree(type("volume show " + export + " --json"));
+        return shown.path("export").asText();
+    }
+
+    /// Offset, length and state of each extent, neighbours of one state joined.
+    private List<String> mapOf(String export) throws Exception {
+        String uri = uri(export);
+        AtomicReference<String> json = new AtomicReference<>("");
+        Await.until(
+                export + " is offered",
+                () -> {
+                    json.set(output("nbdinfo", "--map", "--json", uri));
+                    return json.get().startsWith("[");
+                });
+        List<long[]> joined = new ArrayList<>();
+        for (JsonNode extent : new ObjectMapper().readTree(json.get())) {
+            long[] next = {
+                extent.path("offset").asLong(),
+                extent.path("length").asLong(),
+                extent.path("type").asLong()
+            };
+            if (!joined.isEmpty() && joined.getLast()[2] == next[2]) {
+                joined.getLast()[1] += next[1];
+            } else {
+                joined.add(next);
+            }
+        }
+        return joined.stream().map(e -> "%d %d %d".formatted(e[0], e[1], e[2])).toList();
     }
 
     /// A clone that is written while it is flattened, from a chain of layers: afterwards it has

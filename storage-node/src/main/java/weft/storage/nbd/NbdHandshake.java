@@ -61,6 +61,7 @@ final class NbdHandshake {
     private boolean hasClientFlags;
     private boolean hasNoZeroes;
     private boolean isStructured;
+    private final NbdMetaContexts contexts = new NbdMetaContexts();
     private int optionCount;
 
     /// @param needsTls whether nothing is told before the connection is secured
@@ -77,6 +78,11 @@ final class NbdHandshake {
     /// Whether structured replies were negotiated.
     boolean isStructured() {
         return isStructured;
+    }
+
+    /// Whether the client of an export may ask what it holds.
+    boolean hasAllocation(Outcome.Wanted wanted) {
+        return contexts.isSetFor(wanted.export());
     }
 
     /// The server's first bytes.
@@ -147,6 +153,8 @@ final class NbdHandshake {
                 isStructured |= isEmpty;
                 reply(out, option, isEmpty ? NbdProtocol.REP_ACK : NbdProtocol.REP_ERR_INVALID, 0);
             }
+            case NbdProtocol.OPT_LIST_META_CONTEXT, NbdProtocol.OPT_SET_META_CONTEXT ->
+                    contexts.consider(option, body, isStructured, exportNames.get(), out);
             case NbdProtocol.OPT_STARTTLS ->
                     // Once is enough; without TLS there is no such option.
                     reply(
@@ -235,7 +243,7 @@ final class NbdHandshake {
         out.writeInt(bytes.length).writeBytes(bytes);
     }
 
-    private static void reply(ByteBuf out, int option, int type, int lengthBytes) {
+    static void reply(ByteBuf out, int option, int type, int lengthBytes) {
         out.writeLong(NbdProtocol.OPTION_REPLY_MAGIC);
         out.writeInt(option).writeInt(type).writeInt(lengthBytes);
     }

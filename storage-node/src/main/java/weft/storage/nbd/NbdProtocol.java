@@ -16,10 +16,13 @@ final class NbdProtocol {
     static final int OPT_INFO = 6;
     static final int OPT_GO = 7;
     static final int OPT_STRUCTURED_REPLY = 8;
+    static final int OPT_LIST_META_CONTEXT = 9;
+    static final int OPT_SET_META_CONTEXT = 10;
 
     static final int REP_ACK = 1;
     static final int REP_SERVER = 2;
     static final int REP_INFO = 3;
+    static final int REP_META_CONTEXT = 4;
     static final int REP_ERR_UNSUP = 1 << 31 | 1;
     static final int REP_ERR_INVALID = 1 << 31 | 3;
     static final int REP_ERR_TLS_REQD = 1 << 31 | 5;
@@ -38,6 +41,7 @@ final class NbdProtocol {
     static final int SEND_WRITE_ZEROES = 1 << 6;
     static final int SEND_DF = 1 << 7;
     static final int CAN_MULTI_CONN = 1 << 8;
+    static final int SEND_CACHE = 1 << 10;
     static final int SEND_FAST_ZERO = 1 << 11;
 
     // Requests.
@@ -47,10 +51,13 @@ final class NbdProtocol {
     static final int CMD_DISC = 2;
     static final int CMD_FLUSH = 3;
     static final int CMD_TRIM = 4;
+    static final int CMD_CACHE = 5;
     static final int CMD_WRITE_ZEROES = 6;
+    static final int CMD_BLOCK_STATUS = 7;
     static final int CMD_FLAG_FUA = 1;
     static final int CMD_FLAG_NO_HOLE = 1 << 1;
     static final int CMD_FLAG_DF = 1 << 2;
+    static final int CMD_FLAG_REQ_ONE = 1 << 3;
     static final int CMD_FLAG_FAST_ZERO = 1 << 4;
 
     // Replies.
@@ -59,7 +66,12 @@ final class NbdProtocol {
     static final int CHUNK_FLAG_DONE = 1;
     static final int CHUNK_NONE = 0;
     static final int CHUNK_OFFSET_DATA = 1;
+    static final int CHUNK_BLOCK_STATUS = 5;
     static final int CHUNK_ERROR = 1 << 15 | 1;
+
+    // States of base:allocation.
+    static final int STATE_HOLE = 1;
+    static final int STATE_ZERO = 1 << 1;
 
     // Errors, as Linux numbers them.
     static final int OK = 0;
@@ -77,6 +89,9 @@ final class NbdProtocol {
 
     /// Largest payload of a READ or WRITE: what every server must take, and no more.
     static final int PAYLOAD_BYTES_MAX = 32 << 20;
+
+    /// Longest part of a disk that one BLOCK_STATUS tells of; who asks for more asks again.
+    static final int STATUS_BYTES_MAX = 64 << 20;
 
     private NbdProtocol() {}
 }

@@ -16,6 +16,9 @@ import java.util.Optional;
 record NbdRequest(int flags, int type, long cookie, long offsetBytes, long lengthBytes) {
     static final int SIZE_BYTES = 28;
 
+    /// What a CACHE reads ahead at most; it is a hint.
+    static final int CACHE_BYTES_MAX = 4 << 20;
+
     /// Consumes a request of which all 28 bytes are there; empty if they are none.
     static Optional<NbdRequest> parse(ByteBuf in) {
         assert in.readableBytes() >= SIZE_BYTES;
@@ -43,7 +46,13 @@ record NbdRequest(int flags, int type, long cookie, long offsetBytes, long lengt
 
     /// How many bytes of ours it takes until it is answered.
     long bufferBytes() {
-        return type == NbdProtocol.CMD_READ || type == NbdProtocol.CMD_WRITE ? lengthBytes : 0;
+        return switch (type) {
+            case NbdProtocol.CMD_READ, NbdProtocol.CMD_WRITE -> lengthBytes;
+            case NbdProtocol.CMD_CACHE -> Math.min(lengthBytes, CACHE_BYTES_MAX);
+            case NbdProtocol.CMD_BLOCK_STATUS ->
+                    NbdReply.statusBytesMax(Math.min(lengthBytes, NbdProtocol.STATUS_BYTES_MAX));
+            default -> 0;
+        };
     }
 
     /// Why it is refused without asking the volume: an error number, or OK.
@@ -61,7 +70,11 @@ record NbdRequest(int flags, int type, long cookie, long offsetBytes, long lengt
         if (type == NbdProtocol.CMD_FLUSH) {
             return offsetBytes == 0 && lengthBytes == 0 ? NbdProtocol.OK : NbdProtocol.EINVAL;
         }
-        if (!isWriting && type != NbdProtocol.CMD_READ) {
+        boolean isReading =
+                type == NbdProtocol.CMD_READ
+                        || type == NbdProtocol.CMD_CACHE
+                        || type == NbdProtocol.CMD_BLOCK_STATUS && lengthBytes > 0;
+        if (!isWriting && !isReading) {
             return NbdProtocol.EINVAL;
         }
         if (!isWithin(sizeBytes)) {
@@ -77,6 +90,7 @@ record NbdRequest(int flags, int type, long cookie, long offsetBytes, long lengt
         return NbdProtocol.CMD_FLAG_FUA
                 | switch (type) {
                     case NbdProtocol.CMD_READ -> NbdProtocol.CMD_FLAG_DF;
+                    case NbdProtocol.CMD_BLOCK_STATUS -> NbdProtocol.CMD_FLAG_REQ_ONE;
                     // Zeroes are one entry for each chunk, whatever their length: always fast.
                     case NbdProtocol.CMD_WRITE_ZEROES ->
                             NbdProtocol.CMD_FLAG_NO_HOLE | NbdProtocol.CMD_FLAG_FAST_ZERO;

@@ -265,6 +265,7 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
                             ctx,
                             volume,
                             handshake.isStructured(),
+                            handshake.hasAllocation(wanted),
                             budget,
                             meters,
                             new NbdTransmission.Owner() {
@@ -295,6 +296,7 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
                 NbdProtocol.HAS_FLAGS
                         | NbdProtocol.SEND_FLUSH
                         | NbdProtocol.SEND_FUA
+                        | NbdProtocol.SEND_CACHE
                         | NbdProtocol.CAN_MULTI_CONN;
         flags |=
                 volume.isReadOnly()

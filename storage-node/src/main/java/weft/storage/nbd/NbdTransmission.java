@@ -50,6 +50,7 @@ final class NbdTransmission {
     private final ChannelHandlerContext ctx;
     private final BlockVolume volume;
     private final boolean isStructured;
+    private final boolean hasAllocation;
     private final InFlightBudget budget;
     private final NbdMeters meters;
     private final Owner owner;
@@ -70,12 +71,14 @@ final class NbdTransmission {
             ChannelHandlerContext ctx,
             BlockVolume volume,
             boolean isStructured,
+            boolean hasAllocation,
             InFlightBudget budget,
             NbdMeters meters,
             Owner owner) {
         this.ctx = ctx;
         this.volume = volume;
         this.isStructured = isStructured;
+        this.hasAllocation = hasAllocation;
         this.budget = budget;
         this.meters = meters;
         this.owner = owner;
@@ -104,10 +107,7 @@ final class NbdTransmission {
             if (request.type() == NbdProtocol.CMD_DISC) {
                 return Progress.DISCONNECTED;
             }
-            int refusal =
-                    isRefusing
-                            ? NbdProtocol.ESHUTDOWN
-                            : request.refusal(volume.sizeBytes(), volume.isReadOnly());
+            int refusal = refusalOf(request);
             boolean isWrite = request.type() == NbdProtocol.CMD_WRITE;
             if (isWrite && request.lengthBytes() > NbdProtocol.PAYLOAD_BYTES_MAX) {
                 return Progress.BROKEN; // to skip it would mean to read up to 4 GiB for nothing
@@ -133,6 +133,15 @@ final class NbdTransmission {
         }
         in.skipBytes(in.readableBytes());
         return Progress.WANTS_BYTES;
+    }
+
+    private int refusalOf(NbdRequest request) {
+        if (isRefusing) {
+            return NbdProtocol.ESHUTDOWN;
+        }
+        return request.type() == NbdProtocol.CMD_BLOCK_STATUS && !hasAllocation
+                ? NbdProtocol.EINVAL
+                : request.refusal(volume.sizeBytes(), volume.isReadOnly());
     }
 
     private boolean takeRoom(long bytes) {
@@ -228,12 +237,38 @@ final class NbdTransmission {
                         buffer,
                         volume.read(offset, buffer.nioBuffer(header, (int) length)));
             }
+            case NbdProtocol.CMD_BLOCK_STATUS ->
+                    submitStatus(
+                            request,
+                            volume.map(offset, Math.min(length, NbdProtocol.STATUS_BYTES_MAX)));
+            case NbdProtocol.CMD_CACHE -> {
+                // The pool's nodes have it in memory when it has been read.
+                ByteBuf buffer = ctx.alloc().directBuffer((int) request.bufferBytes());
+                complete(
+                        request,
+                        buffer,
+                        volume.read(offset, buffer.nioBuffer(0, (int) request.bufferBytes())));
+            }
             case NbdProtocol.CMD_FLUSH -> complete(request, null, volume.flush());
             case NbdProtocol.CMD_TRIM -> complete(request, null, volume.discard(offset, length));
             case NbdProtocol.CMD_WRITE_ZEROES ->
                     complete(request, null, volume.writeZeroes(offset, length));
             default -> throw new AssertionError("refused before: " + request.type());
         }
+    }
+
+    private void submitStatus(NbdRequest request, CompletableFuture<byte[]> map) {
+        map.whenComplete((states, failure) ->
+                ctx.executor()
+                        .execute(() -> {
+                            if (failure != null || isAbandoned) {
+                                answer(request, null, failure);
+                                return;
+                            }
+                            ByteBuf out = ctx.alloc().buffer();
+                            NbdReply.writeStatus(out, request, states);
+                            send(request, out);
+                        }));
     }
 
     /// @param buffer the request's or the reply's bytes; the volume's until the future completes

@@ -89,6 +89,7 @@ class NbdServerTest {
                             | NbdProtocol.READ_ONLY
                             | NbdProtocol.SEND_FLUSH
                             | NbdProtocol.SEND_FUA
+                            | NbdProtocol.SEND_CACHE
                             | NbdProtocol.CAN_MULTI_CONN,
                     export.getShort());
             ByteBuffer blocks = ByteBuffer.wrap(client.optionReply().body());
