@@ -21,8 +21,11 @@ public interface BlockVolume extends AutoCloseable {
     /// The longest range of a [#map].
     long MAP_BYTES_MAX = 256L << 20;
 
-    /// Size in bytes; constant while open. (Resizing comes as a new value here and an event.)
+    /// Size in bytes, now.
     long sizeBytes();
+
+    /// Has the listener called after each change of the size, on any thread; it must not block.
+    default void onResize(Runnable listener) {}
 
     /// Whether writes are refused.
     boolean isReadOnly();

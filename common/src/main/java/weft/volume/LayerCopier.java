@@ -94,6 +94,33 @@ public final class LayerCopier implements AutoCloseable {
         }
     }
 
+    /// Gives back what the volume holds from an offset on, which nobody reads or writes any more:
+    /// in its top layer it is zeroes afterwards.
+    ///
+    /// @param fromBytes a multiple of 4096
+    /// @param progress is told how many bytes have been gone through
+    public void discardFrom(long fromBytes, LongConsumer progress)
+            throws IOException, InterruptedException {
+        try (RemoteVolume has = client.openReadOnly(volume)) {
+            long at = fromBytes;
+            while (at < volume.sizeBytes()) {
+                long chunkEnd = (at / ChunkKey.CHUNK_BYTES + 1) * ChunkKey.CHUNK_BYTES;
+                long length = Math.min(chunkEnd, volume.sizeBytes()) - at;
+                boolean holdsData = false;
+                for (byte state : await(has.map(at, length))) {
+                    holdsData |= state == BlockState.DATA.code();
+                }
+                if (holdsData) {
+                    drain(PIECES_MAX - 1);
+                    underWay.add(changes.discard(at, length));
+                }
+                at += length;
+                progress.accept(at - fromBytes);
+            }
+            drain(0);
+        }
+    }
+
     /// @param first of the chunk's blocks
     private record Run(int first, int blocks) {}
 

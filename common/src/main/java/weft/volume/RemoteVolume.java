@@ -19,6 +19,7 @@ import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 /// A volume of the pool, seen from anywhere in the fabric. Made by [PoolClient].
 ///
@@ -48,6 +49,7 @@ public final class RemoteVolume implements BlockVolume {
     private final boolean readOnly;
     private final Optional<Duration> deadline;
     private final WriteLayers layers;
+    private final List<Runnable> resizeListeners = new CopyOnWriteArrayList<>();
     private final int pgBits;
     private final InFlightWrites writes = new InFlightWrites();
     private final InFlightBytes bytes = new InFlightBytes(IN_FLIGHT_BYTES_MAX);
@@ -224,8 +226,15 @@ public final class RemoteVolume implements BlockVolume {
         return clean;
     }
 
+    @Override
+    public void onResize(Runnable listener) {
+        resizeListeners.add(listener);
+    }
+
+    /// The volume has another end. What was accepted before may still reach beyond it.
     void resized(long bytes) {
         sizeBytes = bytes;
+        resizeListeners.forEach(Runnable::run);
     }
 
     long token() {

@@ -134,7 +134,7 @@ public final class VolumeAdmin {
     public Volume rollback(FabricImage image, String snapshot) throws IOException {
         Found<Volume> to = fresh(image, snapshot);
         if (!to.noun().isSnapshot()) {
-            throw Refusal.badRequest(
+            throw Refusal.state(
                     "'%s' is no snapshot: VOLUME@NAME, as weft volume list shows them", snapshot);
         }
         if (to.noun().access() != Volume.Access.READ_ONLY) {
@@ -241,33 +241,6 @@ public final class VolumeAdmin {
                         FabricPaths.volume(volume.name()),
                         Volume.class,
                         now -> now.withAccess(Volume.Access.READ_ONLY));
-    }
-
-    /// Moves the end of a volume that nothing has open. Whoever opens it meanwhile sees the end as
-    /// it was; nothing was ever written beyond it, so there is nothing to give back.
-    public Volume grow(FabricImage image, String name, long sizeBytes) throws IOException {
-        Volume volume = find(image, name);
-        checkSize(name, sizeBytes);
-        if (volume.access() == Volume.Access.READ_ONLY) {
-            throw Refusal.state("volume '%s' is read-only: it keeps its size", name);
-        }
-        if (sizeBytes <= volume.sizeBytes()) {
-            throw Refusal.state(
-                    "volume '%s' has %d bytes already, and does not shrink",
-                    name, volume.sizeBytes());
-        }
-        checkUnused(image, volume);
-        Volume grown = volume.withSizeBytes(sizeBytes);
-        Optional<Volume> now =
-                records.update(
-                        FabricPaths.volume(name),
-                        Volume.class,
-                        found -> found.equals(volume) ? grown : found);
-        if (now.isEmpty() || !now.get().equals(grown)) {
-            throw Refusal.state(
-                    "volume '%s' was changed by someone else meanwhile: try again", name);
-        }
-        return grown;
     }
 
     /// Removes a volume that nothing uses; its space comes back in the background.
@@ -400,7 +373,8 @@ public final class VolumeAdmin {
         }
     }
 
-    static void checkSize(String name, long sizeBytes) {
+    /// Refuses sizes that no volume can have.
+    public static void checkSize(String name, long sizeBytes) {
         if (sizeBytes <= 0 || sizeBytes % 4096 != 0 || sizeBytes > SIZE_BYTES_MAX) {
             throw Refusal.badRequest(
                     "size %d of volume '%s' is not usable: a multiple of 4096 bytes from 4096 to 64"

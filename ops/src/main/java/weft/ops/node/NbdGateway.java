@@ -2,6 +2,7 @@ package weft.ops.node;
 
 import io.micrometer.core.instrument.MeterRegistry;
 
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,7 +28,6 @@ import java.net.InetSocketAddress;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -47,7 +47,16 @@ final class NbdGateway implements AutoCloseable {
     private final Map<String, Offered> offered = new HashMap<>();
 
     /// What was wanted when the export was made, and of which volume it is.
-    private record Offered(Export export, Volume volume) {}
+    private record Offered(Export export, Volume volume) {
+        /// Whether who uses the export need not notice the difference: a holder is told of new
+        /// layers and of a new size, a reader is not.
+        boolean isAsGoodAs(@Nullable Offered other) {
+            return other != null
+                    && export.equals(other.export)
+                    && volume.id().equals(other.volume.id())
+                    && (!export.readOnly() || volume.equals(other.volume));
+        }
+    }
 
     private NbdGateway(NodeId node, PoolClient pool, NbdExports exports, NbdServer server) {
         this.node = node;
@@ -95,7 +104,8 @@ final class NbdGateway implements AutoCloseable {
             }
         }
         for (String name : List.copyOf(offered.keySet())) {
-            if (!Objects.equals(offered.get(name), wanted.get(name))) {
+            Offered now = offered.get(name);
+            if (now == null || !now.isAsGoodAs(wanted.get(name))) {
                 offered.remove(name);
                 var _ = exports.remove(name);
                 log.info("volume {} is not exported any more", name);

@@ -339,6 +339,79 @@ final class SnapshotSystemTest {
         assertArrayEquals(filled(1, CHUNK), readOnce("tree", 0, CHUNK));
     }
 
+    /// A volume grows and shrinks under its holder; what comes back after a shrink is zeroes, and a
+    /// snapshot keeps what was cut off.
+    @Test
+    void aVolumeChangesItsSizeWhileItIsUsed() throws Exception {
+        create("elastic");
+        var told = new AtomicInteger();
+        try (var holder = new HolderProcess(fabric, "elastic-host");
+                RemoteVolume volume = holder.open("elastic")) {
+            volume.onResize(told::incrementAndGet);
+            assertTrue(fails(() -> volume.write(64 << 20, ByteBuffer.allocate(BLOCK)).get()));
+            type("volume resize elastic --size 96M");
+            write(volume, 64 << 20, (byte) 1, 2 * CHUNK);
+            assertEquals(1, told.get());
+            type("volume snapshot elastic@large");
+            assertTrue(refused("volume resize elastic --size 65M").contains("--allow-shrink"));
+            type("volume resize elastic --size 65M --allow-shrink");
+            assertEquals(65 << 20, volume.sizeBytes());
+            assertTrue(fails(() -> volume.write(65 << 20, ByteBuffer.allocate(BLOCK)).get()));
+            assertArrayEquals(filled(1, 1 << 20), read(volume, 64 << 20, 1 << 20));
+            type("volume resize elastic --size 96M");
+            assertArrayEquals(filled(0, 2 * CHUNK), read(volume, 65 << 20, 2 * CHUNK));
+            assertArrayEquals(filled(1, 1 << 20), read(volume, 64 << 20, 1 << 20));
+        }
+        assertArrayEquals(filled(1, 2 * CHUNK), readOnce("elastic@large", 64 << 20, 2 * CHUNK));
+        type("volume export elastic");
+        assertTrue(
+                refused("volume resize elastic --size 4M --allow-shrink").contains("is exported"));
+        type("volume unexport elastic");
+    }
+
+    /// An NBD client goes on through a snapshot and a resize: its export is not taken away.
+    @Test
+    void anExportStaysThroughASnapshot() throws Exception {
+        Assumptions.assumeTrue(isThere("qemu-io"), "needs qemu-io (qemu-utils)");
+        create("steady");
+        type("volume export steady");
+        String uri = uri("steady");
+        Await.until("it is offered", () -> output("nbdinfo", "--size", uri).startsWith("6"));
+        Process client =
+                new ProcessBuilder(
+                                "qemu-io",
+                                "-f",
+                                "raw",
+                                uri,
+                                "-c",
+                                "write -P 1 0 64k",
+                                "-c",
+                                "sleep 4000",
+                                "-c",
+                                "write -P 2 4k 4k",
+                                "-c",
+                                "read -P 2 4k 4k",
+                                "-c",
+                                "read -P 1 8k 56k")
+                        .redirectErrorStream(true)
+                        .start();
+        try {
+            Await.until("the first write", () -> readOnce("steady", 0, BLOCK)[0] == 1);
+            type("volume snapshot steady@one");
+            type("volume resize steady --size 128M");
+            String out = new String(client.getInputStream().readAllBytes(), UTF_8);
+            assertTrue(client.waitFor(30, TimeUnit.SECONDS));
+            assertEquals(0, client.exitValue(), out);
+            assertFalse(out.contains("failed") || out.contains("rror"), out);
+        } finally {
+            client.destroyForcibly();
+        }
+        assertArrayEquals(filled(1, 64 << 10), readOnce("steady@one", 0, 64 << 10));
+        assertArrayEquals(filled(2, BLOCK), readOnce("steady", BLOCK, BLOCK));
+        assertTrue(output("nbdinfo", "--size", uri).startsWith("134217728"));
+        type("volume unexport steady");
+    }
+
     /// Snapshots are exports like any, read by libnbd's and QEMU's tools, which see what is stored.
     @Test
     void aSnapshotIsExportedWithItsHoles() throws Exception {
@@ -586,8 +659,10 @@ final class SnapshotSystemTest {
             action.call();
             return false;
         } catch (Exception e) {
-            return String.valueOf(e.getMessage()).contains("newer holder")
-                    || String.valueOf(e.getMessage()).contains("token");
+            String why = String.valueOf(e.getMessage());
+            return why.contains("newer holder")
+                    || why.contains("token")
+                    || why.contains("not within");
         }
     }
 

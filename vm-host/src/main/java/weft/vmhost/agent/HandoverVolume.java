@@ -6,30 +6,47 @@ import weft.volume.BlockVolume;
 import weft.volume.VolumeException;
 
 import java.nio.ByteBuffer;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Function;
 
 /// A disk that is known before it may be used: the destination of a migration builds its machine
 /// with it, and binds it to the pool's volume once it holds the token. Until then requests are not
 /// done; the virtio disk keeps them and tries again.
 final class HandoverVolume implements BlockVolume {
-    private final long sizeBytes;
+    private final long sizeBytesBefore;
+    private final List<Runnable> resizeListeners = new CopyOnWriteArrayList<>();
     private volatile @Nullable BlockVolume bound;
 
+    /// @param sizeBytes until it is bound
     HandoverVolume(long sizeBytes) {
-        this.sizeBytes = sizeBytes;
+        sizeBytesBefore = sizeBytes;
     }
 
     /// From here on requests go to the volume, which is closed with this one.
     void bind(BlockVolume volume) {
         assert bound == null;
-        assert volume.sizeBytes() == sizeBytes;
         bound = volume;
+        volume.onResize(this::resized);
+        if (volume.sizeBytes() != sizeBytesBefore) {
+            resized();
+        }
     }
 
     @Override
     public long sizeBytes() {
-        return sizeBytes;
+        BlockVolume volume = bound;
+        return volume == null ? sizeBytesBefore : volume.sizeBytes();
+    }
+
+    @Override
+    public void onResize(Runnable listener) {
+        resizeListeners.add(listener);
+    }
+
+    private void resized() {
+        resizeListeners.forEach(Runnable::run);
     }
 
     @Override

@@ -92,6 +92,33 @@ class VirtioBlockTest {
         memory.write(CONTENT + 0x1000L * slot, ByteBuffer.wrap(bytes));
     }
 
+    /// The driver is told (virtio 1.2, 5.2.5: capacity may change), and what is beyond the new end
+    /// is refused.
+    @Test
+    void aNewSizeIsTheNewCapacity() {
+        driver.begin(0, 1);
+        long sectors = (1 << 20) / 512;
+        assertEquals(sectors, capacity());
+        long generation = transport.load(0xfc, 4);
+        volume.resize(512 << 10);
+        assertTrue(line.isHigh());
+        assertEquals(2, transport.load(0x60, 4), "a configuration change");
+        assertTrue(transport.load(0xfc, 4) != generation);
+        assertEquals(sectors / 2, capacity());
+        request(0, 0, sectors / 2 - 1, 512, true);
+        request(1, 0, sectors / 2, 512, true);
+        assertEquals(0, status(0));
+        assertEquals(1, status(1));
+        volume.resize(1 << 20);
+        assertEquals(sectors, capacity());
+        request(1, 0, sectors / 2, 512, true);
+        assertEquals(0, status(1));
+    }
+
+    private long capacity() {
+        return transport.load(0x100, 4) | transport.load(0x104, 4) << 32;
+    }
+
     @Test
     void whatIsWrittenIsReadBack() {
         driver.begin(0, 1);

@@ -71,7 +71,7 @@ public final class VirtioBlock implements VirtioDevice {
     private final int queueCount;
     private final BlockVolume volume;
     private final byte[] serial;
-    private final byte[] configuration;
+    private byte[] configuration;
     private final TroubleListener listener;
     private final Map<Tag, InFlight> inFlight = new LinkedHashMap<>();
     private long inFlightBytes;
@@ -156,6 +156,12 @@ public final class VirtioBlock implements VirtioDevice {
     public void connect(VirtioMmio transport) {
         this.transport = transport;
         chain = transport.queue(0).newChain();
+        volume.onResize(() -> {
+            synchronized (transport) {
+                configuration = BlockConfiguration.of(volume.sizeBytes(), QUEUE_SIZE, queueCount);
+                transport.signalConfiguration();
+            }
+        });
     }
 
     /// A read from the page cache takes less time than to wake another thread for it.
