@@ -116,7 +116,9 @@ public final class OpenVolumes implements Endpoint {
                 holds.put(cut.cut(), hold);
             }
             AFTER_HOLD.execute(() -> {
-                // It stays known: whoever settles hears that it was not held.
+                synchronized (this) {
+                    holds.remove(cut.cut(), hold);
+                }
                 var _ = hold.release();
             });
         } else {

@@ -47,11 +47,15 @@ public final class LayerJanitor implements AutoCloseable {
 
     private static final int HIDDEN_PART = 4;
 
+    /// All storage nodes are asked for it.
+    private static final Duration SPACE_PERIOD = Duration.ofSeconds(20);
+
     private final FabricStore store;
     private final FabricWatcher watcher;
     private final Seat seat;
     private final Thread thread;
     private final Map<VolumeId, Long> sealingSinceNanos = new HashMap<>();
+    private long askedNanos = BootClock.SYSTEM.nowNanos() - SPACE_PERIOD.toNanos();
     private volatile boolean closing;
 
     /// @param watcher stays the caller's
@@ -90,7 +94,8 @@ public final class LayerJanitor implements AutoCloseable {
         boolean isUnderWay = store.read(FabricPaths.MERGE).isPresent();
         List<LayerMerge.Pair> open = LayerMerge.openPairs(volumes);
         boolean isWanted = isUnderWay || LayerMerge.isWanted(volumes);
-        if (!isWanted && open.isEmpty()) {
+        boolean mayAsk = BootClock.SYSTEM.nowNanos() - askedNanos >= SPACE_PERIOD.toNanos();
+        if (!isWanted && (open.isEmpty() || !mayAsk)) {
             return false;
         }
         try (var session = new PoolSession(store, watcher::image)) {
@@ -104,6 +109,7 @@ public final class LayerJanitor implements AutoCloseable {
 
     private void sealOne(FabricRecords records, PoolSession session, List<LayerMerge.Pair> open)
             throws IOException, InterruptedException {
+        askedNanos = BootClock.SYSTEM.nowNanos();
         PoolSpace.Result space = session.client().space().ask();
         for (LayerMerge.Pair pair : open) {
             long top = space.layers().getOrDefault(pair.upper(), 0L);
