@@ -8,6 +8,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.Set;
 
 /// What changed in one group's chunks since a checkpoint last took it. Owned like its [ChunkStore].
@@ -31,15 +32,21 @@ final class ChangeLog {
         folderChanged = true;
     }
 
+    /// The chunk is gone; its file stays until [#obsolete].
     void removed(Chunk chunk, String path) {
         dirty.remove(chunk);
         chunk.dirty = false;
         removed.add(chunk.key);
         writtenFiles.remove(path);
+    }
+
+    /// Once the next checkpoint is saved nothing needs the file.
+    void obsolete(String path) {
         obsoleteFiles.add(path);
     }
 
-    ChunkChanges take(PlacementGroupId pg, String folder) {
+    /// @param settling chunks whose [FileBlocks] a full checkpoint settles
+    ChunkChanges take(PlacementGroupId pg, String folder, Queue<Chunk> settling) {
         List<ChunkChanges.SavedChunk> saved = new ArrayList<>(dirty.size());
         for (Chunk chunk : dirty) {
             byte[] map = Objects.requireNonNull(chunk.map).encode();
@@ -54,7 +61,8 @@ final class ChangeLog {
                         List.copyOf(removed),
                         writtenFiles,
                         folderChanged ? Optional.of(folder) : Optional.empty(),
-                        obsoleteFiles);
+                        obsoleteFiles,
+                        settling);
         dirty.clear();
         removed = new LinkedHashSet<>();
         writtenFiles = new LinkedHashSet<>();

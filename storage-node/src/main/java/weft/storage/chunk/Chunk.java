@@ -32,6 +32,20 @@ final class Chunk {
     /// Loaded by [ChunkCache]; never null while dirty or saving.
     @Nullable BlockMap map;
 
+    /// What must not be written in its file beside what the map names; null: nothing.
+    @Nullable FileBlocks file;
+
+    /// Blocks that take space in its file beside those stored.
+    int extraBlocks;
+
+    /// Found at a start: its file may have blocks that nothing names, whose space a crash kept from
+    /// being given back. They are given back when its [#file] is settled for the first time.
+    boolean unswept;
+
+    /// Whether the file's name is known to be durable. Set by the journal thread, too: it forces
+    /// the folder while a record that names the file waits, and then nobody deletes the file.
+    volatile boolean named;
+
     Chunk(ChunkKey key, long generation) {
         this.key = key;
         this.generation = generation;
@@ -59,6 +73,8 @@ final class Chunk {
         chunk.version = in.getLong();
         chunk.sequence = in.getLong();
         chunk.storedBlocks = in.getInt();
+        chunk.named = chunk.storedBlocks > 0;
+        chunk.unswept = true;
         return chunk;
     }
 }

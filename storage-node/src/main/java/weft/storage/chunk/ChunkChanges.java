@@ -7,6 +7,7 @@ import weft.storage.metadata.MetadataStore;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.Set;
 
 /// What a checkpoint has to make durable of one group's chunks. The order is: force `writtenFiles`
@@ -16,14 +17,17 @@ import java.util.Set;
 /// @param removed chunks that are gone (or were replaced; then they are in `saved` too)
 /// @param writtenFiles paths with unforced bytes
 /// @param changedFolder the folder in which files came or went, if any
-/// @param obsoleteFiles paths that no map names once the changes are saved
+/// @param obsoleteFiles paths that no map and no record names once the changes are saved
+/// @param settling chunks in whose files space may be given back once the changes are saved; taken
+///   from one by one
 public record ChunkChanges(
         PlacementGroupId pg,
         List<SavedChunk> saved,
         List<ChunkKey> removed,
         Set<String> writtenFiles,
         Optional<String> changedFolder,
-        List<String> obsoleteFiles) {
+        List<String> obsoleteFiles,
+        Queue<Chunk> settling) {
     /// One chunk's stamp and map as stored.
     record SavedChunk(Chunk chunk, byte[] stamp, byte[] map) {}
 
@@ -44,6 +48,9 @@ public record ChunkChanges(
 
     /// Whether there is nothing to do.
     public boolean isEmpty() {
-        return saved.isEmpty() && removed.isEmpty() && obsoleteFiles.isEmpty();
+        return saved.isEmpty()
+                && removed.isEmpty()
+                && obsoleteFiles.isEmpty()
+                && settling.isEmpty();
     }
 }

@@ -63,7 +63,16 @@ final class ChunkExport {
         int count = end - block;
         ByteBuffer payload = ByteBuffer.allocate(count * ChunkKey.BLOCK_BYTES);
         ByteBuffer checksums = ByteBuffer.allocate(count * Integer.BYTES);
-        cache.file(chunk).read(block, payload);
+        int stored = block;
+        while (stored < end) {
+            int storedEnd = map.runEnd(stored, end);
+            if (map.isStored(stored)) {
+                LayeredRead.readRun(cache.file(chunk), map, stored, storedEnd, payload);
+            }
+            // Else zeroes, as the buffer was made.
+            payload.position((storedEnd - block) * ChunkKey.BLOCK_BYTES);
+            stored = storedEnd;
+        }
         payload.flip();
         for (int at = block; at < end; at++) {
             int checksum = map.isStored(at) ? map.checksum(at) : BlockMap.ZERO_BLOCK_CRC;

@@ -10,9 +10,11 @@ import weft.storage.disk.StoreIdentity;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.List;
 
 /// The sparse file with the stored blocks of one layer of one chunk: a [FileHeader] of kind CHNK,
-/// then block n at 4096 × (n + 1).
+/// then block n of the file at 4096 × (n + 1). Which block of the chunk that is, its [BlockMap]
+/// says: at first the one with the same number.
 ///
 /// The header's own fields: group (4), layer (8), chunk index (8), generation (8). A chunk that is
 /// replaced as a whole (catch-up) gets a file of a new generation, and the old one is deleted when
@@ -38,6 +40,11 @@ final class ChunkFile implements Closeable {
         return "%s/%d".formatted(FOLDER, pg.value());
     }
 
+    /// The folders whose entries lead to a file in this one, innermost first.
+    static List<String> foldersTo(String folder) {
+        return List.of(folder, FOLDER, "");
+    }
+
     /// Opens the file; makes it, header included, if absent.
     static ChunkFile open(Disk disk, StoreIdentity identity, Name name) throws IOException {
         DiskFile file = disk.open(name.path(), Disk.Use.BUFFERED);
@@ -50,6 +57,14 @@ final class ChunkFile implements Closeable {
             file.write(block.flip(), 0);
         }
         return new ChunkFile(file);
+    }
+
+    /// Fills the buffer like [#read]; the file must exist.
+    static void readPlace(Disk disk, String path, int firstBlock, ByteBuffer into)
+            throws IOException {
+        try (var file = new ChunkFile(disk.open(path, Disk.Use.READ))) {
+            file.read(firstBlock, into);
+        }
     }
 
     /// Fills the buffer like [#read], with what the device has.
@@ -65,8 +80,8 @@ final class ChunkFile implements Closeable {
         }
     }
 
-    /// Fills the buffer with the bytes of the blocks from `firstBlock` on; what the file has not is
-    /// zeroes.
+    /// Fills the buffer with the bytes of the file's blocks from `firstBlock` on; what the file has
+    /// not is zeroes.
     void read(int firstBlock, ByteBuffer into) throws IOException {
         file.read(into, positionOf(firstBlock));
         while (into.hasRemaining()) {
@@ -80,7 +95,13 @@ final class ChunkFile implements Closeable {
         file.write(blocks.duplicate(), positionOf(firstBlock));
     }
 
-    /// Gives the space of blocks `[from, to)` back.
+    /// The file's length, without its header.
+    int sizeBlocks() throws IOException {
+        long blocks = file.sizeBytes() / ChunkKey.BLOCK_BYTES - 1;
+        return Math.clamp(blocks, 0, FileBlocks.BLOCKS_MAX);
+    }
+
+    /// Gives the space of the file's blocks `[from, to)` back.
     void punch(int from, int to) throws IOException {
         file.punch(positionOf(from), (long) (to - from) * ChunkKey.BLOCK_BYTES);
     }

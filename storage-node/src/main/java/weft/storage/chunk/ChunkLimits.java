@@ -2,11 +2,11 @@ package weft.storage.chunk;
 
 import java.util.concurrent.atomic.AtomicInteger;
 
-/// What all groups of one store may hold in memory together: block maps (4.6 KiB each) and open
-/// files. A group that needs one more beyond the limit gives up its own least recently used; one
-/// that has none to give may exceed it by one. Thread-safe.
+/// What all groups of one store may hold in memory together: block maps (6.5 KiB each at most) and
+/// open files. A group that needs one more beyond the limit gives up its own least recently used;
+/// one that has none to give may exceed it by one. Thread-safe.
 public final class ChunkLimits {
-    /// 64 MiB of maps (the maps of 57 GiB) and 512 files.
+    /// 64 MiB of maps (the maps of 39 GiB) and 512 files.
     public static ChunkLimits defaults() {
         return new ChunkLimits(64 << 20, 512);
     }

@@ -16,6 +16,7 @@ import weft.wire.storage.Mutation;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -27,11 +28,12 @@ import java.util.TreeMap;
 /// One placement group's chunks: committed mutations go in, blocks come out.
 ///
 /// A mutation is written in place, unsynced; its journal record keeps it until a checkpoint has
-/// forced the files and saved the maps. After a crash the maps are those of the checkpoint while
-/// the files may hold later bytes; replaying the journal rewrites every byte that differs, so the
-/// two agree again before anybody reads. Until then the blocks that the journal touches are
-/// *unsettled*: a read-modify-write takes them as they are, because their checksum may be an older
-/// one's.
+/// forced the files and saved the maps. A large write is written earlier and once: before its
+/// record, to blocks that nothing names ([#place]); to apply it changes the map only. After a crash
+/// the maps are those of the checkpoint while the files may hold later bytes; replaying the journal
+/// rewrites every byte that differs, so the two agree again before anybody reads. Until then the
+/// blocks that the journal touches are *unsettled*: a read-modify-write takes them as they are,
+/// because their checksum may be an older one's.
 ///
 /// The invariant: a block's checksum in the map is that of the bytes that were last applied, so a
 /// mismatch at a read (outside unsettled blocks) is damage.
@@ -43,9 +45,11 @@ public final class ChunkStore {
     private final TreeMap<ChunkKey, Chunk> chunks = new TreeMap<>();
     private final ChangeLog changes = new ChangeLog();
     private final UnsettledBlocks unsettled = new UnsettledBlocks();
+    private final Placements placements;
+    private final ChunkWriter writer;
+    private final ChunkVerifier verifier;
     private long nextGeneration = 1;
     private long storedBlocks;
-    private long poisonedBlocks;
 
     /// A group without chunks; what a recovery finds is added by [#recover].
     public ChunkStore(
@@ -57,6 +61,9 @@ public final class ChunkStore {
         this.pg = pg;
         this.disk = disk;
         cache = new ChunkCache(pg, disk, identity, metadata, limits);
+        placements = new Placements(pg, disk, cache, changes);
+        writer = new ChunkWriter(chunks, cache, placements, unsettled);
+        verifier = new ChunkVerifier(disk, cache, placements, unsettled);
     }
 
     /// Adds a chunk that the metadata have.
@@ -74,13 +81,18 @@ public final class ChunkStore {
         }
     }
 
-    /// Ends a recovery: deletes files that no map knows, which a crash left behind. Their entries
-    /// are in the journal.
-    public void deleteOrphans() throws IOException {
+    /// Deletes files that no map and no record knows, which a crash left behind. Their entries are
+    /// in the journal.
+    ///
+    /// @param places that records of the journal name
+    public void deleteOrphans(List<FilePlace> places) throws IOException {
         String folder = ChunkFile.folderOf(pg);
         Set<String> known = new HashSet<>();
+        for (FilePlace place : places) {
+            known.add(new ChunkFile.Name(pg, place.key(), place.generation()).path());
+        }
         for (Chunk chunk : chunks.values()) {
-            known.add(pathOf(chunk));
+            known.add(placements.pathOf(chunk));
         }
         for (String name : disk.list(folder)) {
             String path = folder + "/" + name;
@@ -90,11 +102,101 @@ public final class ChunkStore {
         }
     }
 
+    /// Keeps the place of a large write that a record of the journal names.
+    public void recoverPlace(FilePlace place) {
+        nextGeneration = Math.max(nextGeneration, place.generation() + 1);
+        placements.recover(place, chunks.get(place.key()));
+    }
+
+    /// Fills the buffer with the whole blocks of a large write.
+    ///
+    /// @param checksums one CRC32C (4 bytes, big-endian) for each
+    /// @throws IOException if they do not have their checksums; they were durable before the record
+    ///   was, so that is damage
+    public void readPlace(FilePlace place, ByteBuffer into, ByteBuffer checksums)
+            throws IOException {
+        String path = new ChunkFile.Name(pg, place.key(), place.generation()).path();
+        ByteBuffer blocks = into.slice();
+        ChunkFile.readPlace(disk, path, place.firstBlock(), into);
+        int damaged = firstDamaged(blocks, checksums);
+        if (damaged < place.blocks()) {
+            throw new IOException(
+                    ("block %d of chunk file %s is damaged, and the journal needs it: the store"
+                                    + " must be emptied, other members have its chunks")
+                            .formatted(place.firstBlock() + damaged, path));
+        }
+    }
+
+    /// The first block that does not have its checksum; their number if all have.
+    private static int firstDamaged(ByteBuffer blocks, ByteBuffer checksums) {
+        int count = blocks.remaining() / ChunkKey.BLOCK_BYTES;
+        for (int i = 0; i < count; i++) {
+            int at = blocks.position() + i * ChunkKey.BLOCK_BYTES;
+            int found = BlockMap.checksum(blocks.slice(at, ChunkKey.BLOCK_BYTES));
+            if (found != checksums.getInt(checksums.position() + i * Integer.BYTES)) {
+                return i;
+            }
+        }
+        return count;
+    }
+
+    /// A large write's place, and what has to be forced before a record may name it.
+    ///
+    /// @param file with the unforced bytes
+    /// @param folders whose unforced entries lead to the file, innermost first; mostly none
+    /// @param durable to be run once all that is durable; from any thread
+    public record Placed(FilePlace place, String file, List<String> folders, Runnable durable) {}
+
+    /// Writes the whole blocks of a large write to blocks of its chunk's file that nothing names;
+    /// nobody reads them before [#apply] with that place. Empty if the file has no such row, or if
+    /// a block does not have its checksum: then nothing is done. (In the journal such a block is
+    /// kept as it came and found at the first read; a record that names it would be taken for
+    /// damage.)
+    ///
+    /// What it costs: a CRC32C of the bytes, instead of the journal group's; one copy to the page
+    /// cache and that of the JDK on the way there, in one write call for each 64 KiB; the places of
+    /// the map as a set of bits.
+    public Optional<Placed> place(Mutation.Write write) throws IOException {
+        int first = ChunkWriter.roundUp(write.offsetInChunk()) / ChunkKey.BLOCK_BYTES;
+        int count = Mutation.wholeBlocks(write.offsetInChunk(), write.lengthBytes());
+        int skipped = first * ChunkKey.BLOCK_BYTES - write.offsetInChunk();
+        ByteBuffer blocks =
+                write.payload()
+                        .slice(write.payload().position() + skipped, count * ChunkKey.BLOCK_BYTES);
+        if (firstDamaged(blocks, write.checksums()) < count) {
+            return Optional.empty();
+        }
+        Chunk present = chunks.get(write.chunk());
+        if (present == null && !placements.hasNascent(write.chunk())) {
+            placements.addNascent(new Chunk(write.chunk(), nextGeneration++));
+        }
+        Chunk chunk = present != null ? present : placements.nascent(write.chunk());
+        int at = placements.take(chunk, first, count);
+        if (at < 0) {
+            return Optional.empty();
+        }
+        placements.fileToWrite(chunk).write(at, blocks);
+        String folder = ChunkFile.folderOf(pg);
+        return Optional.of(
+                new Placed(
+                        new FilePlace(chunk.key, chunk.generation, at, count),
+                        placements.pathOf(chunk),
+                        chunk.named ? List.of() : ChunkFile.foldersTo(folder),
+                        () -> chunk.named = true));
+    }
+
+    /// The entry with this place is applied or void.
+    public void release(FilePlace place) {
+        placements.release(place, chunks.get(place.key()));
+    }
+
     /// Applies a committed entry; calls come in ascending sequence. Chunks that have it are left
     /// alone.
-    public void apply(Entry entry) throws IOException {
+    ///
+    /// @param place where its whole blocks are; empty if they are in its payload only
+    public void apply(Entry entry, Optional<FilePlace> place) throws IOException {
         switch (entry.mutation()) {
-            case Mutation.OfChunk mutation -> applyToChunk(entry, mutation);
+            case Mutation.OfChunk mutation -> applyToChunk(entry, mutation, place);
             case Mutation.DropLayer drop -> dropLayer(drop.layer(), entry.sequence());
             case Mutation.RaiseToken _, Mutation.ForgetVolume _ -> {}
         }
@@ -106,7 +208,8 @@ public final class ChunkStore {
         unsettled.clear();
     }
 
-    private void applyToChunk(Entry entry, Mutation.OfChunk mutation) throws IOException {
+    private void applyToChunk(Entry entry, Mutation.OfChunk mutation, Optional<FilePlace> place)
+            throws IOException {
         Chunk chunk = chunks.get(mutation.chunk());
         if (chunk != null && chunk.sequence >= entry.sequence()) {
             return;
@@ -115,31 +218,20 @@ public final class ChunkStore {
             return;
         }
         if (chunk == null) {
-            chunk = create(mutation.chunk());
+            Chunk born = placements.born(mutation.chunk());
+            chunk = add(born != null ? born : new Chunk(mutation.chunk(), nextGeneration++));
         }
         BlockMap map = cache.map(chunk);
-        switch (mutation) {
-            case Mutation.Write write -> write(chunk, map, write);
-            case Mutation.Zero zero -> zero(chunk, map, zero);
-            case Mutation.Discard discard -> {
-                int offset = discard.offsetInChunk();
-                int from = (offset + ChunkKey.BLOCK_BYTES - 1) / ChunkKey.BLOCK_BYTES;
-                int to = from + Mutation.wholeBlocks(offset, discard.lengthBytes());
-                zeroBlocks(chunk, map, from, to);
-            }
-            case Mutation.Fill fill -> new LayerCopy(this, cache).fill(chunk, map, fill);
-            case Mutation.CopyDown copy ->
-                    new LayerCopy(this, cache)
-                            .copyDown(chunks.getOrDefault(copy.source(), chunk), chunk, map, copy);
-        }
+        // Of another generation: the chunk was dropped since, and the payload is still here.
+        boolean isHere = place.isPresent() && place.get().generation() == chunk.generation;
+        writer.change(chunk, map, mutation, isHere ? place.get() : null);
         chunk.version = entry.version();
         chunk.sequence = entry.sequence();
         changed(chunk, map);
     }
 
-    private Chunk create(ChunkKey key) {
-        var chunk = new Chunk(key, nextGeneration++);
-        chunks.put(key, chunk);
+    private Chunk add(Chunk chunk) {
+        chunks.put(chunk.key, chunk);
         cache.keep(chunk, new BlockMap());
         return chunk;
     }
@@ -148,95 +240,8 @@ public final class ChunkStore {
         int stored = map.storedBlocks();
         storedBlocks += stored - chunk.storedBlocks;
         chunk.storedBlocks = stored;
+        placements.recount(chunk, map);
         changes.changed(chunk);
-    }
-
-    private void write(Chunk chunk, BlockMap map, Mutation.Write write) throws IOException {
-        int offset = write.offsetInChunk();
-        ByteBuffer payload = write.payload().duplicate();
-        int end = offset + payload.remaining();
-        int headEnd = Math.min(end, roundUp(offset));
-        if (headEnd > offset) {
-            merge(chunk, map, write.layers(), offset, take(payload, headEnd - offset));
-            offset = headEnd;
-        }
-        int whole = (end - offset) / ChunkKey.BLOCK_BYTES;
-        if (whole > 0) {
-            int first = offset / ChunkKey.BLOCK_BYTES;
-            fileToWrite(chunk).write(first, take(payload, whole * ChunkKey.BLOCK_BYTES));
-            ByteBuffer checksums = write.checksums().duplicate();
-            for (int i = 0; i < whole; i++) {
-                map.store(first + i, checksums.getInt());
-            }
-            offset += whole * ChunkKey.BLOCK_BYTES;
-        }
-        if (end > offset) {
-            merge(chunk, map, write.layers(), offset, payload);
-        }
-    }
-
-    private void zero(Chunk chunk, BlockMap map, Mutation.Zero zero) throws IOException {
-        int offset = zero.offsetInChunk();
-        int end = offset + zero.lengthBytes();
-        int headEnd = Math.min(end, roundUp(offset));
-        if (headEnd > offset) {
-            merge(chunk, map, zero.layers(), offset, ByteBuffer.allocate(headEnd - offset));
-            offset = headEnd;
-        }
-        int tail = Math.max(offset, end / ChunkKey.BLOCK_BYTES * ChunkKey.BLOCK_BYTES);
-        zeroBlocks(chunk, map, offset / ChunkKey.BLOCK_BYTES, tail / ChunkKey.BLOCK_BYTES);
-        if (end > tail) {
-            merge(chunk, map, zero.layers(), tail, ByteBuffer.allocate(end - tail));
-        }
-    }
-
-    void zeroBlocks(Chunk chunk, BlockMap map, int from, int to) throws IOException {
-        if (from >= to) {
-            return;
-        }
-        boolean holdsSpace = map.storedBlocks(from, to) > 0;
-        map.zero(from, to);
-        if (!holdsSpace) {
-            return;
-        }
-        if (map.storedBlocks() == 0) {
-            cache.close(chunk);
-            disk.delete(pathOf(chunk));
-            changes.folderChanged();
-        } else {
-            fileToWrite(chunk).punch(from, to);
-        }
-    }
-
-    /// Read-modify-write of a part of one block, through the layers.
-    private void merge(
-            Chunk chunk, BlockMap map, List<VolumeId> layers, int offset, ByteBuffer part)
-            throws IOException {
-        int block = offset / ChunkKey.BLOCK_BYTES;
-        ByteBuffer bytes = ByteBuffer.allocate(ChunkKey.BLOCK_BYTES);
-        ByteBuffer ignored = ByteBuffer.allocate(Integer.BYTES);
-        var reader = new LayeredRead(chunks, cache, unsettled, bytes, ignored);
-        Optional<BlocksRead.Corrupt> damage =
-                reader.read(layers, chunk.key.chunkIndex(), block, block + 1);
-        bytes.clear();
-        bytes.put(offset % ChunkKey.BLOCK_BYTES, part, part.position(), part.remaining());
-        int checksum = BlockMap.checksum(bytes);
-        if (damage.isPresent()) {
-            // The untouched part is lost here. A wrong checksum keeps saying so, until the block is
-            // replaced from another member.
-            checksum = ~checksum;
-            poisonedBlocks++;
-        }
-        fileToWrite(chunk).write(block, bytes);
-        map.store(block, checksum);
-    }
-
-    ChunkFile fileToWrite(Chunk chunk) throws IOException {
-        changes.written(pathOf(chunk));
-        if (!cache.isOpen(chunk)) {
-            changes.folderChanged();
-        }
-        return cache.file(chunk);
     }
 
     private void dropLayer(VolumeId layer, long sequence) throws IOException {
@@ -253,7 +258,8 @@ public final class ChunkStore {
         chunks.remove(chunk.key);
         storedBlocks -= chunk.storedBlocks;
         cache.forget(chunk);
-        changes.removed(chunk, pathOf(chunk));
+        changes.removed(chunk, placements.pathOf(chunk));
+        placements.remove(chunk);
     }
 
     /// Reads whole blocks through the layers, top first.
@@ -313,59 +319,14 @@ public final class ChunkStore {
     }
 
     /// Compares stored blocks of a chunk, as the device has them, with their checksums: those of
-    /// the next run from `fromBlock` on, as many as the scratch holds.
+    /// the next row of its file from `fromBlock` on, as many as the scratch holds.
     ///
     /// @param scratch aligned to [Disk#ALIGNMENT_BYTES]
     public Verification verify(ChunkKey key, int fromBlock, ByteBuffer scratch) throws IOException {
         Chunk chunk = chunks.get(key);
-        if (chunk == null) {
-            return new Verification(ChunkKey.CHUNK_BLOCKS, 0, List.of());
-        }
-        BlockMap map = cache.map(chunk);
-        int first = map.nextStored(fromBlock);
-        if (first == ChunkKey.CHUNK_BLOCKS) {
-            return new Verification(first, 0, List.of());
-        }
-        int most =
-                Math.min(ChunkKey.CHUNK_BLOCKS, first + scratch.capacity() / ChunkKey.BLOCK_BYTES);
-        int end = map.runEnd(first, most);
-        scratch.clear().limit((end - first) * ChunkKey.BLOCK_BYTES);
-        List<DamagedBlock> damaged = new ArrayList<>();
-        try {
-            ChunkFile.readDevice(disk, pathOf(chunk), first, scratch);
-        } catch (IOException unreadable) {
-            return new Verification(end, end - first, unreadable(chunk, first, end, scratch));
-        }
-        for (int block = first; block < end; block++) {
-            ByteBuffer bytes =
-                    scratch.slice((block - first) * ChunkKey.BLOCK_BYTES, ChunkKey.BLOCK_BYTES);
-            if (BlockMap.checksum(bytes) != map.checksum(block)
-                    && !unsettled.contains(key, block)) {
-                damaged.add(new DamagedBlock(key, block));
-            }
-        }
-        return new Verification(end, end - first, damaged);
-    }
-
-    /// Which blocks the device does not give, or gives wrong: a bad sector is that block only.
-    private List<DamagedBlock> unreadable(Chunk chunk, int first, int end, ByteBuffer scratch)
-            throws IOException {
-        BlockMap map = cache.map(chunk);
-        List<DamagedBlock> damaged = new ArrayList<>();
-        for (int block = first; block < end; block++) {
-            boolean isGood;
-            try {
-                scratch.clear().limit(ChunkKey.BLOCK_BYTES);
-                ChunkFile.readDevice(disk, pathOf(chunk), block, scratch);
-                isGood = BlockMap.checksum(scratch.flip()) == map.checksum(block);
-            } catch (IOException e) {
-                isGood = false;
-            }
-            if (!isGood && !unsettled.contains(chunk.key, block)) {
-                damaged.add(new DamagedBlock(chunk.key, block));
-            }
-        }
-        return damaged;
+        return chunk == null
+                ? new Verification(ChunkKey.CHUNK_BLOCKS, 0, List.of())
+                : verifier.verify(chunk, fromBlock, scratch);
     }
 
     /// Replaces a damaged block by another member's copy, if that is of the same point in the
@@ -387,8 +348,12 @@ public final class ChunkStore {
                         && BlockMap.checksum(run.payload()) == checksum
                         && (samePoint || map.checksum(index) == checksum);
         if (fits) {
-            fileToWrite(chunk).write(index, run.payload());
-            map.store(index, checksum);
+            if (map.checksum(index) == checksum) {
+                // Also where a record may still name it: these are its very bytes.
+                placements.fileToWrite(chunk).write(map.place(index), run.payload());
+            } else {
+                writer.writeBlocks(chunk, map, index, run.payload(), run.checksums());
+            }
             changed(chunk, map);
         }
         return fits;
@@ -404,16 +369,18 @@ public final class ChunkStore {
         if (old != null) {
             remove(old);
         }
+        placements.removeNascent(key);
         unsettled.forget(key);
-        Chunk chunk = create(key);
+        Chunk chunk = add(new Chunk(key, nextGeneration++));
         BlockMap map = cache.map(chunk);
         for (ChunkContent.Run run : content.runs()) {
             if (run.payload().hasRemaining()) {
                 ByteBuffer checksums = run.checksums().duplicate();
                 for (int i = 0; i < run.blocks(); i++) {
-                    map.store(run.firstBlock() + i, checksums.getInt());
+                    int block = run.firstBlock() + i;
+                    map.store(block, block, checksums.getInt());
                 }
-                fileToWrite(chunk).write(run.firstBlock(), run.payload());
+                placements.fileToWrite(chunk).write(run.firstBlock(), run.payload());
             } else {
                 map.zero(run.firstBlock(), run.firstBlock() + run.blocks());
             }
@@ -436,15 +403,28 @@ public final class ChunkStore {
         for (Chunk chunk : List.copyOf(chunks.values())) {
             remove(chunk);
         }
+        placements.removeAllNascent();
         unsettled.clear();
     }
 
     /// What changed since the last call, copied; the caller saves it and then calls [#saved].
     public ChunkChanges takeChanges() {
-        return changes.take(pg, ChunkFile.folderOf(pg));
+        return changes.take(pg, ChunkFile.folderOf(pg), new ArrayDeque<>());
     }
 
-    /// The changes are durable in the metadata: maps may be dropped from memory, old files deleted.
+    /// Whether [#takeChangesAndSpace] has something to do even if nothing changed.
+    public boolean hasSpaceToFree() {
+        return placements.isAnyTouched();
+    }
+
+    /// The same for a checkpoint of the whole store, which also waits until the journal is durable
+    /// up to now: after it, what left the maps and what is void by now can be written again.
+    public ChunkChanges takeChangesAndSpace() throws IOException {
+        return changes.take(pg, ChunkFile.folderOf(pg), new ArrayDeque<>(placements.take()));
+    }
+
+    /// The changes are durable in the metadata: maps may be dropped from memory, old files deleted,
+    /// and [#freeSpace] called.
     public void saved(ChunkChanges taken) throws IOException {
         for (Chunk chunk : taken.saving()) {
             chunk.saving = false;
@@ -455,9 +435,21 @@ public final class ChunkStore {
         cache.trim();
     }
 
-    /// Bytes that the chunk files take: stored blocks and a header each.
+    /// Gives back the space of one more chunk of what was saved; answers whether there may be more.
+    public boolean freeSpace(ChunkChanges saved) throws IOException {
+        Chunk chunk = saved.settling().poll();
+        if (chunk != null) {
+            placements.settled(chunk);
+        }
+        return chunk != null;
+    }
+
+    /// Bytes that the chunk files take: stored blocks, what a checkpoint has yet to free, and a
+    /// header each.
     public long usedBytes() {
-        return storedBlocks * ChunkKey.BLOCK_BYTES + chunks.size() * (long) FileHeader.SIZE_BYTES;
+        return storedBlocks * ChunkKey.BLOCK_BYTES
+                + placements.extraBytes()
+                + chunks.size() * (long) FileHeader.SIZE_BYTES;
     }
 
     /// Adds what each layer stores here, in bytes.
@@ -470,7 +462,7 @@ public final class ChunkStore {
 
     /// Blocks whose rest was lost under a partial write since the start.
     public long poisonedBlocks() {
-        return poisonedBlocks;
+        return writer.poisonedBlocks();
     }
 
     /// Closes the files.
@@ -478,24 +470,6 @@ public final class ChunkStore {
         for (Chunk chunk : chunks.values()) {
             cache.close(chunk);
         }
-    }
-
-    private String pathOf(Chunk chunk) {
-        String path = chunk.path;
-        if (path == null) {
-            path = new ChunkFile.Name(pg, chunk.key, chunk.generation).path();
-            chunk.path = path;
-        }
-        return path;
-    }
-
-    private static int roundUp(int offset) {
-        return (offset + ChunkKey.BLOCK_BYTES - 1) / ChunkKey.BLOCK_BYTES * ChunkKey.BLOCK_BYTES;
-    }
-
-    private static ByteBuffer take(ByteBuffer from, int count) {
-        ByteBuffer part = from.slice(from.position(), count);
-        from.position(from.position() + count);
-        return part;
+        placements.close();
     }
 }

@@ -10,11 +10,11 @@ import java.nio.ByteBuffer;
 final class LayerCopy {
     private static final int RUN_BLOCKS_MAX = 64;
 
-    private final ChunkStore store;
+    private final ChunkWriter writer;
     private final ChunkCache cache;
 
-    LayerCopy(ChunkStore store, ChunkCache cache) {
-        this.store = store;
+    LayerCopy(ChunkWriter writer, ChunkCache cache) {
+        this.writer = writer;
         this.cache = cache;
     }
 
@@ -28,8 +28,12 @@ final class LayerCopy {
             if (!map.isMapped(block)) {
                 int at = block - first;
                 int offset = payload.position() + at * ChunkKey.BLOCK_BYTES;
-                store.fileToWrite(chunk).write(block, payload.slice(offset, ChunkKey.BLOCK_BYTES));
-                map.store(block, checksums.getInt(checksums.position() + at * Integer.BYTES));
+                writer.writeBlocks(
+                        chunk,
+                        map,
+                        block,
+                        payload.slice(offset, ChunkKey.BLOCK_BYTES),
+                        checksums.slice(checksums.position() + at * Integer.BYTES, Integer.BYTES));
             }
         }
     }
@@ -46,7 +50,7 @@ final class LayerCopy {
             if (map.isStored(block)) {
                 copyBytes(upper, map, lower, lowerMap, block, runEnd);
             } else if (map.isMapped(block)) {
-                store.zeroBlocks(lower, lowerMap, block, runEnd);
+                writer.zeroBlocks(lower, lowerMap, block, runEnd);
             }
             block = runEnd;
         }
@@ -56,10 +60,11 @@ final class LayerCopy {
             Chunk upper, BlockMap map, Chunk lower, BlockMap lowerMap, int block, int end)
             throws IOException {
         ByteBuffer bytes = ByteBuffer.allocate((end - block) * ChunkKey.BLOCK_BYTES);
-        cache.file(upper).read(block, bytes);
-        store.fileToWrite(lower).write(block, bytes.flip());
+        LayeredRead.readRun(cache.file(upper), map, block, end, bytes);
+        ByteBuffer checksums = ByteBuffer.allocate((end - block) * Integer.BYTES);
         for (int at = block; at < end; at++) {
-            lowerMap.store(at, map.checksum(at));
+            checksums.putInt(map.checksum(at));
         }
+        writer.writeBlocks(lower, lowerMap, block, bytes.flip(), checksums.flip());
     }
 }

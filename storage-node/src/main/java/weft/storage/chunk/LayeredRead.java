@@ -101,8 +101,8 @@ final class LayeredRead {
         int start = blocks.position();
         int lengthBytes = (runEnd - block) * ChunkKey.BLOCK_BYTES;
         ByteBuffer run = blocks.slice(start, lengthBytes);
-        cache.file(chunk).read(block, run);
         BlockMap map = cache.map(chunk);
+        readRun(cache.file(chunk), map, block, runEnd, run);
         for (int at = block; at < runEnd; at++) {
             int offset = (at - block) * ChunkKey.BLOCK_BYTES;
             int found = BlockMap.checksum(run.slice(offset, ChunkKey.BLOCK_BYTES));
@@ -113,5 +113,18 @@ final class LayeredRead {
         }
         blocks.position(start + lengthBytes);
         return Optional.empty();
+    }
+
+    /// Fills the buffer with stored blocks `[block, runEnd)`: one read for each row in the file.
+    static void readRun(ChunkFile file, BlockMap map, int block, int runEnd, ByteBuffer into)
+            throws IOException {
+        int at = block;
+        while (at < runEnd) {
+            int end = map.fileRunEnd(at, runEnd);
+            int lengthBytes = (end - at) * ChunkKey.BLOCK_BYTES;
+            file.read(map.place(at), into.slice(into.position(), lengthBytes));
+            into.position(into.position() + lengthBytes);
+            at = end;
+        }
     }
 }

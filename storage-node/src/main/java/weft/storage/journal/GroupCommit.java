@@ -12,7 +12,9 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /// The durability point of a store: records go in from any thread, callbacks come out when they are
@@ -22,11 +24,18 @@ import java.util.function.Consumer;
 /// is the record alone, at once: nothing ever waits for company. A platform thread of its own
 /// writes; callbacks run on it and must only hand over to loops.
 ///
+/// A record may rely on bytes in another file ([UnforcedData]): these are forced first, once for
+/// all records of a group, so that the journal never names bytes that a crash can take.
+///
 /// When a write fails nothing is acknowledged any more: the failure goes to the store once, records
 /// queued or appended later are dropped, for nobody may build on them.
 public final class GroupCommit implements Closeable {
     private static final Logger log = LoggerFactory.getLogger(GroupCommit.class);
 
+    /// A group takes records with so many times its own most in other files: they share a force.
+    private static final int DATA_TIMES_MAX = 4;
+
+    private final Disk disk;
     private final Journal journal;
     private final JournalSettings settings;
     private final Consumer<IOException> onFailure;
@@ -40,6 +49,7 @@ public final class GroupCommit implements Closeable {
     // Guarded by lock.
     private final ArrayDeque<Waiting> queue = new ArrayDeque<>();
     private long queuedBytes;
+    private long dataBytes;
     private long appendedCount;
     private long durableCount;
     private int flushing;
@@ -52,13 +62,23 @@ public final class GroupCommit implements Closeable {
     private volatile long groupsWritten;
     private volatile long recordsWritten;
 
-    private record Waiting(List<ByteBuffer> parts, int lengthBytes, Runnable durable) {}
+    private record Waiting(
+            List<ByteBuffer> parts,
+            int lengthBytes,
+            @Nullable UnforcedData data,
+            Runnable durable) {
+        int dataBytes() {
+            return data == null ? 0 : data.bytes();
+        }
+    }
 
     private GroupCommit(
+            Disk disk,
             Journal journal,
             JournalSettings settings,
             String name,
             Consumer<IOException> onFailure) {
+        this.disk = disk;
         this.journal = journal;
         this.settings = settings;
         this.onFailure = onFailure;
@@ -88,7 +108,7 @@ public final class GroupCommit implements Closeable {
         var found = JournalRecovery.scan(disk, identity, startEpoch, visitor);
         var journal = new Journal(disk, identity, settings, found);
         String name = identity.store().toString().substring(0, 8);
-        return new GroupCommit(journal, settings, name, onFailure);
+        return new GroupCommit(disk, journal, settings, name, onFailure);
     }
 
     /// Starts the journal thread.
@@ -117,7 +137,7 @@ public final class GroupCommit implements Closeable {
     private boolean isFull() {
         assert Thread.holdsLock(lock);
         return queuedBytes > settings.queueBytesMax() / 2
-                || journal.liveBytes() >= settings.liveBytesMax();
+                || journal.liveBytes() + dataBytes >= settings.liveBytesMax();
     }
 
     /// Whether appending would wait: the server then stops reading its connections.
@@ -134,6 +154,13 @@ public final class GroupCommit implements Closeable {
     /// @param durable runs on the journal thread
     /// @throws IllegalArgumentException if the record is larger than any may be
     public void append(List<ByteBuffer> parts, Runnable durable) {
+        append(parts, null, durable);
+    }
+
+    /// The same of a record that relies on bytes in another file.
+    ///
+    /// @param data written, not forced; null: none
+    public void append(List<ByteBuffer> parts, @Nullable UnforcedData data, Runnable durable) {
         int lengthBytes = 0;
         for (ByteBuffer part : parts) {
             lengthBytes += part.remaining();
@@ -147,8 +174,10 @@ public final class GroupCommit implements Closeable {
             if (closed || failure != null) {
                 return;
             }
-            queue.add(new Waiting(parts, lengthBytes, durable));
-            queuedBytes += lengthBytes;
+            var waiting = new Waiting(parts, lengthBytes, data, durable);
+            queue.add(waiting);
+            queuedBytes += lengthBytes + waiting.dataBytes();
+            dataBytes += waiting.dataBytes();
             appendedCount++;
             if (queue.size() == 1) {
                 lock.notifyAll();
@@ -186,6 +215,7 @@ public final class GroupCommit implements Closeable {
             return;
         }
         try {
+            forceData();
             RecordGroup.begin(group);
             for (Waiting waiting : batch) {
                 RecordGroup.add(group, waiting.parts(), waiting.lengthBytes());
@@ -207,6 +237,25 @@ public final class GroupCommit implements Closeable {
             if (flushing > 0) {
                 lock.notifyAll();
             }
+        }
+    }
+
+    /// Usually nothing; else a force for each file, and for its folders while it is new.
+    private void forceData() throws IOException {
+        Set<String> files = new LinkedHashSet<>();
+        Set<String> folders = new LinkedHashSet<>();
+        for (Waiting waiting : batch) {
+            UnforcedData data = waiting.data();
+            if (data != null) {
+                files.add(data.file());
+                folders.addAll(data.folders());
+            }
+        }
+        if (!files.isEmpty()) {
+            disk.forceFiles(files);
+        }
+        for (String folder : folders) {
+            disk.forceFolder(folder);
         }
     }
 
@@ -262,16 +311,21 @@ public final class GroupCommit implements Closeable {
     private void takeBatch() {
         batch.clear();
         int bytes = RecordGroup.HEADER_BYTES;
+        long data = 0;
         synchronized (lock) {
             Waiting next = queue.peek();
             while (next != null) {
                 bytes += RecordGroup.RECORD_HEADER_BYTES + next.lengthBytes();
-                if (!batch.isEmpty() && bytes > settings.groupBytesMax()) {
+                data += next.dataBytes();
+                boolean full =
+                        bytes > settings.groupBytesMax()
+                                || data > (long) DATA_TIMES_MAX * settings.groupBytesMax();
+                if (!batch.isEmpty() && full) {
                     break;
                 }
                 batch.add(next);
                 queue.remove();
-                queuedBytes -= next.lengthBytes();
+                queuedBytes -= next.lengthBytes() + next.dataBytes();
                 next = queue.peek();
             }
             lock.notifyAll();
@@ -299,9 +353,18 @@ public final class GroupCommit implements Closeable {
         return journal.currentEpoch();
     }
 
-    /// Bytes of segments that no checkpoint has freed.
+    /// Bytes of segments that no checkpoint has freed, and of the data that records rely on which
+    /// were appended since: about what a recovery reads.
     public long liveBytes() {
-        return journal.liveBytes();
+        return journal.liveBytes() + dataBytes();
+    }
+
+    /// Bytes in other files that records rely on, appended since a checkpoint began that is
+    /// durable.
+    public long dataBytes() {
+        synchronized (lock) {
+            return dataBytes;
+        }
     }
 
     /// Bytes of all segment files.
@@ -310,9 +373,12 @@ public final class GroupCommit implements Closeable {
     }
 
     /// Frees the segments before `startEpoch`; the checkpoint that says so must be durable.
-    public void recycleBefore(long startEpoch) throws IOException {
+    ///
+    /// @param seenDataBytes [#dataBytes()] before that checkpoint began
+    public void recycleBefore(long startEpoch, long seenDataBytes) throws IOException {
         journal.recycleBefore(startEpoch);
         synchronized (lock) {
+            dataBytes -= seenDataBytes;
             lock.notifyAll();
         }
         journal.prepareSpare();

@@ -1,7 +1,9 @@
 package weft.storage.journal;
 
+import weft.fabric.ChunkKey;
 import weft.fabric.PlacementGroupId;
 import weft.wire.storage.Entry;
+import weft.wire.storage.Mutation;
 
 import java.nio.ByteBuffer;
 
@@ -14,9 +16,140 @@ public sealed interface JournalRecord {
     /// The configuration version in which the record was made.
     long version();
 
+    /// An entry is prepared: by itself or with its payload elsewhere.
+    sealed interface OfEntry extends JournalRecord {
+        /// The entry's number in the group's order.
+        long sequence();
+    }
+
     /// The entry is prepared. It follows the prepared entry before it without a gap or replaces the
     /// one with its sequence; into an empty list (after [Truncated]) any sequence may come.
-    record Prepared(PlacementGroupId pg, long version, Entry entry) implements JournalRecord {}
+    record Prepared(PlacementGroupId pg, long version, Entry entry) implements OfEntry {
+        @Override
+        public long sequence() {
+            return entry.sequence();
+        }
+    }
+
+    /// The same of a large write whose whole blocks are durable in a chunk file already. The store
+    /// makes it of a [Prepared], and a [Prepared] of it when it starts; replicas never see it.
+    ///
+    /// @param range the entry, with a [Mutation.Zero] in place of the write
+    /// @param generation of the chunk file
+    /// @param fileBlock the first of the blocks in that file
+    /// @param edges the bytes before and behind the whole blocks, which are applied as small writes
+    /// @param checksums one CRC32C (4 bytes, big-endian) for each whole block
+    record Placed(
+            PlacementGroupId pg,
+            long version,
+            Entry range,
+            long generation,
+            int fileBlock,
+            ByteBuffer edges,
+            ByteBuffer checksums)
+            implements OfEntry {
+        public Placed {
+            if (!(range.mutation() instanceof Mutation.Zero zero)) {
+                throw new IllegalArgumentException("a placed entry that is no write");
+            }
+            int blocks = blocksOf(zero);
+            int edgeBytes = zero.lengthBytes() - blocks * ChunkKey.BLOCK_BYTES;
+            if (blocks == 0
+                    || edges.remaining() != edgeBytes
+                    || checksums.remaining() != blocks * Integer.BYTES) {
+                throw new IllegalArgumentException(
+                        "%d bytes placed with %d beside them and %d of checksums"
+                                .formatted(
+                                        zero.lengthBytes(),
+                                        edges.remaining(),
+                                        checksums.remaining()));
+            }
+        }
+
+        /// The record of a prepared write.
+        public static Placed of(Prepared prepared, long generation, int fileBlock) {
+            Entry entry = prepared.entry();
+            var write = (Mutation.Write) entry.mutation();
+            var zero =
+                    new Mutation.Zero(
+                            write.layers(),
+                            write.chunkIndex(),
+                            write.offsetInChunk(),
+                            write.lengthBytes());
+            ByteBuffer payload = write.payload();
+            int start = payload.position();
+            int head = headBytes(zero);
+            int blockBytes = blocksOf(zero) * ChunkKey.BLOCK_BYTES;
+            int tail = write.lengthBytes() - head - blockBytes;
+            ByteBuffer edges = ByteBuffer.allocate(head + tail);
+            edges.put(payload.slice(start, head));
+            edges.put(payload.slice(start + head + blockBytes, tail));
+            return new Placed(
+                    prepared.pg(),
+                    prepared.version(),
+                    with(entry, zero),
+                    generation,
+                    fileBlock,
+                    edges.flip(),
+                    write.checksums());
+        }
+
+        /// The prepared write, with these whole blocks.
+        public Prepared with(ByteBuffer blocks) {
+            Mutation.Zero zero = zero();
+            ByteBuffer payload = ByteBuffer.allocate(zero.lengthBytes());
+            payload.put(edges.slice(edges.position(), headBytes(zero)));
+            payload.put(blocks.duplicate());
+            int tail = payload.remaining();
+            payload.put(edges.slice(edges.limit() - tail, tail));
+            var write =
+                    new Mutation.Write(
+                            zero.layers(),
+                            zero.chunkIndex(),
+                            zero.offsetInChunk(),
+                            payload.flip(),
+                            checksums);
+            return new Prepared(pg, version, with(range, write));
+        }
+
+        /// The chunk that is written.
+        public ChunkKey chunk() {
+            return zero().chunk();
+        }
+
+        /// How many whole blocks are elsewhere.
+        public int blocks() {
+            return blocksOf(zero());
+        }
+
+        @Override
+        public long sequence() {
+            return range.sequence();
+        }
+
+        private Mutation.Zero zero() {
+            return (Mutation.Zero) range.mutation();
+        }
+
+        private static int blocksOf(Mutation.Zero zero) {
+            return Mutation.wholeBlocks(zero.offsetInChunk(), zero.lengthBytes());
+        }
+
+        private static int headBytes(Mutation.Zero zero) {
+            return -zero.offsetInChunk() & (ChunkKey.BLOCK_BYTES - 1);
+        }
+
+        private static Entry with(Entry entry, Mutation mutation) {
+            return new Entry(
+                    entry.version(),
+                    entry.sequence(),
+                    entry.session(),
+                    entry.requestSequence(),
+                    entry.lowestUnfinished(),
+                    entry.token(),
+                    mutation);
+        }
+    }
 
     /// Prepared entries above `afterSequence` are void.
     record Truncated(PlacementGroupId pg, long version, long afterSequence)

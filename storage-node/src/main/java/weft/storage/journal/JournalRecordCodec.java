@@ -1,5 +1,6 @@
 package weft.storage.journal;
 
+import weft.fabric.ChunkKey;
 import weft.fabric.PlacementGroupId;
 import weft.wire.MalformedMessage;
 import weft.wire.WireReader;
@@ -16,6 +17,9 @@ import weft.wire.storage.ReplicaMessage;
 ///     3 version taken  in sync 1
 ///     4 adopted        sequence 8 | tables length 4, bytes
 ///     5 dropped        nothing
+///     6 placed         entry, as EntryCodec draws it, its write as the zero of that range
+///                      | file generation 8 | first block in the file 4
+///                      | edges length 4, bytes | checksums length 4, bytes
 /// ```
 public final class JournalRecordCodec {
     private static final int PREPARED = 1;
@@ -23,6 +27,7 @@ public final class JournalRecordCodec {
     private static final int VERSION_TAKEN = 3;
     private static final int ADOPTED = 4;
     private static final int DROPPED = 5;
+    private static final int PLACED = 6;
 
     private JournalRecordCodec() {}
 
@@ -35,6 +40,7 @@ public final class JournalRecordCodec {
                     case JournalRecord.VersionTaken _ -> VERSION_TAKEN;
                     case JournalRecord.Adopted _ -> ADOPTED;
                     case JournalRecord.Dropped _ -> DROPPED;
+                    case JournalRecord.Placed _ -> PLACED;
                 };
         out.putByte(kind);
         out.putInt(record.pg().value());
@@ -48,6 +54,13 @@ public final class JournalRecordCodec {
                 out.putBytes(r.tables());
             }
             case JournalRecord.Dropped _ -> {}
+            case JournalRecord.Placed r -> {
+                EntryCodec.put(r.range(), out);
+                out.putLong(r.generation());
+                out.putInt(r.fileBlock());
+                out.putBytes(r.edges());
+                out.putBytes(r.checksums());
+            }
         }
     }
 
@@ -77,6 +90,15 @@ public final class JournalRecordCodec {
                             in.readLong(),
                             in.readBytes(ReplicaMessage.TABLES_BYTES_MAX));
             case DROPPED -> new JournalRecord.Dropped(pg, version);
+            case PLACED ->
+                    new JournalRecord.Placed(
+                            pg,
+                            version,
+                            EntryCodec.get(in),
+                            in.readLong(),
+                            in.readInt(),
+                            in.readBytes(2 * ChunkKey.BLOCK_BYTES),
+                            in.readBytes(Integer.BYTES * ChunkKey.CHUNK_BLOCKS));
             default -> throw new MalformedMessage("journal record kind " + kind);
         };
     }

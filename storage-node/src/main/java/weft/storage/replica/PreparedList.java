@@ -158,7 +158,11 @@ final class PreparedList {
     }
 
     private static long payloadBytes(Entry entry) {
-        return entry.mutation() instanceof Mutation.Write write ? write.lengthBytes() : 0;
+        return switch (entry.mutation()) {
+            case Mutation.Write write -> write.lengthBytes();
+            case Mutation.Fill fill -> fill.lengthBytes();
+            default -> 0;
+        };
     }
 
     @Override

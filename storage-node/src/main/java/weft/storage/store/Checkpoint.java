@@ -21,7 +21,8 @@ import java.util.Set;
 ///   3 force the data files, then the folders
 ///   4 wait until the copies of step 2 are durable
 ///   5 one metadata batch, synced: stamps, maps, applied sequences, and where the journal now begins
-///   6 only then recycle the segments before it, delete replaced files, report installs as done
+///   6 only then recycle the segments before it, delete replaced files, give back the space of what
+///     left the maps, report installs as done
 /// ```
 ///
 /// I/O goes on all the while: step 2 holds one group at a time for as long as copying its maps
@@ -41,6 +42,7 @@ final class Checkpoint {
     /// Saves every group and frees the journal before the current segment.
     synchronized void runFull(Collection<GroupStore> groups) throws IOException {
         long firstEpoch = journal.currentEpoch();
+        long dataBytes = journal.dataBytes();
         List<GroupStore.Taken> taken = take(groups, firstEpoch);
         if (taken.isEmpty() && firstEpoch == savedEpoch) {
             return;
@@ -54,7 +56,7 @@ final class Checkpoint {
                 ByteBuffer.allocate(Long.BYTES).putLong(firstEpoch).array());
         metadata.write(batch);
         savedEpoch = firstEpoch;
-        journal.recycleBefore(firstEpoch);
+        journal.recycleBefore(firstEpoch, dataBytes);
         finish(taken);
     }
 
@@ -68,7 +70,8 @@ final class Checkpoint {
         finish(taken);
     }
 
-    private static List<GroupStore.Taken> take(Collection<GroupStore> groups, long firstEpoch) {
+    private static List<GroupStore.Taken> take(Collection<GroupStore> groups, long firstEpoch)
+            throws IOException {
         List<GroupStore.Taken> taken = new ArrayList<>();
         for (GroupStore group : groups) {
             group.takeChanges(firstEpoch).ifPresent(taken::add);

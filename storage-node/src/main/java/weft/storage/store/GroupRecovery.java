@@ -25,7 +25,7 @@ final class GroupRecovery {
     private boolean chunksVoid;
 
     /// A prepared entry and the segment it was found in.
-    record Found(JournalRecord.Prepared record, long segmentEpoch) {}
+    record Found(JournalRecord.OfEntry record, long segmentEpoch) {}
 
     GroupRecovery(GroupState saved) throws IOException {
         savedOrdinal = saved.ordinal();
@@ -42,9 +42,9 @@ final class GroupRecovery {
             throws MalformedMessage {
         ordinal = Math.max(ordinal, recordOrdinal);
         switch (record) {
-            case JournalRecord.Prepared found -> {
+            case JournalRecord.OfEntry found -> {
                 if (recordOrdinal > voidedOrdinal) {
-                    prepared.put(found.entry().sequence(), new Found(found, segmentEpoch));
+                    prepared.put(found.sequence(), new Found(found, segmentEpoch));
                 }
             }
             case JournalRecord.Truncated truncated ->

@@ -22,7 +22,6 @@ import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
-import weft.wire.storage.Mutation;
 import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.StorageMessage.MapBlocks;
 import weft.wire.storage.StorageMessage.ReadBlocks;
@@ -33,8 +32,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 
@@ -57,7 +54,7 @@ final class GroupStore implements ReplicaDisk {
     private final Object lock = new Object();
 
     // Guarded by lock.
-    private final TreeMap<Long, OpenEntry> open = new TreeMap<>();
+    private final OpenEntries open;
     private ReplicatedTables tables;
     private long version;
     private boolean inSync;
@@ -75,8 +72,9 @@ final class GroupStore implements ReplicaDisk {
     private @Nullable Executor loop;
     private @Nullable Events events;
 
-    /// A prepared entry and the journal segment that holds it (or an earlier one).
-    private record OpenEntry(JournalRecord.Prepared record, long segmentEpoch) {}
+    /// What the groups of a store share.
+    record Shared(
+            GroupCommit journal, SpaceBudget space, StoreSettings settings, StoreEvents events) {}
 
     /// What a group asks of its store.
     interface StoreEvents {
@@ -87,19 +85,14 @@ final class GroupStore implements ReplicaDisk {
         void failed(IOException e);
     }
 
-    GroupStore(
-            PlacementGroupId pg,
-            GroupState saved,
-            ChunkStore chunks,
-            GroupCommit journal,
-            SpaceBudget space,
-            StoreEvents store)
+    GroupStore(PlacementGroupId pg, GroupState saved, ChunkStore chunks, Shared shared)
             throws IOException {
         this.pg = pg;
         this.chunks = chunks;
-        this.journal = journal;
-        this.space = space;
-        this.store = store;
+        journal = shared.journal();
+        space = shared.space();
+        open = new OpenEntries(chunks, space, shared.settings());
+        store = shared.events();
         tables = saved.decodeTables();
         version = saved.version();
         inSync = saved.inSync();
@@ -113,7 +106,9 @@ final class GroupStore implements ReplicaDisk {
     }
 
     /// Takes what a recovery found in the journal beyond the saved state.
-    void recover(GroupRecovery found) {
+    ///
+    /// @throws IOException if a large write cannot be read back with its checksums
+    void recover(GroupRecovery found) throws IOException {
         synchronized (lock) {
             tables = found.tables();
             version = found.version();
@@ -122,9 +117,8 @@ final class GroupStore implements ReplicaDisk {
             ordinal = found.ordinal();
             voidedOrdinal = found.voidedOrdinal();
             for (GroupRecovery.Found entry : found.prepared()) {
-                hold(entry.record(), entry.segmentEpoch());
-                chunks.recoverUnsettled(entry.record().entry());
-                recoveredTail = entry.record().entry().sequence();
+                open.recover(entry);
+                recoveredTail = entry.record().sequence();
             }
             changed = true;
             accountChunks();
@@ -133,12 +127,8 @@ final class GroupStore implements ReplicaDisk {
 
     RecoveredState state() {
         synchronized (lock) {
-            List<Entry> prepared = new ArrayList<>(open.size());
-            for (OpenEntry entry : open.values()) {
-                prepared.add(entry.record().entry());
-            }
             return new RecoveredState(
-                    pg, version, inSync, appliedSequence, prepared, tables.copy());
+                    pg, version, inSync, appliedSequence, open.entries(), tables.copy());
         }
     }
 
@@ -160,12 +150,40 @@ final class GroupStore implements ReplicaDisk {
         journal.awaitRoom();
         synchronized (lock) {
             try {
+                if (record instanceof JournalRecord.Prepared prepared
+                        && appendPlaced(ticket, prepared)) {
+                    return;
+                }
                 take(record);
             } catch (MalformedMessage e) {
                 throw new IllegalArgumentException(pg + ": " + e.getMessage(), e);
+            } catch (IOException e) {
+                store.failed(e);
+                return;
             }
             write(record, () -> tell(e -> e.onDurable(ticket)));
         }
+    }
+
+    /// Appends a large write by a record that only names its blocks; answers false if it is to go
+    /// through the journal. Not during a catch-up: chunks are replaced then, with their files.
+    private boolean appendPlaced(long ticket, JournalRecord.Prepared prepared) throws IOException {
+        Optional<OpenEntries.Placement> placed =
+                catchingUp ? Optional.empty() : open.place(prepared, journal.currentEpoch());
+        if (placed.isEmpty()) {
+            return false;
+        }
+        changed = true;
+        accountChunks();
+        OpenEntries.Placement placement = placed.get();
+        journal.append(
+                encode(placement.record()),
+                placement.data(),
+                () -> {
+                    placement.durable().run();
+                    tell(e -> e.onDurable(ticket));
+                });
+        return true;
     }
 
     /// The record's effect in memory, before it is queued: what a checkpoint sees is never less
@@ -173,8 +191,9 @@ final class GroupStore implements ReplicaDisk {
     private void take(JournalRecord record) throws MalformedMessage {
         changed = true;
         switch (record) {
-            case JournalRecord.Prepared prepared -> hold(prepared, journal.currentEpoch());
-            case JournalRecord.Truncated truncated -> voidAfter(truncated.afterSequence());
+            case JournalRecord.Prepared prepared -> open.hold(prepared, journal.currentEpoch());
+            case JournalRecord.Placed _ -> throw new IllegalArgumentException("a store's record");
+            case JournalRecord.Truncated truncated -> open.voidAfter(truncated.afterSequence());
             case JournalRecord.VersionTaken taken -> {
                 version = Math.max(version, taken.version());
                 inSync = taken.inSync();
@@ -184,7 +203,7 @@ final class GroupStore implements ReplicaDisk {
             }
             case JournalRecord.Adopted adopted -> {
                 tables = ReplicatedTables.decode(adopted.tables());
-                voidAfter(0);
+                open.voidAfter(0);
                 appliedSequence = adopted.sequence();
                 voidedOrdinal = ordinal + 1;
                 catchingUp = true;
@@ -193,7 +212,7 @@ final class GroupStore implements ReplicaDisk {
             }
             case JournalRecord.Dropped _ -> {
                 tables = new ReplicatedTables();
-                voidAfter(0);
+                open.voidAfter(0);
                 appliedSequence = 0;
                 voidedOrdinal = ordinal + 1;
                 inSync = false;
@@ -207,47 +226,21 @@ final class GroupStore implements ReplicaDisk {
     private void endCatchUp() {
         if (catchingUp) {
             catchingUp = false;
-            var done = open.headMap(catchUpTail, true);
-            for (OpenEntry entry : done.values()) {
-                tables.apply(entry.record().entry());
-            }
+            open.entriesTo(catchUpTail).forEach(tables::apply);
             appliedSequence = catchUpTail;
-            release(done);
+            open.releaseTo(catchUpTail);
         }
     }
 
     private void write(JournalRecord record, Runnable durable) {
+        journal.append(encode(record), durable);
+    }
+
+    private List<ByteBuffer> encode(JournalRecord record) {
         var out = new WireWriter();
         out.putLong(++ordinal);
         JournalRecordCodec.put(record, out);
-        journal.append(out.toBuffers(), durable);
-    }
-
-    private void hold(JournalRecord.Prepared prepared, long segmentEpoch) {
-        OpenEntry before =
-                open.put(prepared.entry().sequence(), new OpenEntry(prepared, segmentEpoch));
-        space.preparedChanged(sizeOf(prepared) - (before == null ? 0 : sizeOf(before.record())));
-    }
-
-    private void voidAfter(long sequence) {
-        release(open.tailMap(sequence, false));
-    }
-
-    private void release(SortedMap<Long, OpenEntry> entries) {
-        for (OpenEntry entry : entries.values()) {
-            space.preparedChanged(-sizeOf(entry.record()));
-        }
-        entries.clear();
-    }
-
-    /// What applying the entry may take of the disk: its blocks, the two at its edges, a new chunk.
-    private static long sizeOf(JournalRecord.Prepared prepared) {
-        return switch (prepared.entry().mutation()) {
-            case Mutation.Write write -> write.lengthBytes() + 3L * ChunkKey.BLOCK_BYTES;
-            case Mutation.Fill fill -> fill.lengthBytes() + (long) ChunkKey.BLOCK_BYTES;
-            case Mutation.CopyDown copy -> copy.lengthBytes() + (long) ChunkKey.BLOCK_BYTES;
-            default -> ChunkKey.BLOCK_BYTES;
-        };
+        return out.toBuffers();
     }
 
     @Override
@@ -256,10 +249,10 @@ final class GroupStore implements ReplicaDisk {
             synchronized (lock) {
                 changed = true;
                 if (catchingUp) {
-                    chunks.apply(entry);
+                    chunks.apply(entry, open.placeOf(entry));
                     catchUpTail = Math.max(catchUpTail, entry.sequence());
                 } else if (entry.sequence() > appliedSequence) {
-                    chunks.apply(entry);
+                    chunks.apply(entry, open.placeOf(entry));
                     tables.apply(entry);
                     advance(entry.sequence());
                 }
@@ -272,7 +265,7 @@ final class GroupStore implements ReplicaDisk {
 
     private void advance(long sequence) {
         appliedSequence = sequence;
-        release(open.headMap(sequence, true));
+        open.releaseTo(sequence);
         if (recoveredTail != 0 && appliedSequence >= recoveredTail) {
             chunks.settle();
             recoveredTail = 0;
@@ -450,17 +443,12 @@ final class GroupStore implements ReplicaDisk {
     record Taken(GroupStore group, GroupState state, ChunkChanges chunks, List<Long> tickets) {}
 
     /// Copies what changed since the last call; empty if nothing did. Prepared entries in segments
-    /// before `firstEpoch` are appended anew.
-    Optional<Taken> takeChanges(long firstEpoch) {
+    /// before `firstEpoch` are appended anew; 0 is that of a checkpoint of some groups only, which
+    /// leaves the journal as it is.
+    Optional<Taken> takeChanges(long firstEpoch) throws IOException {
         synchronized (lock) {
-            for (var slot : open.entrySet()) {
-                OpenEntry entry = slot.getValue();
-                if (entry.segmentEpoch() < firstEpoch) {
-                    write(entry.record(), () -> {});
-                    slot.setValue(new OpenEntry(entry.record(), firstEpoch));
-                }
-            }
-            if (!changed) {
+            open.appendAnew(firstEpoch, record -> write(record, () -> {}));
+            if (!changed && (firstEpoch == 0 || !chunks.hasSpaceToFree())) {
                 return Optional.empty();
             }
             changed = false;
@@ -474,14 +462,23 @@ final class GroupStore implements ReplicaDisk {
                             tables.encode());
             List<Long> tickets = settling;
             settling = new ArrayList<>();
-            return Optional.of(new Taken(this, state, chunks.takeChanges(), tickets));
+            ChunkChanges taken =
+                    firstEpoch == 0 ? chunks.takeChanges() : chunks.takeChangesAndSpace();
+            return Optional.of(new Taken(this, state, taken, tickets));
         }
     }
 
-    /// What was taken is durable.
+    /// What was taken is durable. The lock is held for one chunk's space at a time.
     void saved(Taken taken) throws IOException {
         synchronized (lock) {
             chunks.saved(taken.chunks());
+        }
+        boolean more = true;
+        while (more) {
+            synchronized (lock) {
+                more = chunks.freeSpace(taken.chunks());
+                accountChunks();
+            }
         }
         for (long ticket : taken.tickets()) {
             tell(e -> e.onDone(ticket));

@@ -61,6 +61,7 @@ public final class Store implements Closeable {
     private final ChunkLimits limits;
     private final SpaceBudget space;
     private final GroupCommit journal;
+    private final GroupStore.Shared shared;
     private final Checkpoint checkpoint;
     private final Loop checkpointLoop;
     private final Map<PlacementGroupId, GroupStore> groups = new ConcurrentHashMap<>();
@@ -119,6 +120,7 @@ public final class Store implements Closeable {
                         recovery.journalStart(),
                         recovery::record,
                         this::fail);
+        shared = new GroupStore.Shared(journal, space, settings, groupEvents);
         checkpoint = new Checkpoint(disk, metadata, journal);
         checkpointLoop = new Loop("checkpoint-" + id());
         for (var found : recovery.finish().entrySet()) {
@@ -174,11 +176,7 @@ public final class Store implements Closeable {
 
     private void recoverGroup(PlacementGroupId pg, StoreRecovery.FoundGroup found)
             throws IOException {
-        int dropped = found.recovery().close();
-        if (dropped > 0) {
-            log.info("{} {}: {} entries behind a gap are void", id(), pg, dropped);
-        }
-        var group = new GroupStore(pg, found.saved(), found.chunks(), journal, space, groupEvents);
+        var group = new GroupStore(pg, found.saved(), found.chunks(), shared);
         group.recover(found.recovery());
         groups.put(pg, group);
     }
@@ -228,7 +226,7 @@ public final class Store implements Closeable {
     private GroupStore newGroup(PlacementGroupId pg) {
         try {
             var chunks = new ChunkStore(pg, disk, identity, metadata, limits);
-            return new GroupStore(pg, GroupState.empty(), chunks, journal, space, groupEvents);
+            return new GroupStore(pg, GroupState.empty(), chunks, shared);
         } catch (IOException e) {
             throw new IllegalStateException("an empty state cannot be read back", e);
         }

@@ -1,8 +1,12 @@
 package weft.storage.store;
 
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
 import weft.fabric.PlacementGroupId;
 import weft.storage.chunk.ChunkLimits;
 import weft.storage.chunk.ChunkStore;
+import weft.storage.chunk.FilePlace;
 import weft.storage.disk.Disk;
 import weft.storage.disk.StoreIdentity;
 import weft.storage.journal.JournalRecord;
@@ -14,12 +18,16 @@ import weft.wire.WireReader;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
 /// What a store finds when it starts: saved states and stamps from the metadata, then the journal's
 /// records on top.
 final class StoreRecovery {
+    private static final Logger log = LoggerFactory.getLogger(StoreRecovery.class);
+
     private final Disk disk;
     private final StoreIdentity identity;
     private final MetadataStore metadata;
@@ -83,19 +91,47 @@ final class StoreRecovery {
         }
     }
 
-    /// Ends the recovery of files: those that nothing names are deleted.
+    /// Ends the recovery of the journal and of files: those that nothing names are deleted, the
+    /// places of large writes are kept.
     Map<PlacementGroupId, FoundGroup> finish() throws IOException {
         for (String folder : disk.list(Store.CHUNKS_FOLDER)) {
             if (folder.matches("\\d{1,5}")) {
                 group(new PlacementGroupId(Integer.parseInt(folder)));
             }
         }
-        for (FoundGroup found : groups.values()) {
-            found.chunks().deleteOrphans();
+        for (var entry : groups.entrySet()) {
+            FoundGroup found = entry.getValue();
+            int dropped = found.recovery().close();
+            if (dropped > 0) {
+                log.info(
+                        "store {} {}: {} entries behind a gap are void",
+                        identity.store(),
+                        entry.getKey(),
+                        dropped);
+            }
+            List<FilePlace> places = placesOf(found.recovery());
+            found.chunks().deleteOrphans(places);
             if (found.recovery().chunksAreVoid()) {
                 found.chunks().deleteAll();
             }
+            places.forEach(found.chunks()::recoverPlace);
         }
         return groups;
+    }
+
+    private static List<FilePlace> placesOf(GroupRecovery recovery) {
+        List<FilePlace> places = new ArrayList<>();
+        for (GroupRecovery.Found found : recovery.prepared()) {
+            if (found.record() instanceof JournalRecord.Placed placed) {
+                places.add(placeOf(placed));
+            }
+        }
+        return places;
+    }
+
+    /// Where the record says that its blocks are.
+    static FilePlace placeOf(JournalRecord.Placed placed) {
+        return new FilePlace(
+                placed.chunk(), placed.generation(), placed.fileBlock(), placed.blocks());
     }
 }

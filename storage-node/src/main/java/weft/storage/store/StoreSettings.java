@@ -9,11 +9,13 @@ import weft.storage.journal.JournalSettings;
 ///   Long.MAX_VALUE if only the disk limits it
 /// @param reserveBytes of the disk's free space that new writes never get: what committed writes,
 ///   deletes and the metadata may still need
-/// @param checkpointJournalBytes journal since the last checkpoint that makes the next one due:
-///   what a recovery reads, and holds in memory
+/// @param checkpointJournalBytes journal since the last checkpoint that makes the next one due,
+///   with the large writes that it names: what a recovery reads, and holds in memory
 /// @param checkpointMillis after so long a checkpoint is due if anything changed
 /// @param mapBytesMax block maps in memory
 /// @param filesMax open chunk files
+/// @param placedBytesMin a write with so many bytes in whole blocks, or more, is written once: to
+///   its place in the chunk's file, before the journal names it
 public record StoreSettings(
         JournalSettings journal,
         long capacityBytes,
@@ -21,8 +23,10 @@ public record StoreSettings(
         long checkpointJournalBytes,
         long checkpointMillis,
         int mapBytesMax,
-        int filesMax) {
-    /// 1 GiB in reserve, a checkpoint every 128 MiB of journal or 15 s, maps of 57 GiB in 64 MiB.
+        int filesMax,
+        int placedBytesMin) {
+    /// 1 GiB in reserve, a checkpoint every 128 MiB of journal or 15 s, maps of 39 GiB in 64 MiB,
+    /// writes from 64 KiB on once.
     public static final StoreSettings DEFAULT =
             new StoreSettings(
                     JournalSettings.DEFAULT,
@@ -31,7 +35,8 @@ public record StoreSettings(
                     128L << 20,
                     15_000,
                     64 << 20,
-                    512);
+                    512,
+                    64 << 10);
 
     public StoreSettings {
         if (capacityBytes <= 0 || reserveBytes < 0) {
@@ -45,7 +50,7 @@ public record StoreSettings(
                     "store settings: checkpointJournalBytes is not between a segment and half of"
                             + " the live journal");
         }
-        if (checkpointMillis < 100 || mapBytesMax < 1 << 16 || filesMax < 8) {
+        if (checkpointMillis < 100 || mapBytesMax < 1 << 16 || filesMax < 8 || placedBytesMin < 1) {
             throw new IllegalArgumentException("store settings: a limit is too small");
         }
     }
@@ -59,6 +64,7 @@ public record StoreSettings(
                 checkpointJournalBytes,
                 checkpointMillis,
                 mapBytesMax,
-                filesMax);
+                filesMax,
+                placedBytesMin);
     }
 }

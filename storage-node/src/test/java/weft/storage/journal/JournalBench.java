@@ -72,7 +72,7 @@ public final class JournalBench {
                     });
             if (journal.currentEpoch() > recycled) {
                 recycled = journal.currentEpoch();
-                journal.recycleBefore(recycled);
+                journal.recycleBefore(recycled, 0);
             }
         }
         journal.flush();

@@ -85,7 +85,7 @@ class JournalTest {
                                     // A checkpoint: everything so far is in the maps.
                                     checkpointed = appended.size();
                                     startEpoch = journal.currentEpoch();
-                                    journal.recycleBefore(startEpoch);
+                                    journal.recycleBefore(startEpoch, 0);
                                 }
                             }
                         } catch (IOException e) {
@@ -212,7 +212,7 @@ class JournalTest {
             journal.flush();
         }
         long start = journal.currentEpoch();
-        journal.recycleBefore(start);
+        journal.recycleBefore(start, 0);
         // Go on until a recycled file is in use, with fewer groups in it than it had before.
         int number = 40;
         while (journal.currentEpoch() < start + 2) {

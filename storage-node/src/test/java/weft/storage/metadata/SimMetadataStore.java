@@ -18,6 +18,8 @@ public final class SimMetadataStore implements MetadataStore {
     private @Nullable Throwable broken;
     private final TreeMap<byte[], byte[]> entries = new TreeMap<>(Arrays::compareUnsigned);
 
+    private Meanwhile meanwhile = () -> {};
+
     public SimMetadataStore(SimDisk disk, Random random) {
         this.disk = disk;
         this.random = random;
@@ -50,8 +52,23 @@ public final class SimMetadataStore implements MetadataStore {
         broken = why;
     }
 
+    /// What else goes on while a batch is being written.
+    @FunctionalInterface
+    public interface Meanwhile {
+        /// Does it.
+        void run() throws IOException;
+    }
+
+    /// The next write is in no hurry: this is done first.
+    public synchronized void beforeNextWrite(Meanwhile what) {
+        meanwhile = what;
+    }
+
     @Override
     public synchronized void write(Batch batch) throws IOException {
+        Meanwhile first = meanwhile;
+        meanwhile = () -> {};
+        first.run();
         SimDisk.raise(broken);
         boolean crash = disk.step();
         if (!crash || random.nextBoolean()) {

@@ -229,8 +229,9 @@ class DamagedBlockTest {
         volume.write(7 * BLOCK + 10, ByteBuffer.wrap(part)).get();
         System.arraycopy(part, 0, content, 7 * BLOCK + 10, part.length);
         assertArrayEquals(content, read(0, BLOCKS));
-        assertHealed(file(primary()));
         assertEquals(1, count("weft.storage.blocks.repaired"));
+        // Not by its number: a large write left the block frozen, so it is elsewhere in the file.
+        assertEquals(0, sum(scrub(), ScrubStatus::repairedBlocks));
     }
 
     @Test
@@ -249,6 +250,7 @@ class DamagedBlockTest {
         assertArrayEquals(before, read(0, 5));
         volume.write(5 * BLOCK, ByteBuffer.wrap(content, 5 * BLOCK, BLOCK)).get();
         assertArrayEquals(content, read(0, BLOCKS));
-        assertHealed(file(primary()));
+        // Secondaries may hear of the commit only now, and have theirs repaired.
+        assertEquals(0, sum(scrub(), ScrubStatus::lostBlocks));
     }
 }

@@ -60,7 +60,8 @@ class PoolFailuresTest {
                 new JournalSettings(8 << 20, 1 << 20, (4 << 20) + (64 << 10), 16L << 20, 64L << 20);
         var cluster = new LocalCluster(folder, 2, 2);
         cluster.storeSettings =
-                new StoreSettings(journal, 96L << 20, 1 << 20, 16L << 20, 1000, 1 << 20, 64);
+                new StoreSettings(
+                        journal, 96L << 20, 1 << 20, 16L << 20, 1000, 1 << 20, 64, 64 << 10);
         try (var _ = started(cluster)) {
             Volume record = cluster.createVolume("large", 64 * CHUNK);
             PoolClient client = cluster.client("client");

@@ -119,6 +119,7 @@ final class SimDisk implements ReplicaDisk {
                     durableTail = Math.min(durableTail, r.afterSequence());
             case JournalRecord.Adopted r -> durableTail = r.sequence();
             case JournalRecord.Dropped _ -> durableTail = 0;
+            case JournalRecord.Placed _ -> throw new AssertionError("a store's record");
             case JournalRecord.VersionTaken r -> durableVersion = r.version();
         }
     }
@@ -155,6 +156,7 @@ final class SimDisk implements ReplicaDisk {
                         tables = decode(r.tables());
                     }
                 }
+                case JournalRecord.Placed _ -> throw new AssertionError("a store's record");
                 case JournalRecord.Dropped _ -> {
                     prepared.clear();
                     inSync = false;
@@ -222,6 +224,7 @@ final class SimDisk implements ReplicaDisk {
                 catchingUp = true;
                 catchUpTail = applied;
             }
+            case JournalRecord.Placed _ -> throw new AssertionError("a store's record");
             case JournalRecord.Dropped _ -> {
                 open.clear();
                 applied = 0;

@@ -55,7 +55,8 @@ final class SimStore implements ReplicaDisk.Events {
                     1 << 20,
                     10_000,
                     1 << 16,
-                    8);
+                    8,
+                    3 * ChunkKey.BLOCK_BYTES);
 
     static {
         // Every simulated crash fails a store: expected, and no news.
@@ -113,7 +114,11 @@ final class SimStore implements ReplicaDisk.Events {
     }
 
     static Entry entry(long sequence, Mutation mutation) {
-        return new Entry(1, sequence, 5, sequence, sequence, 0, mutation);
+        return entry(1, sequence, mutation);
+    }
+
+    static Entry entry(long version, long sequence, Mutation mutation) {
+        return new Entry(version, sequence, 5, sequence, sequence, 0, mutation);
     }
 
     static Mutation.Write write(List<VolumeId> layers, long chunk, int offset, byte[] bytes) {

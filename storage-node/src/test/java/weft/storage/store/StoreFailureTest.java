@@ -34,7 +34,8 @@ class StoreFailureTest {
                     SimStore.TINY.checkpointJournalBytes(),
                     100,
                     SimStore.TINY.mapBytesMax(),
-                    SimStore.TINY.filesMax());
+                    SimStore.TINY.filesMax(),
+                    SimStore.TINY.placedBytesMin());
 
     private final SimStore sim = new SimStore(new Random(1));
 

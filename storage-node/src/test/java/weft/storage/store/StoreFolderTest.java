@@ -46,7 +46,8 @@ class StoreFolderTest {
                     2 << 20,
                     200,
                     1 << 20,
-                    16);
+                    16,
+                    64 << 10);
 
     @TempDir Path folder;
 

@@ -1,0 +1,275 @@
+package weft.storage.chunk;
+
+import org.jspecify.annotations.Nullable;
+
+import weft.fabric.ChunkKey;
+import weft.fabric.PlacementGroupId;
+import weft.storage.disk.Disk;
+import weft.storage.disk.FileHeader;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+
+/// The files of one group in which large writes have places, and when their space may be used
+/// again: never before a full checkpoint that saw the record applied or void. (Only a full one also
+/// waits for the journal, so that what was void before it is void after a crash, too.)
+///
+/// Beside the chunks there are here: *nascent* ones, to which a large write is prepared and nothing
+/// applied; and *lingering* ones, which are gone while a record may still name their file. Owned
+/// like its [ChunkStore].
+final class Placements {
+    private static final BlockMap NOTHING = new BlockMap();
+
+    private final PlacementGroupId pg;
+    private final Disk disk;
+    private final ChunkCache cache;
+    private final ChangeLog changes;
+    private final Map<ChunkKey, Chunk> nascent = new HashMap<>();
+    private final List<Chunk> lingering = new ArrayList<>();
+
+    /// Chunks with [FileBlocks].
+    private final Set<Chunk> touched = new LinkedHashSet<>();
+
+    private long extraBlocks;
+
+    Placements(PlacementGroupId pg, Disk disk, ChunkCache cache, ChangeLog changes) {
+        this.pg = pg;
+        this.disk = disk;
+        this.cache = cache;
+        this.changes = changes;
+    }
+
+    /// Bytes that take space and belong to no stored block of a chunk.
+    long extraBytes() {
+        long headers = (long) (nascent.size() + lingering.size()) * FileHeader.SIZE_BYTES;
+        return extraBlocks * ChunkKey.BLOCK_BYTES + headers;
+    }
+
+    String pathOf(Chunk chunk) {
+        String path = chunk.path;
+        if (path == null) {
+            path = new ChunkFile.Name(pg, chunk.key, chunk.generation).path();
+            chunk.path = path;
+        }
+        return path;
+    }
+
+    FileBlocks blocksOf(Chunk chunk) {
+        FileBlocks blocks = chunk.file;
+        if (blocks == null) {
+            blocks = new FileBlocks();
+            chunk.file = blocks;
+            touched.add(chunk);
+        }
+        return blocks;
+    }
+
+    /// Large writes can be prepared to the chunk before it exists.
+    void addNascent(Chunk chunk) {
+        nascent.put(chunk.key, chunk);
+    }
+
+    Chunk nascent(ChunkKey key) {
+        return Objects.requireNonNull(nascent.get(key));
+    }
+
+    boolean hasNascent(ChunkKey key) {
+        return nascent.containsKey(key);
+    }
+
+    /// The nascent chunk that now becomes one; null if there is none.
+    @Nullable Chunk born(ChunkKey key) {
+        return nascent.remove(key);
+    }
+
+    private BlockMap mapOf(Chunk chunk) throws IOException {
+        return nascent.get(chunk.key) == chunk ? NOTHING : cache.map(chunk);
+    }
+
+    /// Takes a place of blocks in a row in the chunk's file; -1 if it has none left.
+    int take(Chunk chunk, int firstBlock, int count) throws IOException {
+        BlockMap map = mapOf(chunk);
+        int place = blocksOf(chunk).takeRun(map, firstBlock, count);
+        recount(chunk, map);
+        return place;
+    }
+
+    /// Takes the place that a record of the journal names.
+    ///
+    /// @param present the chunk of that key; null if there is none
+    void recover(FilePlace place, @Nullable Chunk present) {
+        Chunk chunk = present;
+        if (chunk == null) {
+            chunk = nascent.computeIfAbsent(place.key(), key -> new Chunk(key, place.generation()));
+        }
+        if (chunk.generation != place.generation()) {
+            chunk = lingering(place);
+        }
+        blocksOf(chunk).hold(place.firstBlock(), place.blocks());
+        chunk.extraBlocks += place.blocks();
+        extraBlocks += place.blocks();
+    }
+
+    private Chunk lingering(FilePlace place) {
+        for (Chunk chunk : lingering) {
+            if (chunk.key.equals(place.key()) && chunk.generation == place.generation()) {
+                return chunk;
+            }
+        }
+        var chunk = new Chunk(place.key(), place.generation());
+        lingering.add(chunk);
+        return chunk;
+    }
+
+    /// No entry holds the place any more: its own is applied or void.
+    void release(FilePlace place, @Nullable Chunk present) {
+        Chunk chunk = present;
+        if (chunk == null || chunk.generation != place.generation()) {
+            chunk = nascent.get(place.key());
+        }
+        if (chunk == null || chunk.generation != place.generation()) {
+            chunk = lingering(place);
+        }
+        blocksOf(chunk).release(place.firstBlock(), place.blocks());
+    }
+
+    /// Counts anew what the chunk's file holds beside stored blocks.
+    void recount(Chunk chunk, @Nullable BlockMap map) {
+        FileBlocks blocks = chunk.file;
+        int extra = blocks == null ? 0 : blocks.extraBlocks(map);
+        extraBlocks += extra - chunk.extraBlocks;
+        chunk.extraBlocks = extra;
+    }
+
+    /// The chunk is gone. Its file goes with the next checkpoint, or the one after which no record
+    /// names it.
+    void remove(Chunk chunk) {
+        FileBlocks blocks = chunk.file;
+        if (blocks != null && blocks.isAnyFrozen()) {
+            lingering.add(chunk);
+            chunk.extraBlocks += chunk.storedBlocks;
+            extraBlocks += chunk.storedBlocks;
+        } else {
+            forget(chunk);
+        }
+    }
+
+    /// The same for one that is only nascent, if there is.
+    void removeNascent(ChunkKey key) throws IOException {
+        Chunk chunk = nascent.remove(key);
+        if (chunk != null) {
+            cache.close(chunk);
+            remove(chunk);
+        }
+    }
+
+    /// The same for all that are nascent.
+    void removeAllNascent() throws IOException {
+        for (ChunkKey key : List.copyOf(nascent.keySet())) {
+            removeNascent(key);
+        }
+    }
+
+    private void forget(Chunk chunk) {
+        changes.obsolete(pathOf(chunk));
+        touched.remove(chunk);
+        extraBlocks -= chunk.extraBlocks;
+        chunk.extraBlocks = 0;
+    }
+
+    /// Whether any file is not as its chunk's map says.
+    boolean isAnyTouched() {
+        return !touched.isEmpty() || !lingering.isEmpty() || !nascent.isEmpty();
+    }
+
+    /// A full checkpoint takes the maps: it settles what it sees now. Answers whose blocks.
+    List<Chunk> take() throws IOException {
+        for (Iterator<Chunk> gone = lingering.iterator(); gone.hasNext(); ) {
+            Chunk chunk = gone.next();
+            if (!isHeld(chunk)) {
+                gone.remove();
+                forget(chunk);
+            }
+        }
+        for (Chunk chunk : List.copyOf(nascent.values())) {
+            if (!isHeld(chunk)) {
+                nascent.remove(chunk.key);
+                cache.close(chunk);
+                forget(chunk);
+            }
+        }
+        for (Chunk chunk : touched) {
+            blocksOf(chunk).take();
+        }
+        return List.copyOf(touched);
+    }
+
+    private static boolean isHeld(Chunk chunk) {
+        FileBlocks blocks = chunk.file;
+        return blocks != null && blocks.isAnyHeld();
+    }
+
+    /// That checkpoint is durable: gives the space back that nothing names any more.
+    void settled(Chunk chunk) throws IOException {
+        FileBlocks blocks = chunk.file;
+        if (blocks == null || !touched.contains(chunk) || lingering.contains(chunk)) {
+            return;
+        }
+        BlockMap map = mapOf(chunk);
+        int sweptBlocks = chunk.unswept ? cache.file(chunk).sizeBlocks() : 0;
+        chunk.unswept = false;
+        BitSet done = blocks.settled(map, sweptBlocks);
+        if (done.isEmpty()) {
+            // Nothing to give back.
+        } else if (map.storedBlocks() == 0 && !blocks.isAnyFrozen()) {
+            deleteFile(chunk);
+        } else {
+            for (int from = done.nextSetBit(0); from >= 0; ) {
+                int to = done.nextClearBit(from);
+                cache.file(chunk).punch(from, to);
+                from = done.nextSetBit(to);
+            }
+        }
+        recount(chunk, map);
+        if (blocks.isPlain()) {
+            chunk.file = null;
+            touched.remove(chunk);
+        }
+    }
+
+    /// The chunk's file, of which the next checkpoint hears.
+    ChunkFile fileToWrite(Chunk chunk) throws IOException {
+        changes.written(pathOf(chunk));
+        if (!cache.isOpen(chunk)) {
+            changes.folderChanged();
+        }
+        return cache.file(chunk);
+    }
+
+    /// Deletes the file of a chunk that stores nothing; a write makes it anew.
+    void deleteFile(Chunk chunk) throws IOException {
+        cache.close(chunk);
+        disk.delete(pathOf(chunk));
+        changes.folderChanged();
+        chunk.named = false;
+        FileBlocks blocks = chunk.file;
+        if (blocks != null) {
+            blocks.fileDeleted();
+        }
+    }
+
+    /// Closes the files.
+    void close() throws IOException {
+        for (Chunk chunk : nascent.values()) {
+            cache.close(chunk);
+        }
+    }
+}

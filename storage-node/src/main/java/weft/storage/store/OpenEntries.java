@@ -1,0 +1,193 @@
+package weft.storage.store;
+
+import weft.fabric.ChunkKey;
+import weft.storage.chunk.ChunkStore;
+import weft.storage.chunk.FilePlace;
+import weft.storage.journal.JournalRecord;
+import weft.storage.journal.UnforcedData;
+import weft.wire.storage.Entry;
+import weft.wire.storage.Mutation;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+
+/// What one group has prepared and neither applied nor voided, by sequence, and what of the disk
+/// each of them keeps: the space that applying it may take, or the place that a large write has
+/// already.
+///
+/// A large write's blocks are written to their place before its record is made, so the record only
+/// names them. Entries keep their payload in memory all the same: it is sent again from there, and
+/// applied from there if its chunk was dropped in between. Owned like its [GroupStore].
+final class OpenEntries {
+    private final ChunkStore chunks;
+    private final SpaceBudget space;
+    private final StoreSettings settings;
+    private final TreeMap<Long, OpenEntry> bySequence = new TreeMap<>();
+
+    /// A prepared entry and the journal segment that holds it (or an earlier one).
+    ///
+    /// @param placed the record that the journal has, if the payload is elsewhere
+    private record OpenEntry(
+            JournalRecord.Prepared record,
+            Optional<JournalRecord.Placed> placed,
+            long segmentEpoch) {
+        /// What applying the entry may take of the disk: its blocks, the two at its edges, a new
+        /// chunk. A large write has its blocks already.
+        long sizeBytes() {
+            long more =
+                    switch (record.entry().mutation()) {
+                        case Mutation.Write write ->
+                                (placed.isEmpty() ? write.lengthBytes() : 0)
+                                        + 2L * ChunkKey.BLOCK_BYTES;
+                        case Mutation.Fill fill -> fill.lengthBytes();
+                        case Mutation.CopyDown copy -> copy.lengthBytes();
+                        default -> 0;
+                    };
+            return ChunkKey.BLOCK_BYTES + more;
+        }
+    }
+
+    /// A large write that has its place.
+    ///
+    /// @param record that names it
+    /// @param data to be forced before the record is written
+    /// @param durable to be run once the record is durable
+    record Placement(JournalRecord.Placed record, UnforcedData data, Runnable durable) {}
+
+    OpenEntries(ChunkStore chunks, SpaceBudget space, StoreSettings settings) {
+        this.chunks = chunks;
+        this.space = space;
+        this.settings = settings;
+    }
+
+    /// Adds an entry whose record has its payload.
+    ///
+    /// @param segmentEpoch the journal's present one
+    void hold(JournalRecord.Prepared record, long segmentEpoch) {
+        put(new OpenEntry(record, Optional.empty(), segmentEpoch));
+    }
+
+    /// Adds a large write and writes its whole blocks to their place; empty, and nothing is done,
+    /// if it is to go through the journal like any other.
+    ///
+    /// Not while space is scarce: what it overwrites keeps its space until the next checkpoint.
+    Optional<Placement> place(JournalRecord.Prepared prepared, long segmentEpoch)
+            throws IOException {
+        boolean wanted =
+                prepared.entry().mutation() instanceof Mutation.Write write
+                        && write.checksums().remaining() / Integer.BYTES * ChunkKey.BLOCK_BYTES
+                                >= settings.placedBytesMin()
+                        && space.freeBytes() >= settings.checkpointJournalBytes();
+        if (!wanted) {
+            return Optional.empty();
+        }
+        Optional<ChunkStore.Placed> taken =
+                chunks.place((Mutation.Write) prepared.entry().mutation());
+        if (taken.isEmpty()) {
+            return Optional.empty();
+        }
+        FilePlace place = taken.get().place();
+        var record = JournalRecord.Placed.of(prepared, place.generation(), place.firstBlock());
+        put(new OpenEntry(prepared, Optional.of(record), segmentEpoch));
+        var data =
+                new UnforcedData(
+                        taken.get().file(),
+                        taken.get().folders(),
+                        place.blocks() * ChunkKey.BLOCK_BYTES);
+        return Optional.of(new Placement(record, data, taken.get().durable()));
+    }
+
+    /// Adds what a recovery found; the places are kept already.
+    ///
+    /// @throws IOException if a large write cannot be read back with its checksums
+    void recover(GroupRecovery.Found found) throws IOException {
+        switch (found.record()) {
+            case JournalRecord.Prepared prepared -> {
+                hold(prepared, found.segmentEpoch());
+                chunks.recoverUnsettled(prepared.entry());
+            }
+            case JournalRecord.Placed placed -> {
+                ByteBuffer blocks = ByteBuffer.allocate(placed.blocks() * ChunkKey.BLOCK_BYTES);
+                chunks.readPlace(StoreRecovery.placeOf(placed), blocks, placed.checksums());
+                JournalRecord.Prepared prepared = placed.with(blocks.flip());
+                put(new OpenEntry(prepared, Optional.of(placed), found.segmentEpoch()));
+                if (placed.edges().hasRemaining()) {
+                    chunks.recoverUnsettled(prepared.entry());
+                }
+            }
+        }
+    }
+
+    private void put(OpenEntry entry) {
+        OpenEntry before = bySequence.put(entry.record().sequence(), entry);
+        space.preparedChanged(entry.sizeBytes());
+        if (before != null) {
+            letGo(before);
+        }
+    }
+
+    /// All of them, in ascending sequence.
+    List<Entry> entries() {
+        return entries(bySequence);
+    }
+
+    /// Those up to the sequence.
+    List<Entry> entriesTo(long sequence) {
+        return entries(bySequence.headMap(sequence, true));
+    }
+
+    private static List<Entry> entries(SortedMap<Long, OpenEntry> of) {
+        List<Entry> entries = new ArrayList<>(of.size());
+        for (OpenEntry entry : of.values()) {
+            entries.add(entry.record().entry());
+        }
+        return entries;
+    }
+
+    /// Where the entry's blocks are, if it was placed. (Version, sequence) names its bytes for
+    /// ever.
+    Optional<FilePlace> placeOf(Entry entry) {
+        OpenEntry prepared = bySequence.get(entry.sequence());
+        return prepared == null || prepared.record().entry().version() != entry.version()
+                ? Optional.empty()
+                : prepared.placed().map(StoreRecovery::placeOf);
+    }
+
+    /// Those up to the sequence are applied.
+    void releaseTo(long sequence) {
+        release(bySequence.headMap(sequence, true));
+    }
+
+    /// Those above the sequence are void.
+    void voidAfter(long sequence) {
+        release(bySequence.tailMap(sequence, false));
+    }
+
+    private void release(SortedMap<Long, OpenEntry> entries) {
+        entries.values().forEach(this::letGo);
+        entries.clear();
+    }
+
+    private void letGo(OpenEntry entry) {
+        space.preparedChanged(-entry.sizeBytes());
+        entry.placed().ifPresent(placed -> chunks.release(StoreRecovery.placeOf(placed)));
+    }
+
+    /// Hands over the records in segments before that epoch, which are then counted in it.
+    void appendAnew(long epoch, Consumer<JournalRecord> append) {
+        for (Map.Entry<Long, OpenEntry> slot : bySequence.entrySet()) {
+            OpenEntry entry = slot.getValue();
+            if (entry.segmentEpoch() < epoch) {
+                append.accept(entry.placed().isPresent() ? entry.placed().get() : entry.record());
+                slot.setValue(new OpenEntry(entry.record(), entry.placed(), epoch));
+            }
+        }
+    }
+}
