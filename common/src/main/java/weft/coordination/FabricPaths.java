@@ -7,7 +7,9 @@ import weft.fabric.Image;
 import weft.fabric.Migration;
 import weft.fabric.Network;
 import weft.fabric.NodePresence;
+import weft.fabric.PlacementGroupId;
 import weft.fabric.PortBinding;
+import weft.fabric.StoreId;
 import weft.fabric.VmPlacement;
 import weft.fabric.VmSpec;
 import weft.fabric.Volume;
@@ -19,6 +21,7 @@ import weft.fabric.VolumeId;
 /// /weft/cluster                    Cluster, once
 /// /weft/ids/volume                 VolumeIds: the next id
 /// /weft/pgs/<decimal id>           Configuration of a placement group
+/// /weft/stores/<store id>          PoolStore: how much a store is to carry
 /// /weft/presence/<role>/<node>     NodePresence, ephemeral
 /// /weft/volumes/<name>             Volume
 /// /weft/attachments/<volume id>    Attachment
@@ -42,6 +45,7 @@ public final class FabricPaths {
     public static final String VOLUME_IDS = "/weft/ids/volume";
     public static final String MERGE = "/weft/merge";
     public static final String PLACEMENT_GROUPS = "/weft/pgs";
+    public static final String STORES = "/weft/stores";
     public static final String CONTROL_SEAT = "/weft/control/seat";
     public static final String JANITOR_SEAT = "/weft/control/janitor";
 
@@ -50,6 +54,14 @@ public final class FabricPaths {
     /// The path of a kind of record with the given name.
     public static String of(Kind kind, String name) {
         return ROOT + "/" + kind.folder + "/" + name;
+    }
+
+    public static String placementGroup(PlacementGroupId pg) {
+        return PLACEMENT_GROUPS + "/" + pg.value();
+    }
+
+    public static String store(StoreId store) {
+        return STORES + "/" + store.uuid();
     }
 
     public static String presence(NodePresence.Role role, String node) {

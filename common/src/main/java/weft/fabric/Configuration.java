@@ -51,6 +51,11 @@ public record Configuration(
         return false;
     }
 
+    /// The same version; other stores are wanted.
+    public Configuration withWanted(List<StoreId> newWanted) {
+        return new Configuration(pg, version, primary, members, newWanted, minReplicas);
+    }
+
     /// The same group in its next version.
     public Configuration next(Member newPrimary, List<Member> newMembers) {
         return new Configuration(pg, version + 1, newPrimary, newMembers, wanted, minReplicas);

@@ -5,6 +5,7 @@ import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.UUID;
 
 /// Where things belong: chunk → placement group → wanted stores. Pure functions that every process
 /// computes alike, so they are final in form.
@@ -63,14 +64,26 @@ public final class Placement {
         return chosen;
     }
 
-    /// −weight ÷ ln(u) with u uniform in (0, 1): shares are proportional to weights.
     private static double score(PlacementGroupId pg, Candidate candidate) {
-        var uuid = candidate.store().uuid();
-        long bits =
-                mix(
-                        mix(uuid.getMostSignificantBits() ^ mix(uuid.getLeastSignificantBits()))
-                                + pg.value());
-        double u = ((bits >>> 11) + 0.5) / (1L << 53);
-        return -candidate.weight() / Math.log(u);
+        return score(candidate.weight(), chance(seedOf(candidate.store()), pg.value()));
+    }
+
+    /// What a store brings to [#chance].
+    public static long seedOf(StoreId store) {
+        UUID uuid = store.uuid();
+        return mix(uuid.getMostSignificantBits() ^ mix(uuid.getLeastSignificantBits()));
+    }
+
+    /// A store's lot for a group: uniform in (0, 1), the same whenever and wherever it is drawn.
+    ///
+    /// @param seed of the store, see [#seedOf]
+    public static double chance(long seed, int pg) {
+        return ((mix(seed + pg) >>> 11) + 0.5) / (1L << 53);
+    }
+
+    /// The store with the highest score has the group: −weight ÷ ln(chance), so that shares are
+    /// proportional to weights.
+    public static double score(double weight, double chance) {
+        return -weight / Math.log(chance);
     }
 }

@@ -6,12 +6,14 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import weft.coordination.FabricPaths;
+import weft.coordination.FabricRecords;
 import weft.coordination.FabricStore;
 import weft.coordination.FabricWatcher;
 import weft.coordination.StorageNodes;
 import weft.fabric.FabricJson;
 import weft.fabric.Member;
 import weft.fabric.NodePresence;
+import weft.fabric.PoolStore;
 import weft.runtime.BootClock;
 import weft.storage.server.ReplicationService;
 import weft.storage.store.StoreFolder;
@@ -27,6 +29,7 @@ import weft.wire.storage.StorageCodec;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.nio.file.Files;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
@@ -132,6 +135,7 @@ public final class StorageNode implements AutoCloseable {
 
         folder.store().start();
         replication.start();
+        register(new FabricRecords(coordination), settings, member);
         NodePresence presence = presenceOf(settings, member, server.address());
         opened.push(
                 coordination.announce(
@@ -140,6 +144,33 @@ public final class StorageNode implements AutoCloseable {
         log.info("{} serves {} at {}", settings.node(), member, presence.address());
         return new StorageNode(
                 opened, member, server.address(), transport, watcher, openVolumes, replication);
+    }
+
+    /// Makes the store's record when it starts for the first time; after that commands decide, and
+    /// the node says only that the store is here.
+    private static void register(FabricRecords records, StorageNodeSettings settings, Member member)
+            throws IOException {
+        long capacityBytes = Files.getFileStore(settings.folder()).getTotalSpace();
+        var first =
+                new PoolStore(
+                        member.store(),
+                        settings.node(),
+                        PoolStore.weightOf(capacityBytes),
+                        settings.domain(),
+                        PoolStore.State.IN);
+        String path = FabricPaths.store(member.store());
+        if (records.create(path, first)) {
+            log.info("{} is new: weight {}, at {}", member.store(), first.weight(), first.domain());
+            return;
+        }
+        var _ =
+                records.update(
+                        path,
+                        PoolStore.class,
+                        known ->
+                                known.node().equals(settings.node())
+                                        ? known
+                                        : known.withNode(settings.node()));
     }
 
     private static NodePresence presenceOf(

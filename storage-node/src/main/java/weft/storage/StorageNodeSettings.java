@@ -1,5 +1,6 @@
 package weft.storage;
 
+import weft.fabric.FailureDomain;
 import weft.fabric.NodeId;
 import weft.storage.replica.ReplicaSettings;
 import weft.storage.server.ScrubSettings;
@@ -18,6 +19,7 @@ import java.util.UUID;
 ///   listening one
 /// @param nbd `host:port` where this node exports volumes, for its presence record; may be empty
 /// @param metrics `host:port` of its metrics page, for its presence record; may be empty
+/// @param domain where it stands, for the record that it makes at its first start
 /// @param garbagePeriod between looks for layers of deleted volumes
 /// @param loopCount threads that run replicas
 public record StorageNodeSettings(
@@ -28,6 +30,7 @@ public record StorageNodeSettings(
         String advertiseHost,
         String nbd,
         String metrics,
+        FailureDomain domain,
         ReplicaSettings replica,
         StoreSettings store,
         ScrubSettings scrub,
@@ -48,6 +51,7 @@ public record StorageNodeSettings(
                 advertiseHost,
                 "",
                 "",
+                FailureDomain.ofAddress(advertiseHost),
                 ReplicaSettings.DEFAULT,
                 StoreSettings.DEFAULT,
                 ScrubSettings.DEFAULT,
@@ -65,6 +69,25 @@ public record StorageNodeSettings(
                 advertiseHost,
                 nbdAddress,
                 metricsAddress,
+                domain,
+                replica,
+                store,
+                scrub,
+                garbagePeriod,
+                loopCount);
+    }
+
+    /// The same, standing there.
+    public StorageNodeSettings withDomain(FailureDomain newDomain) {
+        return new StorageNodeSettings(
+                node,
+                clusterId,
+                folder,
+                listen,
+                advertiseHost,
+                nbd,
+                metrics,
+                newDomain,
                 replica,
                 store,
                 scrub,

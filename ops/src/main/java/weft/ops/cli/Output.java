@@ -12,6 +12,7 @@ import weft.runtime.BootClock;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Function;
 
 /// How every command prints: tables and sentences for people, or with `--json` the records
@@ -86,6 +87,14 @@ public final class Output {
     public ProgressBar progress(String label, long totalBytes) {
         var style = isWatched() ? ProgressBar.Style.REDRAWN : ProgressBar.Style.PLAIN_LINES;
         return new ProgressBar(err(), style, BootClock.SYSTEM, label, totalBytes);
+    }
+
+    /// The same for things that are counted.
+    ///
+    /// @param counted what they are: "placement groups"
+    public ProgressBar counting(String label, String counted, long total) {
+        var style = isWatched() ? ProgressBar.Style.REDRAWN : ProgressBar.Style.PLAIN_LINES;
+        return new ProgressBar(err(), style, BootClock.SYSTEM, label, Optional.of(counted), total);
     }
 
     /// Where results go.

@@ -4,6 +4,7 @@ import weft.runtime.Clock;
 
 import java.io.PrintWriter;
 import java.util.Locale;
+import java.util.Optional;
 
 /// Shows how far a piece of work is: on a terminal one line that is redrawn ten times a second,
 /// elsewhere a plain line every five seconds and at the end. One thread at a time.
@@ -24,6 +25,7 @@ public final class ProgressBar implements AutoCloseable {
     private final Style style;
     private final Clock clock;
     private final String label;
+    private final Optional<String> counted;
     private final long startedNanos;
     private long totalBytes;
     private long doneBytes;
@@ -32,6 +34,18 @@ public final class ProgressBar implements AutoCloseable {
 
     /// @param totalBytes negative if unknown
     public ProgressBar(PrintWriter out, Style style, Clock clock, String label, long totalBytes) {
+        this(out, style, clock, label, Optional.empty(), totalBytes);
+    }
+
+    /// @param counted what is counted instead of bytes: "placement groups"
+    ProgressBar(
+            PrintWriter out,
+            Style style,
+            Clock clock,
+            String label,
+            Optional<String> counted,
+            long totalBytes) {
+        this.counted = counted;
         this.out = out;
         this.style = style;
         this.clock = clock;
@@ -82,12 +96,13 @@ public final class ProgressBar implements AutoCloseable {
                 line.append(']');
             }
             line.append(String.format(Locale.ROOT, " %3d%%", percent));
-            line.append(' ').append(ByteSize.humane(doneBytes));
-            line.append('/').append(ByteSize.humane(totalBytes));
+            line.append(' ').append(amount(doneBytes));
+            line.append('/').append(amount(totalBytes));
         } else {
-            line.append(' ').append(ByteSize.humane(doneBytes));
+            line.append(' ').append(amount(doneBytes));
         }
-        if (bytesPerSecond > 0) {
+        counted.ifPresent(what -> line.append(' ').append(what));
+        if (bytesPerSecond > 0 && counted.isEmpty()) {
             line.append(", ").append(ByteSize.humane((long) bytesPerSecond)).append("/s");
         }
         if (closed) {
@@ -97,6 +112,10 @@ public final class ProgressBar implements AutoCloseable {
             line.append(Math.round((totalBytes - doneBytes) / bytesPerSecond)).append(" s left");
         }
         return line.toString();
+    }
+
+    private String amount(long done) {
+        return counted.isPresent() ? Long.toString(done) : ByteSize.humane(done);
     }
 
     /// Shows the last state and ends the line.

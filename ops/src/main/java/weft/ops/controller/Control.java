@@ -8,39 +8,60 @@ import weft.coordination.FabricRecords;
 import weft.coordination.FabricStore;
 import weft.coordination.FabricStore.Outcome;
 import weft.coordination.FabricWatcher;
+import weft.coordination.PoolImage;
+import weft.coordination.PoolWatcher;
 import weft.fabric.Cluster;
 import weft.fabric.Configuration;
 import weft.fabric.FabricImage;
 import weft.fabric.NodeId;
 import weft.fabric.VmPlacement;
+import weft.ops.placement.Plan.Change;
+import weft.runtime.Clock;
 
 import java.io.IOException;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 
-/// The elected loop: looks at the fabric's image, asks [Placements] what is missing, and writes it.
-/// It keeps nothing in memory, so it may die at any instruction; two of them at once only lose
-/// compare-and-sets to each other.
+/// The elected loop: looks at the fabric's image, asks [Placements] what is missing and
+/// [Rebalancing] what should be elsewhere, and writes it. What it keeps in memory it can do
+/// without, so it may die at any instruction; two of them at once only lose compare-and-sets to
+/// each other.
 public final class Control implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Control.class);
     private static final int LOOK_AGAIN_MILLIS = 500;
 
     private final FabricRecords records;
     private final FabricWatcher watcher;
+    private final PoolWatcher poolWatcher;
+    private final ControlSettings settings;
+    private final Clock clock;
     private final FabricStore.Seat seat;
     private final Semaphore wakeUps = new Semaphore(0);
     private final Thread thread;
     private volatile boolean closing;
 
+    // The loop's thread only.
+    private Rebalancing rebalancing;
+    private PoolImage pool = PoolImage.EMPTY;
+    private long poolChanges;
+
     /// @param watcher stays the caller's
-    public Control(NodeId node, FabricStore store, FabricWatcher watcher) throws IOException {
+    public Control(
+            NodeId node,
+            FabricStore store,
+            FabricWatcher watcher,
+            ControlSettings settings,
+            Clock clock)
+            throws IOException {
         records = new FabricRecords(store);
         this.watcher = watcher;
+        this.settings = settings;
+        this.clock = clock;
+        rebalancing = new Rebalancing(settings);
+        poolWatcher = PoolWatcher.start(store);
         seat = store.standForSeat(FabricPaths.CONTROL_SEAT, node.name());
         thread = Thread.ofVirtual().name("control").unstarted(this::run);
     }
@@ -59,6 +80,9 @@ public final class Control implements AutoCloseable {
                 }
                 if (seat.isHeld()) {
                     act(watcher.image());
+                } else {
+                    // Who has not looked all the time does not know who was away for how long.
+                    rebalancing = new Rebalancing(settings);
                 }
             } catch (IOException e) {
                 log.warn("control: {}; trying again", e.getMessage());
@@ -71,33 +95,67 @@ public final class Control implements AutoCloseable {
     }
 
     private void act(FabricImage image) throws IOException {
+        lookAtPool();
         Optional<Cluster> cluster = image.cluster();
         if (cluster.isPresent()) {
-            makePlacementGroups(cluster.get(), image);
+            if (pool.groups().size() < 1 << cluster.get().pgBits()) {
+                makePlacementGroups(cluster.get(), image);
+            } else {
+                rebalance(cluster.get(), image);
+            }
         }
         for (Map.Entry<String, NodeId> choice : Placements.hostsForVms(image).entrySet()) {
             place(choice.getKey(), choice.getValue());
         }
     }
 
+    /// An image of a large pool is not made in vain.
+    private void lookAtPool() {
+        long changes = poolWatcher.changes();
+        if (changes != poolChanges) {
+            poolChanges = changes;
+            pool = poolWatcher.image();
+        }
+    }
+
     private void makePlacementGroups(Cluster cluster, FabricImage image) throws IOException {
-        Set<Integer> existing = new HashSet<>();
-        for (String name : records.store().children(FabricPaths.PLACEMENT_GROUPS)) {
-            existing.add(Integer.valueOf(name));
-        }
-        if (existing.size() == 1 << cluster.pgBits()) {
-            return;
-        }
-        List<Configuration> first = Placements.firstConfigurations(cluster, image, existing);
+        List<Configuration> first = Placements.firstConfigurations(cluster, image, pool);
         for (Configuration configuration : first) {
-            var _ =
-                    records.create(
-                            FabricPaths.PLACEMENT_GROUPS + "/" + configuration.pg().value(),
-                            configuration);
+            var _ = records.create(FabricPaths.placementGroup(configuration.pg()), configuration);
         }
         if (!first.isEmpty()) {
             log.info("{} placement groups placed on {} copies", first.size(), cluster.replicas());
         }
+    }
+
+    private void rebalance(Cluster cluster, FabricImage image) throws IOException {
+        List<Change> due =
+                rebalancing.decide(
+                        pool,
+                        Placements.liveStores(image).keySet(),
+                        cluster.replicas(),
+                        clock.nowNanos());
+        for (Change change : due) {
+            if (want(change)) {
+                rebalancing.begun(change);
+            }
+        }
+    }
+
+    /// The version stays: who the members are is the members' business.
+    private boolean want(Change change) throws IOException {
+        String path = FabricPaths.placementGroup(change.pg());
+        var found = records.find(path, Configuration.class);
+        if (found.isEmpty() || !found.get().noun().wanted().equals(change.before())) {
+            return false;
+        }
+        Configuration next = found.get().noun().withWanted(change.after());
+        var write = FabricRecords.replacement(path, next, found.get().version());
+        if (!(records.store().commit(List.of(write)) instanceof Outcome.Committed)) {
+            return false;
+        }
+        log.info("{}: wanted {} → {}", change.pg(), change.before(), change.after());
+        return true;
     }
 
     private void place(String vm, NodeId host) throws IOException {
@@ -126,5 +184,6 @@ public final class Control implements AutoCloseable {
             Thread.currentThread().interrupt();
         }
         seat.close();
+        poolWatcher.close();
     }
 }

@@ -1,17 +1,22 @@
 package weft.ops.controller;
 
+import weft.coordination.PoolImage;
 import weft.fabric.Cluster;
 import weft.fabric.Configuration;
 import weft.fabric.FabricImage;
 import weft.fabric.Member;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
-import weft.fabric.Placement;
 import weft.fabric.PlacementGroupId;
+import weft.fabric.PoolStore;
 import weft.fabric.StoreId;
 import weft.fabric.VmPlacement;
 import weft.fabric.VmSpec;
 import weft.ops.admin.HostMemory;
+import weft.ops.placement.PlannedGroup;
+import weft.ops.placement.PlannedStore;
+import weft.ops.placement.Planner;
+import weft.ops.placement.Standing;
 
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -19,44 +24,63 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
+import java.util.UUID;
 
 /// Where placement groups and VMs belong: pure functions of the fabric's image.
 final class Placements {
     private Placements() {}
 
+    /// The stores that live nodes serve, in their present lives.
+    static Map<StoreId, Member> liveStores(FabricImage image) {
+        var members = new HashMap<StoreId, Member>();
+        for (NodePresence presence : ofRole(image, NodePresence.Role.STORAGE)) {
+            for (UUID uuid : presence.stores()) {
+                var store = new StoreId(uuid);
+                members.put(store, new Member(store, presence.incarnation()));
+            }
+        }
+        return members;
+    }
+
     /// The first configurations of the placement groups that have none yet; empty until there are
     /// as many live stores as a group has copies. After this only members propose configurations.
     static List<Configuration> firstConfigurations(
-            Cluster cluster, FabricImage image, Set<Integer> existing) {
-        var members = new HashMap<StoreId, Member>();
-        var candidates = new ArrayList<Placement.Candidate>();
-        for (NodePresence presence : ofRole(image, NodePresence.Role.STORAGE)) {
-            presence.stores()
-                    .forEach(uuid -> {
-                        var store = new StoreId(uuid);
-                        members.put(store, new Member(store, presence.incarnation()));
-                        candidates.add(new Placement.Candidate(store, presence.node().name(), 1.0));
-                    });
+            Cluster cluster, FabricImage image, PoolImage pool) {
+        Map<StoreId, Member> live = liveStores(image);
+        var stores = new ArrayList<PlannedStore>();
+        for (PoolStore store : pool.stores().values()) {
+            boolean usable = store.state() == PoolStore.State.IN && live.containsKey(store.store());
+            if (usable) {
+                stores.add(
+                        new PlannedStore(
+                                store.store(), store.weight(), store.domain(), Standing.TARGET));
+            }
         }
-        if (candidates.size() < cluster.replicas()) {
+        if (stores.size() < cluster.replicas()) {
             return List.of();
         }
-        var made = new ArrayList<Configuration>();
+        var missing = new ArrayList<PlannedGroup>();
         for (int i = 0; i < 1 << cluster.pgBits(); i++) {
-            if (existing.contains(i)) {
-                continue;
-            }
             var pg = new PlacementGroupId(i);
-            List<StoreId> wanted = Placement.wanted(pg, candidates, cluster.replicas());
+            if (!pool.groups().containsKey(pg)) {
+                missing.add(new PlannedGroup(pg, List.of(), 0));
+            }
+        }
+        var made = new ArrayList<Configuration>();
+        for (var change : Planner.plan(stores, missing, cluster.replicas()).changes()) {
             List<Member> chosen =
-                    wanted.stream()
-                            .map(store -> Optional.ofNullable(members.get(store)))
+                    change.after().stream()
+                            .map(store -> Optional.ofNullable(live.get(store)))
                             .flatMap(Optional::stream)
                             .toList();
             made.add(
                     new Configuration(
-                            pg, 1, chosen.getFirst(), chosen, wanted, cluster.minReplicas()));
+                            change.pg(),
+                            1,
+                            chosen.getFirst(),
+                            chosen,
+                            change.after(),
+                            cluster.minReplicas()));
         }
         return made;
     }

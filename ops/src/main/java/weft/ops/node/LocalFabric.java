@@ -2,6 +2,7 @@ package weft.ops.node;
 
 import weft.coordination.zookeeper.EmbeddedZooKeeper;
 import weft.fabric.NodePresence.Role;
+import weft.ops.controller.ControlSettings;
 
 import java.io.IOException;
 import java.util.ArrayDeque;
@@ -26,14 +27,20 @@ public final class LocalFabric implements AutoCloseable {
     ///
     /// @param offer what each host gives to VMs
     public static LocalFabric start(
-            LocalLayout layout, int storageNodes, int hosts, HostOffer offer) throws IOException {
+            LocalLayout layout,
+            int storageNodes,
+            int hosts,
+            HostOffer offer,
+            ControlSettings settings)
+            throws IOException {
         var fabric = new LocalFabric();
         try {
             fabric.opened.push(zookeeper(layout));
             fabric.opened.push(
                     Part.control(
                             layout.part(Role.CONTROL, 1, HostOffer.NONE),
-                            Part.newCluster(REPLICAS, MIN_REPLICAS)));
+                            Part.newCluster(REPLICAS, MIN_REPLICAS),
+                            settings));
             fabric.startTogether(layout, storageNodes, hosts, offer);
             return fabric;
         } catch (IOException | RuntimeException e) {

@@ -1,5 +1,6 @@
 package weft.ops.node;
 
+import weft.fabric.FailureDomain;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 
@@ -82,7 +83,8 @@ public record LocalLayout(int index, Path folder) {
                 VXLAN_PORT,
                 METRICS_PORT,
                 offer,
-                Optional.empty());
+                Optional.empty(),
+                FailureDomain.ofHost(name));
     }
 
     private InetSocketAddress address(NodePresence.Role role, int number, int port) {

@@ -2,6 +2,7 @@ package weft.ops.node;
 
 import org.jspecify.annotations.Nullable;
 
+import weft.fabric.FailureDomain;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 
@@ -20,6 +21,7 @@ import java.util.Optional;
 /// @param metricsPort 0 takes a free one
 /// @param offer what a host gives to VMs
 /// @param nbdTls of a storage node: the folder of its certificate, if its exports take TLS only
+/// @param domain where a storage node stands, when its store is new
 public record NodeOptions(
         NodeId node,
         Path folder,
@@ -30,7 +32,8 @@ public record NodeOptions(
         int vtepPort,
         int metricsPort,
         HostOffer offer,
-        Optional<Path> nbdTls) {
+        Optional<Path> nbdTls,
+        FailureDomain domain) {
     /// The same with this folder; null for connections in the clear.
     public NodeOptions withNbdTls(@Nullable Path folder) {
         return new NodeOptions(
@@ -43,7 +46,24 @@ public record NodeOptions(
                 vtepPort,
                 metricsPort,
                 offer,
-                Optional.ofNullable(folder));
+                Optional.ofNullable(folder),
+                domain);
+    }
+
+    /// The same, standing there.
+    public NodeOptions withDomain(FailureDomain newDomain) {
+        return new NodeOptions(
+                node,
+                folder,
+                zookeeper,
+                listen,
+                advertise,
+                nbdPort,
+                vtepPort,
+                metricsPort,
+                offer,
+                nbdTls,
+                newDomain);
     }
 
     /// Where exports are, for the presence record.

@@ -13,6 +13,7 @@ import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.metrics.MetricsPage;
 import weft.ops.controller.Control;
+import weft.ops.controller.ControlSettings;
 import weft.ops.pool.LayerJanitor;
 import weft.runtime.BootClock;
 import weft.runtime.Pause;
@@ -130,7 +131,8 @@ public final class Part implements AutoCloseable {
                                             options.listen(),
                                             options.advertise())
                                     .withAddresses(
-                                            options.advertisedNbd(), part.metricsAddress(options));
+                                            options.advertisedNbd(), part.metricsAddress(options))
+                                    .withDomain(options.domain());
                     StorageNode node =
                             part.own(
                                     StorageNode.start(
@@ -177,7 +179,8 @@ public final class Part implements AutoCloseable {
     /// Starts a control process; the first one ever makes the cluster.
     ///
     /// @param first what the cluster is to be, if there is none yet
-    public static Part control(NodeOptions options, Cluster first) throws IOException {
+    public static Part control(NodeOptions options, Cluster first, ControlSettings settings)
+            throws IOException {
         return start(
                 options,
                 NodePresence.Role.CONTROL,
@@ -186,7 +189,14 @@ public final class Part implements AutoCloseable {
                         log.info("cluster {} made", first.id());
                     }
                     FabricWatcher watcher = part.own(FabricWatcher.start(part.store));
-                    Control control = part.own(new Control(options.node(), part.store, watcher));
+                    Control control =
+                            part.own(
+                                    new Control(
+                                            options.node(),
+                                            part.store,
+                                            watcher,
+                                            settings,
+                                            BootClock.SYSTEM));
                     control.start();
                     LayerJanitor janitor =
                             part.own(new LayerJanitor(options.node(), part.store, watcher));

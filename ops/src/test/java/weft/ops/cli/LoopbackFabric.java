@@ -3,6 +3,7 @@ package weft.ops.cli;
 import weft.fabric.FabricImage;
 import weft.fixtures.Await;
 import weft.ops.cli.fabric.Up;
+import weft.ops.controller.ControlSettings;
 import weft.ops.node.HostOffer;
 import weft.ops.node.LocalFabric;
 import weft.ops.node.LocalLayout;
@@ -32,10 +33,18 @@ final class LoopbackFabric implements AutoCloseable {
     }
 
     static LoopbackFabric start(Path folder) throws Exception {
+        return start(folder, ControlSettings.DEFAULT);
+    }
+
+    static LoopbackFabric start(Path folder, ControlSettings settings) throws Exception {
         LocalLayout layout = LocalLayout.free(folder);
         var fabric =
                 LocalFabric.start(
-                        layout, STORAGE_NODES, HOSTS, HostOffer.ofMemory(HOST_MEMORY_BYTES));
+                        layout,
+                        STORAGE_NODES,
+                        HOSTS,
+                        HostOffer.ofMemory(HOST_MEMORY_BYTES),
+                        settings);
         try {
             FabricSession session = FabricSession.open(layout.zookeeper(), Duration.ofSeconds(10));
             Await.until(

@@ -24,6 +24,7 @@ import weft.ops.admin.NetworkAdmin;
 import weft.ops.admin.VmAdmin;
 import weft.ops.admin.VmRequest;
 import weft.ops.admin.VolumeAdmin;
+import weft.ops.controller.ControlSettings;
 import weft.ops.node.HostOffer;
 import weft.ops.node.LocalFabric;
 import weft.ops.node.LocalLayout;
@@ -74,7 +75,11 @@ final class TwoHosts implements AutoCloseable {
         LocalLayout layout = LocalLayout.free(folder);
         try {
             own(LocalFabric.zookeeper(layout));
-            own(Part.control(layout.part(Role.CONTROL, 1, HostOffer.NONE), Part.newCluster(1, 1)));
+            own(
+                    Part.control(
+                            layout.part(Role.CONTROL, 1, HostOffer.NONE),
+                            Part.newCluster(1, 1),
+                            ControlSettings.DEFAULT));
             own(Part.storage(layout.part(Role.STORAGE, 1, HostOffer.NONE)));
             var store =
                     own(ZooKeeperFabricStore.connect(layout.zookeeper(), Duration.ofSeconds(10)));

@@ -63,7 +63,7 @@ public final class Reconfiguration {
     }
 
     /// The last step of a move: once all wanted stores are members, the others go; a primary that
-    /// is not wanted hands over to the first wanted member.
+    /// is not wanted hands over to the first that is.
     public static Optional<Configuration> dismissUnwanted(Configuration current) {
         if (current.wanted().isEmpty()
                 || !current.wanted().stream().allMatch(current::hasStore)
@@ -73,7 +73,32 @@ public final class Reconfiguration {
         List<Member> members = new ArrayList<>(current.members());
         members.removeIf(member -> !current.wanted().contains(member.store()));
         Member primary =
-                members.contains(current.primary()) ? current.primary() : members.getFirst();
+                members.contains(current.primary()) ? current.primary() : firstWanted(current);
         return Optional.of(current.next(primary, members));
+    }
+
+    /// Whose turn to lead it is: the first wanted member, once the members are those that are
+    /// wanted; empty if it leads already.
+    public static Optional<Member> nextLeader(Configuration current) {
+        boolean settled =
+                !current.wanted().isEmpty()
+                        && current.wanted().stream().allMatch(current::hasStore)
+                        && current.members().size() == current.wanted().size();
+        return settled && !firstWanted(current).equals(current.primary())
+                ? Optional.of(firstWanted(current))
+                : Optional.empty();
+    }
+
+    private static Member firstWanted(Configuration current) {
+        StoreId first = current.wanted().getFirst();
+        return current.members().stream()
+                .filter(member -> member.store().equals(first))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    /// Makes another member the primary; the present one stays a member.
+    public static Configuration lead(Configuration current, Member successor) {
+        return current.next(successor, current.members());
     }
 }

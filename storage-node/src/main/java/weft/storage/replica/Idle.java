@@ -15,7 +15,6 @@ final class Idle implements Role {
 
     private final ReplicaState state;
     private final long sinceNanos;
-    private boolean dropping;
 
     /// What the coordination has although this store took a higher version; 0 if all is well.
     private long behindVersion;
@@ -53,19 +52,24 @@ final class Idle implements Role {
 
     @Override
     public void onTick(long nowNanos) {
-        if (state.configuration == null) {
+        Configuration known = state.configuration;
+        if (known == null || (behindVersion == 0 && mayDrop(known, nowNanos))) {
             state.askConfiguration(nowNanos);
         }
     }
 
-    /// The configuration as it is after a `sync()`.
-    void onSynced(Configuration configuration, long nowNanos) {
+    private boolean mayDrop(Configuration configuration, long nowNanos) {
         boolean elsewhere =
                 !configuration.wanted().isEmpty()
                         && configuration.wanted().stream().allMatch(configuration::hasStore);
         boolean kept = nowNanos - sinceNanos >= ReplicaSettings.nanos(KEEP_MILLIS);
-        if (elsewhere && kept && !dropping && state.versionTaken > 0) {
-            dropping = true;
+        return elsewhere && kept && !state.dropped && state.versionTaken > 0;
+    }
+
+    /// The configuration as it is after a `sync()`.
+    void onSynced(Configuration configuration, long nowNanos) {
+        if (mayDrop(configuration, nowNanos)) {
+            state.dropped = true;
             state.outbox.tell(state.pg + ": data dropped, all wanted stores are in sync elsewhere");
             state.inSync = false;
             state.append(

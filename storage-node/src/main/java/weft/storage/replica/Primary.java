@@ -48,6 +48,10 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
     /// Entries sent at once to one that lacks them; its acknowledgement asks for more.
     private static final int BURST_MAX = 2048;
 
+    /// A version is to have lasted so long before the lead is passed on: several times what a
+    /// killed node takes to be replaced and to return.
+    private static final long QUIET_MILLIS = 10_000;
+
     private final ReplicaState state;
     private final Configuration configuration;
     private final SecondaryLeases leases;
@@ -59,6 +63,7 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
     private final BlockReads blockReads;
     private final ClientReads reads;
     private final long openAtStart;
+    private final long beganNanos;
     private boolean versionDurable;
     private boolean established;
     private long commitTold;
@@ -78,6 +83,7 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
         blockReads = new BlockReads(state, configuration);
         reads = new ClientReads(state, this, requests, repairs);
         lastTickNanos = nowNanos;
+        beganNanos = nowNanos;
         openAtStart = state.list.tail();
         leases = new SecondaryLeases(state, configuration, captured, nowNanos);
         for (Member member : configuration.members()) {
@@ -449,7 +455,19 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
                 return Optional.of(Reconfiguration.add(state.current(), member));
             }
         }
-        return Reconfiguration.dismissUnwanted(state.current());
+        Optional<Configuration> dismissed = Reconfiguration.dismissUnwanted(state.current());
+        return dismissed.isPresent() ? dismissed : passedOn(nowNanos);
+    }
+
+    /// Passes the lead to whom it belongs, once nothing has happened for a while: a store that
+    /// comes and goes is not to stop the group each time.
+    private Optional<Configuration> passedOn(long nowNanos) {
+        if (nowNanos - beganNanos < ReplicaSettings.nanos(QUIET_MILLIS)) {
+            return Optional.empty();
+        }
+        return Reconfiguration.nextLeader(state.current())
+                .filter(next -> state.leases.isHeld(next, nowNanos))
+                .map(next -> Reconfiguration.lead(state.current(), next));
     }
 
     /// A member whose node lives but whose journal does not move. It is not taken out if too few

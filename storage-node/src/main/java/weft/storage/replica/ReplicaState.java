@@ -50,6 +50,9 @@ final class ReplicaState {
     /// primary by itself.
     boolean inSync;
 
+    /// Whether the data went away because all wanted stores have them elsewhere.
+    boolean dropped;
+
     /// The one proposal under way; null if none.
     @Nullable Pending pending;
 
@@ -118,6 +121,7 @@ final class ReplicaState {
     void takeVersion(long version, boolean nowInSync, LongConsumer whenDurable) {
         versionTaken = version;
         inSync = nowInSync;
+        dropped = false;
         append(
                 new JournalRecord.VersionTaken(pg, version, nowInSync),
                 nowNanos -> {

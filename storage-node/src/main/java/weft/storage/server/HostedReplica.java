@@ -14,10 +14,13 @@ import weft.fabric.VolumeId;
 import weft.runtime.Clock;
 import weft.runtime.Loop;
 import weft.runtime.Owned;
+import weft.storage.replica.Proposal;
 import weft.storage.replica.RepairOutcome;
 import weft.storage.replica.Replica;
 import weft.storage.replica.ReplicaDisk;
 import weft.storage.replica.ReplicaOutbox;
+import weft.storage.server.ConfigurationRecords.Ended;
+import weft.storage.server.ConfigurationRecords.Recorded;
 import weft.transport.Caller;
 import weft.transport.Peers;
 import weft.wire.audit.AuditMessage.DigestRequest;
@@ -64,6 +67,7 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
     private final DiskQuestions questions;
     private @Nullable Replica replica;
     private volatile @Nullable Configuration newest;
+    private @Nullable Recorded recorded;
     private boolean reading;
     private boolean failed;
     private boolean damageTold;
@@ -162,12 +166,35 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
     }
 
     /// From the watch: may be older than what the replica knows.
-    void postConfiguration(Configuration watched) {
+    void postConfiguration(Recorded watched) {
         Configuration known = newest;
-        if (known == null || known.version() <= watched.version()) {
-            newest = watched;
+        if (known == null || known.version() <= watched.configuration().version()) {
+            newest = watched.configuration();
         }
-        onLoop(present -> present.onConfiguration(watched, false, now()));
+        onLoop(present -> present.onConfiguration(newer(watched), false, now()));
+    }
+
+    /// What a watch, a read and a proposal tell of crosses on the way here. The versions of
+    /// configurations put that in order, but for what is wanted, which changes within one.
+    private Configuration newer(Recorded told) {
+        Recorded known = recorded;
+        if (known != null
+                && known.configuration().version() == told.configuration().version()
+                && known.recordVersion() > told.recordVersion()) {
+            return known.configuration();
+        }
+        recorded = told;
+        return told.configuration();
+    }
+
+    private Proposal newer(Ended ended) {
+        return switch (ended.proposal()) {
+            case Proposal.Won won ->
+                    new Proposal.Won(newer(new Recorded(won.now(), ended.recordVersion())));
+            case Proposal.Lost lost ->
+                    new Proposal.Lost(newer(new Recorded(lost.now(), ended.recordVersion())));
+            case Proposal.Unknown unknown -> unknown;
+        };
     }
 
     void postDigestRequest(DigestRequest request, Caller caller) {
@@ -267,7 +294,7 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
                 .propose(
                         expected,
                         next,
-                        outcome -> onLoop(present -> present.onProposal(outcome, now())));
+                        ended -> onLoop(present -> present.onProposal(newer(ended), now())));
     }
 
     @Override
@@ -286,13 +313,13 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
                                 }));
     }
 
-    private void onReadConfiguration(Optional<Configuration> read) {
+    private void onReadConfiguration(Optional<Recorded> read) {
         if (read.isEmpty()) {
             var _ = loop.schedule(READ_AGAIN, this::readConfiguration);
             return;
         }
-        newest = read.get();
-        ifAlive(present -> present.onConfiguration(read.get(), true, now()));
+        newest = read.get().configuration();
+        ifAlive(present -> present.onConfiguration(newer(read.get()), true, now()));
     }
 
     @Override

@@ -93,7 +93,8 @@ final class ReplicaDirectory implements AutoCloseable {
     }
 
     /// On the watch's thread.
-    private void onConfiguration(Configuration read) {
+    private void onConfiguration(ConfigurationRecords.Recorded recorded) {
+        Configuration read = recorded.configuration();
         known.merge(
                 read.pg(), read, (old, fresh) -> fresh.version() >= old.version() ? fresh : old);
         boolean named = read.hasStore(self.store()) || read.wanted().contains(self.store());
@@ -102,7 +103,7 @@ final class ReplicaDirectory implements AutoCloseable {
             replica = host(read.pg());
         }
         if (replica != null) {
-            replica.postConfiguration(read);
+            replica.postConfiguration(recorded);
         }
     }
 

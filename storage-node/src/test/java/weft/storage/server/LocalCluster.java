@@ -12,6 +12,7 @@ import weft.coordination.zookeeper.EmbeddedZooKeeper;
 import weft.coordination.zookeeper.ZooKeeperFabricStore;
 import weft.fabric.Cluster;
 import weft.fabric.Configuration;
+import weft.fabric.FailureDomain;
 import weft.fabric.Member;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
@@ -115,6 +116,7 @@ final class LocalCluster implements AutoCloseable {
                 "127.0.0." + (10 + number),
                 "",
                 "",
+                FailureDomain.ofHost("node" + number),
                 ReplicaSettings.DEFAULT,
                 storeSettings,
                 scrubSettings,

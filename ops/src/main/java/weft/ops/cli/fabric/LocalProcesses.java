@@ -58,6 +58,12 @@ public final class LocalProcesses {
 
     /// Starts the processes of a separate fabric, in an order in which each finds what it needs.
     public void startSeparate(int storageNodes, int hosts, HostOffer offer) throws IOException {
+        startSeparate(storageNodes, hosts, offer, List.of());
+    }
+
+    /// @param controlArguments more options of the control process
+    void startSeparate(int storageNodes, int hosts, HostOffer offer, List<String> controlArguments)
+            throws IOException {
         String zookeeper = layout.zookeeper();
         start(
                 "zookeeper",
@@ -72,7 +78,7 @@ public final class LocalProcesses {
         start(
                 "control1",
                 List.of("-Xmx256m", "-XX:+UseSerialGC"),
-                part("control", Role.CONTROL, 1, List.of()));
+                part("control", Role.CONTROL, 1, controlArguments));
         for (int i = 1; i <= storageNodes; i++) {
             startStorage(i);
         }
@@ -90,7 +96,11 @@ public final class LocalProcesses {
                         "storage",
                         Role.STORAGE,
                         number,
-                        List.of("--data", layout.folder().resolve("node" + number).toString())));
+                        List.of(
+                                "--data",
+                                layout.folder().resolve("node" + number).toString(),
+                                "--host",
+                                "node" + number)));
     }
 
     /// Starts the n-th host.

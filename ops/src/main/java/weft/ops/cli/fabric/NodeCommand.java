@@ -7,11 +7,18 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 import weft.coordination.zookeeper.EmbeddedZooKeeper;
+import weft.fabric.FailureDomain;
 import weft.fabric.NodeId;
 import weft.ops.cli.ByteSize;
 import weft.ops.cli.CliFailure;
 import weft.ops.cli.EngineOption;
 import weft.ops.cli.ExitCode;
+import weft.ops.cli.node.NodeAdd;
+import weft.ops.cli.node.NodeDomain;
+import weft.ops.cli.node.NodeDrain;
+import weft.ops.cli.node.NodeList;
+import weft.ops.cli.node.NodeRemove;
+import weft.ops.cli.node.NodeReweight;
 import weft.ops.node.HostOffer;
 import weft.ops.node.LocalFabric;
 import weft.ops.node.LocalLayout;
@@ -23,16 +30,26 @@ import weft.transport.NodeAddress;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 
 /// `weft node …`: one part of a fabric in this process, until it is stopped.
 @Command(
         name = "node",
-        description = "Run one part of a fabric in this process: for fabrics of many machines.",
+        description = {
+            "Look after storage nodes; or run one part of a fabric in this process, for fabrics of",
+            "many machines: storage, host, control, zookeeper."
+        },
         mixinStandardHelpOptions = true,
-        synopsisSubcommandLabel = "ROLE",
+        synopsisSubcommandLabel = "COMMAND",
         subcommands = {
+            NodeList.class,
+            NodeDrain.class,
+            NodeAdd.class,
+            NodeRemove.class,
+            NodeReweight.class,
+            NodeDomain.class,
             NodeCommand.Storage.class,
             NodeCommand.Host.class,
             NodeCommand.ControlNode.class,
@@ -41,7 +58,8 @@ import java.util.concurrent.Callable;
         },
         footer = {
             "",
-            "Example:",
+            "Examples:",
+            "  weft node list",
             "  weft node storage --name node1 --data /var/lib/weft --zookeeper zk1:2181 \\",
             "      --listen 192.0.2.11:7400"
         })
@@ -94,7 +112,9 @@ public final class NodeCommand {
                     port(vtepPort),
                     port(metricsPort),
                     offer,
-                    Optional.empty());
+                    Optional.empty(),
+                    FailureDomain.ofAddress(
+                            advertise == null ? address.getHostString() : advertise));
         }
 
         private static int port(int port) {
@@ -157,10 +177,35 @@ public final class NodeCommand {
                 })
         private @Nullable Path nbdTls;
 
+        @Option(
+                names = "--zone",
+                paramLabel = "ZONE",
+                description = {
+                    "Where it stands, when its store is new (default: 'default'); later:",
+                    "weft node domain."
+                })
+        private @Nullable String zone;
+
+        @Option(names = "--rack", paramLabel = "RACK", description = "The same, within the zone.")
+        private @Nullable String rack;
+
+        @Option(
+                names = "--host",
+                paramLabel = "HOST",
+                description = "The same, within the rack (default: the host of --advertise).")
+        private @Nullable String host;
+
+        private FailureDomain domain(FailureDomain unsaid) {
+            return new FailureDomain(
+                    Objects.requireNonNullElse(zone, unsaid.zone()),
+                    Objects.requireNonNullElse(rack, unsaid.rack()),
+                    Objects.requireNonNullElse(host, unsaid.host()));
+        }
+
         @Override
         public Integer call() throws IOException, InterruptedException {
-            NodeOptions options =
-                    where.options(data, nbdPort, 0, HostOffer.NONE).withNbdTls(nbdTls);
+            NodeOptions known = where.options(data, nbdPort, 0, HostOffer.NONE);
+            NodeOptions options = known.withNbdTls(nbdTls).withDomain(domain(known.domain()));
             return runUntilStopped(
                     Part.storage(options), "storage node " + options.node() + " is ready");
         }
@@ -229,11 +274,14 @@ public final class NodeCommand {
                 description = "Copies that must exist to acknowledge (default: ${DEFAULT-VALUE}).")
         private int minReplicas;
 
+        @Mixin private ControlOptions control = new ControlOptions();
+
         @Override
         public Integer call() throws IOException, InterruptedException {
             NodeOptions options = where.options(null, 0, 0, HostOffer.NONE);
             return runUntilStopped(
-                    Part.control(options, Part.newCluster(replicas, minReplicas)),
+                    Part.control(
+                            options, Part.newCluster(replicas, minReplicas), control.settings()),
                     "control " + options.node() + " is ready");
         }
     }
@@ -306,12 +354,15 @@ public final class NodeCommand {
 
         @Mixin private EngineOption engine = new EngineOption();
 
+        @Mixin private ControlOptions control = new ControlOptions();
+
         @Override
         public Integer call() throws IOException, InterruptedException {
             var layout = new LocalLayout(loopback, data.toAbsolutePath());
             var offer = new HostOffer(hostMemory.bytes(), engine.kind());
             return runUntilStopped(
-                    LocalFabric.start(layout, storageNodes, hosts, offer), "the fabric is ready");
+                    LocalFabric.start(layout, storageNodes, hosts, offer, control.settings()),
+                    "the fabric is ready");
         }
     }
 }

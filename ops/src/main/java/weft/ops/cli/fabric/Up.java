@@ -24,6 +24,7 @@ import weft.runtime.Pause;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -68,6 +69,8 @@ public final class Up implements Callable<Integer> {
 
     @Mixin private EngineOption engine = new EngineOption();
 
+    @Mixin private ControlOptions control = new ControlOptions();
+
     /// What a start prints with `--json`.
     record Ready(String zookeeper, String folder, int storageNodes, int hosts, long millis) {}
 
@@ -77,6 +80,7 @@ public final class Up implements Callable<Integer> {
             throw CliFailure.usage("a fabric has 3 to 100 storage nodes and up to 100 hosts");
         }
         var offer = new HostOffer(hostMemory.bytes(), engine.kind());
+        List<String> controlArguments = control.arguments();
         Path folder = state.path();
         Optional<FabricFile> earlier = FabricFile.read(folder);
         if (earlier.isPresent() && earlier.get().isAlive()) {
@@ -89,10 +93,12 @@ public final class Up implements Callable<Integer> {
         var processes = new LocalProcesses(layout);
         output.say("starting a fabric in " + folder);
         if (separate) {
-            processes.startSeparate(storageNodes, hosts, offer);
+            processes.startSeparate(storageNodes, hosts, offer, controlArguments);
         } else {
             processes.start(
-                    "fabric", LocalProcesses.withVms("-Xmx2g"), allArguments(layout, offer));
+                    "fabric",
+                    LocalProcesses.withVms("-Xmx2g"),
+                    allArguments(layout, offer, controlArguments));
         }
         awaitReady(layout);
         long millis = (BootClock.SYSTEM.nowNanos() - startNanos) / 1_000_000;
@@ -106,22 +112,25 @@ public final class Up implements Callable<Integer> {
         return ExitCode.OK.value();
     }
 
-    private List<String> allArguments(LocalLayout layout, HostOffer offer) {
-        return List.of(
-                "node",
-                "all",
-                "--data",
-                layout.folder().toString(),
-                "--loopback",
-                Integer.toString(layout.index()),
-                "--storage-nodes",
-                Integer.toString(storageNodes),
-                "--hosts",
-                Integer.toString(hosts),
-                "--host-memory",
-                Long.toString(offer.memoryBytes()),
-                "--engine",
-                offer.engine().lowerCase());
+    private List<String> allArguments(
+            LocalLayout layout, HostOffer offer, List<String> controlArguments) {
+        var arguments = new ArrayList<>(List.of("node", "all"));
+        arguments.addAll(controlArguments);
+        arguments.addAll(
+                List.of(
+                        "--data",
+                        layout.folder().toString(),
+                        "--loopback",
+                        Integer.toString(layout.index()),
+                        "--storage-nodes",
+                        Integer.toString(storageNodes),
+                        "--hosts",
+                        Integer.toString(hosts),
+                        "--host-memory",
+                        Long.toString(offer.memoryBytes()),
+                        "--engine",
+                        offer.engine().lowerCase()));
+        return arguments;
     }
 
     private void awaitReady(LocalLayout layout) throws IOException, InterruptedException {

@@ -1,0 +1,36 @@
+package weft.ops.cli.node;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Parameters;
+
+import weft.fabric.PoolStore;
+import weft.ops.admin.NodeAdmin;
+import weft.ops.cli.FabricSession;
+
+import java.io.IOException;
+import java.util.List;
+
+/// `weft node reweight`.
+@Command(
+        name = "reweight",
+        description = "Say how much a storage node is to carry, relative to the others.",
+        mixinStandardHelpOptions = true,
+        footer = {
+            "",
+            "By default a node weighs as much as its disk has TiB. Half the weight is half the",
+            "copies; a change of less than 5 % moves nothing.",
+            "",
+            "Example:",
+            "  weft node reweight node4 0.5"
+        })
+public final class NodeReweight extends StoreCommand {
+    @Parameters(index = "1", paramLabel = "WEIGHT", description = "A number above 0.")
+    private double weight;
+
+    @Override
+    void run(FabricSession session, NodeAdmin admin, List<PoolStore> stores) throws IOException {
+        print(
+                admin.reweight(stores, weight),
+                "node %s weighs %s. Next: weft node list".formatted(node(), weight));
+    }
+}

@@ -1,0 +1,228 @@
+package weft.ops.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+import weft.fabric.Configuration;
+import weft.fabric.NodePresence.Role;
+import weft.fabric.Volume;
+import weft.fixtures.Await;
+import weft.ops.admin.NodeAdmin;
+import weft.ops.admin.PoolHealth;
+import weft.ops.admin.VolumeAdmin;
+import weft.ops.controller.ControlSettings;
+import weft.ops.node.HostOffer;
+import weft.ops.node.Part;
+import weft.ops.pool.PoolSession;
+import weft.volume.BlockVolume;
+
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/// An operator's year with storage nodes: one joins, one is drained and let go and taken back, one
+/// dies. Somebody writes all the time, and nothing that was acknowledged is lost.
+@Timeout(300)
+final class NodesSystemTest {
+    private static final int BLOCK = 4096;
+    private static final int BLOCKS = (64 << 20) / BLOCK;
+    private static final int GROUPS = 32;
+    private static final int REPLICAS = 3;
+
+    /// Of four nodes; give or take 5 %, which is one.
+    private static final int SHARE = GROUPS * REPLICAS / 4;
+
+    /// Writes blocks of a number that it remembers.
+    private static final class Writer {
+        private final BlockVolume volume;
+        private final long[] written = new long[BLOCKS];
+        private final AtomicBoolean stopped = new AtomicBoolean();
+        private final CompletableFuture<Long> end;
+
+        Writer(BlockVolume volume) {
+            this.volume = volume;
+            end = CompletableFuture.supplyAsync(this::run);
+        }
+
+        private static ByteBuffer block(long number) {
+            var bytes = ByteBuffer.allocate(BLOCK);
+            while (bytes.hasRemaining()) {
+                bytes.putLong(number);
+            }
+            return bytes.flip();
+        }
+
+        private long run() {
+            var random = new Random(5);
+            long number = 0;
+            while (!stopped.get()) {
+                int at = random.nextInt(BLOCKS);
+                number++;
+                volume.write((long) at * BLOCK, block(number))
+                        .orTimeout(30, TimeUnit.SECONDS)
+                        .join();
+                written[at] = number;
+            }
+            return number;
+        }
+
+        /// Stops, and compares all with what was acknowledged.
+        void finish() throws Exception {
+            stopped.set(true);
+            assertTrue(end.get(60, TimeUnit.SECONDS) > 100, "there were writes");
+            for (int at = 0; at < BLOCKS; at++) {
+                if (written[at] > 0) {
+                    var read = ByteBuffer.allocate(BLOCK);
+                    volume.read((long) at * BLOCK, read).get(30, TimeUnit.SECONDS);
+                    assertEquals(block(written[at]), read.flip(), "block " + at);
+                }
+            }
+        }
+    }
+
+    private static String type(LoopbackFabric fabric, String line) {
+        LoopbackFabric.Ended ended = fabric.type(line);
+        assertEquals(0, ended.exitCode(), line + ": " + ended.err());
+        return ended.out();
+    }
+
+    private static void refuse(LoopbackFabric fabric, int exitCode, String line, String why)
+            throws Exception {
+        var before = new NodeAdmin(fabric.session().records()).stores();
+        LoopbackFabric.Ended ended = fabric.type(line);
+        assertEquals(exitCode, ended.exitCode(), line + ": " + ended.err());
+        assertTrue(ended.err().contains(why), ended.err());
+        assertEquals(before, new NodeAdmin(fabric.session().records()).stores(), line);
+    }
+
+    private static JsonNode row(LoopbackFabric fabric, String node) throws Exception {
+        for (JsonNode row : new ObjectMapper().readTree(type(fabric, "node list --all --json"))) {
+            if (row.path("node").asText().equals(node)) {
+                return row;
+            }
+        }
+        throw new AssertionError("no " + node);
+    }
+
+    private static long groups(LoopbackFabric fabric, String node) throws Exception {
+        return row(fabric, node).path("groups").asLong();
+    }
+
+    /// Nothing is on its way: every group has the members it wants, and no others.
+    private static boolean isSettled(LoopbackFabric fabric) throws Exception {
+        List<Configuration> groups = PoolHealth.groups(fabric.session().records());
+        return groups.stream()
+                .allMatch(group ->
+                        group.members().size() == REPLICAS
+                                && group.wanted().stream().allMatch(group::hasStore));
+    }
+
+    private static void awaitGroups(LoopbackFabric fabric, String node, long least, long most)
+            throws Exception {
+        try {
+            Await.until(
+                    node + " with " + least + " to " + most + " groups, all settled",
+                    Duration.ofSeconds(60),
+                    () -> {
+                        long groups = groups(fabric, node);
+                        return groups >= least && groups <= most && isSettled(fabric);
+                    });
+        } catch (AssertionError e) {
+            throw new AssertionError(type(fabric, "node list --all") + type(fabric, "pool map"), e);
+        }
+    }
+
+    private static void requireEqualReplicas(LoopbackFabric fabric) throws Exception {
+        try (var pool =
+                new PoolSession(fabric.session().records().store(), fabric.session()::image)) {
+            Await.until(
+                    "all replicas are equal",
+                    () -> {
+                        var result = pool.client().replicaComparison().compare();
+                        return result.fullGroups() == GROUPS && result.differences().isEmpty();
+                    });
+        }
+    }
+
+    @Test
+    void nodesComeAndGoWhileSomebodyWrites(@TempDir Path folder) throws Exception {
+        var settings = new ControlSettings(Duration.ofSeconds(4), 8, 2);
+        try (var fabric = LoopbackFabric.start(folder, settings);
+                var pool =
+                        new PoolSession(
+                                fabric.session().records().store(), fabric.session()::image)) {
+            type(fabric, "volume create data --size 64M");
+            Await.until("data", () -> fabric.session().image().volumes().containsKey("data"));
+            Volume volume = VolumeAdmin.find(fabric.session().image(), "data");
+            var claimed = pool.client().claim(volume, "test");
+            try (var open = pool.client().open(claimed)) {
+                var writer = new Writer(open);
+                refuse(fabric, 3, "node drain node1", "2 live stores would be left for 3 copies");
+                Part node4 = Part.storage(fabric.layout().part(Role.STORAGE, 4, HostOffer.NONE));
+                try {
+                    awaitGroups(fabric, "node4", SHARE - 1, SHARE + 1);
+                    drainAndTakeBack(fabric);
+                } finally {
+                    node4.close();
+                }
+                awaitGroups(fabric, "node4", 0, 0);
+                awaitGroups(fabric, "node1", GROUPS, GROUPS);
+                assertEquals("in (down)", row(fabric, "node4").path("state").asText());
+                writer.finish();
+                requireEqualReplicas(fabric);
+                type(fabric, "node remove node4");
+                assertTrue(!type(fabric, "node list").contains("node4"));
+            }
+        }
+    }
+
+    private static void drainAndTakeBack(LoopbackFabric fabric) throws Exception {
+        refuse(fabric, 3, "node remove node1", "node 'node1' is in use: weft node drain node1");
+        String drained = type(fabric, "node drain node1");
+        assertTrue(drained.contains("has no copies any more"), drained);
+        assertEquals(0, groups(fabric, "node1"));
+        assertEquals("drained", row(fabric, "node1").path("state").asText());
+        assertTrue(isSettled(fabric));
+        requireEqualReplicas(fabric);
+        refuse(fabric, 3, "node drain node2", "2 live stores would be left");
+        type(fabric, "node remove node1");
+        assertEquals("removed", row(fabric, "node1").path("state").asText());
+        type(fabric, "node add node1");
+        awaitGroups(fabric, "node1", SHARE - 1, SHARE + 1);
+    }
+
+    @Test
+    void whatIsWrongIsSaidAndChangesNothing(@TempDir Path folder) throws Exception {
+        try (var fabric = LoopbackFabric.start(folder)) {
+            refuse(fabric, 3, "node drain node9", "there is no storage node 'node9'");
+            refuse(fabric, 3, "node remove nod", "did you mean 'node1'?");
+            refuse(fabric, 2, "node reweight node1 0", "weight 0.0 is not in");
+            refuse(fabric, 2, "node reweight node1 NaN", "weight NaN is not in");
+            refuse(fabric, 2, "node reweight node1 much", "WEIGHT");
+            refuse(fabric, 2, "node domain node1", "--zone, --rack or --host");
+            refuse(fabric, 2, "node domain node1 --rack a/b", "rack 'a/b' is not usable");
+            refuse(fabric, 2, "node drain", "NODE");
+            type(fabric, "node domain node1 --zone east --rack r1");
+            type(fabric, "node reweight node1 2.5");
+            assertEquals("east", row(fabric, "node1").path("zone").asText());
+            assertEquals("node1", row(fabric, "node1").path("host").asText());
+            assertEquals(2.5, row(fabric, "node1").path("weight").asDouble());
+            String store = row(fabric, "node2").path("store").asText();
+            type(fabric, "node reweight " + store.substring(0, 8) + " 3");
+            assertEquals(3, row(fabric, "node2").path("weight").asDouble());
+            assertTrue(type(fabric, "node list").contains("east/r1/node1"));
+        }
+    }
+}

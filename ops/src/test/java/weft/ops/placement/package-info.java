@@ -1,0 +1,5 @@
+/// Plans, held against what they promise: balance, little movement, distinct failure domains.
+@NullMarked
+package weft.ops.placement;
+
+import org.jspecify.annotations.NullMarked;
