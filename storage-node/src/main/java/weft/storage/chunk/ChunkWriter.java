@@ -140,8 +140,7 @@ final class ChunkWriter {
         }
         int place = placements.blocksOf(chunk).takeOne(map, block);
         if (place < 0) {
-            // Frozen blocks are bounded by the live journal (512 MiB of all chunks), so this takes
-            // one chunk that gets a fifth of that between two checkpoints.
+            // What large writes leave is more than can be needed: see FileBlocks.
             throw new IOException(
                     "chunk file %s is full until a checkpoint: no block for a small write"
                             .formatted(placements.pathOf(chunk)));

@@ -2,6 +2,8 @@ package weft.storage.chunk;
 
 import org.jspecify.annotations.Nullable;
 
+import weft.fabric.ChunkKey;
+
 import java.util.BitSet;
 
 /// Which blocks of one chunk's file may not be written, beside those that the chunk's map names.
@@ -28,6 +30,13 @@ final class FileBlocks {
     /// is for what is overwritten between two checkpoints.
     static final int BLOCKS_MAX = 1 << 15;
 
+    /// Large writes get no block from here on, so that small ones never lack one, however much one
+    /// chunk is overwritten before a checkpoint is done. Small writes come here only when all
+    /// before is taken, and then no large write can freeze their blocks again: a chunk's blocks
+    /// once in the map, once freed before and once after a checkpoint took the map, and a quarter
+    /// to spare.
+    static final int LARGE_END = BLOCKS_MAX - 4 * ChunkKey.CHUNK_BLOCKS;
+
     private final BitSet held = new BitSet();
     private final BitSet placed = new BitSet();
     private final BitSet placing = new BitSet();
@@ -53,7 +62,7 @@ final class FileBlocks {
                 from = taken.nextClearBit(taken.nextSetBit(from));
             }
         }
-        if (from > BLOCKS_MAX - count) {
+        if (from > LARGE_END - count) {
             return -1;
         }
         hold(from, count);

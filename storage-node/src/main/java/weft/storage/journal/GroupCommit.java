@@ -24,7 +24,7 @@ import java.util.function.Consumer;
 /// is the record alone, at once: nothing ever waits for company. A platform thread of its own
 /// writes; callbacks run on it and must only hand over to loops.
 ///
-/// A record may rely on bytes in another file ([UnforcedData]): these are forced first, once for
+/// A record may rely on bytes in another file ([UnforcedBytes]): these are forced first, once for
 /// all records of a group, so that the journal never names bytes that a crash can take.
 ///
 /// When a write fails nothing is acknowledged any more: the failure goes to the store once, records
@@ -65,7 +65,7 @@ public final class GroupCommit implements Closeable {
     private record Waiting(
             List<ByteBuffer> parts,
             int lengthBytes,
-            @Nullable UnforcedData data,
+            @Nullable UnforcedBytes data,
             Runnable durable) {
         int dataBytes() {
             return data == null ? 0 : data.bytes();
@@ -160,7 +160,7 @@ public final class GroupCommit implements Closeable {
     /// The same of a record that relies on bytes in another file.
     ///
     /// @param data written, not forced; null: none
-    public void append(List<ByteBuffer> parts, @Nullable UnforcedData data, Runnable durable) {
+    public void append(List<ByteBuffer> parts, @Nullable UnforcedBytes data, Runnable durable) {
         int lengthBytes = 0;
         for (ByteBuffer part : parts) {
             lengthBytes += part.remaining();
@@ -245,7 +245,7 @@ public final class GroupCommit implements Closeable {
         Set<String> files = new LinkedHashSet<>();
         Set<String> folders = new LinkedHashSet<>();
         for (Waiting waiting : batch) {
-            UnforcedData data = waiting.data();
+            UnforcedBytes data = waiting.data();
             if (data != null) {
                 files.add(data.file());
                 folders.addAll(data.folders());

@@ -42,9 +42,9 @@ import java.util.function.Consumer;
 /// checkpoint copies the old ones forward, and nothing else holds a journal segment.
 ///
 /// Calls come from the replica's loop. The checkpoint thread comes in only to copy what changed;
-/// the lock between the two is held for memory and page-cache work and for what scrubbing reads of
-/// the device (256 KiB), never for a force. (A lock and not a task on the loop: a checkpoint must
-/// get through when a loop is busy or gone.)
+/// the lock between the two is held for memory and page-cache work, the holes of one chunk and what
+/// scrubbing reads of the device (256 KiB), never for a force. (A lock and not a task on the loop:
+/// a checkpoint must get through when a loop is busy or gone.)
 final class GroupStore implements ReplicaDisk {
     private final PlacementGroupId pg;
     private final ChunkStore chunks;

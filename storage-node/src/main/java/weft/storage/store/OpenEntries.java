@@ -4,7 +4,7 @@ import weft.fabric.ChunkKey;
 import weft.storage.chunk.ChunkStore;
 import weft.storage.chunk.FilePlace;
 import weft.storage.journal.JournalRecord;
-import weft.storage.journal.UnforcedData;
+import weft.storage.journal.UnforcedBytes;
 import weft.wire.storage.Entry;
 import weft.wire.storage.Mutation;
 
@@ -59,7 +59,7 @@ final class OpenEntries {
     /// @param record that names it
     /// @param data to be forced before the record is written
     /// @param durable to be run once the record is durable
-    record Placement(JournalRecord.Placed record, UnforcedData data, Runnable durable) {}
+    record Placement(JournalRecord.Placed record, UnforcedBytes data, Runnable durable) {}
 
     OpenEntries(ChunkStore chunks, SpaceBudget space, StoreSettings settings) {
         this.chunks = chunks;
@@ -97,7 +97,7 @@ final class OpenEntries {
         var record = JournalRecord.Placed.of(prepared, place.generation(), place.firstBlock());
         put(new OpenEntry(prepared, Optional.of(record), segmentEpoch));
         var data =
-                new UnforcedData(
+                new UnforcedBytes(
                         taken.get().file(),
                         taken.get().folders(),
                         place.blocks() * ChunkKey.BLOCK_BYTES);

@@ -3,7 +3,7 @@
 /// ```text
 ///   <folder>/lock  identity            who it is, one process at a time
 ///            journal/00000000.seg …    durability           weft.storage.journal
-///            chunks/<group>/…          blocks, in place     weft.storage.chunk
+///            chunks/<group>/…          blocks               weft.storage.chunk
 ///            metadata/                 maps (RocksDB)       weft.storage.metadata
 ///
 ///   replica's loop ── append ──► GroupCommit ── durable ──► replica's loop
@@ -13,7 +13,7 @@
 ///
 /// Threads: a replica's loop calls its [weft.storage.store.GroupStore]; the journal thread writes;
 /// the checkpoint thread copies what changed under a group's lock and does the slow part without
-/// it. Reading order: Store, GroupStore, Checkpoint, StoreRecovery, SpaceBudget.
+/// it. Reading order: Store, GroupStore, OpenEntries, Checkpoint, StoreRecovery, SpaceBudget.
 @NullMarked
 package weft.storage.store;
 

@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 
+import weft.fabric.ChunkKey;
+
 import java.util.BitSet;
 
 class FileBlocksTest {
@@ -80,9 +82,18 @@ class FileBlocksTest {
     }
 
     @Test
-    void aFullFileHasNoPlace() {
-        assertEquals(0, blocks.takeRun(map, 0, FileBlocks.BLOCKS_MAX - 1));
-        assertEquals(-1, blocks.takeRun(map, 0, 2));
+    void largeWritesLeaveSmallOnesTheirBlocks() {
+        assertEquals(0, blocks.takeRun(map, 0, FileBlocks.LARGE_END));
+        assertEquals(-1, blocks.takeRun(map, 0, 1));
+        for (int block = 0; block < ChunkKey.CHUNK_BLOCKS; block++) {
+            map.store(block, blocks.takeOne(map, block), 1);
+        }
+        assertEquals(FileBlocks.LARGE_END, map.place(0));
+    }
+
+    @Test
+    void aFullFileHasNoBlock() {
+        blocks.hold(0, FileBlocks.BLOCKS_MAX - 1);
         assertEquals(FileBlocks.BLOCKS_MAX - 1, blocks.takeOne(map, 5));
         map.store(5, FileBlocks.BLOCKS_MAX - 1, 1);
         assertEquals(-1, blocks.takeOne(map, 6));

@@ -7,8 +7,8 @@ import java.util.List;
 /// @param file that has them
 /// @param folders whose unforced entries lead to the file, innermost first
 /// @param bytes how many; they count as if they were in the journal, since a recovery reads them
-public record UnforcedData(String file, List<String> folders, int bytes) {
-    public UnforcedData {
+public record UnforcedBytes(String file, List<String> folders, int bytes) {
+    public UnforcedBytes {
         folders = List.copyOf(folders);
     }
 }
