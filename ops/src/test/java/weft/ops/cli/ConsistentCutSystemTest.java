@@ -14,6 +14,7 @@ import weft.fixtures.Await;
 import weft.ops.admin.VolumeAdmin;
 import weft.ops.pool.ConsistentCut;
 import weft.ops.pool.PoolSession;
+import weft.transport.Endpoint;
 import weft.volume.BlockVolume;
 import weft.volume.RemoteVolume;
 import weft.wire.holder.HolderMessage;
@@ -37,6 +38,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 @Timeout(180)
 final class ConsistentCutSystemTest extends VolumeSystemTest {
     private static final int SECTOR = 512;
+    private static final Executor SOON =
+            CompletableFuture.delayedExecutor(8, TimeUnit.MILLISECONDS);
     private static final Executor LATE =
             CompletableFuture.delayedExecutor(200, TimeUnit.MILLISECONDS);
 
@@ -49,8 +52,9 @@ final class ConsistentCutSystemTest extends VolumeSystemTest {
         create("effect");
         int chains = 6;
         var stop = new AtomicBoolean();
-        try (var one = new HolderProcess(fabric(), "one");
-                var two = new HolderProcess(fabric(), "two");
+        var switches = new AtomicInteger();
+        try (var one = new HolderProcess(fabric(), "one", ear -> slowEar(ear, switches));
+                var two = new HolderProcess(fabric(), "two", ear -> slowEar(ear, switches));
                 RemoteVolume cause = one.open("cause");
                 RemoteVolume effect = two.open("effect");
                 var pool =
@@ -101,6 +105,18 @@ final class ConsistentCutSystemTest extends VolumeSystemTest {
                 assertTrue(writer.get(30, TimeUnit.SECONDS) > 5, "it went on meanwhile");
             }
         }
+    }
+
+    /// Of the two processes now the one and now the other hears of the cut some milliseconds late:
+    /// longer than a write takes, and shorter than answers may be withheld.
+    private static Endpoint slowEar(Endpoint ear, AtomicInteger switches) {
+        return (message, caller) -> {
+            if (message instanceof HolderMessage.Switch && switches.incrementAndGet() % 3 == 0) {
+                SOON.execute(() -> ear.onMessage(message, caller));
+            } else {
+                ear.onMessage(message, caller);
+            }
+        };
     }
 
     private static long countInTurns(

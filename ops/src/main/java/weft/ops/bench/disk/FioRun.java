@@ -102,6 +102,7 @@ final class FioRun {
                         latency.path("mean").asDouble() / 1e6,
                         shares.path("50.000000").asDouble() / 1e6,
                         shares.path("99.000000").asDouble() / 1e6,
-                        shares.path("99.900000").asDouble() / 1e6));
+                        shares.path("99.900000").asDouble() / 1e6,
+                        latency.path("max").asDouble() / 1e6));
     }
 }

@@ -8,7 +8,7 @@ import java.util.Arrays;
 /// @param latency of one
 record LoadResult(long operations, double seconds, Latency latency) {
     /// In milliseconds, from asking to the answer.
-    record Latency(double mean, double p50, double p99, double p999) {
+    record Latency(double mean, double p50, double p99, double p999, double max) {
         /// Of these, in nanoseconds; the array is sorted.
         static Latency of(long[] nanos) {
             if (nanos.length == 0) {
@@ -19,7 +19,8 @@ record LoadResult(long operations, double seconds, Latency latency) {
                     Arrays.stream(nanos).average().orElseThrow() / 1e6,
                     at(nanos, 0.5),
                     at(nanos, 0.99),
-                    at(nanos, 0.999));
+                    at(nanos, 0.999),
+                    nanos[nanos.length - 1] / 1e6);
         }
 
         private static double at(long[] sorted, double share) {

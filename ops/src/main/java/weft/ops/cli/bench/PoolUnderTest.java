@@ -26,7 +26,9 @@ import java.util.Optional;
 final class PoolUnderTest implements DiskSide, AutoCloseable {
     private static final int STORAGE_NODES = 3;
     private static final Duration PATIENCE = Duration.ofSeconds(90);
-    private static final String NAME = "bench";
+
+    /// The volume of a fabric that was started for it.
+    static final String NAME = "bench";
 
     /// Longer than a checkpoint is put off.
     private static final Duration DRAINED = Duration.ofSeconds(20);
@@ -99,6 +101,10 @@ final class PoolUnderTest implements DiskSide, AutoCloseable {
                             + " processes");
         }
         return pids;
+    }
+
+    FabricSession session() {
+        return session;
     }
 
     long sizeBytes() {

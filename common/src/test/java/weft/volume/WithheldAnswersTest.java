@@ -1,0 +1,316 @@
+package weft.volume;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+import weft.coordination.FabricPaths;
+import weft.coordination.FabricRecords;
+import weft.coordination.zookeeper.EmbeddedZooKeeper;
+import weft.coordination.zookeeper.ZooKeeperFabricStore;
+import weft.fabric.Cluster;
+import weft.fabric.Configuration;
+import weft.fabric.FabricImage;
+import weft.fabric.Member;
+import weft.fabric.NodeId;
+import weft.fabric.NodePresence;
+import weft.fabric.PlacementGroupId;
+import weft.fabric.StoreId;
+import weft.fabric.Volume;
+import weft.fabric.VolumeId;
+import weft.fixtures.Await;
+import weft.runtime.BootClock;
+import weft.transport.Caller;
+import weft.transport.Handshake;
+import weft.transport.MessageServer;
+import weft.transport.NodeAddress;
+import weft.transport.Role;
+import weft.transport.Service;
+import weft.transport.Transport;
+import weft.wire.WireMessage;
+import weft.wire.holder.HolderMessage;
+import weft.wire.storage.Mutation;
+import weft.wire.storage.StorageCodec;
+import weft.wire.storage.StorageMessage.WriteBlocks;
+import weft.wire.storage.StorageMessage.WriteDone;
+
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+
+/// What a client sends and answers around a cut, seen by a storage node that answers when the test
+/// says so.
+@Timeout(60)
+class WithheldAnswersTest {
+    private static final int BLOCK = 4096;
+    private static final UUID CLUSTER = new UUID(1, 2);
+    private static final VolumeId FIRST = new VolumeId(1);
+    private static final VolumeId SECOND = FIRST.nextGeneration();
+
+    private record Asked(WriteBlocks write, Caller caller) {
+        List<VolumeId> layers() {
+            return ((Mutation.OfChunk) write.mutation()).layers();
+        }
+    }
+
+    private final BlockingQueue<Asked> asked = new LinkedBlockingQueue<>();
+    private final Deque<AutoCloseable> parts = new ArrayDeque<>();
+    private final OpenVolumes holds = new OpenVolumes();
+    private RemoteVolume volume;
+
+    @BeforeEach
+    void start(@TempDir Path folder) throws Exception {
+        EmbeddedZooKeeper zookeeper = own(EmbeddedZooKeeper.start(folder, "127.0.0.1", 0));
+        ZooKeeperFabricStore store =
+                own(
+                        ZooKeeperFabricStore.connect(
+                                zookeeper.connectString(), Duration.ofSeconds(10)));
+        var member = new Member(new StoreId(new UUID(3, 3)), 1);
+        var group = new PlacementGroupId(0);
+        var configuration =
+                new Configuration(group, 1, member, List.of(member), List.of(member.store()), 1);
+        var records = new FabricRecords(store);
+        assertTrue(records.create(FabricPaths.PLACEMENT_GROUPS + "/0", configuration));
+        MessageServer server = node();
+        var presence =
+                new NodePresence(
+                        new NodeId("node1"),
+                        NodePresence.Role.STORAGE,
+                        1,
+                        NodeAddress.format(server.address()),
+                        "",
+                        "",
+                        "",
+                        List.of(member.store().uuid()),
+                        0,
+                        1);
+        var empty = FabricImage.EMPTY;
+        var image =
+                new FabricImage(
+                        Optional.of(new Cluster(CLUSTER, 1, 0, 1, 1)),
+                        Map.of("storage/node1", presence),
+                        empty.volumes(),
+                        empty.attachments(),
+                        empty.exports(),
+                        empty.images(),
+                        empty.networks(),
+                        empty.ports(),
+                        empty.vms(),
+                        empty.placements(),
+                        empty.migrations());
+        Transport transport =
+                own(
+                        new Transport(
+                                Handshake.of(CLUSTER, Role.HOST, new NodeId("host1"), 1),
+                                List.of(new StorageCodec()),
+                                1,
+                                new SimpleMeterRegistry()));
+        PoolClient client =
+                own(
+                        new PoolClient(
+                                store,
+                                () -> image,
+                                transport,
+                                BootClock.SYSTEM,
+                                new SimpleMeterRegistry(),
+                                holds));
+        var record =
+                new Volume(FIRST, "disk", 1 << 20, Volume.Access.READ_WRITE, List.of(FIRST), FIRST);
+        volume =
+                client.open(
+                        new PoolClient.Claimed(
+                                record, new weft.fabric.Attachment(FIRST, "test", 5)));
+    }
+
+    private MessageServer node() throws Exception {
+        Transport transport =
+                own(
+                        new Transport(
+                                Handshake.of(CLUSTER, Role.STORAGE, new NodeId("node1"), 1),
+                                List.of(new StorageCodec()),
+                                1,
+                                new SimpleMeterRegistry()));
+        return own(
+                transport.listen(
+                        new InetSocketAddress("127.0.0.1", 0),
+                        List.of(
+                                new Service(
+                                        new StorageCodec(),
+                                        (message, caller) -> {
+                                            if (message instanceof WriteBlocks write) {
+                                                asked.add(new Asked(write, caller));
+                                            }
+                                        }))));
+    }
+
+    private <T extends AutoCloseable> T own(T part) {
+        parts.push(part);
+        return part;
+    }
+
+    @AfterEach
+    void stop() throws Exception {
+        // Nobody answers any more.
+        volume.onFenced();
+        while (!parts.isEmpty()) {
+            parts.pop().close();
+        }
+    }
+
+    private Asked next() throws InterruptedException {
+        return Objects.requireNonNull(asked.poll(20, TimeUnit.SECONDS), "a write");
+    }
+
+    private CompletableFuture<Void> write(long offset, int length) {
+        return volume.write(offset, ByteBuffer.allocate(length));
+    }
+
+    /// What the process answers to a question about its volumes.
+    private CompletableFuture<WireMessage> ask(HolderMessage question) {
+        var answer = new CompletableFuture<WireMessage>();
+        holds.onMessage(
+                question,
+                new Caller() {
+                    @Override
+                    public Handshake peer() {
+                        return Handshake.of(CLUSTER, Role.CLIENT, new NodeId("cut"), 1);
+                    }
+
+                    @Override
+                    public boolean expectsReply() {
+                        return true;
+                    }
+
+                    @Override
+                    public void charge(int bytes) {}
+
+                    @Override
+                    public void reply(WireMessage message) {
+                        answer.complete(message);
+                    }
+
+                    @Override
+                    public void fail(String reason) {
+                        answer.completeExceptionally(new IllegalStateException(reason));
+                    }
+                });
+        return answer;
+    }
+
+    private static HolderMessage.Switch cut(boolean hold) {
+        return new HolderMessage.Switch(
+                9, hold, List.of(new HolderMessage.NewLayers(FIRST, 5, List.of(SECOND, FIRST))));
+    }
+
+    private static void answer(Asked one) {
+        one.caller().reply(new WriteDone());
+    }
+
+    @Test
+    void aPartOfABlockWaitsUntilTheOldLayerIsComplete() throws Exception {
+        var before = write(0, BLOCK);
+        Asked old = next();
+        assertEquals(List.of(FIRST), old.layers());
+        assertEquals(
+                new HolderMessage.Switched(List.of(HolderMessage.Standing.SWITCHED)),
+                ask(cut(false)).join());
+        var settled = ask(new HolderMessage.Settle(9, List.of(FIRST)));
+
+        var partial = write(100, 512);
+        var whole = write(BLOCK, BLOCK);
+        Asked overtaking = next();
+        assertEquals(BLOCK, ((Mutation.OfChunk) overtaking.write().mutation()).offsetInChunk());
+        assertEquals(List.of(SECOND, FIRST), overtaking.layers());
+        answer(overtaking);
+        whole.get(20, TimeUnit.SECONDS);
+        assertFalse(settled.isDone(), "a write of before the cut is under way");
+        assertTrue(asked.isEmpty());
+
+        answer(old);
+        before.get(20, TimeUnit.SECONDS);
+        Asked last = next();
+        assertEquals(512, ((Mutation.OfChunk) last.write().mutation()).lengthBytes());
+        assertEquals(List.of(SECOND, FIRST), last.layers());
+        answer(last);
+        partial.get(20, TimeUnit.SECONDS);
+        assertEquals(new HolderMessage.Settled(false, true), settled.get(20, TimeUnit.SECONDS));
+    }
+
+    @Test
+    void whatIsOutsideTheCutIsAnsweredWhenAllHaveSwitched() throws Exception {
+        assertEquals(
+                new HolderMessage.Switched(List.of(HolderMessage.Standing.SWITCHED)),
+                ask(cut(true)).join());
+        var outside = write(0, BLOCK);
+        var released = new CompletableFuture<Boolean>();
+        outside.thenRun(() -> released.complete(false));
+        answer(next());
+        // By itself it is answered only when it was held too long, and that is told.
+        HolderMessage.Settled settled =
+                (HolderMessage.Settled)
+                        ask(new HolderMessage.Settle(9, List.of(FIRST))).get(20, TimeUnit.SECONDS);
+        outside.get(20, TimeUnit.SECONDS);
+        assertTrue(settled.clean());
+
+        var hold = new CompletableFuture<Void>();
+        assertTrue(volume.switchLayers(List.of(SECOND.nextGeneration(), SECOND, FIRST), hold));
+        var withheld = write(0, BLOCK);
+        answer(next());
+        var later = write(BLOCK, BLOCK);
+        answer(next());
+        Await.until(
+                "the client has heard of all three writes",
+                () -> volume.writes().lowestUnfinished() == 4);
+        assertFalse(withheld.isDone() || later.isDone(), "withheld");
+        hold.complete(null);
+        withheld.get(20, TimeUnit.SECONDS);
+        later.get(20, TimeUnit.SECONDS);
+    }
+
+    @Test
+    void whoDoesNotHoldTheVolumeSaysSo() throws Exception {
+        var stranger =
+                new HolderMessage.Switch(
+                        9,
+                        false,
+                        List.of(new HolderMessage.NewLayers(FIRST, 4, List.of(SECOND, FIRST))));
+        assertEquals(
+                new HolderMessage.Switched(List.of(HolderMessage.Standing.UNKNOWN)),
+                ask(stranger).join());
+        volume.close();
+        assertEquals(
+                new HolderMessage.Switched(List.of(HolderMessage.Standing.CLOSED)),
+                ask(cut(false)).join());
+    }
+
+    @Test
+    void aVolumeThatWasClosedWithAWriteUnderWayIsNotClean() throws Exception {
+        var lost = write(0, BLOCK);
+        var _ = next();
+        volume.close();
+        assertTrue(lost.isCompletedExceptionally());
+        assertEquals(
+                new HolderMessage.Switched(List.of(HolderMessage.Standing.UNKNOWN)),
+                ask(cut(false)).join());
+    }
+}
