@@ -120,11 +120,13 @@ public final class Control implements AutoCloseable {
 
     private void makePlacementGroups(Cluster cluster, FabricImage image) throws IOException {
         List<Configuration> first = Placements.firstConfigurations(cluster, image, pool);
+        int made = 0;
         for (Configuration configuration : first) {
-            var _ = records.create(FabricPaths.placementGroup(configuration.pg()), configuration);
+            String path = FabricPaths.placementGroup(configuration.pg());
+            made += records.create(path, configuration) ? 1 : 0;
         }
-        if (!first.isEmpty()) {
-            log.info("{} placement groups placed on {} copies", first.size(), cluster.replicas());
+        if (made > 0) {
+            log.info("{} placement groups placed on {} copies", made, cluster.replicas());
         }
     }
 

@@ -7,6 +7,7 @@ import weft.storage.catchup.CatchUpPlan;
 import weft.storage.journal.JournalRecord;
 import weft.storage.reconfigure.Reconfiguration;
 import weft.wire.MalformedMessage;
+import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.Entry;
 import weft.wire.storage.ReplicaMessage;
@@ -49,6 +50,10 @@ final class Joining implements Role {
     /// Without a reply for so long, an attempt is given up.
     private static final long PATIENCE_MILLIS = 3_000;
 
+    /// How fast one group is copied: the disks are there for clients, and unpaced copying took more
+    /// than half of their writes (docs/scale.md).
+    private static final long COPY_BYTES_PER_SECOND = 24L << 20;
+
     private final ReplicaState state;
     private final Configuration configuration;
     private final PrimaryGrace grace;
@@ -63,6 +68,7 @@ final class Joining implements Role {
     private Optional<Entry> lastLeftOut = Optional.empty();
     private long lastSentNanos = Long.MIN_VALUE / 2;
     private long lastProgressNanos;
+    private long nextChunkNanos = Long.MIN_VALUE;
 
     Joining(ReplicaState state, Configuration configuration, long nowNanos) {
         this.state = state;
@@ -182,12 +188,26 @@ final class Joining implements Role {
             send(new ChunkListRequest(state.pg, version, attempt, comparedTo));
             return;
         }
-        Optional<ChunkKey> key = plan.next();
-        while (key.isPresent()) {
-            send(new ChunkRequest(state.pg, version, attempt, key.get()));
-            key = plan.next();
-        }
+        askChunks(nowNanos);
         finishIfComplete(nowNanos);
+    }
+
+    private void askChunks(long nowNanos) {
+        while (nowNanos >= nextChunkNanos) {
+            Optional<ChunkKey> key = plan.next();
+            if (key.isEmpty()) {
+                return;
+            }
+            lastSentNanos = nowNanos;
+            send(new ChunkRequest(state.pg, configuration.version(), attempt, key.get()));
+        }
+    }
+
+    /// What was copied is paid for with time.
+    private void pay(ChunkContent content, long nowNanos) {
+        long bytes = content.runs().stream().mapToLong(run -> run.payload().remaining()).sum();
+        nextChunkNanos =
+                Math.max(nextChunkNanos, nowNanos) + bytes * 1_000_000_000 / COPY_BYTES_PER_SECOND;
     }
 
     private void finishIfComplete(long nowNanos) {
@@ -219,6 +239,7 @@ final class Joining implements Role {
         long ticket = state.nextTicket();
         installs.put(ticket, reply.key());
         if (reply.content().isPresent()) {
+            pay(reply.content().get(), nowNanos);
             state.disk.installChunk(ticket, reply.content().get());
         } else {
             state.disk.deleteChunk(ticket, reply.key());
@@ -304,6 +325,8 @@ final class Joining implements Role {
                     giveUp(nowNanos);
                 } else if (due && ownListed) {
                     sendAgain(nowNanos);
+                } else if (plan.isCompared()) {
+                    askChunks(nowNanos);
                 }
             }
             case CAUGHT_UP -> {
@@ -341,6 +364,7 @@ final class Joining implements Role {
             askNext(nowNanos);
             return;
         }
+        askChunks(nowNanos);
         for (ChunkKey key : plan.underWay()) {
             if (!installs.containsValue(key)) {
                 send(new ChunkRequest(state.pg, configuration.version(), attempt, key));

@@ -188,6 +188,34 @@ class StorageScenarioTest {
     }
 
     @Test
+    void aStoreThatWasMovedAwayFromDropsItsDataAfterAWhile() {
+        startWork();
+        cluster.configurations.want(List.of(1, 2, 3).stream().map(SimNode::storeOf).toList());
+        assertTrue(cluster.runUntil(8_000, cluster::isWhole), cluster.world.trace());
+        cluster.run(30_000);
+        assertFalse(cluster.nodes.get(0).disk.chunks().isEmpty(), "kept for a minute");
+        assertTrue(
+                cluster.runUntil(60_000, () -> cluster.nodes.get(0).disk.chunks().isEmpty()),
+                cluster.world.trace());
+        endWork();
+    }
+
+    @Test
+    void theLeadGoesToTheFirstOfTheWantedAfterAQuietWhile() {
+        startWork();
+        int next = cluster.primary() == 1 ? 2 : 1;
+        cluster.configurations.want(
+                List.of(next, 3 - next, 0).stream().map(SimNode::storeOf).toList());
+        cluster.run(5_000);
+        assertNotEquals(next, cluster.primary(), "not at once");
+        assertTrue(
+                cluster.runUntil(15_000, () -> cluster.primary() == next), cluster.world.trace());
+        assertTrue(progressWithin(2_000), cluster.world.trace());
+        assertTrue(cluster.runUntil(1_000, () -> servesReads(next)), cluster.world.trace());
+        endWork();
+    }
+
+    @Test
     void aPrimaryThatStopsForGoodHandsOver() {
         startWork();
         int failed = cluster.primary();
