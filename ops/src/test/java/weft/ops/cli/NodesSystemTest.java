@@ -173,7 +173,12 @@ final class NodesSystemTest {
                 Part node4 = Part.storage(fabric.layout().part(Role.STORAGE, 4, HostOffer.NONE));
                 try {
                     awaitGroups(fabric, "node4", SHARE - 1, SHARE + 1);
-                    drainAndTakeBack(fabric);
+                    drainAndRemove(fabric);
+                    writer.finish();
+                    requireEqualReplicas(fabric);
+                    writer = new Writer(open);
+                    type(fabric, "node add node1");
+                    awaitGroups(fabric, "node1", SHARE - 1, SHARE + 1);
                 } finally {
                     node4.close();
                 }
@@ -188,19 +193,16 @@ final class NodesSystemTest {
         }
     }
 
-    private static void drainAndTakeBack(LoopbackFabric fabric) throws Exception {
+    private static void drainAndRemove(LoopbackFabric fabric) throws Exception {
         refuse(fabric, 3, "node remove node1", "node 'node1' is in use: weft node drain node1");
         String drained = type(fabric, "node drain node1");
         assertTrue(drained.contains("has no copies any more"), drained);
         assertEquals(0, groups(fabric, "node1"));
         assertEquals("drained", row(fabric, "node1").path("state").asText());
         assertTrue(isSettled(fabric));
-        requireEqualReplicas(fabric);
         refuse(fabric, 3, "node drain node2", "2 live stores would be left");
         type(fabric, "node remove node1");
         assertEquals("removed", row(fabric, "node1").path("state").asText());
-        type(fabric, "node add node1");
-        awaitGroups(fabric, "node1", SHARE - 1, SHARE + 1);
     }
 
     @Test
