@@ -40,6 +40,18 @@ public final class FabricRecords {
         return Optional.of(new Found<>(noun, versioned.get().version()));
     }
 
+    /// The noun at the path as it was not long ago; see [FabricStore#glance]. What is not seen so
+    /// is looked for with [#find].
+    public <T> Optional<Found<T>> glance(String path, Class<T> type) throws IOException {
+        Optional<FabricStore.Versioned> versioned = store.glance(path);
+        return versioned.isEmpty()
+                ? find(path, type)
+                : Optional.of(
+                        new Found<>(
+                                FabricJson.read(versioned.get().data(), type),
+                                versioned.get().version()));
+    }
+
     /// Makes a record; false if there is one.
     public boolean create(String path, Object noun) throws IOException {
         return store.commit(List.of(creation(path, noun))) instanceof Outcome.Committed;
@@ -108,7 +120,10 @@ public final class FabricRecords {
     public Outcome commitLayers(int newIds, Function<VolumeId, List<Change>> changes)
             throws IOException {
         for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-            Optional<Found<VolumeIds>> ids = find(FabricPaths.VOLUME_IDS, VolumeIds.class);
+            Optional<Found<VolumeIds>> ids =
+                    attempt == 0
+                            ? glance(FabricPaths.VOLUME_IDS, VolumeIds.class)
+                            : find(FabricPaths.VOLUME_IDS, VolumeIds.class);
             long first = ids.map(found -> found.noun().next()).orElse(1L);
             List<Change> all = new ArrayList<>(changes.apply(new VolumeId(first)));
             all.add(counter(ids, first + newIds));

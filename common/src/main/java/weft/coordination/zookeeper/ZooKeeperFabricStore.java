@@ -79,14 +79,23 @@ public final class ZooKeeperFabricStore implements FabricStore {
                 () -> {
                     // The leader's view: a follower may lag behind what this process was told of.
                     curator.sync().forPath(path);
-                    var stat = new Stat();
-                    try {
-                        byte[] data = curator.getData().storingStatIn(stat).forPath(path);
-                        return Optional.of(new Versioned(data, stat.getVersion()));
-                    } catch (KeeperException.NoNodeException e) {
-                        return Optional.empty();
-                    }
+                    return found(path);
                 });
+    }
+
+    @Override
+    public Optional<Versioned> glance(String path) throws IOException {
+        return ask("read " + path, () -> found(path));
+    }
+
+    private Optional<Versioned> found(String path) throws Exception {
+        var stat = new Stat();
+        try {
+            byte[] data = curator.getData().storingStatIn(stat).forPath(path);
+            return Optional.of(new Versioned(data, stat.getVersion()));
+        } catch (KeeperException.NoNodeException e) {
+            return Optional.empty();
+        }
     }
 
     @Override

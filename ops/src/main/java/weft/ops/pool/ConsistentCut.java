@@ -147,12 +147,12 @@ public final class ConsistentCut {
         for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
             List<Found<Volume>> volumes = new ArrayList<>();
             for (Wanted one : wanted) {
-                volumes.add(cuttable(one));
+                volumes.add(cuttable(one, attempt == 0));
             }
             List<Change> conditions = new ArrayList<>();
             List<Found<Attachment>> attachments = new ArrayList<>();
             for (Found<Volume> volume : volumes) {
-                attachments.add(attachment(volume.noun(), conditions));
+                attachments.add(attachment(volume.noun(), conditions, attempt == 0));
             }
             List<Part> parts = new ArrayList<>();
             Outcome outcome =
@@ -183,16 +183,34 @@ public final class ConsistentCut {
                                 }
                                 return changes;
                             });
-            if (outcome instanceof Outcome.Committed) {
-                return parts;
+            switch (outcome) {
+                case Outcome.Committed _ -> {
+                    return parts;
+                }
+                case Outcome.Conflict(var path) -> checkNoneExists(wanted, path);
             }
         }
         throw Refusal.state("the volumes are changed by others all the time: try again");
     }
 
-    private Found<Volume> cuttable(Wanted wanted) throws IOException {
+    private static void checkNoneExists(List<Wanted> wanted, String path) {
+        for (Wanted one : wanted) {
+            String name = one.snapshot().map(s -> Volume.snapshotName(one.volume(), s)).orElse("");
+            if (path.equals(FabricPaths.volume(name))) {
+                throw Refusal.state("snapshot '%s' exists already: choose another name", name);
+            }
+        }
+    }
+
+    /// What is seen at a glance is seen again after a conflict.
+    private <T> Optional<Found<T>> see(String path, Class<T> type, boolean atAGlance)
+            throws IOException {
+        return atAGlance ? records.glance(path, type) : records.find(path, type);
+    }
+
+    private Found<Volume> cuttable(Wanted wanted, boolean atAGlance) throws IOException {
         Found<Volume> found =
-                records.find(FabricPaths.volume(wanted.volume()), Volume.class)
+                see(FabricPaths.volume(wanted.volume()), Volume.class, atAGlance)
                         .orElseThrow(() -> VolumeAdmin.unknown(image.get(), wanted.volume()));
         Volume volume = found.noun();
         if (volume.access() != Volume.Access.READ_WRITE) {
@@ -205,21 +223,15 @@ public final class ConsistentCut {
                             + " %s",
                     volume.name(), Volume.LAYERS_MAX, volume.name());
         }
-        if (wanted.snapshot().isPresent()) {
-            String name = Volume.snapshotName(wanted.volume(), wanted.snapshot().get());
-            if (records.store().read(FabricPaths.volume(name)).isPresent()) {
-                throw Refusal.state("snapshot '%s' exists already: choose another name", name);
-            }
-        }
         return found;
     }
 
     /// Who holds the volume, and that it is expected to stay so until the commit. A volume that
     /// nobody ever held gets a record: a holder that comes first would be noticed by nothing else.
-    private Found<Attachment> attachment(Volume volume, List<Change> conditions)
+    private Found<Attachment> attachment(Volume volume, List<Change> conditions, boolean atAGlance)
             throws IOException {
         String path = FabricPaths.attachment(volume.id());
-        var found = records.find(path, Attachment.class);
+        var found = see(path, Attachment.class, atAGlance);
         if (found.isPresent()) {
             conditions.add(new Change.Check(path, found.get().version()));
             return found.get();
