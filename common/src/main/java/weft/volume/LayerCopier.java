@@ -45,18 +45,37 @@ public final class LayerCopier implements AutoCloseable {
     /// @param progress is told how many bytes of the volume have been gone through
     public void mergeDown(VolumeId upper, VolumeId lower, LongConsumer progress)
             throws IOException, InterruptedException {
-        for (long at = 0; at < volume.sizeBytes(); at += PIECE_BYTES) {
-            long length = Math.min(PIECE_BYTES, volume.sizeBytes() - at);
-            drain(PIECES_MAX - 1);
-            underWay.add(changes.copyDown(upper, lower, at, length));
-            progress.accept(at);
+        Volume alone = volume.withAccess(Volume.Access.READ_ONLY).withLayers(List.of(upper));
+        try (RemoteVolume has = client.openReadOnly(alone)) {
+            for (long at = 0; at < volume.sizeBytes(); at += ChunkKey.CHUNK_BYTES) {
+                long length = Math.min(ChunkKey.CHUNK_BYTES, volume.sizeBytes() - at);
+                byte[] states = await(has.map(at, length));
+                for (long piece = 0; piece < length; piece += PIECE_BYTES) {
+                    long pieceBytes = Math.min(PIECE_BYTES, length - piece);
+                    if (isAnyMapped(states, piece, pieceBytes)) {
+                        drain(PIECES_MAX - 1);
+                        underWay.add(changes.copyDown(upper, lower, at + piece, pieceBytes));
+                    }
+                }
+                progress.accept(at + length);
+            }
+            drain(0);
         }
-        drain(0);
         for (long chunkIndex : client.groupsOf(volume).values()) {
             underWay.add(changes.dropLayerAt(upper, chunkIndex));
         }
         drain(0);
-        progress.accept(volume.sizeBytes());
+    }
+
+    private static boolean isAnyMapped(byte[] states, long fromBytes, long lengthBytes) {
+        int first = (int) (fromBytes / ChunkKey.BLOCK_BYTES);
+        int end = (int) ((fromBytes + lengthBytes) / ChunkKey.BLOCK_BYTES);
+        for (int block = first; block < end; block++) {
+            if (states[block] != BlockState.UNMAPPED.code()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /// Copies to `layer`, to which nothing is written any more, what it does not map and the layers

@@ -218,10 +218,14 @@ public final class ConsistentCut {
                     "volume '%s' is read-only: it is as good as a snapshot", volume.name());
         }
         if (volume.layers().size() == Volume.LAYERS_MAX) {
+            long snapshots =
+                    image.get().volumes().values().stream()
+                            .filter(other -> other.isSnapshotOf(volume.name()))
+                            .count();
             throw Refusal.state(
-                    "volume '%s' already has %d layers, the most there can be: weft volume flatten"
-                            + " %s",
-                    volume.name(), Volume.LAYERS_MAX, volume.name());
+                    "volume '%s' already has %d layers, the most there can be, and %d snapshots:"
+                        + " delete some, and try again in a moment, when their layers are merged",
+                    volume.name(), Volume.LAYERS_MAX, snapshots);
         }
         return found;
     }
