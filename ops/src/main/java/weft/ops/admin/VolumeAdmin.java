@@ -26,6 +26,7 @@ public final class VolumeAdmin {
     /// The largest volume: 64 TiB, so that chunk indexes stay far inside 32 bits.
     public static final long SIZE_BYTES_MAX = 64L << 40;
 
+    private static final int ATTEMPTS_MAX = 8;
     private static final String CLONE_USER = "its clone '";
     private static final String SNAPSHOT_USER = "its snapshot '";
 
@@ -54,6 +55,11 @@ public final class VolumeAdmin {
     /// @param sizeBytes not smaller than the origin
     public Volume clone(FabricImage image, String origin, String name, long sizeBytes)
             throws IOException {
+        return retried(() -> cloneOnce(image, origin, name, sizeBytes));
+    }
+
+    private Volume cloneOnce(FabricImage image, String origin, String name, long sizeBytes)
+            throws IOException, Meanwhile {
         Found<Volume> from = cloneable(image, origin, name, sizeBytes);
         List<Volume> made = new ArrayList<>();
         Outcome outcome =
@@ -70,9 +76,10 @@ public final class VolumeAdmin {
                                             from.version()));
                         });
         if (outcome instanceof Outcome.Conflict(var path)) {
-            throw path.equals(FabricPaths.volume(name))
-                    ? exists(name)
-                    : Refusal.state("volume '%s' was changed meanwhile: try again", origin);
+            if (path.equals(FabricPaths.volume(name))) {
+                throw exists(name);
+            }
+            throw new Meanwhile(path);
         }
         return made.getFirst();
     }
@@ -132,6 +139,10 @@ public final class VolumeAdmin {
     /// Makes a volume what it was when a snapshot of it was made. What was written since is given
     /// back in the background.
     public Volume rollback(FabricImage image, String snapshot) throws IOException {
+        return retried(() -> rollbackOnce(image, snapshot));
+    }
+
+    private Volume rollbackOnce(FabricImage image, String snapshot) throws IOException, Meanwhile {
         Found<Volume> to = fresh(image, snapshot);
         if (!to.noun().isSnapshot()) {
             throw Refusal.state(
@@ -160,6 +171,11 @@ public final class VolumeAdmin {
 
     /// Gives a volume and its snapshots another name.
     public Volume rename(FabricImage image, String name, String newName) throws IOException {
+        return retried(() -> renameOnce(image, name, newName));
+    }
+
+    private Volume renameOnce(FabricImage image, String name, String newName)
+            throws IOException, Meanwhile {
         checkNew(image, newName);
         Found<Volume> found = fresh(image, name);
         if (found.noun().isSnapshot()) {
@@ -195,7 +211,7 @@ public final class VolumeAdmin {
 
     /// Makes changes of a volume that nobody holds, and makes sure of that: who claims it before
     /// makes them fail, who claims it after sees them, and who held it once is refused.
-    private void commitUnused(List<Change> changes, Volume volume) throws IOException {
+    private void commitUnused(List<Change> changes, Volume volume) throws IOException, Meanwhile {
         String path = FabricPaths.attachment(volume.id());
         var held = records.find(path, Attachment.class);
         var all = new ArrayList<Change>(changes);
@@ -205,8 +221,34 @@ public final class VolumeAdmin {
                 held.<Change>map(found -> FabricRecords.replacement(path, nobody, found.version()))
                         .orElseGet(() -> FabricRecords.creation(path, nobody)));
         if (records.commitLayers(0, _ -> all) instanceof Outcome.Conflict(var conflict)) {
-            throw Refusal.state(
-                    "%s was changed by someone else meanwhile: try again", conflict.substring(6));
+            throw new Meanwhile(conflict);
+        }
+    }
+
+    /// A record was changed between reading and writing it: mostly by control, which merges layers.
+    private static final class Meanwhile extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        Meanwhile(String path) {
+            super(path);
+        }
+    }
+
+    private interface Attempt<T> {
+        T make() throws IOException, Meanwhile;
+    }
+
+    private static <T> T retried(Attempt<T> attempt) throws IOException {
+        for (int i = 1; ; i++) {
+            try {
+                return attempt.make();
+            } catch (Meanwhile e) {
+                if (i == ATTEMPTS_MAX) {
+                    throw Refusal.state(
+                            "%s was changed by someone else meanwhile: try again",
+                            String.valueOf(e.getMessage()).substring(6));
+                }
+            }
         }
     }
 
@@ -251,9 +293,15 @@ public final class VolumeAdmin {
                     throw Refusal.state(
                             "volume '%s' is in use by %s: nothing was deleted", name, user);
                 });
-        var found =
-                records.find(FabricPaths.volume(name), Volume.class)
-                        .orElseThrow(() -> unknown(image, name));
+        var _ = retried(() -> deleteOnce(image, volume));
+    }
+
+    private Volume deleteOnce(FabricImage image, Volume volume) throws IOException, Meanwhile {
+        String name = volume.name();
+        Found<Volume> found = fresh(image, name);
+        if (!found.noun().id().equals(volume.id())) {
+            throw Refusal.state("volume '%s' is another one by now: nothing was deleted", name);
+        }
         var changes = new ArrayList<Change>();
         changes.add(new Change.Delete(FabricPaths.volume(name), found.version()));
         var attachment = records.store().read(FabricPaths.attachment(volume.id()));
@@ -262,10 +310,14 @@ public final class VolumeAdmin {
                     new Change.Delete(
                             FabricPaths.attachment(volume.id()), attachment.get().version()));
         }
-        if (records.store().commit(changes) instanceof Outcome.Conflict) {
-            throw Refusal.state(
-                    "volume '%s' was changed by someone else meanwhile: try again", name);
+        if (records.store().commit(changes) instanceof Outcome.Conflict(var path)) {
+            if (!path.equals(FabricPaths.volume(name))) {
+                throw Refusal.state(
+                        "volume '%s' was taken by someone meanwhile: nothing was deleted", name);
+            }
+            throw new Meanwhile(path);
         }
+        return found.noun();
     }
 
     /// Who uses a volume, in words.
