@@ -224,7 +224,7 @@ public final class ConsistentCut {
                             .count();
             throw Refusal.state(
                     "volume '%s' already has %d layers, the most there can be, and %d snapshots:"
-                        + " delete some, and try again in a moment, when their layers are merged",
+                            + " clone the newest one and go on with that",
                     volume.name(), Volume.LAYERS_MAX, snapshots);
         }
         return found;

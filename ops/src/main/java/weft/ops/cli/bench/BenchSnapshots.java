@@ -40,10 +40,12 @@ import java.util.concurrent.Callable;
             "a command. Needs fio.",
             "",
             "Example:",
-            "  weft bench snapshots --repeat 20"
+            "  weft bench snapshots --repeat 8"
         })
 public final class BenchSnapshots implements Callable<Integer> {
-    private static final int REPEAT_MAX = 200;
+    /// A volume is cut three times as often, and has at most 32 layers.
+    private static final int REPEAT_MAX = 8;
+
     private static final int SECONDS_MAX = 600;
     private static final long SIZE_BYTES_MIN = 64L << 20;
     private static final List<String> VOLUMES = List.of(PoolUnderTest.NAME, "bench2", "bench3");
@@ -52,9 +54,9 @@ public final class BenchSnapshots implements Callable<Integer> {
     @Option(
             names = "--repeat",
             paramLabel = "N",
-            defaultValue = "20",
+            defaultValue = "8",
             description = "Snapshots of each kind (default: ${DEFAULT-VALUE}).")
-    private int repeat = 20;
+    private int repeat = 8;
 
     @Option(
             names = "--clones",
