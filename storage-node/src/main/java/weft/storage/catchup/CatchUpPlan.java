@@ -20,7 +20,9 @@ import java.util.TreeSet;
 /// A chunk is *stale* (differs from the primary's), *under way* (asked for, or being installed) or
 /// clean. An entry for a clean chunk is applied. For a stale one it is left out: the copy, taken
 /// later than the entry's commit, holds it. For one under way it is held and applied on top of the
-/// copy, which says by its stamp whether it has it already. So a copied chunk never goes back.
+/// copy, which says by its stamp whether it has it already. So a copied chunk never goes back. One
+/// that may need a chunk of another layer, which is not clean, is left out, and its chunk copied
+/// (again) after it.
 public final class CatchUpPlan {
     /// Chunks under way at once: one travels while one is written.
     public static final int UNDER_WAY_MAX = 2;
@@ -135,21 +137,27 @@ public final class CatchUpPlan {
     private Decision decideChunk(Entry entry, Mutation.OfChunk change) {
         ChunkKey key = change.chunk();
         List<Entry> held = underWay.get(key);
+        // A partial block is completed from the layers below; while one of those is to come, what
+        // would be made here is wrong, now as well as on top of a copy: copy the result.
+        if (isAnyOtherToCome(key, change)) {
+            var _ = held == null ? stale.add(key) : again.add(key);
+            return Decision.SKIP;
+        }
         if (held != null && !again.contains(key)) {
             held.add(entry);
             return Decision.HOLD;
         }
-        if (held != null || stale.contains(key)) {
-            return Decision.SKIP;
-        }
-        // A partial block is completed from the layers below; while one is stale, copy the result.
+        return held != null || stale.contains(key) ? Decision.SKIP : Decision.APPLY;
+    }
+
+    /// Whether a chunk of another layer that the result depends on is stale or under way.
+    private boolean isAnyOtherToCome(ChunkKey key, Mutation.OfChunk change) {
         for (VolumeId layer : change.layers()) {
-            var lower = new ChunkKey(layer, change.chunkIndex());
-            if (stale.contains(lower) || underWay.containsKey(lower)) {
-                stale.add(key);
-                return Decision.SKIP;
+            var other = new ChunkKey(layer, change.chunkIndex());
+            if (!other.equals(key) && (stale.contains(other) || underWay.containsKey(other))) {
+                return true;
             }
         }
-        return Decision.APPLY;
+        return false;
     }
 }

@@ -1,0 +1,100 @@
+package weft.storage.catchup;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+
+import weft.fabric.ChunkKey;
+import weft.fabric.VolumeId;
+import weft.storage.catchup.CatchUpPlan.Decision;
+import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.Entry;
+import weft.wire.storage.Mutation;
+
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Optional;
+
+class CatchUpPlanTest {
+    private static final VolumeId BELOW = new VolumeId(7);
+    private static final VolumeId TOP = BELOW.nextGeneration();
+    private static final ChunkKey LOWER = new ChunkKey(BELOW, 0);
+    private static final ChunkKey UPPER = new ChunkKey(TOP, 0);
+    private static final ChunkKey OTHER = new ChunkKey(BELOW, 1);
+
+    private final CatchUpPlan plan = new CatchUpPlan();
+
+    private void theyHave(ChunkKey... keys) {
+        List<ChunkStamp> stamps = List.of(keys).stream().map(k -> new ChunkStamp(k, 1, 5)).toList();
+        plan.compare(Optional.empty(), stamps, true);
+    }
+
+    private static Entry write(long sequence, VolumeId... layers) {
+        var mutation =
+                new Mutation.Write(
+                        List.of(layers), 0, 100, ByteBuffer.allocate(8), ByteBuffer.allocate(0));
+        return new Entry(1, sequence, 3, sequence, sequence, 0, mutation);
+    }
+
+    @Test
+    void anEntryForAChunkUnderWayIsAppliedOnTopOfTheCopy() {
+        theyHave(LOWER);
+        assertEquals(Optional.of(LOWER), plan.next());
+        Entry entry = write(6, BELOW);
+        assertEquals(Decision.HOLD, plan.decide(entry));
+        assertEquals(List.of(entry), plan.installed(LOWER));
+        assertEquals(Decision.APPLY, plan.decide(write(7, BELOW)));
+    }
+
+    @Test
+    void aChunkUnderWayIsCopiedAgainIfItMayNeedAnotherThatIsUnderWay() {
+        theyHave(LOWER, UPPER);
+        assertEquals(Optional.of(LOWER), plan.next());
+        assertEquals(Optional.of(UPPER), plan.next());
+        assertEquals(Decision.SKIP, plan.decide(write(6, TOP, BELOW)));
+        assertEquals(List.of(), plan.installed(UPPER));
+        assertEquals(List.of(), plan.installed(LOWER));
+        assertFalse(plan.isComplete());
+        assertEquals(Optional.of(UPPER), plan.next());
+        assertEquals(List.of(), plan.installed(UPPER));
+        assertTrue(plan.isComplete());
+    }
+
+    @Test
+    void aChunkUnderWayIsCopiedAgainIfItMayNeedAnotherThatIsStale() {
+        theyHave(LOWER, OTHER, UPPER);
+        assertEquals(Optional.of(LOWER), plan.next());
+        assertEquals(Optional.of(OTHER), plan.next());
+        assertEquals(List.of(), plan.installed(OTHER));
+        assertEquals(Optional.of(UPPER), plan.next());
+        var drop = new Mutation.DropLayer(BELOW);
+        assertEquals(Decision.APPLY, plan.decide(new Entry(1, 6, 0, 0, 0, 0, drop)));
+        assertEquals(List.of(), plan.installed(LOWER));
+        // Asked for once more: stale again, while the upper one is under way.
+        assertEquals(Decision.SKIP, plan.decide(write(7, TOP, BELOW)));
+        assertEquals(List.of(), plan.installed(UPPER));
+        assertEquals(2, plan.remainingCount());
+    }
+
+    @Test
+    void aCleanChunkIsCopiedIfItMayNeedAnotherThatIsStale() {
+        theyHave(LOWER);
+        assertEquals(Decision.SKIP, plan.decide(write(6, TOP, BELOW)));
+        assertEquals(Optional.of(LOWER), plan.next());
+        assertEquals(Optional.of(UPPER), plan.next());
+    }
+
+    @Test
+    void nothingIsHeldWhileAChunkIsToBeAskedForAgain() {
+        theyHave(UPPER);
+        assertEquals(Optional.of(UPPER), plan.next());
+        assertEquals(Decision.HOLD, plan.decide(write(6, TOP)));
+        var drop = new Mutation.DropLayer(TOP);
+        assertEquals(Decision.APPLY, plan.decide(new Entry(1, 7, 0, 0, 0, 0, drop)));
+        assertEquals(Decision.SKIP, plan.decide(write(8, TOP)));
+        assertEquals(List.of(), plan.installed(UPPER));
+        assertEquals(Optional.of(UPPER), plan.next());
+    }
+}
