@@ -31,13 +31,10 @@ import java.util.concurrent.TimeUnit;
 /// the cut is void.
 public final class OpenVolumes implements Endpoint {
     /// The longest that a completion is withheld.
-    static final int HOLD_MILLIS_MAX = 20;
+    public static final int HOLD_MILLIS_MAX = 20;
 
     /// How many closed volumes are remembered.
     private static final int CLOSED_MAX = 4096;
-
-    private static final Executor AFTER_HOLD =
-            CompletableFuture.delayedExecutor(HOLD_MILLIS_MAX, TimeUnit.MILLISECONDS);
 
     /// Answers held back for one cut.
     private static final class Hold {
@@ -48,6 +45,8 @@ public final class OpenVolumes implements Endpoint {
             return released.complete(null);
         }
     }
+
+    private final Executor afterHold;
 
     @GuardedBy("this")
     private final Map<VolumeId, RemoteVolume> open = new HashMap<>();
@@ -66,12 +65,25 @@ public final class OpenVolumes implements Endpoint {
     @GuardedBy("this")
     private final Map<Long, Hold> holds = new HashMap<>();
 
+    /// Nothing is open yet.
+    public OpenVolumes() {
+        this(CompletableFuture.delayedExecutor(HOLD_MILLIS_MAX, TimeUnit.MILLISECONDS));
+    }
+
+    /// Nothing is open yet.
+    ///
+    /// @param afterHold runs what it is given after [#HOLD_MILLIS_MAX]
+    public OpenVolumes(Executor afterHold) {
+        this.afterHold = afterHold;
+    }
+
     /// What peers may ask of it.
     public Service service() {
         return new Service(new HolderFamily(), this);
     }
 
-    synchronized void opened(RemoteVolume volume) {
+    /// The process has it open for writing: it is asked about it from now on.
+    public synchronized void opened(RemoteVolume volume) {
         VolumeId id = volume.record().id();
         RemoteVolume other = open.get(id);
         if (other == null || other.token() <= volume.token()) {
@@ -115,7 +127,7 @@ public final class OpenVolumes implements Endpoint {
             synchronized (this) {
                 holds.put(cut.cut(), hold);
             }
-            AFTER_HOLD.execute(() -> {
+            afterHold.execute(() -> {
                 synchronized (this) {
                     holds.remove(cut.cut(), hold);
                 }
