@@ -1,5 +1,5 @@
-/// A world that can be rewound: virtual time, one seed for every choice. Test code only; no
-/// production code imports it.
+/// A world that can be rewound: virtual time, one seed for every choice. Only simulators use it, no
+/// code that serves; it ships because `weft bench simulate` does.
 @NullMarked
 package weft.sim;
 

@@ -1,71 +1,40 @@
 package weft.storage.simulation;
 
-import org.jspecify.annotations.Nullable;
-
 import weft.fabric.ChunkKey;
-import weft.fabric.Configuration;
-import weft.fabric.PlacementGroupId;
-import weft.fabric.VolumeId;
 import weft.sim.SimWorld;
-import weft.wire.storage.Mutation;
-import weft.wire.storage.StorageMessage;
-import weft.wire.storage.StorageMessage.MapDone;
-import weft.wire.storage.StorageMessage.ReadBlocks;
-import weft.wire.storage.StorageMessage.ReadDone;
-import weft.wire.storage.StorageMessage.Refused;
-import weft.wire.storage.StorageMessage.WriteBlocks;
-import weft.wire.storage.StorageMessage.WriteDone;
+import weft.volume.RemoteVolume;
+import weft.volume.VolumeException;
 
 import java.nio.ByteBuffer;
-import java.util.List;
-import java.util.Optional;
-import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
 
-/// A holder of one volume: several operations at a time, each sent again until it is answered.
+/// Who uses one volume: several operations at a time, of all kinds and sizes. Parts of blocks,
+/// whole blocks and writes of 64 KiB and more overlap in a few hot places, two of which lie across
+/// the ends of chunks.
 final class SimClient {
-    static final int CHUNKS = 3;
-    static final int BLOCKS = 3;
-    static final VolumeId VOLUME = new VolumeId(7);
-    static final List<VolumeId> LAYERS = List.of(VOLUME);
+    /// Blocks in use at the start of each chunk: a large write is 16 blocks or more.
+    static final int HOT_BLOCKS = 20;
 
-    /// How a client's requests get to a node.
-    interface Network {
-        void request(int nodeNumber, StorageMessage.Request request, AnswerTo answer);
-    }
+    private static final int CELLS_PER_BLOCK = ChunkKey.BLOCK_BYTES / History.CELL_BYTES;
+    private static final int CELLS_PER_CHUNK = ChunkKey.CHUNK_BYTES / History.CELL_BYTES;
 
-    /// Takes an answer.
-    interface AnswerTo {
-        void answered(StorageMessage.Answer answer);
-    }
-
+    private final SimPool pool;
     private final SimWorld world;
-    private final Network network;
     private final History history;
-    private final PlacementGroupId pg;
-    private final int nodes;
-    final long token;
-    private final long session;
-    private final TreeSet<Long> unfinished = new TreeSet<>();
-    private long requestSequence;
-    private int guess;
+    final SimProcess process;
+    final RemoteVolume volume;
+    final SimPool.Attached attached;
     private boolean fenced;
     private boolean stopping;
     private int running;
 
-    SimClient(
-            SimWorld world,
-            Network network,
-            History history,
-            PlacementGroupId pg,
-            int nodes,
-            long token) {
-        this.world = world;
-        this.network = network;
-        this.history = history;
-        this.pg = pg;
-        this.nodes = nodes;
-        this.token = token;
-        session = 1000 + token;
+    SimClient(SimPool pool, SimProcess process, SimPool.Attached attached) {
+        this.pool = pool;
+        this.process = process;
+        this.attached = attached;
+        world = pool.world;
+        history = pool.history;
+        volume = process.open(attached.record(), attached.token());
     }
 
     void start(int operationsAtOnce) {
@@ -84,15 +53,12 @@ final class SimClient {
     }
 
     boolean isIdle() {
-        return running == 0;
+        return running == 0 || process.isDead();
     }
 
     private void next() {
-        if (stopping || fenced) {
-            running--;
-            return;
-        }
-        world.after(world.between(1_000_000, 20_000_000), this::begin);
+        process.later(
+                java.time.Duration.ofNanos(world.between(1_000_000, 20_000_000)), this::begin);
     }
 
     private void begin() {
@@ -100,122 +66,138 @@ final class SimClient {
             running--;
             return;
         }
-        long chunk = world.between(0, CHUNKS - 1);
-        int block = (int) world.between(0, BLOCKS - 1);
-        if (world.chance(0.4)) {
-            History.Operation read = history.beginRead(chunk, block, token);
-            sendRead(read, 0);
+        double kind = world.random().nextDouble();
+        boolean large = world.chance(0.04);
+        int cells = large ? (int) world.between(64, 76) : smallLength();
+        long first = place(cells);
+        if (kind < 0.4) {
+            read(first, cells);
+        } else if (kind < 0.85) {
+            History.Operation write = history.beginWrite(id(), first, cells, attached.token());
+            end(write, volume.write(write.offsetBytes(), filled(cells, write.value())));
+        } else if (kind < 0.93) {
+            History.Operation zero = history.beginZero(id(), first, cells, attached.token());
+            end(zero, volume.writeZeroes(zero.offsetBytes(), zero.lengthBytes()));
         } else {
-            requestSequence++;
-            unfinished.add(requestSequence);
-            History.Operation write = history.beginWrite(chunk, block, token);
-            sendWrite(write, requestSequence, 0);
+            discard(first, cells);
         }
     }
 
-    void sendRead(History.Operation read, int attempt) {
-        var request =
-                new ReadBlocks(
-                        pg,
-                        0,
-                        token,
-                        LAYERS,
-                        read.chunk(),
-                        read.block() * ChunkKey.BLOCK_BYTES,
-                        ChunkKey.BLOCK_BYTES);
-        send(request, read, 0, attempt);
+    private int smallLength() {
+        return world.chance(0.4)
+                ? CELLS_PER_BLOCK * (int) world.between(1, 2)
+                : (int) world.between(1, 7);
     }
 
-    private void sendWrite(History.Operation write, long sequence, int attempt) {
-        ByteBuffer payload = ByteBuffer.allocate(8).putLong(0, write.value());
-        var mutation =
-                new Mutation.Write(
-                        LAYERS,
-                        write.chunk(),
-                        write.block() * ChunkKey.BLOCK_BYTES,
-                        payload,
-                        ByteBuffer.allocate(0));
-        send(
-                new WriteBlocks(pg, 0, session, sequence, unfinished.first(), token, mutation),
-                write,
-                sequence,
-                attempt);
-    }
-
-    private void again(History.Operation operation, long sequence, int attempt) {
-        if (operation.isWrite()) {
-            sendWrite(operation, sequence, attempt);
+    /// Half of what is small is aligned; some lies across the end of a chunk.
+    private long place(int cells) {
+        long chunk = world.between(0, pool.chunks() - 1);
+        boolean across = chunk > 0 && world.chance(0.05);
+        long within;
+        if (across) {
+            within = -world.between(1, cells);
+        } else if (cells > 8) {
+            within = world.between(0, HOT_BLOCKS * CELLS_PER_BLOCK - cells);
         } else {
-            sendRead(operation, attempt);
+            within = world.between(0, (world.chance(0.8) ? 4 : HOT_BLOCKS) * CELLS_PER_BLOCK - 8);
         }
+        if (cells % CELLS_PER_BLOCK == 0 && world.chance(0.7)) {
+            within = within / CELLS_PER_BLOCK * CELLS_PER_BLOCK;
+        }
+        return chunk * CELLS_PER_CHUNK + within;
     }
 
-    private void send(
-            StorageMessage.Request request,
-            History.Operation operation,
-            long sequence,
-            int attempt) {
-        boolean[] over = new boolean[1];
-        network.request(
-                guess,
-                request,
-                answer -> {
-                    if (!over[0]) {
-                        over[0] = true;
-                        onAnswer(answer, operation, sequence, attempt);
-                    }
-                });
-        world.after(
-                world.between(300_000_000, 900_000_000),
+    private weft.fabric.VolumeId id() {
+        return attached.record().id();
+    }
+
+    private void discard(long first, int cells) {
+        // Only whole blocks of it change.
+        long from = (first + CELLS_PER_BLOCK - 1) / CELLS_PER_BLOCK * CELLS_PER_BLOCK;
+        long to = (first + cells) / CELLS_PER_BLOCK * CELLS_PER_BLOCK;
+        int whole = (int) Math.max(0, to - from);
+        History.Operation trim = history.beginZero(id(), from, whole, attached.token());
+        end(trim, volume.discard(first * History.CELL_BYTES, (long) cells * History.CELL_BYTES));
+    }
+
+    /// Reads once, as one of the operations at once.
+    void readOnce(long firstCell, int cells) {
+        running++;
+        stopping = true;
+        read(firstCell, cells);
+    }
+
+    private void read(long firstCell, int cells) {
+        History.Operation read = history.beginRead(id(), firstCell, cells, attached.token());
+        ByteBuffer into = ByteBuffer.allocate(cells * History.CELL_BYTES);
+        ByteBuffer seen = into.duplicate();
+        var _ =
+                volume.read(read.offsetBytes(), into)
+                        .whenComplete((_, failure) ->
+                                after(() -> {
+                                    if (failure == null) {
+                                        history.endRead(read, values(seen, read));
+                                    } else {
+                                        failed(failure);
+                                    }
+                                }));
+    }
+
+    private void end(History.Operation change, CompletableFuture<Void> done) {
+        var _ =
+                done.whenComplete((_, failure) ->
+                        after(() -> {
+                            if (failure == null) {
+                                history.endWrite(change);
+                            } else {
+                                failed(failure);
+                            }
+                        }));
+    }
+
+    /// As an event of its own: what it finds wrong would be lost in a future.
+    private void after(Runnable action) {
+        process.later(
+                java.time.Duration.ZERO,
                 () -> {
-                    if (!over[0] && !fenced) {
-                        over[0] = true;
-                        guess = (int) world.between(0, nodes - 1);
-                        again(operation, sequence, attempt + 1);
-                    } else if (!over[0]) {
-                        over[0] = true;
-                        running--;
-                    }
+                    action.run();
+                    next();
                 });
     }
 
-    private void onAnswer(
-            StorageMessage.Answer answer, History.Operation operation, long sequence, int attempt) {
-        if (fenced) {
-            running--;
-            return;
-        }
-        switch (answer) {
-            case WriteDone _ -> {
-                if (!operation.isOver()) {
-                    unfinished.remove(sequence);
-                    history.endWrite(operation);
-                }
-                next();
-            }
-            case MapDone _ -> throw new AssertionError("nobody asked for a map");
-            case ReadDone done -> {
-                history.endRead(operation, done.data().getLong(0));
-                next();
-            }
-            case Refused refused -> {
-                if (refused.reason() == Refused.Reason.FENCED) {
+    private void failed(Throwable failure) {
+        switch (failure) {
+            case VolumeException e when e.reason() == VolumeException.Reason.FENCED ->
                     fenced = true;
-                    running--;
-                    return;
-                }
-                guess = guessFrom(refused.current());
-                world.after(
-                        world.between(10_000_000, 50_000_000),
-                        () -> again(operation, sequence, attempt + 1));
-            }
+            case VolumeException e
+                    when e.reason() == VolumeException.Reason.NO_SPACE
+                            || e.reason() == VolumeException.Reason.CORRUPT ->
+                    world.tell(process.name + " is told " + e.getMessage());
+            default -> throw new AssertionError("an operation failed: " + failure, failure);
         }
     }
 
-    private int guessFrom(Optional<Configuration> current) {
-        @Nullable Integer known =
-                current.map(c -> (int) c.primary().store().uuid().getLeastSignificantBits())
-                        .orElse(null);
-        return known != null && world.chance(0.8) ? known : (int) world.between(0, nodes - 1);
+    private static ByteBuffer filled(int cells, long value) {
+        ByteBuffer bytes = ByteBuffer.allocate(cells * History.CELL_BYTES);
+        while (bytes.hasRemaining()) {
+            bytes.putLong(value);
+        }
+        return bytes.flip();
+    }
+
+    static long[] values(ByteBuffer seen, Object read) {
+        long[] values = new long[seen.remaining() / History.CELL_BYTES];
+        for (int i = 0; i < values.length; i++) {
+            int at = i * History.CELL_BYTES;
+            values[i] = seen.getLong(at);
+            for (int j = at; j < at + History.CELL_BYTES; j += Long.BYTES) {
+                if (seen.getLong(j) != values[i]) {
+                    throw new AssertionError(
+                            "%s saw %d and %d in one cell"
+                                    .formatted(read, values[i], seen.getLong(j)));
+                }
+            }
+        }
+        return values;
     }
 }
