@@ -108,6 +108,21 @@ final class ModuleBoundariesTest {
         check(forbidden(STORAGE, VSWITCH, VM_HOST, OPS));
     }
 
+    /// It ships for `weft bench simulate`, and nothing that serves may lean on it.
+    @Test
+    void onlyTheBenchKnowsTheSimulator() {
+        check(
+                noClasses()
+                        .that(
+                                resideOutsideOfPackages(
+                                        "weft.sim",
+                                        "weft.storage.simulation",
+                                        "weft.ops.cli.bench"))
+                        .should()
+                        .dependOnClassesThat(
+                                resideInAnyPackage("weft.sim", "weft.storage.simulation")));
+    }
+
     @Test
     void theSwitchKnowsNeitherStorageNorVms() {
         check(forbidden(VSWITCH, STORAGE, VM_HOST, OPS));

@@ -22,7 +22,8 @@ import java.util.TreeSet;
 /// later than the entry's commit, holds it. For one under way it is held and applied on top of the
 /// copy, which says by its stamp whether it has it already. So a copied chunk never goes back. One
 /// that may need a chunk of another layer, which is not clean, is left out, and its chunk copied
-/// (again) after it.
+/// (again) *later*, after all that are stale: a clone that is written would be copied again with
+/// each write and keep the layers below it from being copied.
 public final class CatchUpPlan {
     /// Chunks under way at once: one travels while one is written.
     public static final int UNDER_WAY_MAX = 2;
@@ -40,6 +41,7 @@ public final class CatchUpPlan {
     private final SortedMap<ChunkKey, ChunkStamp> own = new TreeMap<>();
     private final TreeSet<ChunkKey> stale = new TreeSet<>();
     private final Map<ChunkKey, List<Entry>> underWay = new HashMap<>();
+    private final TreeSet<ChunkKey> later = new TreeSet<>();
     private final TreeSet<ChunkKey> again = new TreeSet<>();
     private boolean compared;
 
@@ -85,20 +87,23 @@ public final class CatchUpPlan {
 
     /// Whether nothing is stale any more.
     public boolean isComplete() {
-        return compared && stale.isEmpty() && underWay.isEmpty();
+        return compared && remainingCount() == 0;
     }
 
     /// Chunks still to copy.
     public int remainingCount() {
-        return stale.size() + underWay.size();
+        return stale.size() + later.size() + underWay.size();
     }
 
     /// The next chunk to ask for, now under way; empty if enough are.
     public Optional<ChunkKey> next() {
-        if (underWay.size() >= UNDER_WAY_MAX || stale.isEmpty()) {
+        if (underWay.size() >= UNDER_WAY_MAX) {
             return Optional.empty();
         }
-        ChunkKey key = stale.pollFirst();
+        ChunkKey key = stale.isEmpty() ? later.pollFirst() : stale.pollFirst();
+        if (key == null) {
+            return Optional.empty();
+        }
         underWay.put(key, new ArrayList<>());
         return Optional.of(key);
     }
@@ -112,7 +117,7 @@ public final class CatchUpPlan {
     public List<Entry> installed(ChunkKey key) {
         List<Entry> held = underWay.remove(key);
         if (again.remove(key)) {
-            stale.add(key);
+            later.add(key);
             return List.of();
         }
         return held == null ? List.of() : held;
@@ -124,6 +129,7 @@ public final class CatchUpPlan {
             case Mutation.RaiseToken _, Mutation.ForgetVolume _ -> Decision.APPLY;
             case Mutation.DropLayer drop -> {
                 stale.removeIf(key -> key.layer().equals(drop.layer()));
+                later.removeIf(key -> key.layer().equals(drop.layer()));
                 // A copy on its way may be from before the drop: ask once more after it.
                 underWay.keySet().stream()
                         .filter(key -> key.layer().equals(drop.layer()))
@@ -140,24 +146,29 @@ public final class CatchUpPlan {
         // A partial block is completed from the layers below; while one of those is to come, what
         // would be made here is wrong, now as well as on top of a copy: copy the result.
         if (isAnyOtherToCome(key, change)) {
-            var _ = held == null ? stale.add(key) : again.add(key);
+            stale.remove(key);
+            var _ = held == null ? later.add(key) : again.add(key);
             return Decision.SKIP;
         }
         if (held != null && !again.contains(key)) {
             held.add(entry);
             return Decision.HOLD;
         }
-        return held != null || stale.contains(key) ? Decision.SKIP : Decision.APPLY;
+        return held != null || isToCome(key) ? Decision.SKIP : Decision.APPLY;
     }
 
     /// Whether a chunk of another layer that the result depends on is stale or under way.
     private boolean isAnyOtherToCome(ChunkKey key, Mutation.OfChunk change) {
         for (VolumeId layer : change.layers()) {
             var other = new ChunkKey(layer, change.chunkIndex());
-            if (!other.equals(key) && (stale.contains(other) || underWay.containsKey(other))) {
+            if (!other.equals(key) && isToCome(other)) {
                 return true;
             }
         }
         return false;
+    }
+
+    private boolean isToCome(ChunkKey key) {
+        return stale.contains(key) || later.contains(key) || underWay.containsKey(key);
     }
 }

@@ -1,5 +1,8 @@
 package weft.storage.simulation;
 
+import weft.fabric.Volume;
+import weft.fabric.VolumeId;
+
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -7,12 +10,16 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 
-/// One random run: eight seconds of faults, then peace, in which everything must come back and
+/// One random run: some seconds of faults, then peace, in which everything must come back and
 /// agree. All of it follows from the seed.
 public final class FaultSchedule {
     private static final long MILLIS = SimPool.MILLIS;
-    private static final long FAULTS_MILLIS = 8_000;
-    private static final int AT_ONCE = 4;
+    private static final long LONG_MILLIS = 8_000;
+    private static final long SHORT_MILLIS = 2_500;
+    private static final VolumeId SECOND = new VolumeId(8);
+    private static final VolumeId THIRD = new VolumeId(9);
+    private static final long CLONES_FROM = 100;
+    private static final int CLONES_MAX = 2;
 
     /// Faults, of which some are more frequent.
     private enum Fault {
@@ -24,7 +31,8 @@ public final class FaultSchedule {
         SLOW_DISK(1),
         OTHER_WISHES(1),
         NEW_HOLDER(1),
-        NEW_LAYER(2);
+        CLIENT_DEATH(1),
+        CUT(4);
 
         private final int weight;
 
@@ -41,12 +49,23 @@ public final class FaultSchedule {
 
     private final SimPool pool;
     private final Map<String, Integer> faults = new TreeMap<>();
+    private final long faultsMillis;
     private boolean peace;
-    private long token = 1;
+    private final List<VolumeId> volumes = new ArrayList<>();
+    private final List<SimProcess> cutters = new ArrayList<>();
+    private int clones;
 
+    /// Every third run has one volume in one group; the others have three volumes of two or three
+    /// processes, in one or two groups.
     public FaultSchedule(long seed) {
         int chunks = (int) (1 + seed % 3);
-        pool = new SimPool(seed, new SimPool.Size(1, 4, 3, seed % 3 == 0 ? 1 : 2, chunks));
+        int groups = seed % 4 == 1 ? 2 : 1;
+        pool = new SimPool(seed, new SimPool.Size(groups, 4, 3, seed % 5 == 0 ? 1 : 2, chunks));
+        faultsMillis = seed % 4 < 2 ? LONG_MILLIS : SHORT_MILLIS;
+        volumes.add(SimPool.VOLUME);
+        if (seed % 3 != 0) {
+            volumes.addAll(List.of(SECOND, THIRD));
+        }
         for (StorageCluster group : pool.groups) {
             group.lossRate = seed % 2 == 0 ? 0 : 0.01;
             group.lateRate = seed % 2 == 0 ? 0.001 : 0.01;
@@ -57,21 +76,33 @@ public final class FaultSchedule {
     ///
     /// @throws AssertionError if a promise was broken, with the last events
     public Outcome run() {
-        pool.client(token).start(AT_ONCE);
+        SimClient first = holder(SimPool.VOLUME);
+        if (volumes.contains(SECOND)) {
+            // One process has two of them, perhaps.
+            var process = pool.world.chance(0.5) ? first.process : pool.process();
+            pool.client(process, SECOND, 1).start(atOnce());
+            holder(THIRD);
+        }
         pool.run(500);
         nextFault();
-        pool.run(FAULTS_MILLIS);
+        pool.run(faultsMillis);
         peace = true;
         pool.heal();
         pool.nodes().forEach(SimNode::start);
         expect(40_000, pool::isWhole, "never whole again");
-        expect(5_000, () -> pool.history.doneCount() > 9, "too little was done");
+        volumes.forEach(this::holder);
+        int before = pool.history.doneCount();
+        expect(5_000, () -> pool.history.doneCount() > before + 9, "nobody is served");
         pool.clients.forEach(SimClient::stop);
         expect(
                 20_000,
                 () -> pool.clients.stream().allMatch(SimClient::isIdle),
                 "requests without an answer");
+        // Or they would take volumes away from those who read now.
+        cutters.forEach(SimProcess::end);
         readAll();
+        pool.snapshots.checkUnchanged();
+        expect(20_000, pool.snapshots::isIdle, "a snapshot without an answer");
         pool.run(1_000);
         pool.checkReplicasAreEqual();
         return new Outcome(pool.history.doneCount(), Map.copyOf(faults));
@@ -90,18 +121,104 @@ public final class FaultSchedule {
         return text + "\n" + pool.world.trace();
     }
 
+    private int atOnce() {
+        return volumes.size() > 1 ? 2 : 4;
+    }
+
+    /// A new process claims the volume and works on it.
+    private SimClient holder(VolumeId volume) {
+        SimClient client = pool.client(volume, pool.records.volume(volume).token() + 1);
+        client.start(atOnce());
+        return client;
+    }
+
     private void readAll() {
-        token++;
-        SimClient reader = pool.client(token);
         int before = pool.history.doneCount();
-        int cells = SimClient.HOT_BLOCKS * 4;
-        for (int chunk = 0; chunk < pool.chunks(); chunk++) {
-            reader.readOnce(chunk * 4096L, cells);
+        for (VolumeId volume : volumes) {
+            SimClient reader = pool.client(volume, pool.records.volume(volume).token() + 1);
+            for (int chunk = 0; chunk < pool.chunks(); chunk++) {
+                reader.readOnce(SimClient.firstHotCell(chunk), SimClient.hotCells(chunk));
+            }
         }
+        int all = volumes.size() * pool.chunks();
         expect(
                 20_000,
-                () -> pool.history.doneCount() >= before + pool.chunks(),
+                () -> pool.history.doneCount() >= before + all,
                 "final reads without an answer");
+    }
+
+    /// Over some of the volumes; its process may die before it is done.
+    private void cut() {
+        if (peace) {
+            return;
+        }
+        List<VolumeId> some = new ArrayList<>(volumes);
+        Collections.shuffle(some, pool.world.random());
+        int count = (int) pool.world.between(1, some.size());
+        SimProcess cutter = pool.process();
+        cutters.add(cutter);
+        new SimCut(pool, cutter, List.copyOf(some.subList(0, count)), this::sealed).start();
+        if (pool.world.chance(0.15)) {
+            pool.world.after(pool.world.between(0, 30 * MILLIS), cutter::die);
+        }
+        if (pool.world.chance(0.1)) {
+            pool.world.after(
+                    pool.world.between(0, 30 * MILLIS), () -> clientDeath(some.getFirst()));
+        }
+        if (pool.world.chance(0.1)) {
+            StorageCluster group = pool.groups.getFirst();
+            SimNode primary = group.nodes.get(group.primary());
+            pool.world.after(
+                    pool.world.between(0, 30 * MILLIS),
+                    () -> {
+                        if (!peace) {
+                            primary.crash();
+                        }
+                    });
+            pool.world.after(pool.world.between(100 * MILLIS, 3_000 * MILLIS), primary::start);
+        }
+    }
+
+    private void sealed(List<Volume> snapshots) {
+        count("SEALED");
+        pool.snapshots.sealed(
+                snapshots,
+                cut -> {
+                    if (clones < CLONES_MAX && !peace && pool.world.chance(0.2)) {
+                        clones++;
+                        clone(cut.getFirst());
+                    }
+                });
+    }
+
+    private void clone(SimSnapshots.Taken taken) {
+        var id = new VolumeId(CLONES_FROM + clones);
+        Volume record = pool.records.clone(taken.snapshot(), id);
+        pool.world.tell("%s is a clone: %s".formatted(id, record.layers()));
+        pool.history.begin(id, taken.cells());
+        volumes.add(id);
+        holder(id);
+    }
+
+    private void clientDeath(VolumeId volume) {
+        SimProcess process = pool.records.volume(volume).process();
+        if (peace || process == null || process.isDead()) {
+            return;
+        }
+        process.die();
+        pool.world.after(
+                pool.world.between(10 * MILLIS, 2_000 * MILLIS),
+                () -> {
+                    for (VolumeId held : volumes) {
+                        if (!peace && process.equals(pool.records.volume(held).process())) {
+                            holder(held);
+                        }
+                    }
+                });
+    }
+
+    private void count(String what) {
+        faults.merge(what, 1, Integer::sum);
     }
 
     private void nextFault() {
@@ -111,9 +228,9 @@ public final class FaultSchedule {
                 urn.addAll(Collections.nCopies(kind.weight, kind));
             }
             Fault fault = urn.get((int) pool.world.between(0, urn.size() - 1));
-            faults.merge(fault.name(), 1, Integer::sum);
+            count(fault.name());
             happen(fault);
-            pool.world.after(pool.world.between(100 * MILLIS, 1_500 * MILLIS), this::nextFault);
+            pool.world.after(pool.world.between(100, faultsMillis / 6) * MILLIS, this::nextFault);
         }
     }
 
@@ -128,7 +245,7 @@ public final class FaultSchedule {
                 at.crash();
                 if (pool.world.chance(0.5)) {
                     // What it has of the layer below is old when it joins again.
-                    pool.world.after(lasts - 50 * MILLIS, () -> pool.addLayer(SimPool.VOLUME));
+                    pool.world.after(lasts - 50 * MILLIS, this::cut);
                 }
                 pool.world.after(lasts, at::start);
             }
@@ -161,11 +278,13 @@ public final class FaultSchedule {
                 group.configurations.want(
                         all.subList(0, 3).stream().map(chosen -> chosen.store).toList());
             }
-            case NEW_HOLDER -> {
-                token++;
-                pool.client(token).start(AT_ONCE);
-            }
-            case NEW_LAYER -> pool.addLayer(SimPool.VOLUME);
+            case NEW_HOLDER -> holder(anyVolume());
+            case CLIENT_DEATH -> clientDeath(anyVolume());
+            case CUT -> cut();
         }
+    }
+
+    private VolumeId anyVolume() {
+        return volumes.get((int) pool.world.between(0, volumes.size() - 1));
     }
 }

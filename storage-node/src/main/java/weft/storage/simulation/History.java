@@ -8,10 +8,8 @@ import weft.sim.SimWorld;
 
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /// What clients did and saw, and the check that it is linearizable.
 ///
@@ -109,7 +107,10 @@ final class History {
 
     private final SimWorld world;
     private final Map<Place, Register> registers = new HashMap<>();
-    private final Map<VolumeId, Map<Long, Long>> firstDoneByToken = new HashMap<>();
+
+    /// By chunk, not by cell.
+    private final Map<Place, Map<Long, Long>> firstDoneByToken = new HashMap<>();
+
     private final Map<VolumeId, Map<Long, Long>> initial = new HashMap<>();
     private long values;
     private int done;
@@ -280,26 +281,58 @@ final class History {
         }
     }
 
-    /// Once a higher token had an answer, nothing that began later with a lower one may have one.
+    /// Once a higher token had an answer, nothing that began later with a lower one may have one:
+    /// for each chunk, because each group learns of the token by itself.
     private void checkFence(Operation operation) {
-        Map<Long, Long> firstDone =
-                firstDoneByToken.computeIfAbsent(operation.volume, _ -> new HashMap<>());
-        firstDone.merge(operation.token, operation.end, Math::min);
-        firstDone.forEach((token, first) -> {
-            if (operation.token != 0 && token > operation.token && first < operation.start) {
-                throw new AssertionError(
-                        operation + " was answered after token " + token + " was in use");
-            }
-        });
+        long last = (operation.firstCell + operation.cells - 1) / CELLS_PER_CHUNK;
+        for (long chunk = operation.firstCell / CELLS_PER_CHUNK; chunk <= last; chunk++) {
+            Map<Long, Long> firstDone =
+                    firstDoneByToken.computeIfAbsent(
+                            new Place(operation.volume, chunk), _ -> new HashMap<>());
+            firstDone.merge(operation.token, operation.end, Math::min);
+            firstDone.forEach((token, first) -> {
+                if (token > operation.token && first < operation.start) {
+                    throw new AssertionError(
+                            operation + " was answered after token " + token + " was in use");
+                }
+            });
+        }
     }
 
-    /// Cells of the volume that anybody wrote or read.
-    Set<Long> cellsOf(VolumeId volume) {
-        Set<Long> cells = new HashSet<>(initial.getOrDefault(volume, Map.of()).keySet());
-        registers.keySet().stream()
-                .filter(place -> place.volume.equals(volume))
-                .forEach(place -> cells.add(place.cell));
-        return cells;
+    /// Causal closure of a cut over volumes: no change within it was begun after a change outside
+    /// of it was answered. What the snapshots show is within; what was begun after that had ended,
+    /// in the same cell, is not.
+    void checkCut(List<SimSnapshots.Taken> cut) {
+        @Nullable Operation lastWithin = null;
+        @Nullable Operation firstOutside = null;
+        for (SimSnapshots.Taken taken : cut) {
+            for (Map.Entry<Long, Long> cell : taken.cells().entrySet()) {
+                Register register = register(taken.snapshot().id(), cell.getKey());
+                List<Operation> sources = register.sourcesOf(cell.getValue());
+                if (sources.isEmpty()) {
+                    throw new AssertionError(
+                            "a snapshot of %s holds %d in cell %d, which nobody wrote"
+                                    .formatted(
+                                            taken.snapshot().id(), cell.getValue(), cell.getKey()));
+                }
+                boolean known = sources.size() == 1;
+                if (known && (lastWithin == null || sources.getFirst().start > lastWithin.start)) {
+                    lastWithin = sources.getFirst();
+                }
+                long ended = sources.stream().mapToLong(source -> source.end).max().orElse(NEVER);
+                for (Operation write : register.writes) {
+                    boolean first = firstOutside == null || write.end < firstOutside.end;
+                    if (write.start > ended && first) {
+                        firstOutside = write;
+                    }
+                }
+            }
+        }
+        if (lastWithin != null && firstOutside != null && firstOutside.end < lastWithin.start) {
+            throw new AssertionError(
+                    "a cut holds %s, begun after %s was answered, which it does not hold\n%s"
+                            .formatted(lastWithin, firstOutside, world.trace()));
+        }
     }
 
     /// Writes answered.

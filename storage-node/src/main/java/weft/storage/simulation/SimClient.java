@@ -37,6 +37,15 @@ final class SimClient {
         volume = process.open(attached.record(), attached.token());
     }
 
+    /// Where what clients use of a chunk begins: what lies across its start begins before it.
+    static long firstHotCell(int chunk) {
+        return (long) chunk * CELLS_PER_CHUNK - (chunk == 0 ? 0 : HOT_BLOCKS * CELLS_PER_BLOCK);
+    }
+
+    static int hotCells(int chunk) {
+        return HOT_BLOCKS * CELLS_PER_BLOCK * (chunk == 0 ? 1 : 2);
+    }
+
     void start(int operationsAtOnce) {
         for (int i = 0; i < operationsAtOnce; i++) {
             running++;

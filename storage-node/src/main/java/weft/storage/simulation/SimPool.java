@@ -46,6 +46,7 @@ final class SimPool {
     final SimWorld world;
     final History history;
     final SimRecords records;
+    final SimSnapshots snapshots;
     final List<StorageCluster> groups = new ArrayList<>();
     final List<SimClient> clients = new ArrayList<>();
     private final Size size;
@@ -57,6 +58,7 @@ final class SimPool {
         world = new SimWorld(seed);
         history = new History(world);
         records = new SimRecords(world, size.chunks());
+        snapshots = new SimSnapshots(this);
         for (int i = 0; i < size.groups(); i++) {
             groups.add(new StorageCluster(this, new PlacementGroupId(i), i * size.nodes(), size));
         }
@@ -104,7 +106,11 @@ final class SimPool {
     }
 
     SimClient client(VolumeId volume, long token) {
-        return client(new SimProcess(this, "process" + freshId()), volume, token);
+        return client(process(), volume, token);
+    }
+
+    SimProcess process() {
+        return new SimProcess(this, "process" + freshId());
     }
 
     SimClient client(SimProcess process, VolumeId volume, long token) {
@@ -116,7 +122,7 @@ final class SimPool {
 
     /// The volume goes on in a new layer, as after a cut of it alone.
     void addLayer(VolumeId volume) {
-        if (records.volume(volume).record.layers().size() == Volume.LAYERS_MAX) {
+        if (records.volume(volume).record().layers().size() == Volume.LAYERS_MAX) {
             return;
         }
         Volume record = records.addLayer(volume);

@@ -52,18 +52,29 @@ final class SimProcess implements PoolAccess {
 
     /// Opens a volume for writing, or for reading only if there is no token.
     RemoteVolume open(Volume record, long token) {
-        var volume =
-                new RemoteVolume(this, record, token, pool.freshId(), token == 0, Optional.empty());
-        volumes.add(volume);
+        RemoteVolume volume = openUnasked(record, token);
         if (token != 0) {
             holds.opened(volume);
         }
         return volume;
     }
 
+    /// The same, but nobody can ask the process about it.
+    RemoteVolume openUnasked(Volume record, long token) {
+        var volume =
+                new RemoteVolume(this, record, token, pool.freshId(), token == 0, Optional.empty());
+        volumes.add(volume);
+        return volume;
+    }
+
     /// It ends without a word: nothing of it is answered or sent any more.
     void die() {
         pool.world.tell(name + " dies");
+        dead = true;
+    }
+
+    /// It has nothing to do any more.
+    void end() {
         dead = true;
     }
 
@@ -85,7 +96,7 @@ final class SimProcess implements PoolAccess {
     }
 
     private void tick() {
-        volumes.forEach(volume -> volume.onTick(nowNanos()));
+        List.copyOf(volumes).forEach(volume -> volume.onTick(nowNanos()));
         later(Duration.ofNanos(TICK_NANOS), this::tick);
     }
 

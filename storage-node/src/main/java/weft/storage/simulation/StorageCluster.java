@@ -307,6 +307,9 @@ final class StorageCluster implements SimNode.Surroundings {
         if (known != null && !known.equals(entry)) {
             fail("%s commits %s, but %s was committed there".formatted(by.id, entry, known));
         }
+        if (known == null) {
+            pool.snapshots.committed(entry);
+        }
         if (!blocks.isEmpty()) {
             Map<Integer, ByteBuffer> made = results.putIfAbsent(entry.sequence(), blocks);
             if (made != null && !made.equals(blocks)) {

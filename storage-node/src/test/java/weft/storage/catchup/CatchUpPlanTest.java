@@ -87,6 +87,21 @@ class CatchUpPlanTest {
     }
 
     @Test
+    void whatMayNeedAnotherIsCopiedAfterAllThatIsStale() {
+        var clone = new ChunkKey(new VolumeId(9), 0);
+        var deeper = new ChunkKey(TOP.nextGeneration(), 0);
+        theyHave(clone, UPPER, deeper);
+        assertEquals(Optional.of(clone), plan.next());
+        assertEquals(Decision.SKIP, plan.decide(write(6, clone.layer(), TOP)));
+        assertEquals(List.of(), plan.installed(clone));
+        // Its number is the lowest, and yet it does not come before the others.
+        assertEquals(Optional.of(UPPER), plan.next());
+        assertEquals(Optional.of(deeper), plan.next());
+        assertEquals(List.of(), plan.installed(deeper));
+        assertEquals(Optional.of(clone), plan.next());
+    }
+
+    @Test
     void nothingIsHeldWhileAChunkIsToBeAskedForAgain() {
         theyHave(UPPER);
         assertEquals(Optional.of(UPPER), plan.next());

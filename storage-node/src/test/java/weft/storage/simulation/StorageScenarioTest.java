@@ -392,7 +392,7 @@ class StorageScenarioTest {
     }
 
     private boolean isOfTheFirstChunkBelow(ReplicaMessage message) {
-        List<VolumeId> layers = pool.records.volume(SimPool.VOLUME).record.layers();
+        List<VolumeId> layers = pool.records.volume(SimPool.VOLUME).record().layers();
         ChunkKey key =
                 switch (message) {
                     case ReplicaMessage.ChunkRequest m -> m.key();

@@ -8,6 +8,6 @@ import picocli.CommandLine.Command;
         description = "Measure Weft, and a peer beside it.",
         synopsisSubcommandLabel = "COMMAND",
         mixinStandardHelpOptions = true,
-        subcommands = {BenchCpu.class, BenchDisk.class, BenchSnapshots.class},
+        subcommands = {BenchCpu.class, BenchDisk.class, BenchSnapshots.class, BenchSimulate.class},
         footer = {"", "Example:", "  weft bench cpu --peer qemu"})
 public final class Bench {}
