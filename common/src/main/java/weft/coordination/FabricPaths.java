@@ -42,6 +42,7 @@ public final class FabricPaths {
 
     public static final String CLUSTER = "/weft/cluster";
     public static final String VOLUME_IDS = "/weft/ids/volume";
+    public static final String VOLUMES = "/weft/volumes";
     public static final String PLACEMENT_GROUPS = "/weft/pgs";
     public static final String STORES = "/weft/stores";
     public static final String CONTROL_SEAT = "/weft/control/seat";

@@ -11,6 +11,7 @@ import weft.transport.Service;
 import weft.wire.WireMessage;
 import weft.wire.holder.HolderFamily;
 import weft.wire.holder.HolderMessage;
+import weft.wire.holder.HolderMessage.Holding;
 import weft.wire.holder.HolderMessage.NewLayers;
 import weft.wire.holder.HolderMessage.Standing;
 
@@ -139,24 +140,27 @@ public final class OpenVolumes implements Endpoint {
     private void settle(HolderMessage.Settle settle, Caller caller) {
         Hold hold;
         List<RemoteVolume> volumes = new ArrayList<>();
+        boolean lost = false;
         synchronized (this) {
             hold = holds.remove(settle.cut());
-            for (VolumeId id : settle.volumes()) {
-                RemoteVolume volume = open.get(id);
+            for (Holding one : settle.volumes()) {
+                RemoteVolume volume = find(one.volume(), one.token());
                 if (volume != null) {
                     volumes.add(volume);
+                } else {
+                    lost |= standingOf(one.volume(), one.token()) != Standing.CLOSED;
                 }
             }
         }
         boolean held = hold != null && hold.release();
-        boolean allOpen = volumes.size() == settle.volumes().size();
+        boolean allKnown = !lost;
         CompletableFuture.allOf(
                         volumes.stream()
                                 .map(RemoteVolume::settled)
                                 .toArray(CompletableFuture[]::new))
                 .thenRun(() -> {
                     boolean clean = volumes.stream().allMatch(RemoteVolume::isClean);
-                    caller.reply(new HolderMessage.Settled(held, allOpen && clean));
+                    caller.reply(new HolderMessage.Settled(held, allKnown && clean));
                 });
     }
 

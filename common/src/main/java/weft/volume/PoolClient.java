@@ -16,6 +16,7 @@ import weft.fabric.FabricImage;
 import weft.fabric.Placement;
 import weft.fabric.PlacementGroupId;
 import weft.fabric.Volume;
+import weft.runtime.BrokenInvariant;
 import weft.runtime.Clock;
 import weft.runtime.FreshIds;
 import weft.runtime.Loop;
@@ -29,7 +30,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -148,17 +148,6 @@ public final class PoolClient implements AutoCloseable {
         return claim(volume, holder, null);
     }
 
-    /// Takes a volume away from its holder, for a command that does not open it.
-    ///
-    /// @return the token from which on holders may write; empty if not all groups answered, and one
-    ///   of them may still do what an earlier holder asked
-    public OptionalLong fence(Volume volume, String holder) throws IOException {
-        Claimed claimed = take(volume, holder, null);
-        return raise(claimed.volume(), claimed.attachment())
-                ? OptionalLong.of(claimed.attachment().token())
-                : OptionalLong.empty();
-    }
-
     private Claimed take(Volume volume, String holder, Attachment.@Nullable Process process)
             throws IOException {
         var records = new FabricRecords(store);
@@ -192,25 +181,36 @@ public final class PoolClient implements AutoCloseable {
     ///
     /// @return whether all groups know the token: nothing of earlier holders can be done any more
     public boolean raise(Volume volume, Attachment attachment) {
-        var session = opened(volume, attachment.token(), false, Optional.of(RAISE_WAIT));
         try {
-            List<CompletableFuture<Void>> raises = new ArrayList<>();
-            groupsOf(volume).forEach((_, chunkIndex) -> raises.add(session.raiseAt(chunkIndex)));
-            var all = CompletableFuture.allOf(raises.toArray(CompletableFuture[]::new));
-            all.get(2 * RAISE_WAIT.toMillis(), TimeUnit.MILLISECONDS);
-            return true;
-        } catch (ExecutionException | TimeoutException e) {
-            log.warn(
-                    "{}: token {} is not known to all groups yet; their first request brings it",
-                    volume.name(),
-                    attachment.token());
-            return false;
+            return raising(volume, attachment).get();
+        } catch (ExecutionException e) {
+            throw new BrokenInvariant("raising a token says what became of it: " + e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return false;
-        } finally {
-            session.close();
         }
+    }
+
+    /// Begins to tell all storage nodes of the volume that the attachment's token is in force.
+    ///
+    /// @return after a bounded time, whether all groups know the token: nothing of earlier holders
+    ///   can be done any more
+    public CompletableFuture<Boolean> raising(Volume volume, Attachment attachment) {
+        var session = opened(volume, attachment.token(), false, Optional.of(RAISE_WAIT));
+        List<CompletableFuture<Void>> raises = new ArrayList<>();
+        groupsOf(volume).forEach((_, chunkIndex) -> raises.add(session.raiseAt(chunkIndex)));
+        return CompletableFuture.allOf(raises.toArray(CompletableFuture[]::new))
+                .handleAsync((_, failure) -> {
+                    session.close();
+                    if (failure != null) {
+                        log.warn(
+                                "{}: token {} is not known to all groups yet; their first request"
+                                        + " brings it",
+                                volume.name(),
+                                attachment.token());
+                    }
+                    return failure == null;
+                });
     }
 
     /// Looks whether the volume can be used from here: reads a block of each of its groups, as

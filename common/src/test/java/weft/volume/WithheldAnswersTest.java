@@ -67,6 +67,9 @@ class WithheldAnswersTest {
     private static final VolumeId FIRST = new VolumeId(1);
     private static final VolumeId SECOND = FIRST.nextGeneration();
 
+    private static final List<HolderMessage.Holding> HELD =
+            List.of(new HolderMessage.Holding(FIRST, 5));
+
     private record Asked(WriteBlocks write, Caller caller) {
         List<VolumeId> layers() {
             return ((Mutation.OfChunk) write.mutation()).layers();
@@ -234,7 +237,7 @@ class WithheldAnswersTest {
         assertEquals(
                 new HolderMessage.Switched(List.of(HolderMessage.Standing.SWITCHED)),
                 ask(cut(false)).join());
-        var settled = ask(new HolderMessage.Settle(9, List.of(FIRST)));
+        var settled = ask(new HolderMessage.Settle(9, HELD));
 
         var partial = write(100, 512);
         var whole = write(BLOCK, BLOCK);
@@ -268,7 +271,7 @@ class WithheldAnswersTest {
         // By itself it is answered only when it was held too long, and that is told.
         HolderMessage.Settled settled =
                 (HolderMessage.Settled)
-                        ask(new HolderMessage.Settle(9, List.of(FIRST))).get(20, TimeUnit.SECONDS);
+                        ask(new HolderMessage.Settle(9, HELD)).get(20, TimeUnit.SECONDS);
         outside.get(20, TimeUnit.SECONDS);
         assertTrue(settled.clean());
 

@@ -56,7 +56,7 @@ public sealed interface HolderMessage extends WireMessage {
     }
 
     /// Stop withholding, and answer [Settled] when all changes with earlier stamps have ended.
-    record Settle(long cut, List<VolumeId> volumes) implements HolderMessage {
+    record Settle(long cut, List<Holding> volumes) implements HolderMessage {
         public Settle {
             volumes = List.copyOf(volumes);
             if (volumes.size() > VOLUMES_MAX) {
@@ -64,6 +64,11 @@ public sealed interface HolderMessage extends WireMessage {
             }
         }
     }
+
+    /// A volume as a process holds it.
+    ///
+    /// @param token of the attachment
+    record Holding(VolumeId volume, long token) {}
 
     /// All have ended.
     ///

@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /// Volumes: create, clone, export, delete.
 public final class VolumeAdmin {
@@ -42,12 +43,20 @@ public final class VolumeAdmin {
         checkNew(image, name);
         checkSize(name, sizeBytes);
         checkPool(image);
-        VolumeId id = records.takeVolumeId();
-        var volume = new Volume(id, name, sizeBytes, access, List.of(id), id);
-        if (!records.create(FabricPaths.volume(name), volume)) {
+        List<Volume> made = new ArrayList<>();
+        Outcome outcome =
+                records.commitLayers(
+                        1,
+                        id -> {
+                            made.add(new Volume(id, name, sizeBytes, access, List.of(id), id));
+                            return List.of(
+                                    FabricRecords.creation(
+                                            FabricPaths.volume(name), made.getLast()));
+                        });
+        if (outcome instanceof Outcome.Conflict) {
             throw exists(name);
         }
-        return volume;
+        return made.getLast();
     }
 
     /// Makes a volume whose unwritten blocks are read from `origin`, a read-only one.
@@ -60,17 +69,16 @@ public final class VolumeAdmin {
 
     private Volume cloneOnce(FabricImage image, String origin, String name, long sizeBytes)
             throws IOException, Meanwhile {
-        Found<Volume> from = cloneable(image, origin, name, sizeBytes);
         List<Volume> made = new ArrayList<>();
         Outcome outcome =
                 records.commitLayers(
                         1,
                         id -> {
-                            made.clear();
+                            Found<Volume> from = cloneable(image, origin, name, sizeBytes);
                             made.add(cloneRecord(from.noun(), id, name, sizeBytes));
                             return List.of(
                                     FabricRecords.creation(
-                                            FabricPaths.volume(name), made.getFirst()),
+                                            FabricPaths.volume(name), made.getLast()),
                                     new Change.Check(
                                             FabricPaths.volume(from.noun().name()),
                                             from.version()));
@@ -81,7 +89,7 @@ public final class VolumeAdmin {
             }
             throw new Meanwhile(path);
         }
-        return made.getFirst();
+        return made.getLast();
     }
 
     /// The read-only volume of which a clone can be made.
@@ -136,47 +144,37 @@ public final class VolumeAdmin {
                 .orElseThrow(() -> unknown(image, name));
     }
 
-    /// Makes a volume what it was when a snapshot of it was made. What was written since is given
-    /// back in the background.
-    public Volume rollback(FabricImage image, String snapshot) throws IOException {
-        return retried(() -> rollbackOnce(image, snapshot));
-    }
-
-    private Volume rollbackOnce(FabricImage image, String snapshot) throws IOException, Meanwhile {
-        Found<Volume> to = fresh(image, snapshot);
-        if (!to.noun().isSnapshot()) {
-            throw Refusal.state(
-                    "'%s' is no snapshot: VOLUME@NAME, as weft volume list shows them", snapshot);
-        }
-        if (to.noun().access() != Volume.Access.READ_ONLY) {
-            throw Refusal.state("snapshot '%s' is being made: try again", snapshot);
-        }
-        Found<Volume> now = fresh(image, to.noun().volumeName());
-        checkUnused(image, now.noun());
-        Volume back =
-                now.noun()
-                        .withLayers(
-                                above(
-                                        now.noun().layers().getFirst().nextGeneration(),
-                                        to.noun().layers()))
-                        .withSizeBytes(to.noun().sizeBytes());
-        commitUnused(
-                List.of(
-                        new Change.Check(FabricPaths.volume(snapshot), to.version()),
-                        FabricRecords.replacement(
-                                FabricPaths.volume(back.name()), back, now.version())),
-                now.noun());
-        return back;
-    }
-
     /// Gives a volume and its snapshots another name.
-    public Volume rename(FabricImage image, String name, String newName) throws IOException {
-        return retried(() -> renameOnce(image, name, newName));
+    ///
+    /// @param image the newest picture of the fabric
+    public Volume rename(Supplier<FabricImage> image, String name, String newName)
+            throws IOException {
+        checkNew(image.get(), newName);
+        return retried(() -> renameOnce(image.get(), name, newName));
     }
 
     private Volume renameOnce(FabricImage image, String name, String newName)
             throws IOException, Meanwhile {
-        checkNew(image, newName);
+        List<Volume> made = new ArrayList<>();
+        Outcome outcome =
+                records.commitLayers(
+                        0,
+                        _ -> {
+                            var changes = new ArrayList<Change>();
+                            made.add(moveAll(image, name, newName, changes));
+                            return changes;
+                        });
+        if (outcome instanceof Outcome.Conflict(var path)) {
+            if (path.equals(FabricPaths.volume(newName))) {
+                throw exists(newName);
+            }
+            throw new Meanwhile(path);
+        }
+        return made.getLast();
+    }
+
+    private Volume moveAll(FabricImage image, String name, String newName, List<Change> changes)
+            throws IOException {
         Found<Volume> found = fresh(image, name);
         if (found.noun().isSnapshot()) {
             throw Refusal.badRequest("'%s' is a snapshot, and is named by its volume", name);
@@ -187,18 +185,19 @@ public final class VolumeAdmin {
                     throw Refusal.state(
                             "volume '%s' is in use by %s, which knows it by its name", name, user);
                 });
-        var changes = new ArrayList<Change>();
         Volume renamed = move(found, newName, changes);
-        for (Volume other : image.volumes().values()) {
-            if (other.isSnapshotOf(name)) {
-                var _ =
-                        move(
-                                fresh(image, other.name()),
-                                newName + other.name().substring(name.length()),
-                                changes);
+        // A snapshot that is made meanwhile changes the volume's record, and this fails.
+        for (String other : records.store().children(FabricPaths.VOLUMES)) {
+            if (!other.startsWith(Volume.snapshotName(name, ""))) {
+                continue;
             }
+            Found<Volume> snapshot = fresh(image, other);
+            if (snapshot.noun().access() == Volume.Access.SEALING) {
+                throw Refusal.state("snapshot '%s' is being made: try again", other);
+            }
+            var _ = move(snapshot, newName + other.substring(name.length()), changes);
         }
-        commitUnused(changes, found.noun());
+        addTaking(found.noun(), changes);
         return renamed;
     }
 
@@ -209,23 +208,18 @@ public final class VolumeAdmin {
         return renamed;
     }
 
-    /// Makes changes of a volume that nobody holds, and makes sure of that: who claims it before
-    /// makes them fail, who claims it after sees them, and who held it once is refused.
-    private void commitUnused(List<Change> changes, Volume volume) throws IOException, Meanwhile {
+    /// Who claims the volume before the changes makes them fail, and who claims it after sees them.
+    private void addTaking(Volume volume, List<Change> changes) throws IOException {
         String path = FabricPaths.attachment(volume.id());
         var held = records.find(path, Attachment.class);
-        var all = new ArrayList<Change>(changes);
         long token = held.map(found -> found.noun().token()).orElse(0L) + 1;
-        var nobody = new Attachment(volume.id(), "nobody", token);
-        all.add(
+        Attachment nobody = Attachment.nobody(volume.id(), token);
+        changes.add(
                 held.<Change>map(found -> FabricRecords.replacement(path, nobody, found.version()))
                         .orElseGet(() -> FabricRecords.creation(path, nobody)));
-        if (records.commitLayers(0, _ -> all) instanceof Outcome.Conflict(var conflict)) {
-            throw new Meanwhile(conflict);
-        }
     }
 
-    /// A record was changed between reading and writing it: mostly by control, which merges layers.
+    /// A record was changed between reading and writing it: by another command.
     private static final class Meanwhile extends Exception {
         private static final long serialVersionUID = 1L;
 
@@ -252,7 +246,8 @@ public final class VolumeAdmin {
         }
     }
 
-    private static void checkUnused(FabricImage image, Volume volume) {
+    /// Refuses a volume that somebody may have open for writing now.
+    public static void checkUnused(FabricImage image, Volume volume) {
         writerOf(image, volume)
                 .ifPresent(user -> {
                     throw Refusal.state("volume '%s' is in use by %s", volume.name(), user);
@@ -286,18 +281,20 @@ public final class VolumeAdmin {
     }
 
     /// Removes a volume that nothing uses; its space comes back in the background.
-    public void delete(FabricImage image, String name) throws IOException {
-        Volume volume = find(image, name);
+    ///
+    /// @param image the newest picture of the fabric
+    public void delete(Supplier<FabricImage> image, String name) throws IOException {
+        Volume volume = find(image.get(), name);
+        var _ = retried(() -> deleteOnce(image.get(), volume));
+    }
+
+    private Volume deleteOnce(FabricImage image, Volume volume) throws IOException, Meanwhile {
+        String name = volume.name();
         usersOf(image, volume)
                 .ifPresent(user -> {
                     throw Refusal.state(
                             "volume '%s' is in use by %s: nothing was deleted", name, user);
                 });
-        var _ = retried(() -> deleteOnce(image, volume));
-    }
-
-    private Volume deleteOnce(FabricImage image, Volume volume) throws IOException, Meanwhile {
-        String name = volume.name();
         Found<Volume> found = fresh(image, name);
         if (!found.noun().id().equals(volume.id())) {
             throw Refusal.state("volume '%s' is another one by now: nothing was deleted", name);

@@ -122,34 +122,53 @@ public final class CatchUpPlan {
             case Mutation.RaiseToken _, Mutation.ForgetVolume _ -> Decision.APPLY;
             case Mutation.DropLayer drop -> {
                 stale.removeIf(key -> key.layer().equals(drop.layer()));
-                // A copy on its way may be from before the drop: ask once more after it.
-                underWay.keySet().stream()
-                        .filter(key -> key.layer().equals(drop.layer()))
-                        .forEach(again::add);
+                // A copy on its way may be from before the drop, and entries held for another may
+                // read the layer: ask once more after it.
+                underWay.forEach((key, held) -> {
+                    if (key.layer().equals(drop.layer()) || readsFrom(held, drop.layer())) {
+                        again.add(key);
+                    }
+                });
                 yield Decision.APPLY;
             }
             case Mutation.OfChunk change -> decideChunk(entry, change);
         };
     }
 
+    private static boolean readsFrom(List<Entry> held, VolumeId layer) {
+        return held.stream()
+                .anyMatch(entry ->
+                        entry.mutation() instanceof Mutation.OfChunk change
+                                && change.layers().contains(layer));
+    }
+
     private Decision decideChunk(Entry entry, Mutation.OfChunk change) {
         ChunkKey key = change.chunk();
+        if (again.contains(key) || stale.contains(key)) {
+            return Decision.SKIP;
+        }
         List<Entry> held = underWay.get(key);
-        if (held != null && !again.contains(key)) {
+        if (readsWhatIsMissing(change)) {
+            var _ = held == null ? stale.add(key) : again.add(key);
+            return Decision.SKIP;
+        }
+        if (held != null) {
             held.add(entry);
             return Decision.HOLD;
         }
-        if (held != null || stale.contains(key)) {
-            return Decision.SKIP;
-        }
-        // A partial block is completed from the layers below; while one is stale, copy the result.
+        return Decision.APPLY;
+    }
+
+    /// A partial block is completed from the layers below, and a layer is copied to another one:
+    /// while what is read is not here, the result is copied.
+    private boolean readsWhatIsMissing(Mutation.OfChunk change) {
         for (VolumeId layer : change.layers()) {
-            var lower = new ChunkKey(layer, change.chunkIndex());
-            if (stale.contains(lower) || underWay.containsKey(lower)) {
-                stale.add(key);
-                return Decision.SKIP;
+            var other = new ChunkKey(layer, change.chunkIndex());
+            boolean missing = stale.contains(other) || underWay.containsKey(other);
+            if (missing && !other.equals(change.chunk())) {
+                return true;
             }
         }
-        return Decision.APPLY;
+        return false;
     }
 }

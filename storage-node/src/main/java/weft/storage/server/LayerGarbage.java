@@ -150,8 +150,7 @@ final class LayerGarbage implements AutoCloseable {
 
     private Used used() throws IOException {
         var used = new Used(new HashSet<>(), new HashSet<>());
-        String folder = FabricPaths.ROOT + "/" + FabricPaths.Kind.VOLUME.folder();
-        for (String name : records.store().children(folder)) {
+        for (String name : records.store().children(FabricPaths.VOLUMES)) {
             records.find(FabricPaths.volume(name), Volume.class)
                     .ifPresent(volume -> {
                         used.volumes().add(volume.noun().id());

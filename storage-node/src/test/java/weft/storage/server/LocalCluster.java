@@ -20,7 +20,6 @@ import weft.fabric.Placement;
 import weft.fabric.PlacementGroupId;
 import weft.fabric.StoreId;
 import weft.fabric.Volume;
-import weft.fabric.VolumeId;
 import weft.fixtures.Await;
 import weft.runtime.BootClock;
 import weft.storage.StorageNode;
@@ -235,10 +234,24 @@ final class LocalCluster implements AutoCloseable {
     }
 
     Volume createVolume(String name, long sizeBytes) throws IOException {
-        VolumeId id = records.takeVolumeId();
-        var volume = new Volume(id, name, sizeBytes, Volume.Access.READ_WRITE, List.of(id), id);
-        records.create(FabricPaths.volume(name), volume);
-        return volume;
+        List<Volume> made = new ArrayList<>();
+        var _ =
+                records.commitLayers(
+                        1,
+                        id -> {
+                            made.add(
+                                    new Volume(
+                                            id,
+                                            name,
+                                            sizeBytes,
+                                            Volume.Access.READ_WRITE,
+                                            List.of(id),
+                                            id));
+                            return List.of(
+                                    FabricRecords.creation(
+                                            FabricPaths.volume(name), made.getLast()));
+                        });
+        return made.getLast();
     }
 
     @Override

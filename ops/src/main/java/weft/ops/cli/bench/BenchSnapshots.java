@@ -155,7 +155,7 @@ public final class BenchSnapshots implements Callable<Integer> {
         @Override
         public void deleteSnapshots(int volumes, String name) throws IOException {
             for (String volume : VOLUMES.subList(0, volumes)) {
-                admin.delete(session.image(), Volume.snapshotName(volume, name));
+                admin.delete(session::image, Volume.snapshotName(volume, name));
             }
         }
 
@@ -181,7 +181,7 @@ public final class BenchSnapshots implements Callable<Integer> {
                                     image.exports().containsKey(clone)
                                             ? Optional.empty()
                                             : Optional.of(image));
-            admin.delete(session.image(), clone);
+            admin.delete(session::image, clone);
         }
     }
 }

@@ -188,7 +188,7 @@ public final class VolumeCommand {
     static final class Delete extends OneVolumeCommand {
         @Override
         protected void run(FabricSession session) throws IOException {
-            new VolumeAdmin(session.records()).delete(session.image(), name());
+            new VolumeAdmin(session.records()).delete(session::image, name());
             output().deleted(
                             name(),
                             "volume %s deleted; its space comes back in the background"
