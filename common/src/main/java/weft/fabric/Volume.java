@@ -15,6 +15,9 @@ import java.util.List;
 ///   share a placement group
 /// @param sealedBelow the volume's layers of lower generations are never written again: whoever
 ///   might is known to have gone on to a later one, or is fenced
+/// @param extentBytes how far the layers may reach: the largest size the volume ever had
+/// @param discardFromBytes a multiple of 4096: what lies beyond is to be given back yet; 0 if
+///   nothing
 public record Volume(
         VolumeId id,
         String name,
@@ -22,7 +25,9 @@ public record Volume(
         Access access,
         List<VolumeId> layers,
         VolumeId placementRoot,
-        int sealedBelow) {
+        int sealedBelow,
+        long extentBytes,
+        long discardFromBytes) {
     /// The longest chain of layers; a deeper clone is refused.
     public static final int LAYERS_MAX = 32;
 
@@ -37,7 +42,7 @@ public record Volume(
         SEALING
     }
 
-    /// With nothing sealed.
+    /// With nothing sealed, and as long as it ever was.
     public Volume(
             VolumeId id,
             String name,
@@ -45,12 +50,13 @@ public record Volume(
             Access access,
             List<VolumeId> layers,
             VolumeId placementRoot) {
-        this(id, name, sizeBytes, access, layers, placementRoot, 0);
+        this(id, name, sizeBytes, access, layers, placementRoot, 0, sizeBytes, 0);
     }
 
     public Volume {
         checkName(name);
         layers = List.copyOf(layers);
+        extentBytes = Math.max(extentBytes, sizeBytes);
         if (sizeBytes <= 0 || sizeBytes % 4096 != 0) {
             throw new IllegalArgumentException(
                     "volume size %d is not a positive multiple of 4096 bytes".formatted(sizeBytes));
@@ -97,9 +103,24 @@ public record Volume(
         return name.startsWith(volume + SNAPSHOT_MARK);
     }
 
+    /// Whether what lies beyond the end is still to be given back: until then the volume neither
+    /// grows nor gets snapshots.
+    public boolean isShrinking() {
+        return discardFromBytes > 0;
+    }
+
     /// The same volume, reading and writing through other layers.
     public Volume withLayers(List<VolumeId> other) {
-        return new Volume(id, name, sizeBytes, access, other, placementRoot, sealedBelow);
+        return new Volume(
+                id,
+                name,
+                sizeBytes,
+                access,
+                other,
+                placementRoot,
+                sealedBelow,
+                extentBytes,
+                discardFromBytes);
     }
 
     /// The same volume when its layers of lower generations are sealed.
@@ -111,21 +132,64 @@ public record Volume(
                 access,
                 layers,
                 placementRoot,
-                Math.max(sealedBelow, generation));
+                Math.max(sealedBelow, generation),
+                extentBytes,
+                discardFromBytes);
     }
 
     /// The same volume under another name.
     public Volume withName(String other) {
-        return new Volume(id, other, sizeBytes, access, layers, placementRoot, sealedBelow);
+        return new Volume(
+                id,
+                other,
+                sizeBytes,
+                access,
+                layers,
+                placementRoot,
+                sealedBelow,
+                extentBytes,
+                discardFromBytes);
     }
 
     /// The same volume for other uses.
     public Volume withAccess(Access other) {
-        return new Volume(id, name, sizeBytes, other, layers, placementRoot, sealedBelow);
+        return new Volume(
+                id,
+                name,
+                sizeBytes,
+                other,
+                layers,
+                placementRoot,
+                sealedBelow,
+                extentBytes,
+                discardFromBytes);
     }
 
-    /// The same volume with another end.
+    /// The same volume with another end; its layers still reach as far as they ever did.
     public Volume withSizeBytes(long bytes) {
-        return new Volume(id, name, bytes, access, layers, placementRoot, sealedBelow);
+        return new Volume(
+                id,
+                name,
+                bytes,
+                access,
+                layers,
+                placementRoot,
+                sealedBelow,
+                extentBytes,
+                discardFromBytes);
+    }
+
+    /// The same volume, of which everything from an offset on is to be given back; 0: nothing.
+    public Volume withDiscardFrom(long offsetBytes) {
+        return new Volume(
+                id,
+                name,
+                sizeBytes,
+                access,
+                layers,
+                placementRoot,
+                sealedBelow,
+                extentBytes,
+                offsetBytes);
     }
 }

@@ -28,17 +28,10 @@ import java.util.concurrent.TimeUnit;
 ///
 /// Withholding: a cut over the volumes of several processes is consistent if no change outside it
 /// was answered before the last process had switched. So each holds back its answers until it is
-/// told that all have; who is not told within [#HOLD_MILLIS_MAX] goes on by itself and says so, and
-/// the cut is void.
+/// told that all have; who is not told in time goes on by itself and says so, and the cut is void.
 public final class OpenVolumes implements Endpoint {
-    /// The longest that a completion is withheld.
-    static final int HOLD_MILLIS_MAX = 20;
-
     /// How many closed volumes are remembered.
     private static final int CLOSED_MAX = 4096;
-
-    private static final Executor AFTER_HOLD =
-            CompletableFuture.delayedExecutor(HOLD_MILLIS_MAX, TimeUnit.MILLISECONDS);
 
     /// Answers held back for one cut.
     private static final class Hold {
@@ -112,11 +105,13 @@ public final class OpenVolumes implements Endpoint {
             }
         }
         // Several volumes of this process are switched one after the other: held at least so long.
-        if (cut.hold()) {
+        if (cut.holdMillis() > 0) {
             synchronized (this) {
                 holds.put(cut.cut(), hold);
             }
-            AFTER_HOLD.execute(() -> {
+            Executor later =
+                    CompletableFuture.delayedExecutor(cut.holdMillis(), TimeUnit.MILLISECONDS);
+            later.execute(() -> {
                 synchronized (this) {
                     holds.remove(cut.cut(), hold);
                 }

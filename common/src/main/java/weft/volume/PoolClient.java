@@ -22,6 +22,7 @@ import weft.runtime.FreshIds;
 import weft.runtime.Loop;
 import weft.transport.Peers;
 import weft.transport.Transport;
+import weft.wire.storage.StorageMessage.WriteBlocks;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -115,6 +116,16 @@ public final class PoolClient implements AutoCloseable {
             holds.opened(opened);
         }
         return opened;
+    }
+
+    /// For moving what layers of the volume hold to other layers.
+    public LayerCopier layerCopier(Volume volume) {
+        return new LayerCopier(this, volume);
+    }
+
+    /// For changes that no holder and no reader can see.
+    RemoteVolume openForMaintenance(Volume volume) {
+        return opened(volume, WriteBlocks.MAINTENANCE_TOKEN, false, Optional.empty());
     }
 
     /// Opens a volume for reading, whoever holds it; nobody is fenced and the reader never is.
@@ -245,7 +256,7 @@ public final class PoolClient implements AutoCloseable {
     }
 
     /// Each group that holds chunks of the volume, with one of these chunks.
-    private Map<PlacementGroupId, Long> groupsOf(Volume volume) {
+    Map<PlacementGroupId, Long> groupsOf(Volume volume) {
         int pgBits = map.pgBits();
         long chunkCount = (volume.sizeBytes() + ChunkKey.CHUNK_BYTES - 1) / ChunkKey.CHUNK_BYTES;
         Map<PlacementGroupId, Long> groups = new java.util.HashMap<>();

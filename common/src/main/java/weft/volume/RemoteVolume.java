@@ -132,6 +132,23 @@ public final class RemoteVolume implements BlockVolume {
         return stopped.map(this::failed).orElseGet(() -> CompletableFuture.completedFuture(null));
     }
 
+    // For [LayerCopier].
+
+    CompletableFuture<Void> fill(long offsetBytes, ByteBuffer source) {
+        int length = source.remaining();
+        return begin(new Kind.Fill(source, source.position()), offsetBytes, length, length);
+    }
+
+    CompletableFuture<Void> copyDown(
+            VolumeId upper, VolumeId lower, long offsetBytes, long lengthBytes) {
+        return begin(
+                new Kind.CopyDown(upper, lower), offsetBytes, lengthBytes, OPERATION_BYTES_MIN);
+    }
+
+    CompletableFuture<Void> dropLayerAt(VolumeId layer, long chunkIndex) {
+        return begin(new Kind.DropLayer(layer), chunkIndex * ChunkKey.CHUNK_BYTES, 1, 0);
+    }
+
     /// Brings the token to the group of the chunk.
     CompletableFuture<Void> raiseAt(long chunkIndex) {
         return begin(new Kind.RaiseToken(), chunkIndex * ChunkKey.CHUNK_BYTES, 1, 0);

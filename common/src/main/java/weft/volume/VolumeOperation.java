@@ -35,6 +35,17 @@ final class VolumeOperation {
 
         record Discard() implements Kind {}
 
+        /// See [Mutation.Fill].
+        ///
+        /// @param source as of a write
+        record Fill(ByteBuffer source, int start) implements Kind {}
+
+        /// See [Mutation.CopyDown].
+        record CopyDown(VolumeId upper, VolumeId lower) implements Kind {}
+
+        /// Of one chunk's group only.
+        record DropLayer(VolumeId layer) implements Kind {}
+
         /// Of one chunk's group only.
         record RaiseToken() implements Kind {}
 
@@ -176,6 +187,14 @@ final class VolumeOperation {
                 yield new Mutation.Write(
                         layers, chunkIndex, inChunk, payload, BlockChecksums.of(inChunk, payload));
             }
+            case Kind.Fill(var source, var start) -> {
+                ByteBuffer payload = copyOf(source, start, offset, length);
+                yield new Mutation.Fill(
+                        layers, chunkIndex, inChunk, payload, BlockChecksums.of(inChunk, payload));
+            }
+            case Kind.CopyDown(var upper, var lower) ->
+                    new Mutation.CopyDown(upper, lower, chunkIndex, inChunk, length);
+            case Kind.DropLayer(var layer) -> new Mutation.DropLayer(layer);
             case Kind.Zero _ -> new Mutation.Zero(layers, chunkIndex, inChunk, length);
             case Kind.Discard _ -> new Mutation.Discard(layers, chunkIndex, inChunk, length);
             case Kind.RaiseToken _ -> new Mutation.RaiseToken(volume.record().id(), volume.token());
@@ -221,6 +240,7 @@ final class VolumeOperation {
         switch (kind) {
             case Kind.Read(var target, _) -> target.position(target.limit());
             case Kind.Write(var source, _) -> source.position(source.limit());
+            case Kind.Fill(var source, _) -> source.position(source.limit());
             default -> {}
         }
         done.complete(null);

@@ -21,7 +21,7 @@ import java.util.List;
 /// The bytes of [HolderMessage]s:
 ///
 /// ```text
-///   0x0701 Switch    cut 8 | hold 1 | count 4, (volume 8 | token 8 | layers: count 4, ids 8 each)
+///   0x0701 Switch    cut 8 | hold 4 | count 4, (volume 8 | token 8 | layers: count 4, ids 8 each)
 ///   0x0702 Switched  count 4, standing 1 each
 ///   0x0703 Settle    cut 8 | count 4, volume 8 and token 8 each
 ///   0x0704 Settled   held 1 | clean 1
@@ -59,7 +59,7 @@ public final class HolderFamily implements MessageFamily<HolderMessage> {
         switch (message) {
             case Switch m -> {
                 out.putLong(m.cut());
-                out.putByte(m.hold() ? 1 : 0);
+                out.putInt(m.holdMillis());
                 out.putInt(m.volumes().size());
                 for (NewLayers one : m.volumes()) {
                     out.putLong(one.volume().value());
@@ -101,7 +101,7 @@ public final class HolderFamily implements MessageFamily<HolderMessage> {
         return switch (typeId & 0xff) {
             case 1 -> {
                 long cut = in.readLong();
-                boolean hold = in.readByte() != 0;
+                int holdMillis = in.readInt();
                 int count = in.readCount(NEW_LAYERS_BYTES_MIN);
                 List<NewLayers> volumes = new ArrayList<>();
                 for (int i = 0; i < count; i++) {
@@ -111,7 +111,7 @@ public final class HolderFamily implements MessageFamily<HolderMessage> {
                                     in.readLong(),
                                     ids(in, Volume.LAYERS_MAX)));
                 }
-                yield new Switch(cut, hold, volumes);
+                yield new Switch(cut, holdMillis, volumes);
             }
             case 2 -> {
                 int count = in.readCount(1);

@@ -11,6 +11,7 @@ import weft.fabric.Export;
 import weft.fabric.FabricImage;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
+import weft.fabric.VmPlacement;
 import weft.fabric.VmSpec;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
@@ -28,7 +29,6 @@ public final class VolumeAdmin {
     public static final long SIZE_BYTES_MAX = 64L << 40;
 
     private static final int ATTEMPTS_MAX = 8;
-    private static final String CLONE_USER = "its clone '";
     private static final String SNAPSHOT_USER = "its snapshot '";
 
     private final FabricRecords records;
@@ -129,7 +129,10 @@ public final class VolumeAdmin {
                 sizeBytes,
                 Volume.Access.READ_WRITE,
                 above(id, origin.layers()),
-                origin.placementRoot());
+                origin.placementRoot(),
+                0,
+                origin.extentBytes(),
+                0);
     }
 
     private static List<VolumeId> above(VolumeId top, List<VolumeId> layers) {
@@ -180,7 +183,7 @@ public final class VolumeAdmin {
             throw Refusal.badRequest("'%s' is a snapshot, and is named by its volume", name);
         }
         usersOf(image, found.noun())
-                .filter(user -> !user.startsWith(SNAPSHOT_USER) && !user.startsWith(CLONE_USER))
+                .filter(user -> !user.startsWith(SNAPSHOT_USER))
                 .ifPresent(user -> {
                     throw Refusal.state(
                             "volume '%s' is in use by %s, which knows it by its name", name, user);
@@ -246,12 +249,33 @@ public final class VolumeAdmin {
         }
     }
 
-    /// Refuses a volume that somebody may have open for writing now.
-    public static void checkUnused(FabricImage image, Volume volume) {
-        writerOf(image, volume)
-                .ifPresent(user -> {
-                    throw Refusal.state("volume '%s' is in use by %s", volume.name(), user);
-                });
+    /// As [#writerOf], from the records themselves: pictures of the fabric may be old.
+    public static Optional<String> writerNow(FabricRecords records, Volume volume)
+            throws IOException {
+        String vms = FabricPaths.ROOT + "/" + FabricPaths.Kind.VM.folder();
+        for (String name : records.store().children(vms)) {
+            var vm = records.find(FabricPaths.vm(name), VmSpec.class);
+            if (vm.isEmpty() || !vm.get().noun().disks().contains(volume.name())) {
+                continue;
+            }
+            boolean isOwned =
+                    records.find(FabricPaths.placement(name), VmPlacement.class)
+                            .filter(placement -> placement.noun().owner() != null)
+                            .isPresent();
+            if (isOwned || vm.get().noun().power() == VmSpec.Power.RUNNING) {
+                return Optional.of(stopFirst(name));
+            }
+        }
+        return records.find(FabricPaths.export(volume.name()), Export.class)
+                .map(_ -> unexportFirst(volume.name()));
+    }
+
+    private static String stopFirst(String vm) {
+        return "VM '%s': weft vm stop %s first".formatted(vm, vm);
+    }
+
+    private static String unexportFirst(String volume) {
+        return "an NBD export: weft volume unexport %s first".formatted(volume);
     }
 
     /// Who may have the volume open for writing now, in words, with what to do about it.
@@ -261,13 +285,11 @@ public final class VolumeAdmin {
                     vm.power() == VmSpec.Power.RUNNING
                             || VmAdmin.placementOf(image, vm.name()).owner() != null;
             if (vm.disks().contains(volume.name()) && runs) {
-                return Optional.of(
-                        "VM '%s': weft vm stop %s first".formatted(vm.name(), vm.name()));
+                return Optional.of(stopFirst(vm.name()));
             }
         }
         return image.exports().containsKey(volume.name())
-                ? Optional.of(
-                        "an NBD export: weft volume unexport %s first".formatted(volume.name()))
+                ? Optional.of(unexportFirst(volume.name()))
                 : Optional.empty();
     }
 
@@ -335,9 +357,6 @@ public final class VolumeAdmin {
         for (Volume other : image.volumes().values()) {
             if (other.isSnapshotOf(volume.name())) {
                 return Optional.of(SNAPSHOT_USER + other.name() + "'");
-            }
-            if (!other.equals(volume) && other.layers().contains(volume.id())) {
-                return Optional.of(CLONE_USER + other.name() + "'");
             }
         }
         return Optional.empty();

@@ -6,6 +6,7 @@ import org.slf4j.LoggerFactory;
 
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
+import weft.coordination.FabricRecords.Found;
 import weft.coordination.FabricStore.Change;
 import weft.coordination.FabricStore.Outcome;
 import weft.fabric.Attachment;
@@ -73,6 +74,11 @@ public final class ConsistentCut {
     /// Somebody may have begun to use a volume that the picture still shows as unused.
     private static final Duration IMAGE_LAG_MAX = Duration.ofSeconds(1);
 
+    /// How long processes may withhold answers in the first attempts: twice as long in each that
+    /// follows.
+    private static final int HOLD_MILLIS = 20;
+
+    private static final int HOLD_DOUBLINGS_MAX = 4;
     private static final int ASK_AGAIN_MILLIS = 50;
     private static final int SWITCH_SECONDS_MAX = 3;
 
@@ -93,12 +99,10 @@ public final class ConsistentCut {
     /// What is wanted of a volume.
     ///
     /// @param snapshot its snapshot's name; empty if its layers shall only be sealed
-    public record Wanted(String volume, Optional<String> snapshot) {
-        /// A snapshot.
-        public Wanted(String volume, String snapshot) {
-            this(volume, Optional.of(snapshot));
-        }
-    }
+    record Wanted(String volume, Optional<String> snapshot) {}
+
+    /// A volume and what its snapshot is to be called.
+    public record Snapshot(String volume, String name) {}
 
     /// The cut does not hold; it can be tried again.
     private static final class VoidCut extends Exception {
@@ -114,13 +118,34 @@ public final class ConsistentCut {
     /// @param force fences a holder that does not answer although the volume is in use
     /// @return the snapshots, in order
     /// @throws Refusal naming what stands in the way
-    public List<Volume> take(List<Wanted> wanted, boolean force)
+    public List<Volume> take(List<Snapshot> snapshots, boolean force)
+            throws IOException, InterruptedException {
+        List<Wanted> wanted =
+                snapshots.stream()
+                        .map(one -> new Wanted(one.volume(), Optional.of(one.name())))
+                        .toList();
+        return parts(wanted, force).stream()
+                .map(part -> part.snapshot().orElseThrow().withAccess(Volume.Access.READ_ONLY))
+                .toList();
+    }
+
+    /// Gives a volume a new top layer and seals those below it. Blocks.
+    ///
+    /// @return the volume as it is then
+    /// @throws Refusal naming what stands in the way
+    public Found<Volume> seal(String volume) throws IOException, InterruptedException {
+        CutPart part = parts(List.of(new Wanted(volume, Optional.empty())), false).getFirst();
+        return new Found<>(part.sealed(), part.version() + 1);
+    }
+
+    private List<CutPart> parts(List<Wanted> wanted, boolean force)
             throws IOException, InterruptedException {
         String why = "";
         for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
             List<CutPart> parts = new CutBeginning(records, image).commit(wanted);
             try {
-                return complete(parts, force);
+                complete(parts, force, HOLD_MILLIS << Math.min(attempt, HOLD_DOUBLINGS_MAX));
+                return parts;
             } catch (VoidCut e) {
                 log.info("a cut is tried again: {}", e.getMessage());
                 why = String.valueOf(e.getMessage());
@@ -130,10 +155,10 @@ public final class ConsistentCut {
                 throw e;
             }
         }
-        throw Refusal.state("no snapshot was made: %s; try again", why);
+        throw Refusal.state("the cut was not made: %s; try again", why);
     }
 
-    private List<Volume> complete(List<CutPart> parts, boolean force)
+    private void complete(List<CutPart> parts, boolean force, int holdMillis)
             throws IOException, InterruptedException, VoidCut {
         Map<Attachment.Process, List<CutPart>> byProcess = new LinkedHashMap<>();
         for (CutPart part : parts) {
@@ -155,7 +180,7 @@ public final class ConsistentCut {
         long cut = FreshIds.positive();
         boolean hold = byProcess.size() > 1;
         Map<Attachment.Process, List<CutPart>> switched = new LinkedHashMap<>();
-        List<CutPart> unknown = switchAll(cut, hold, byProcess, switched);
+        List<CutPart> unknown = switchAll(cut, hold ? holdMillis : 0, byProcess, switched);
         if (!unknown.isEmpty()) {
             askAgain(cut, force, byProcess, switched, unknown);
             if (hold) {
@@ -166,7 +191,7 @@ public final class ConsistentCut {
         for (var one : raised.entrySet()) {
             checkRaised(one.getKey(), one.getValue());
         }
-        return seal(parts);
+        seal(parts);
     }
 
     /// Asks until all processes have switched their volumes. A volume that its process does not
@@ -191,7 +216,7 @@ public final class ConsistentCut {
                 takeAway(unknown.getFirst(), force);
             }
             Pause.millis(ASK_AGAIN_MILLIS);
-            unknown = switchAll(cut, false, byProcess, switched);
+            unknown = switchAll(cut, 0, byProcess, switched);
         }
     }
 
@@ -215,14 +240,15 @@ public final class ConsistentCut {
     /// @return what the processes do not know
     private List<CutPart> switchAll(
             long cut,
-            boolean hold,
+            int holdMillis,
             Map<Attachment.Process, List<CutPart>> byProcess,
             Map<Attachment.Process, List<CutPart>> switched)
             throws InterruptedException {
         Map<Attachment.Process, CompletableFuture<?>> answers = new LinkedHashMap<>();
         byProcess.forEach((process, parts) -> {
             List<NewLayers> layers = parts.stream().map(CutPart::newLayers).toList();
-            answers.put(process, pool.ask(process, new HolderMessage.Switch(cut, hold, layers)));
+            answers.put(
+                    process, pool.ask(process, new HolderMessage.Switch(cut, holdMillis, layers)));
         });
         List<CutPart> unknown = new ArrayList<>();
         for (Attachment.Process process : List.copyOf(byProcess.keySet())) {
@@ -269,7 +295,7 @@ public final class ConsistentCut {
     /// Takes the volume away from its holder, so that nobody holds it. The next attempt raises the
     /// token.
     private void takeAway(CutPart part, boolean force) throws IOException, VoidCut {
-        if (!force && isInUse(part)) {
+        if (!force && VolumeAdmin.writerNow(records, part.volume()).isPresent()) {
             checkUnchanged(part);
             throw Refusal.state(
                     "'%s' is in use, and its holder (%s) does not answer: try again, or take the"
@@ -336,22 +362,20 @@ public final class ConsistentCut {
         }
     }
 
-    private List<Volume> seal(List<CutPart> parts) throws IOException, VoidCut {
+    private void seal(List<CutPart> parts) throws IOException, VoidCut {
         List<Change> changes = new ArrayList<>();
-        List<Volume> sealed = new ArrayList<>();
         for (CutPart part : parts) {
             part.snapshot()
                     .map(made -> made.withAccess(Volume.Access.READ_ONLY))
-                    .ifPresent(snapshot -> {
-                        sealed.add(snapshot);
-                        changes.add(
-                                FabricRecords.replacement(
-                                        FabricPaths.volume(snapshot.name()), snapshot, 0));
-                    });
-            Volume now =
-                    part.volume().withSealedBelow(part.volume().layers().getFirst().generation());
+                    .ifPresent(snapshot ->
+                            changes.add(
+                                    FabricRecords.replacement(
+                                            FabricPaths.volume(snapshot.name()), snapshot, 0)));
             changes.add(
-                    FabricRecords.replacement(FabricPaths.volume(now.name()), now, part.version()));
+                    FabricRecords.replacement(
+                            FabricPaths.volume(part.volume().name()),
+                            part.sealed(),
+                            part.version()));
             changes.add(
                     new Change.Check(
                             FabricPaths.attachment(part.volume().id()),
@@ -360,7 +384,6 @@ public final class ConsistentCut {
         if (records.store().commit(changes) instanceof Outcome.Conflict(var path)) {
             throw new VoidCut(path + " was changed meanwhile");
         }
-        return sealed;
     }
 
     /// Another cut may have made a snapshot of the same name since.

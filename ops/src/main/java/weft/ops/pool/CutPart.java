@@ -18,6 +18,11 @@ record CutPart(
         return new NewLayers(volume.id(), attachment.noun().token(), volume.layers());
     }
 
+    /// The volume when the cut has come to its end.
+    Volume sealed() {
+        return volume.withSealedBelow(volume.layers().getFirst().generation());
+    }
+
     Holding holding() {
         return new Holding(volume.id(), attachment.noun().token());
     }

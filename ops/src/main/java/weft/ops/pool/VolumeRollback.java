@@ -91,7 +91,11 @@ public final class VolumeRollback {
         List<VolumeId> layers = new ArrayList<>();
         layers.add(now.noun().layers().getFirst().nextGeneration());
         layers.addAll(to.noun().layers());
-        made.add(now.noun().withLayers(layers).withSizeBytes(to.noun().sizeBytes()));
+        made.add(
+                now.noun()
+                        .withLayers(layers)
+                        .withSizeBytes(to.noun().sizeBytes())
+                        .withDiscardFrom(0));
         return List.of(
                 new Change.Check(FabricPaths.volume(snapshot), to.version()),
                 FabricRecords.replacement(
@@ -124,7 +128,10 @@ public final class VolumeRollback {
                     "'%s' is a snapshot of another volume than '%s': nothing was rolled back",
                     snapshot.name(), volume.name());
         }
-        VolumeAdmin.checkUnused(image.get(), volume);
+        VolumeAdmin.writerNow(records, volume)
+                .ifPresent(user -> {
+                    throw Refusal.state("volume '%s' is in use by %s", volume.name(), user);
+                });
         return found;
     }
 

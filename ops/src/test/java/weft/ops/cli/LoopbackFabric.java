@@ -14,6 +14,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /// A whole fabric in the test's process, three storage nodes and two hosts of 256 MiB, and a person
 /// who types commands at it.
@@ -85,8 +87,14 @@ final class LoopbackFabric implements AutoCloseable {
     /// What commands can change; not where things run at the moment.
     List<Object> wanted() {
         FabricImage image = session.image();
+        Map<String, List<Object>> volumes = new TreeMap<>();
+        // Layers are merged in the background.
+        image.volumes()
+                .forEach((name, volume) ->
+                        volumes.put(
+                                name, List.of(volume.id(), volume.sizeBytes(), volume.access())));
         return List.of(
-                image.volumes(),
+                volumes,
                 image.exports(),
                 image.images(),
                 image.networks(),

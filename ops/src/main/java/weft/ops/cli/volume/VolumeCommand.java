@@ -38,6 +38,7 @@ import java.util.Optional;
             VolumeSnapshot.class,
             VolumeClone.class,
             VolumeRollback.class,
+            VolumeFlatten.class,
             VolumeCommand.ExportOne.class,
             VolumeCommand.Unexport.class
         },
