@@ -27,7 +27,8 @@ public record Volume(
         VolumeId placementRoot,
         int sealedBelow,
         long extentBytes,
-        long discardFromBytes) {
+        long discardFromBytes,
+        boolean isProtected) {
     /// The longest chain of layers; a deeper clone is refused.
     public static final int LAYERS_MAX = 32;
 
@@ -50,7 +51,7 @@ public record Volume(
             Access access,
             List<VolumeId> layers,
             VolumeId placementRoot) {
-        this(id, name, sizeBytes, access, layers, placementRoot, 0, sizeBytes, 0);
+        this(id, name, sizeBytes, access, layers, placementRoot, 0, sizeBytes, 0, false);
     }
 
     public Volume {
@@ -111,85 +112,58 @@ public record Volume(
 
     /// The same volume, reading and writing through other layers.
     public Volume withLayers(List<VolumeId> other) {
-        return new Volume(
-                id,
-                name,
-                sizeBytes,
-                access,
-                other,
-                placementRoot,
-                sealedBelow,
-                extentBytes,
-                discardFromBytes);
+        return with(name, sizeBytes, access, other, sealedBelow, discardFromBytes, isProtected);
     }
 
     /// The same volume when its layers of lower generations are sealed.
     public Volume withSealedBelow(int generation) {
-        return new Volume(
-                id,
-                name,
-                sizeBytes,
-                access,
-                layers,
-                placementRoot,
-                Math.max(sealedBelow, generation),
-                extentBytes,
-                discardFromBytes);
+        int highest = Math.max(sealedBelow, generation);
+        return with(name, sizeBytes, access, layers, highest, discardFromBytes, isProtected);
     }
 
     /// The same volume under another name.
     public Volume withName(String other) {
-        return new Volume(
-                id,
-                other,
-                sizeBytes,
-                access,
-                layers,
-                placementRoot,
-                sealedBelow,
-                extentBytes,
-                discardFromBytes);
+        return with(other, sizeBytes, access, layers, sealedBelow, discardFromBytes, isProtected);
     }
 
     /// The same volume for other uses.
     public Volume withAccess(Access other) {
-        return new Volume(
-                id,
-                name,
-                sizeBytes,
-                other,
-                layers,
-                placementRoot,
-                sealedBelow,
-                extentBytes,
-                discardFromBytes);
+        return with(name, sizeBytes, other, layers, sealedBelow, discardFromBytes, isProtected);
     }
 
     /// The same volume with another end; its layers still reach as far as they ever did.
     public Volume withSizeBytes(long bytes) {
-        return new Volume(
-                id,
-                name,
-                bytes,
-                access,
-                layers,
-                placementRoot,
-                sealedBelow,
-                extentBytes,
-                discardFromBytes);
+        return with(name, bytes, access, layers, sealedBelow, discardFromBytes, isProtected);
     }
 
     /// The same volume, of which everything from an offset on is to be given back; 0: nothing.
     public Volume withDiscardFrom(long offsetBytes) {
+        return with(name, sizeBytes, access, layers, sealedBelow, offsetBytes, isProtected);
+    }
+
+    /// The same volume, which commands refuse to delete, roll back or shrink, or not.
+    public Volume withProtection(boolean wanted) {
+        return with(name, sizeBytes, access, layers, sealedBelow, discardFromBytes, wanted);
+    }
+
+    private Volume with(
+            String otherName,
+            long otherSizeBytes,
+            Access otherAccess,
+            List<VolumeId> otherLayers,
+            int otherSealedBelow,
+            long otherDiscardFromBytes,
+            boolean protection) {
         return new Volume(
                 id,
-                name,
-                sizeBytes,
-                access,
-                layers,
+                otherName,
+                otherSizeBytes,
+                otherAccess,
+                otherLayers,
                 placementRoot,
-                sealedBelow,
+                otherSealedBelow,
                 extentBytes,
-                offsetBytes);
+                otherDiscardFromBytes,
+                protection);
     }
 }

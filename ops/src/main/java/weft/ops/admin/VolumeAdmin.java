@@ -132,7 +132,8 @@ public final class VolumeAdmin {
                 origin.placementRoot(),
                 0,
                 origin.extentBytes(),
-                0);
+                0,
+                false);
     }
 
     private static List<VolumeId> above(VolumeId top, List<VolumeId> layers) {
@@ -310,6 +311,24 @@ public final class VolumeAdmin {
         var _ = retried(() -> deleteOnce(image.get(), volume));
     }
 
+    /// Has commands refuse to delete, roll back or shrink the volume, or not any more.
+    public Volume protect(FabricImage image, String name, boolean wanted) throws IOException {
+        return records.update(
+                        FabricPaths.volume(name),
+                        Volume.class,
+                        now -> now.isProtected() == wanted ? now : now.withProtection(wanted))
+                .orElseThrow(() -> unknown(image, name));
+    }
+
+    /// Refuses what a protected volume is protected from.
+    public static void checkUnprotected(Volume volume) {
+        if (volume.isProtected()) {
+            throw Refusal.state(
+                    "volume '%s' is protected: weft volume unprotect %s first",
+                    volume.name(), volume.name());
+        }
+    }
+
     private Volume deleteOnce(FabricImage image, Volume volume) throws IOException, Meanwhile {
         String name = volume.name();
         usersOf(image, volume)
@@ -321,6 +340,7 @@ public final class VolumeAdmin {
         if (!found.noun().id().equals(volume.id())) {
             throw Refusal.state("volume '%s' is another one by now: nothing was deleted", name);
         }
+        checkUnprotected(found.noun());
         var changes = new ArrayList<Change>();
         changes.add(new Change.Delete(FabricPaths.volume(name), found.version()));
         var attachment = records.store().read(FabricPaths.attachment(volume.id()));

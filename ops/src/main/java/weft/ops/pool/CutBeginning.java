@@ -153,7 +153,8 @@ final class CutBeginning {
                                         before.placementRoot(),
                                         0,
                                         before.extentBytes(),
-                                        0));
+                                        0,
+                                        false));
         return new CutPart(before.withLayers(layers), found.version() + 1, snapshot, attachment);
     }
 }

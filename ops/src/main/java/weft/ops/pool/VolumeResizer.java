@@ -98,6 +98,7 @@ public final class VolumeResizer {
         finish(name, progress);
         Found<Volume> now = fresh(name);
         checkResizable(now.noun());
+        VolumeAdmin.checkUnprotected(now.noun());
         if (sizeBytes > now.noun().sizeBytes() || now.noun().isShrinking()) {
             throw changed(name);
         }

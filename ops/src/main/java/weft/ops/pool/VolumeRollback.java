@@ -128,6 +128,7 @@ public final class VolumeRollback {
                     "'%s' is a snapshot of another volume than '%s': nothing was rolled back",
                     snapshot.name(), volume.name());
         }
+        VolumeAdmin.checkUnprotected(volume);
         VolumeAdmin.writerNow(records, volume)
                 .ifPresent(user -> {
                     throw Refusal.state("volume '%s' is in use by %s", volume.name(), user);

@@ -106,6 +106,19 @@ final class SnapshotSystemTest extends VolumeSystemTest {
         assertEquals(CHUNK, stored("tree"));
         assertArrayEquals(filled(1, CHUNK), readOnce("tree", 0, CHUNK));
         type("volume clone tree@base leaf");
+        type("volume protect tree@base");
+        type("volume protect tree");
+        for (String line :
+                List.of(
+                        "volume delete tree@base",
+                        "volume rollback tree@base",
+                        "volume resize tree --size 4M --allow-shrink")) {
+            assertTrue(refused(line).contains("weft volume unprotect"), line);
+        }
+        type("volume unprotect tree");
+        type("volume unprotect tree@base");
+        assertTrue(type("volume df tree").contains("tree@base"));
+        assertFalse(type("volume df tree").contains("leaf"));
         type("volume delete tree@base");
         Await.until(
                 "the picture",

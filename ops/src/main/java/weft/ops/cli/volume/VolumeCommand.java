@@ -39,6 +39,9 @@ import java.util.Optional;
             VolumeClone.class,
             VolumeRollback.class,
             VolumeFlatten.class,
+            VolumeProtect.class,
+            VolumeUnprotect.class,
+            VolumeDf.class,
             VolumeCommand.ExportOne.class,
             VolumeCommand.Unexport.class
         },
@@ -79,10 +82,14 @@ public final class VolumeCommand {
 
     private static String accessOf(Volume volume) {
         return switch (volume.access()) {
-            case READ_WRITE -> "read-write";
-            case READ_ONLY -> volume.isSnapshot() ? "snapshot" : "read-only";
+            case READ_WRITE -> protection(volume, "read-write");
+            case READ_ONLY -> protection(volume, volume.isSnapshot() ? "snapshot" : "read-only");
             case SEALING -> "being made";
         };
+    }
+
+    private static String protection(Volume volume, String access) {
+        return volume.isProtected() ? access + ", protected" : access;
     }
 
     @Command(
