@@ -16,8 +16,7 @@ import java.util.List;
 /// @param sealedBelow the volume's layers of lower generations are never written again: whoever
 ///   might is known to have gone on to a later one, or is fenced
 /// @param extentBytes how far the layers may reach: the largest size the volume ever had
-/// @param discardFromBytes a multiple of 4096: what lies beyond is to be given back yet; 0 if
-///   nothing
+/// @param isProtected whether commands refuse to delete it or to roll it back
 public record Volume(
         VolumeId id,
         String name,
@@ -27,7 +26,6 @@ public record Volume(
         VolumeId placementRoot,
         int sealedBelow,
         long extentBytes,
-        long discardFromBytes,
         boolean isProtected) {
     /// The longest chain of layers; a deeper clone is refused.
     public static final int LAYERS_MAX = 32;
@@ -51,7 +49,7 @@ public record Volume(
             Access access,
             List<VolumeId> layers,
             VolumeId placementRoot) {
-        this(id, name, sizeBytes, access, layers, placementRoot, 0, sizeBytes, 0, false);
+        this(id, name, sizeBytes, access, layers, placementRoot, 0, sizeBytes, false);
     }
 
     public Volume {
@@ -104,46 +102,35 @@ public record Volume(
         return name.startsWith(volume + SNAPSHOT_MARK);
     }
 
-    /// Whether what lies beyond the end is still to be given back: until then the volume neither
-    /// grows nor gets snapshots.
-    public boolean isShrinking() {
-        return discardFromBytes > 0;
-    }
-
     /// The same volume, reading and writing through other layers.
     public Volume withLayers(List<VolumeId> other) {
-        return with(name, sizeBytes, access, other, sealedBelow, discardFromBytes, isProtected);
+        return with(name, sizeBytes, access, other, sealedBelow, isProtected);
     }
 
     /// The same volume when its layers of lower generations are sealed.
     public Volume withSealedBelow(int generation) {
         int highest = Math.max(sealedBelow, generation);
-        return with(name, sizeBytes, access, layers, highest, discardFromBytes, isProtected);
+        return with(name, sizeBytes, access, layers, highest, isProtected);
     }
 
     /// The same volume under another name.
     public Volume withName(String other) {
-        return with(other, sizeBytes, access, layers, sealedBelow, discardFromBytes, isProtected);
+        return with(other, sizeBytes, access, layers, sealedBelow, isProtected);
     }
 
     /// The same volume for other uses.
     public Volume withAccess(Access other) {
-        return with(name, sizeBytes, other, layers, sealedBelow, discardFromBytes, isProtected);
+        return with(name, sizeBytes, other, layers, sealedBelow, isProtected);
     }
 
     /// The same volume with another end; its layers still reach as far as they ever did.
     public Volume withSizeBytes(long bytes) {
-        return with(name, bytes, access, layers, sealedBelow, discardFromBytes, isProtected);
+        return with(name, bytes, access, layers, sealedBelow, isProtected);
     }
 
-    /// The same volume, of which everything from an offset on is to be given back; 0: nothing.
-    public Volume withDiscardFrom(long offsetBytes) {
-        return with(name, sizeBytes, access, layers, sealedBelow, offsetBytes, isProtected);
-    }
-
-    /// The same volume, which commands refuse to delete, roll back or shrink, or not.
+    /// The same volume, which commands refuse to delete or roll back, or not.
     public Volume withProtection(boolean wanted) {
-        return with(name, sizeBytes, access, layers, sealedBelow, discardFromBytes, wanted);
+        return with(name, sizeBytes, access, layers, sealedBelow, wanted);
     }
 
     private Volume with(
@@ -152,7 +139,6 @@ public record Volume(
             Access otherAccess,
             List<VolumeId> otherLayers,
             int otherSealedBelow,
-            long otherDiscardFromBytes,
             boolean protection) {
         return new Volume(
                 id,
@@ -163,7 +149,6 @@ public record Volume(
                 placementRoot,
                 otherSealedBelow,
                 extentBytes,
-                otherDiscardFromBytes,
                 protection);
     }
 }

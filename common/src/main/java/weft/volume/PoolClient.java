@@ -207,9 +207,11 @@ public final class PoolClient implements AutoCloseable {
     /// @return after a bounded time, whether all groups know the token: nothing of earlier holders
     ///   can be done any more
     public CompletableFuture<Boolean> raising(Volume volume, Attachment attachment) {
-        var session = opened(volume, attachment.token(), false, Optional.of(RAISE_WAIT));
+        // Layers may reach beyond the volume's end: a rollback makes it smaller.
+        Volume whole = volume.withSizeBytes(volume.extentBytes());
+        var session = opened(whole, attachment.token(), false, Optional.of(RAISE_WAIT));
         List<CompletableFuture<Void>> raises = new ArrayList<>();
-        groupsOf(volume).forEach((_, chunkIndex) -> raises.add(session.raiseAt(chunkIndex)));
+        groupsOf(whole).forEach((_, chunkIndex) -> raises.add(session.raiseAt(chunkIndex)));
         return CompletableFuture.allOf(raises.toArray(CompletableFuture[]::new))
                 .handleAsync((_, failure) -> {
                     session.close();

@@ -134,11 +134,6 @@ public final class RemoteVolume implements BlockVolume {
 
     // For [LayerCopier].
 
-    CompletableFuture<Void> fill(long offsetBytes, ByteBuffer source) {
-        int length = source.remaining();
-        return begin(new Kind.Fill(source, source.position()), offsetBytes, length, length);
-    }
-
     CompletableFuture<Void> copyDown(
             VolumeId upper, VolumeId lower, long offsetBytes, long lengthBytes) {
         return begin(
@@ -231,8 +226,11 @@ public final class RemoteVolume implements BlockVolume {
         resizeListeners.add(listener);
     }
 
-    /// The volume has another end. What was accepted before may still reach beyond it.
-    void resized(long bytes) {
+    /// The volume has grown. Questions may come late: who has it open never sees it shrink.
+    synchronized void resized(long bytes) {
+        if (bytes <= sizeBytes) {
+            return;
+        }
         sizeBytes = bytes;
         resizeListeners.forEach(Runnable::run);
     }

@@ -35,11 +35,6 @@ final class VolumeOperation {
 
         record Discard() implements Kind {}
 
-        /// See [Mutation.Fill].
-        ///
-        /// @param source as of a write
-        record Fill(ByteBuffer source, int start) implements Kind {}
-
         /// See [Mutation.CopyDown].
         record CopyDown(VolumeId upper, VolumeId lower) implements Kind {}
 
@@ -187,11 +182,6 @@ final class VolumeOperation {
                 yield new Mutation.Write(
                         layers, chunkIndex, inChunk, payload, BlockChecksums.of(inChunk, payload));
             }
-            case Kind.Fill(var source, var start) -> {
-                ByteBuffer payload = copyOf(source, start, offset, length);
-                yield new Mutation.Fill(
-                        layers, chunkIndex, inChunk, payload, BlockChecksums.of(inChunk, payload));
-            }
             case Kind.CopyDown(var upper, var lower) ->
                     new Mutation.CopyDown(upper, lower, chunkIndex, inChunk, length);
             case Kind.DropLayer(var layer) -> new Mutation.DropLayer(layer);
@@ -240,7 +230,6 @@ final class VolumeOperation {
         switch (kind) {
             case Kind.Read(var target, _) -> target.position(target.limit());
             case Kind.Write(var source, _) -> source.position(source.limit());
-            case Kind.Fill(var source, _) -> source.position(source.limit());
             default -> {}
         }
         done.complete(null);

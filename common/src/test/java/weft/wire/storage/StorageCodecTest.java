@@ -85,7 +85,7 @@ class StorageCodecTest {
         all.add(new ReplicaMessage.JoinRequest(PG, 3, -1));
         all.add(new ReplicaMessage.JoinAccepted(PG, 3, 1, 17, 20, ByteBuffer.allocate(9)));
         all.add(new ReplicaMessage.ChunkListRequest(PG, 3, 1, Optional.empty()));
-        all.add(new ReplicaMessage.ChunkList(PG, 3, 1, Optional.of(key), List.of(stamp), true));
+        all.add(new ReplicaMessage.ChunkList(PG, 3, 1, Optional.of(key), List.of(stamp), 9, true));
         all.add(new ReplicaMessage.ChunkRequest(PG, 3, 1, key));
         all.add(new ReplicaMessage.ChunkReply(PG, 3, 1, key, Optional.of(content)));
         all.add(new ReplicaMessage.ChunkReply(PG, 3, 1, key, Optional.empty()));

@@ -132,7 +132,6 @@ public final class VolumeAdmin {
                 origin.placementRoot(),
                 0,
                 origin.extentBytes(),
-                0,
                 false);
     }
 
@@ -296,11 +295,18 @@ public final class VolumeAdmin {
 
     /// Makes a volume read-only for good: it is an image from now on.
     public void seal(Volume volume) throws IOException {
-        var _ =
+        Optional<Volume> sealed =
                 records.update(
                         FabricPaths.volume(volume.name()),
                         Volume.class,
-                        now -> now.withAccess(Volume.Access.READ_ONLY));
+                        now ->
+                                now.id().equals(volume.id())
+                                        ? now.withAccess(Volume.Access.READ_ONLY)
+                                        : now);
+        if (sealed.filter(now -> now.id().equals(volume.id())).isEmpty()) {
+            throw Refusal.state(
+                    "volume '%s' was replaced by another one meanwhile: try again", volume.name());
+        }
     }
 
     /// Removes a volume that nothing uses; its space comes back in the background.
@@ -311,7 +317,7 @@ public final class VolumeAdmin {
         var _ = retried(() -> deleteOnce(image.get(), volume));
     }
 
-    /// Has commands refuse to delete, roll back or shrink the volume, or not any more.
+    /// Has commands refuse to delete the volume or to roll it back, or not any more.
     public Volume protect(FabricImage image, String name, boolean wanted) throws IOException {
         return records.update(
                         FabricPaths.volume(name),
@@ -336,6 +342,19 @@ public final class VolumeAdmin {
                     throw Refusal.state(
                             "volume '%s' is in use by %s: nothing was deleted", name, user);
                 });
+        Outcome outcome = records.commitLayers(0, _ -> deletion(image, volume));
+        if (outcome instanceof Outcome.Conflict(var path)) {
+            if (!path.equals(FabricPaths.volume(name))) {
+                throw Refusal.state(
+                        "volume '%s' was taken by someone meanwhile: nothing was deleted", name);
+            }
+            throw new Meanwhile(path);
+        }
+        return volume;
+    }
+
+    private List<Change> deletion(FabricImage image, Volume volume) throws IOException {
+        String name = volume.name();
         Found<Volume> found = fresh(image, name);
         if (!found.noun().id().equals(volume.id())) {
             throw Refusal.state("volume '%s' is another one by now: nothing was deleted", name);
@@ -349,14 +368,7 @@ public final class VolumeAdmin {
                     new Change.Delete(
                             FabricPaths.attachment(volume.id()), attachment.get().version()));
         }
-        if (records.store().commit(changes) instanceof Outcome.Conflict(var path)) {
-            if (!path.equals(FabricPaths.volume(name))) {
-                throw Refusal.state(
-                        "volume '%s' was taken by someone meanwhile: nothing was deleted", name);
-            }
-            throw new Meanwhile(path);
-        }
-        return found.noun();
+        return changes;
     }
 
     /// Who uses a volume, in words.

@@ -395,7 +395,9 @@ public final class ConsistentCut {
             Volume made = part.snapshot().get();
             String path = FabricPaths.volume(made.name());
             var found = records.find(path, Volume.class);
-            if (found.isPresent() && found.get().noun().equals(made)) {
+            if (found.isPresent()
+                    && found.get().noun().id().equals(made.id())
+                    && found.get().noun().access() == Volume.Access.SEALING) {
                 var delete = new Change.Delete(path, found.get().version());
                 var _ = records.store().commit(List.of(delete));
             }

@@ -100,10 +100,6 @@ final class CutBeginning {
             throw Refusal.state(
                     "volume '%s' is read-only: it is as good as a snapshot", volume.name());
         }
-        if (volume.isShrinking() && wanted.snapshot().isPresent()) {
-            throw Refusal.state(
-                    "volume '%s' is being shrunk: try again in a moment", volume.name());
-        }
         if (volume.layers().size() == Volume.LAYERS_MAX) {
             long snapshots =
                     image.get().volumes().values().stream()
@@ -153,7 +149,6 @@ final class CutBeginning {
                                         before.placementRoot(),
                                         0,
                                         before.extentBytes(),
-                                        0,
                                         false));
         return new CutPart(before.withLayers(layers), found.version() + 1, snapshot, attachment);
     }

@@ -25,7 +25,6 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
 /// Tidies up behind snapshots, in the background, in one control process at a time: merges layers
 /// that no snapshot needs any more, takes back snapshots whose maker died, and gives back what a
@@ -41,7 +40,7 @@ public final class LayerJanitor implements AutoCloseable {
     private static final int PICTURE_MILLIS = 100;
 
     /// Longer than any cut that will still come to its end.
-    private static final Duration ABANDONED = Duration.ofSeconds(60);
+    private static final Duration SEALING_MAX = Duration.ofSeconds(60);
 
     /// A top layer is sealed, so that it can be merged, when it hides so much of the one below: a
     /// deleted snapshot's space comes back, for at most four copied bytes for each that was
@@ -57,7 +56,7 @@ public final class LayerJanitor implements AutoCloseable {
     private final FabricWatcher watcher;
     private final Seat seat;
     private final Thread thread;
-    private final Map<VolumeId, Long> seenSinceNanos = new HashMap<>();
+    private final Map<VolumeId, Long> sealingSinceNanos = new HashMap<>();
     private long askedNanos = BootClock.SYSTEM.nowNanos() - SPACE_PERIOD.toNanos();
     private volatile boolean closing;
 
@@ -92,14 +91,7 @@ public final class LayerJanitor implements AutoCloseable {
     /// Returns whether there may be more to do.
     private boolean tidy() throws IOException, InterruptedException {
         var records = new FabricRecords(store);
-        Optional<Volume> abandoned = takeBackAbandoned(records, watcher.image());
-        if (abandoned.isPresent()) {
-            String name = abandoned.get().name();
-            log.info("{} was shrunk by someone who is gone: what was cut off is given back", name);
-            try (var session = new PoolSession(store, watcher::image)) {
-                new VolumeResizer(session, records, watcher::image).finish(name, _ -> {});
-            }
-        }
+        takeBackAbandoned(records, watcher.image());
         Collection<Volume> volumes = watcher.image().volumes().values();
         boolean isUnderWay =
                 records.find(FabricPaths.MERGE, LayerMerge.Intent.class)
@@ -149,38 +141,28 @@ public final class LayerJanitor implements AutoCloseable {
                 .isPresent();
     }
 
-    /// Snapshots whose maker died: they would have been sealed or taken back.
-    ///
-    /// @return a volume that someone who is gone has shrunk
-    private Optional<Volume> takeBackAbandoned(FabricRecords records, FabricImage image)
-            throws IOException {
+    /// Its maker died, or it would have been sealed or taken back.
+    private void takeBackAbandoned(FabricRecords records, FabricImage image) throws IOException {
         Map<VolumeId, Long> still = new HashMap<>();
-        Optional<Volume> shrunk = Optional.empty();
         long now = BootClock.SYSTEM.nowNanos();
         for (Volume volume : image.volumes().values()) {
-            if (volume.access() != Volume.Access.SEALING && !volume.isShrinking()) {
+            if (volume.access() != Volume.Access.SEALING) {
                 continue;
             }
-            long since = seenSinceNanos.getOrDefault(volume.id(), now);
+            long since = sealingSinceNanos.getOrDefault(volume.id(), now);
             still.put(volume.id(), since);
-            if (now - since < ABANDONED.toNanos()) {
-                continue;
-            }
-            if (volume.isShrinking()) {
-                shrunk = Optional.of(volume);
-                continue;
-            }
             var found = records.find(FabricPaths.volume(volume.name()), Volume.class);
-            if (found.isPresent() && found.get().noun().equals(volume)) {
+            if (now - since >= SEALING_MAX.toNanos()
+                    && found.isPresent()
+                    && found.get().noun().equals(volume)) {
                 log.warn("snapshot {} was never finished, and is taken back", volume.name());
                 var delete =
                         new Change.Delete(FabricPaths.volume(volume.name()), found.get().version());
                 var _ = store.commit(List.of(delete));
             }
         }
-        seenSinceNanos.clear();
-        seenSinceNanos.putAll(still);
-        return shrunk;
+        sealingSinceNanos.clear();
+        sealingSinceNanos.putAll(still);
     }
 
     @Override

@@ -12,7 +12,6 @@ import weft.coordination.FabricStore.Change;
 import weft.coordination.FabricStore.Outcome;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
-import weft.ops.admin.Refusal;
 import weft.runtime.BrokenInvariant;
 import weft.volume.LayerCopier;
 import weft.volume.PoolClient;
@@ -72,11 +71,6 @@ public final class LayerMerge {
     /// What is being merged; nothing if it has no layers.
     public record Intent(@Nullable VolumeId upper, @Nullable VolumeId lower) {
         static final Intent NONE = new Intent(null, null);
-
-        boolean concerns(List<VolumeId> layers) {
-            return upper != null && layers.contains(upper)
-                    || lower != null && layers.contains(lower);
-        }
     }
 
     /// Whether there seems to be something to merge.
@@ -174,7 +168,7 @@ public final class LayerMerge {
                     others.remove(upper);
                     return others;
                 },
-                intent);
+                intent.orElseThrow());
         return true;
     }
 
@@ -192,33 +186,6 @@ public final class LayerMerge {
                         .orElseGet(() -> FabricRecords.creation(FabricPaths.MERGE, intent));
         return records.store().commit(List.of(change, now.unchanged()))
                 instanceof Outcome.Committed;
-    }
-
-    /// Makes a layer hold all that the layers below it do, and takes these out of all chains that
-    /// it is in. Blocks.
-    ///
-    /// @param layer to which nothing is written any more
-    /// @param progress is told how many bytes of how many have been gone through
-    public void detach(VolumeId layer, Progress progress) throws IOException, InterruptedException {
-        Volume volume = largest(consistentRecords().nouns(), layer);
-        int index = volume.layers().indexOf(layer);
-        List<VolumeId> below = volume.layers().subList(index + 1, volume.layers().size());
-        try (LayerCopier copier = pool.layerCopier(volume)) {
-            copier.fill(layer, below, done -> progress.at(done, volume.sizeBytes()));
-        }
-        rewrite(
-                layers -> {
-                    int at = layers.indexOf(layer);
-                    return at < 0 ? layers : layers.subList(0, at + 1);
-                },
-                Optional.empty());
-    }
-
-    /// Hears how far it is.
-    @FunctionalInterface
-    public interface Progress {
-        /// @param doneBytes of `allBytes`
-        void at(long doneBytes, long allBytes);
     }
 
     /// All volumes as they were at one moment, as far as their layers go.
@@ -252,9 +219,8 @@ public final class LayerMerge {
 
     /// Changes the chains of all records in one step, or none if layers were passed on meanwhile.
     ///
-    /// @param intent that ends with it; empty if the change is of another kind, and no intent may
-    ///   concern the same layers
-    private void rewrite(UnaryOperator<List<VolumeId>> change, Optional<Found<Intent>> intent)
+    /// @param intent that ends with it
+    private void rewrite(UnaryOperator<List<VolumeId>> change, Found<Intent> intent)
             throws IOException {
         for (int attempt = 0; attempt < COMMIT_ATTEMPTS_MAX; attempt++) {
             Records now = consistentRecords();
@@ -265,9 +231,6 @@ public final class LayerMerge {
                 if (layers.equals(wanted)) {
                     continue;
                 }
-                if (intent.isEmpty()) {
-                    checkNotMerged(found.noun());
-                }
                 changes.add(
                         FabricRecords.replacement(
                                 FabricPaths.volume(found.noun().name()),
@@ -275,10 +238,8 @@ public final class LayerMerge {
                                 found.version()));
             }
             changes.add(now.unchanged());
-            intent.ifPresent(found ->
-                    changes.add(
-                            FabricRecords.replacement(
-                                    FabricPaths.MERGE, Intent.NONE, found.version())));
+            changes.add(
+                    FabricRecords.replacement(FabricPaths.MERGE, Intent.NONE, intent.version()));
             switch (records.store().commit(changes)) {
                 case Outcome.Committed _ -> {
                     return;
@@ -292,15 +253,5 @@ public final class LayerMerge {
             }
         }
         throw new IOException("volumes are changed by others all the time; trying again later");
-    }
-
-    /// Who begins a merge changes the counter that the caller expects.
-    private void checkNotMerged(Volume volume) throws IOException {
-        if (records.find(FabricPaths.MERGE, Intent.class)
-                .filter(other -> other.noun().concerns(volume.layers()))
-                .isPresent()) {
-            throw Refusal.state(
-                    "layers of '%s' are just being merged: try again in a moment", volume.name());
-        }
     }
 }

@@ -91,11 +91,7 @@ public final class VolumeRollback {
         List<VolumeId> layers = new ArrayList<>();
         layers.add(now.noun().layers().getFirst().nextGeneration());
         layers.addAll(to.noun().layers());
-        made.add(
-                now.noun()
-                        .withLayers(layers)
-                        .withSizeBytes(to.noun().sizeBytes())
-                        .withDiscardFrom(0));
+        made.add(now.noun().withLayers(layers).withSizeBytes(to.noun().sizeBytes()));
         return List.of(
                 new Change.Check(FabricPaths.volume(snapshot), to.version()),
                 FabricRecords.replacement(

@@ -41,6 +41,9 @@ public final class CatchUpPlan {
     private final TreeSet<ChunkKey> again = new TreeSet<>();
     private boolean compared;
 
+    /// Pages are read one after the other: of entries up to here each page may have had some.
+    private long comparedTo;
+
     /// A chunk this store has.
     public void addOwn(ChunkStamp stamp) {
         own.put(stamp.key(), stamp);
@@ -48,7 +51,11 @@ public final class CatchUpPlan {
 
     /// A page of the primary's chunks: ascending, after `after`, complete up to its last stamp, or
     /// to the end if `last`.
-    public void compare(Optional<ChunkKey> after, List<ChunkStamp> page, boolean last) {
+    ///
+    /// @param committedSequence no later entry is in the page
+    public void compare(
+            Optional<ChunkKey> after, List<ChunkStamp> page, long committedSequence, boolean last) {
+        comparedTo = Math.max(comparedTo, committedSequence);
         SortedMap<ChunkKey, ChunkStamp> range = own;
         if (!last && page.isEmpty()) {
             return;
@@ -148,7 +155,7 @@ public final class CatchUpPlan {
             return Decision.SKIP;
         }
         List<Entry> held = underWay.get(key);
-        if (readsWhatIsMissing(change)) {
+        if (readsWhatIsMissing(entry, change)) {
             var _ = held == null ? stale.add(key) : again.add(key);
             return Decision.SKIP;
         }
@@ -160,8 +167,12 @@ public final class CatchUpPlan {
     }
 
     /// A partial block is completed from the layers below, and a layer is copied to another one:
-    /// while what is read is not here, the result is copied.
-    private boolean readsWhatIsMissing(Mutation.OfChunk change) {
+    /// while what is read is not here, the result is copied. A layer that was dropped while pages
+    /// were read is in no page, and here perhaps neither.
+    private boolean readsWhatIsMissing(Entry entry, Mutation.OfChunk change) {
+        if (entry.sequence() <= comparedTo && change.layers().size() > 1) {
+            return true;
+        }
         for (VolumeId layer : change.layers()) {
             var other = new ChunkKey(layer, change.chunkIndex());
             boolean missing = stale.contains(other) || underWay.containsKey(other);

@@ -171,7 +171,7 @@ final class Joining implements Role {
         if (!expected || (!list.last() && list.stamps().isEmpty())) {
             return;
         }
-        plan.compare(list.after(), list.stamps(), list.last());
+        plan.compare(list.after(), list.stamps(), list.committedSequence(), list.last());
         if (!list.stamps().isEmpty()) {
             comparedTo = Optional.of(list.stamps().getLast().key());
         }

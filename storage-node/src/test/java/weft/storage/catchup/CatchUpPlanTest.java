@@ -31,8 +31,10 @@ class CatchUpPlanTest {
     private static final class Group {
         final TreeMap<ChunkKey, long[]> blocks = new TreeMap<>();
         final Map<ChunkKey, Long> stamps = new HashMap<>();
+        long last;
 
         void apply(Entry entry) {
+            last = entry.sequence();
             switch (entry.mutation()) {
                 case Mutation.Zero zero -> write(zero, entry.sequence());
                 case Mutation.CopyDown copy -> {
@@ -140,17 +142,40 @@ class CatchUpPlanTest {
 
         void commit(Entry entry) {
             primary.apply(entry);
+            decide(entry);
+        }
+
+        private void decide(Entry entry) {
             if (plan.decide(entry) == Decision.APPLY) {
                 joining.apply(entry);
             }
         }
 
+        /// Page by page, while entries commit.
         void compare() {
             joining.blocks.keySet().forEach(key -> plan.addOwn(joining.stamp(key)));
-            plan.compare(
-                    Optional.empty(),
-                    primary.blocks.keySet().stream().map(primary::stamp).toList(),
-                    true);
+            List<Entry> meanwhile = new ArrayList<>();
+            Optional<ChunkKey> after = Optional.empty();
+            while (!plan.isCompared()) {
+                List<ChunkKey> rest =
+                        List.copyOf(
+                                after.map(key -> primary.blocks.tailMap(key, false))
+                                        .orElse(primary.blocks)
+                                        .keySet());
+                int size = Math.min(rest.size(), 1 + random.nextInt(4));
+                List<ChunkStamp> page = rest.subList(0, size).stream().map(primary::stamp).toList();
+                plan.compare(after, page, sequence, size == rest.size());
+                if (size < rest.size()) {
+                    after = Optional.of(page.getLast().key());
+                    for (int i = random.nextInt(3); i > 0; i--) {
+                        meanwhile.addAll(next());
+                    }
+                    meanwhile.stream()
+                            .filter(entry -> entry.sequence() > primary.last)
+                            .forEach(primary::apply);
+                }
+            }
+            meanwhile.forEach(this::decide);
         }
 
         /// Asks for a chunk, or has one arrive.

@@ -38,7 +38,6 @@ import java.util.Optional;
             VolumeSnapshot.class,
             VolumeClone.class,
             VolumeRollback.class,
-            VolumeFlatten.class,
             VolumeProtect.class,
             VolumeUnprotect.class,
             VolumeDf.class,

@@ -11,7 +11,7 @@ import java.io.IOException;
 /// `weft volume protect`.
 @Command(
         name = "protect",
-        description = "Refuse to delete a volume or snapshot, to roll it back or to shrink it.",
+        description = "Refuse to delete a volume or snapshot, or to roll it back.",
         mixinStandardHelpOptions = true,
         footer = {"", "Example:", "  weft volume protect data@before-upgrade"})
 final class VolumeProtect extends OneVolumeCommand {

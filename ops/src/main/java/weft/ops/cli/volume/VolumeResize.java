@@ -8,7 +8,6 @@ import weft.ops.admin.Refusal;
 import weft.ops.admin.VolumeAdmin;
 import weft.ops.cli.ByteSize;
 import weft.ops.cli.FabricSession;
-import weft.ops.cli.ProgressBar;
 import weft.ops.pool.PoolSession;
 import weft.ops.pool.VolumeResizer;
 
@@ -17,13 +16,13 @@ import java.io.IOException;
 /// `weft volume resize`.
 @Command(
         name = "resize",
-        description = "Grow or shrink a volume, also while it is used.",
+        description = "Grow a volume, also while it is used.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
             "A VM sees its disk's new size at once. NBD clients see it when they connect again."
                     + " What is",
-            "added reads as zeroes; what is cut off is lost.",
+            "added reads as zeroes. A volume does not shrink.",
             "",
             "Example:",
             "  weft volume resize data --size 20G"
@@ -37,38 +36,23 @@ final class VolumeResize extends OneVolumeCommand {
             description = "Its new size: 512M, 10G, or bytes; a multiple of 4096.")
     private ByteSize size = new ByteSize(ByteSize.GRANULARITY_BYTES);
 
-    @Option(
-            names = "--allow-shrink",
-            description = "Cut off what is beyond the new size; it is lost.")
-    private boolean allowShrink;
-
     @Override
     protected void run(FabricSession session) throws IOException, InterruptedException {
         VolumeAdmin.checkSize(name(), size.bytes());
         Volume volume = VolumeAdmin.find(session.image(), name());
-        if (volume.sizeBytes() > size.bytes() && !allowShrink) {
+        if (volume.sizeBytes() > size.bytes()) {
             throw Refusal.state(
-                    "volume '%s' has %d bytes, and would lose what is beyond %d: --allow-shrink"
-                            + " does that",
-                    name(), volume.sizeBytes(), size.bytes());
+                    "volume '%s' has %d bytes already, and does not shrink",
+                    name(), volume.sizeBytes());
         }
         try (var pool = new PoolSession(session.records().store(), session::image)) {
-            var resizer = new VolumeResizer(pool, session.records(), session::image);
-            if (volume.sizeBytes() <= size.bytes()) {
-                VolumeResizer.Resized resized = resizer.grow(name(), size.bytes(), _ -> {});
-                String later =
-                        resized.isTold() ? "" : "; who uses it sees that when it opens it again";
-                output().result(
-                                resized.volume(),
-                                "volume %s has %s now%s".formatted(name(), size, later));
-                return;
-            }
-            Volume shrunk;
-            long beyond = volume.extentBytes() - size.bytes();
-            try (ProgressBar bar = output().progress("shrinking", beyond)) {
-                shrunk = resizer.shrink(name(), size.bytes(), done -> bar.update(done, beyond));
-            }
-            output().result(shrunk, "volume %s has %s now".formatted(name(), size));
+            VolumeResizer.Resized resized =
+                    new VolumeResizer(pool, session.records(), session::image)
+                            .grow(name(), size.bytes());
+            String later = resized.isTold() ? "" : "; who uses it sees that when it opens it again";
+            output().result(
+                            resized.volume(),
+                            "volume %s has %s now%s".formatted(name(), size, later));
         }
     }
 }
