@@ -15,14 +15,15 @@ import weft.wire.holder.HolderMessage.Holding;
 import weft.wire.holder.HolderMessage.NewLayers;
 import weft.wire.holder.HolderMessage.Standing;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
 
 /// The volumes that this process has open for writing, for those who cut or resize them.
 ///
@@ -43,6 +44,8 @@ public final class OpenVolumes implements Endpoint {
         }
     }
 
+    private final BiConsumer<Duration, Runnable> later;
+
     @GuardedBy("this")
     private final Map<VolumeId, RemoteVolume> open = new HashMap<>();
 
@@ -60,12 +63,27 @@ public final class OpenVolumes implements Endpoint {
     @GuardedBy("this")
     private final Map<Long, Hold> holds = new HashMap<>();
 
+    /// Nothing is open yet.
+    public OpenVolumes() {
+        this((delay, task) ->
+                CompletableFuture.delayedExecutor(delay.toMillis(), TimeUnit.MILLISECONDS)
+                        .execute(task));
+    }
+
+    /// Nothing is open yet.
+    ///
+    /// @param later runs a task after a while
+    public OpenVolumes(BiConsumer<Duration, Runnable> later) {
+        this.later = later;
+    }
+
     /// What peers may ask of it.
     public Service service() {
         return new Service(new HolderFamily(), this);
     }
 
-    synchronized void opened(RemoteVolume volume) {
+    /// The process has it open for writing: it is asked about it from now on.
+    public synchronized void opened(RemoteVolume volume) {
         VolumeId id = volume.record().id();
         RemoteVolume other = open.get(id);
         if (other == null || other.token() <= volume.token()) {
@@ -109,9 +127,7 @@ public final class OpenVolumes implements Endpoint {
             synchronized (this) {
                 holds.put(cut.cut(), hold);
             }
-            Executor later =
-                    CompletableFuture.delayedExecutor(cut.holdMillis(), TimeUnit.MILLISECONDS);
-            later.execute(() -> {
+            later.accept(Duration.ofMillis(cut.holdMillis()), () -> {
                 synchronized (this) {
                     holds.remove(cut.cut(), hold);
                 }

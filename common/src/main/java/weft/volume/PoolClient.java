@@ -12,7 +12,10 @@ import weft.coordination.FabricStore;
 import weft.coordination.StorageNodes;
 import weft.fabric.Attachment;
 import weft.fabric.ChunkKey;
+import weft.fabric.Configuration;
 import weft.fabric.FabricImage;
+import weft.fabric.Member;
+import weft.fabric.NodeId;
 import weft.fabric.Placement;
 import weft.fabric.PlacementGroupId;
 import weft.fabric.Volume;
@@ -23,6 +26,7 @@ import weft.runtime.Loop;
 import weft.transport.Peers;
 import weft.transport.Transport;
 import weft.wire.storage.StorageMessage.WriteBlocks;
+import weft.wire.WireMessage;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -45,7 +49,7 @@ import java.util.function.Supplier;
 /// Fencing: whoever wants to write claims first. [#claim] (or a commit of the caller's own, as
 /// migration does) raises the attachment's token in the coordination, then [#raise] tells the
 /// storage nodes. A group that does not answer is raised by the first request that reaches it.
-public final class PoolClient implements AutoCloseable {
+public final class PoolClient implements PoolAccess, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PoolClient.class);
     private static final int CLAIM_ATTEMPTS_MAX = 16;
     private static final Duration TICK = Duration.ofMillis(100);
@@ -283,31 +287,58 @@ public final class PoolClient implements AutoCloseable {
         return new PoolScrub(nodes, peers);
     }
 
-    PoolMap map() {
-        return map;
+    @Override
+    public int pgBits() {
+        return map.pgBits();
     }
 
-    PoolMeters meters() {
-        return meters;
+    @Override
+    public Optional<Configuration> configurationOf(PlacementGroupId pg) {
+        return map.configurationOf(pg);
     }
 
-    Peers peers() {
-        return peers;
+    @Override
+    public boolean learn(Configuration heard) {
+        return map.learn(heard);
     }
 
-    OpenVolumes holds() {
-        return holds;
+    @Override
+    public CompletableFuture<Void> refresh(PlacementGroupId pg) {
+        return map.refresh(pg);
     }
 
-    Loop loop() {
-        return loop;
+    @Override
+    public Optional<NodeId> nodeOf(Member member) {
+        return map.nodeOf(member);
     }
 
-    long nowNanos() {
+    @Override
+    public CompletableFuture<WireMessage> request(NodeId node, WireMessage message) {
+        return peers.request(node, message);
+    }
+
+    @Override
+    public void later(Duration delay, Runnable task) {
+        var _ = loop.schedule(delay, task);
+    }
+
+    @Override
+    public long nowNanos() {
         return clock.nowNanos();
     }
 
-    void forget(RemoteVolume volume) {
+    @Override
+    public PoolMeters meters() {
+        return meters;
+    }
+
+    @Override
+    public OpenVolumes holds() {
+        return holds;
+    }
+
+    @Override
+    public void forget(RemoteVolume volume) {
         volumes.remove(volume);
     }
 

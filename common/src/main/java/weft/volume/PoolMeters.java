@@ -4,7 +4,7 @@ import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 
 /// What the pool's client counts.
-final class PoolMeters {
+public final class PoolMeters {
     final Counter readBytes;
     final Counter writtenBytes;
     final Counter refused;
@@ -13,7 +13,8 @@ final class PoolMeters {
     final Counter checksumErrors;
     final Counter oddAnswers;
 
-    PoolMeters(MeterRegistry registry) {
+    /// Counts in the registry.
+    public PoolMeters(MeterRegistry registry) {
         readBytes = registry.counter("weft.volume.bytes", "direction", "read");
         writtenBytes = registry.counter("weft.volume.bytes", "direction", "written");
         refused = registry.counter("weft.volume.refused");

@@ -5,8 +5,6 @@ import weft.fabric.Placement;
 import weft.fabric.PlacementGroupId;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
-import weft.runtime.Loop;
-import weft.transport.Peers;
 import weft.volume.VolumeException.Reason;
 import weft.volume.VolumeOperation.Kind;
 
@@ -20,6 +18,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicLong;
 
 /// A volume of the pool, seen from anywhere in the fabric. Made by [PoolClient].
 ///
@@ -42,7 +41,7 @@ public final class RemoteVolume implements BlockVolume {
 
     private static final long CLOSE_WAIT_MILLIS = 2_000;
 
-    private final PoolClient client;
+    private final PoolAccess pool;
     private final Volume record;
     private final long token;
     private final long session;
@@ -54,20 +53,30 @@ public final class RemoteVolume implements BlockVolume {
     private final InFlightWrites writes = new InFlightWrites();
     private final InFlightBytes bytes = new InFlightBytes(IN_FLIGHT_BYTES_MAX);
     private final Queue<VolumeOperation> stalled = new ConcurrentLinkedQueue<>();
-    private final Map<SpanRequest, Boolean> spans = new ConcurrentHashMap<>();
+
+    /// By number: what is done for all is done in the same order in each run of the simulator.
+    private final Map<Long, SpanRequest> spans = new ConcurrentHashMap<>();
+
+    private final AtomicLong spanCount = new AtomicLong();
+
     private volatile Optional<Reason> stopped = Optional.empty();
     private volatile boolean closing;
     private volatile boolean clean = true;
     private volatile long sizeBytes;
 
-    RemoteVolume(
-            PoolClient client,
+    /// A volume as a process has it open; for writers it is not yet known to its [OpenVolumes].
+    ///
+    /// @param token of the attachment, 0 for a reader that nobody fences
+    /// @param session of which there is no other
+    /// @param deadline after which an operation fails with TIMED_OUT, and may have been done
+    public RemoteVolume(
+            PoolAccess pool,
             Volume record,
             long token,
             long session,
             boolean readOnly,
             Optional<Duration> deadline) {
-        this.client = client;
+        this.pool = pool;
         this.record = record;
         this.token = token;
         this.session = session;
@@ -75,7 +84,7 @@ public final class RemoteVolume implements BlockVolume {
         this.deadline = deadline;
         layers = new WriteLayers(record.layers());
         sizeBytes = record.sizeBytes();
-        pgBits = client.map().pgBits();
+        pgBits = pool.pgBits();
     }
 
     @Override
@@ -91,7 +100,7 @@ public final class RemoteVolume implements BlockVolume {
     @Override
     public CompletableFuture<Void> read(long offsetBytes, ByteBuffer destination) {
         int length = destination.remaining();
-        client.meters().readBytes.increment(length);
+        pool.meters().readBytes.increment(length);
         return begin(
                 new Kind.Read(destination, destination.position()), offsetBytes, length, length);
     }
@@ -99,7 +108,7 @@ public final class RemoteVolume implements BlockVolume {
     @Override
     public CompletableFuture<Void> write(long offsetBytes, ByteBuffer source) {
         int length = source.remaining();
-        client.meters().writtenBytes.increment(length);
+        pool.meters().writtenBytes.increment(length);
         return begin(new Kind.Write(source, source.position()), offsetBytes, length, length);
     }
 
@@ -145,7 +154,7 @@ public final class RemoteVolume implements BlockVolume {
     }
 
     /// Brings the token to the group of the chunk.
-    CompletableFuture<Void> raiseAt(long chunkIndex) {
+    public CompletableFuture<Void> raiseAt(long chunkIndex) {
         return begin(new Kind.RaiseToken(), chunkIndex * ChunkKey.CHUNK_BYTES, 1, 0);
     }
 
@@ -168,7 +177,7 @@ public final class RemoteVolume implements BlockVolume {
             return CompletableFuture.completedFuture(null);
         }
         long deadlineNanos =
-                deadline.map(limit -> client.nowNanos() + limit.toNanos()).orElse(NO_DEADLINE);
+                deadline.map(limit -> pool.nowNanos() + limit.toNanos()).orElse(NO_DEADLINE);
         var done = new CompletableFuture<Void>();
         var operation =
                 new VolumeOperation(this, kind, offsetBytes, lengthBytes, deadlineNanos, done);
@@ -243,24 +252,16 @@ public final class RemoteVolume implements BlockVolume {
         return session;
     }
 
-    PoolMap map() {
-        return client.map();
-    }
-
-    Peers peers() {
-        return client.peers();
+    PoolAccess pool() {
+        return pool;
     }
 
     PoolMeters meters() {
-        return client.meters();
-    }
-
-    Loop loop() {
-        return client.loop();
+        return pool.meters();
     }
 
     long nowNanos() {
-        return client.nowNanos();
+        return pool.nowNanos();
     }
 
     InFlightWrites writes() {
@@ -272,12 +273,17 @@ public final class RemoteVolume implements BlockVolume {
         return stopped;
     }
 
+    /// The next span's number.
+    long nextSpan() {
+        return spanCount.incrementAndGet();
+    }
+
     void onSpanStarted(SpanRequest span) {
-        spans.put(span, true);
+        spans.put(span.number(), span);
     }
 
     void onSpanEnded(SpanRequest span) {
-        spans.remove(span);
+        spans.remove(span.number());
         unstall();
     }
 
@@ -306,17 +312,18 @@ public final class RemoteVolume implements BlockVolume {
         stopped = Optional.of(Reason.FENCED);
     }
 
-    void onTick(long nowNanos) {
-        spans.keySet().forEach(span -> span.onTick(nowNanos));
+    /// Time passes; called by its process every 100 ms or so.
+    public void onTick(long nowNanos) {
+        spans.values().forEach(span -> span.onTick(nowNanos));
     }
 
     @Override
     public void close() {
         closing = true;
-        client.forget(this);
-        long giveUpNanos = client.nowNanos() + CLOSE_WAIT_MILLIS * 1_000_000;
+        pool.forget(this);
+        long giveUpNanos = pool.nowNanos() + CLOSE_WAIT_MILLIS * 1_000_000;
         try {
-            while (!spans.isEmpty() && stopped.isEmpty() && client.nowNanos() < giveUpNanos) {
+            while (!spans.isEmpty() && stopped.isEmpty() && pool.nowNanos() < giveUpNanos) {
                 Thread.sleep(5);
             }
         } catch (InterruptedException e) {
@@ -325,8 +332,8 @@ public final class RemoteVolume implements BlockVolume {
         if (stopped.isEmpty()) {
             stopped = Optional.of(Reason.CLOSED);
         }
-        spans.keySet().forEach(span -> span.fail(stopped.orElse(Reason.CLOSED), "closed"));
-        client.holds().closed(this, clean);
+        spans.values().forEach(span -> span.fail(stopped.orElse(Reason.CLOSED), "closed"));
+        pool.holds().closed(this, clean);
     }
 
     @Override

@@ -75,6 +75,7 @@ final class SpanRequest {
     }
 
     private final RemoteVolume volume;
+    private final long number;
     private final VolumeOperation operation;
     private final PlacementGroupId pg;
     private final long chunkIndex;
@@ -94,11 +95,17 @@ final class SpanRequest {
             Work work,
             long deadlineNanos) {
         this.volume = volume;
+        number = volume.nextSpan();
         this.operation = operation;
         this.chunkIndex = chunkIndex;
         this.work = work;
         this.deadlineNanos = deadlineNanos;
         pg = volume.groupOf(chunkIndex);
+    }
+
+    /// Of the spans of its volume.
+    long number() {
+        return number;
     }
 
     void attempt() {
@@ -111,13 +118,13 @@ final class SpanRequest {
             return;
         }
         askedNanos = volume.nowNanos();
-        Optional<Configuration> known = volume.map().configurationOf(pg);
+        Optional<Configuration> known = volume.pool().configurationOf(pg);
         int attempt = attempts.getAndIncrement();
         if (known.isEmpty() || attempt % ATTEMPTS_PER_REFRESH == ATTEMPTS_PER_REFRESH - 1) {
-            volume.map()
+            volume.pool()
                     .refresh(pg)
                     .whenComplete((_, failure) -> {
-                        if (failure == null && volume.map().configurationOf(pg).isPresent()) {
+                        if (failure == null && volume.pool().configurationOf(pg).isPresent()) {
                             askOrEnd();
                         } else {
                             retryAfterPause();
@@ -138,24 +145,33 @@ final class SpanRequest {
     }
 
     private void ask() {
-        Configuration configuration = volume.map().configurationOf(pg).orElseThrow();
+        Configuration configuration = volume.pool().configurationOf(pg).orElseThrow();
         int primary = configuration.members().indexOf(configuration.primary());
         int index = (primary + failuresSinceNews) % configuration.members().size();
         Member target = configuration.members().get(index);
-        Optional<NodeId> node = volume.map().nodeOf(target);
+        Optional<NodeId> node = volume.pool().nodeOf(target);
         if (node.isEmpty()) {
             retryElsewhere();
             return;
         }
-        volume.peers()
+        volume.pool()
                 .request(node.get(), message(configuration.version()))
                 .whenComplete((answer, failure) -> {
                     if (failure == null) {
+                        learnIfNews(index != primary, answer);
                         onAnswerOrEnd(answer);
                     } else {
                         retryElsewhere();
                     }
                 });
+    }
+
+    /// Who serves and is not known as the primary has become it. What is not learned here is not
+    /// learned at all: the old one may hang, and every later request would wait for it first.
+    private void learnIfNews(boolean isOther, WireMessage answer) {
+        if (isOther && !(answer instanceof Refused)) {
+            var _ = volume.pool().refresh(pg);
+        }
     }
 
     private WireMessage message(long knownVersion) {
@@ -248,7 +264,7 @@ final class SpanRequest {
 
     private void onRefused(Refused refused) {
         volume.meters().refused.increment();
-        boolean news = refused.current().map(volume.map()::learn).orElse(false);
+        boolean news = refused.current().map(volume.pool()::learn).orElse(false);
         if (news) {
             failuresSinceNews = 0;
         }
@@ -297,7 +313,7 @@ final class SpanRequest {
         int attempt = attempts.get();
         long millis = Math.min(PAUSE_MILLIS_MAX, (long) PAUSE_MILLIS_MIN << Math.min(attempt, 5));
         volume.meters().retries.increment();
-        volume.loop().schedule(Duration.ofMillis(millis), this::attempt);
+        volume.pool().later(Duration.ofMillis(millis), this::attempt);
     }
 
     /// Time passes: another member is asked if this one is silent.

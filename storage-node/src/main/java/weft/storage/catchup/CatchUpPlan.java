@@ -20,7 +20,9 @@ import java.util.TreeSet;
 /// A chunk is *stale* (differs from the primary's), *under way* (asked for, or being installed) or
 /// clean. An entry for a clean chunk is applied. For a stale one it is left out: the copy, taken
 /// later than the entry's commit, holds it. For one under way it is held and applied on top of the
-/// copy, which says by its stamp whether it has it already. So a copied chunk never goes back.
+/// copy, which says by its stamp whether it has it already. So a copied chunk never goes back. One
+/// that may need a chunk of another layer, which is not clean, is left out, and its chunk copied
+/// (again) after it.
 public final class CatchUpPlan {
     /// Chunks under way at once: one travels while one is written.
     public static final int UNDER_WAY_MAX = 2;

@@ -58,6 +58,11 @@ final class Joining implements Role {
     private final Configuration configuration;
     private final PrimaryGrace grace;
     private final Map<Long, ChunkKey> installs = new HashMap<>();
+
+    /// When each chunk under way was asked for last. Each has its own time: with one for all, a
+    /// lost request is never repeated while other chunks come.
+    private final Map<ChunkKey, Long> askedNanos = new HashMap<>();
+
     private Phase phase = Phase.ASKING;
     private long attempt;
     private CatchUpPlan plan = new CatchUpPlan();
@@ -198,8 +203,22 @@ final class Joining implements Role {
             if (key.isEmpty()) {
                 return;
             }
-            lastSentNanos = nowNanos;
-            send(new ChunkRequest(state.pg, configuration.version(), attempt, key.get()));
+            askChunk(key.get(), nowNanos);
+        }
+    }
+
+    private void askChunk(ChunkKey key, long nowNanos) {
+        askedNanos.put(key, nowNanos);
+        send(new ChunkRequest(state.pg, configuration.version(), attempt, key));
+    }
+
+    private void askChunksAgain(long nowNanos) {
+        long patience = ReplicaSettings.nanos(state.settings.resendMillis());
+        for (ChunkKey key : plan.underWay()) {
+            boolean silent = nowNanos - askedNanos.getOrDefault(key, nowNanos) >= patience;
+            if (silent && !installs.containsValue(key)) {
+                askChunk(key, nowNanos);
+            }
         }
     }
 
@@ -253,6 +272,7 @@ final class Joining implements Role {
             return;
         }
         lastProgressNanos = nowNanos;
+        askedNanos.remove(key);
         for (Entry held : plan.installed(key)) {
             state.disk.apply(held);
         }
@@ -323,10 +343,11 @@ final class Joining implements Role {
             case STARTING, COPYING -> {
                 if (nowNanos - lastProgressNanos > ReplicaSettings.nanos(PATIENCE_MILLIS)) {
                     giveUp(nowNanos);
-                } else if (due && ownListed) {
-                    sendAgain(nowNanos);
                 } else if (plan.isCompared()) {
                     askChunks(nowNanos);
+                    askChunksAgain(nowNanos);
+                } else if (due && ownListed) {
+                    askNext(nowNanos);
                 }
             }
             case CAUGHT_UP -> {
@@ -358,20 +379,6 @@ final class Joining implements Role {
         }
     }
 
-    private void sendAgain(long nowNanos) {
-        lastSentNanos = nowNanos;
-        if (!plan.isCompared()) {
-            askNext(nowNanos);
-            return;
-        }
-        askChunks(nowNanos);
-        for (ChunkKey key : plan.underWay()) {
-            if (!installs.containsValue(key)) {
-                send(new ChunkRequest(state.pg, configuration.version(), attempt, key));
-            }
-        }
-    }
-
     private void onRefused(JoinRefused refused, long nowNanos) {
         if (refused.attempt() == attempt && phase != Phase.ASKING) {
             giveUp(nowNanos);
@@ -385,6 +392,7 @@ final class Joining implements Role {
         phase = Phase.ASKING;
         attempt = Math.max(attempt + 1, nowNanos);
         installs.clear();
+        askedNanos.clear();
         lastSentNanos = nowNanos;
     }
 }

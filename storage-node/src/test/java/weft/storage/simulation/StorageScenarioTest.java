@@ -8,10 +8,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import org.junit.jupiter.api.Test;
 
 import weft.fabric.ChunkKey;
+import weft.fabric.VolumeId;
 import weft.storage.replica.RepairOutcome;
 import weft.storage.replica.Replica;
 import weft.wire.storage.DamagedBlock;
+import weft.wire.storage.ReplicaMessage;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 
@@ -19,28 +22,29 @@ import java.util.concurrent.atomic.AtomicReference;
 /// must have become of it.
 class StorageScenarioTest {
     private static final long SEED = 11;
+    private static final int CHUNKS = 3;
+    private static final int BLOCKS = 3;
 
-    private final StorageCluster cluster = new StorageCluster(SEED, 4, 3, 2);
+    private final SimPool pool = new SimPool(SEED, new SimPool.Size(1, 4, 3, 2, CHUNKS));
+    private final StorageCluster cluster = pool.groups.getFirst();
 
     private SimClient startWork() {
-        SimClient client = cluster.client(1);
+        SimClient client = pool.client(1);
         client.start(4);
-        assertTrue(cluster.runUntil(1_000, () -> cluster.history.doneCount() > 20));
+        assertTrue(pool.runUntil(1_000, () -> pool.history.doneCount() > 20));
         return client;
     }
 
     private void endWork() {
-        cluster.clients.forEach(SimClient::stop);
-        assertTrue(
-                cluster.runUntil(
-                        10_000, () -> cluster.clients.stream().allMatch(SimClient::isIdle)));
-        cluster.run(1_000);
-        cluster.checkReplicasAreEqual();
+        pool.clients.forEach(SimClient::stop);
+        assertTrue(pool.runUntil(10_000, () -> pool.clients.stream().allMatch(SimClient::isIdle)));
+        pool.run(1_000);
+        pool.checkReplicasAreEqual();
     }
 
     private boolean progressWithin(long millis) {
-        int before = cluster.history.doneCount();
-        return cluster.runUntil(millis, () -> cluster.history.doneCount() > before + 10);
+        int before = pool.history.doneCount();
+        return pool.runUntil(millis, () -> pool.history.doneCount() > before + 10);
     }
 
     private boolean servesReads(int node) {
@@ -53,11 +57,11 @@ class StorageScenarioTest {
         startWork();
         int killed = cluster.primary();
         cluster.nodes.get(killed).crash();
-        assertTrue(progressWithin(5_000), cluster.world.trace());
+        assertTrue(progressWithin(5_000), pool.world.trace());
         assertNotEquals(killed, cluster.primary());
-        cluster.run(2_000);
+        pool.run(2_000);
         cluster.nodes.get(killed).start();
-        assertTrue(cluster.runUntil(10_000, cluster::isWhole), cluster.world.trace());
+        assertTrue(pool.runUntil(10_000, pool::isWhole), pool.world.trace());
         endWork();
     }
 
@@ -65,7 +69,7 @@ class StorageScenarioTest {
     void aKilledSecondaryStopsWritesForNoLongerThanTheLease() {
         startWork();
         cluster.nodes.get((cluster.primary() + 1) % 3).crash();
-        assertTrue(progressWithin(3_000), cluster.world.trace());
+        assertTrue(progressWithin(3_000), pool.world.trace());
         assertEquals(2, cluster.configurations.current().members().size());
         endWork();
     }
@@ -74,21 +78,34 @@ class StorageScenarioTest {
     void aPrimaryThatStoodStillServesNothingWhenItWakes() {
         startWork();
         int slept = cluster.primary();
-        cluster.nodes.get(slept).freeze(6_000 * StorageCluster.MILLIS);
-        assertTrue(progressWithin(5_000), cluster.world.trace());
-        cluster.run(3_000);
+        cluster.nodes.get(slept).freeze(6_000 * SimPool.MILLIS);
+        assertTrue(progressWithin(5_000), pool.world.trace());
+        pool.run(3_000);
         assertFalse(servesReads(slept));
-        assertTrue(cluster.runUntil(10_000, cluster::isWhole), cluster.world.trace());
+        assertTrue(pool.runUntil(10_000, pool::isWhole), pool.world.trace());
         endWork();
+    }
+
+    /// Not each request after it: who was answered by another asks that one first from then on.
+    @Test
+    void aPrimaryThatHangsDelaysWhatWasUnderWay() {
+        startWork();
+        cluster.nodes.get(cluster.primary()).freeze(20_000 * SimPool.MILLIS);
+        assertTrue(progressWithin(8_000), pool.world.trace());
+        pool.run(3_000);
+        int before = pool.history.doneCount();
+        pool.run(2_000);
+        int done = pool.history.doneCount() - before;
+        assertTrue(done > 200, () -> done + " operations in 2 s");
     }
 
     @Test
     void aGroupWhoseMembersAllRestartServesAgain() {
         startWork();
         cluster.nodes.forEach(SimNode::crash);
-        cluster.run(500);
+        pool.run(500);
         cluster.nodes.forEach(SimNode::start);
-        assertTrue(cluster.runUntil(10_000, cluster::isWhole), cluster.world.trace());
+        assertTrue(pool.runUntil(10_000, pool::isWhole), pool.world.trace());
         assertTrue(progressWithin(3_000));
         endWork();
     }
@@ -98,13 +115,13 @@ class StorageScenarioTest {
         startWork();
         int lost = cluster.primary();
         cluster.nodes.forEach(SimNode::crash);
-        cluster.run(500);
+        pool.run(500);
         for (int i = 0; i < 3; i++) {
             if (i != lost) {
                 cluster.nodes.get(i).start();
             }
         }
-        assertTrue(progressWithin(12_000), cluster.world.trace());
+        assertTrue(progressWithin(12_000), pool.world.trace());
         assertNotEquals(lost, cluster.primary());
         endWork();
     }
@@ -119,24 +136,23 @@ class StorageScenarioTest {
             }
         }
         assertTrue(
-                cluster.runUntil(
+                pool.runUntil(
                         8_000,
                         () ->
                                 cluster.configurations.current().members().size() == 1
                                         && servesReads(left)),
-                cluster.world.trace());
-        cluster.run(1_000);
-        int before = cluster.history.doneWrites();
-        cluster.run(3_000);
-        assertEquals(before, cluster.history.doneWrites());
-        SimClient reader = cluster.client(writer.token);
-        int done = cluster.history.doneCount();
-        reader.sendRead(cluster.history.beginRead(0, 0, writer.token), 0);
-        assertTrue(cluster.runUntil(3_000, () -> cluster.history.doneCount() > done));
+                pool.world.trace());
+        pool.run(1_000);
+        int before = pool.history.doneWrites();
+        pool.run(3_000);
+        assertEquals(before, pool.history.doneWrites());
+        SimClient reader = pool.client(writer.attached.token());
+        int done = pool.history.doneCount();
+        reader.readOnce(0, 4);
+        assertTrue(pool.runUntil(3_000, () -> pool.history.doneCount() > done));
         cluster.nodes.forEach(SimNode::start);
         assertTrue(
-                cluster.runUntil(5_000, () -> cluster.history.doneWrites() > before),
-                cluster.world.trace());
+                pool.runUntil(5_000, () -> pool.history.doneWrites() > before), pool.world.trace());
     }
 
     @Test
@@ -144,8 +160,8 @@ class StorageScenarioTest {
         startWork();
         long version = cluster.configurations.current().version();
         cluster.nodes.forEach(node -> cluster.configurations.setCut(node.store, true));
-        cluster.run(10_000);
-        assertTrue(progressWithin(1_000), cluster.world.trace());
+        pool.run(10_000);
+        assertTrue(progressWithin(1_000), pool.world.trace());
         assertEquals(version, cluster.configurations.current().version());
     }
 
@@ -156,22 +172,22 @@ class StorageScenarioTest {
         for (int i = 0; i < 4; i++) {
             cluster.cut(i, deaf);
         }
-        assertTrue(progressWithin(8_000), cluster.world.trace());
-        cluster.heal();
-        assertTrue(cluster.runUntil(15_000, cluster::isWhole), cluster.world.trace());
+        assertTrue(progressWithin(8_000), pool.world.trace());
+        pool.heal();
+        assertTrue(pool.runUntil(15_000, pool::isWhole), pool.world.trace());
         endWork();
     }
 
     @Test
     void aLowerTokenIsRefusedAlsoByTheNextPrimary() {
         SimClient old = startWork();
-        cluster.client(2).start(2);
-        assertTrue(cluster.runUntil(2_000, old::isFenced));
+        pool.client(2).start(2);
+        assertTrue(pool.runUntil(2_000, old::isFenced));
         cluster.nodes.get(cluster.primary()).crash();
-        assertTrue(progressWithin(6_000), cluster.world.trace());
-        SimClient late = cluster.client(1);
+        assertTrue(progressWithin(6_000), pool.world.trace());
+        SimClient late = pool.client(1);
         late.start(2);
-        assertTrue(cluster.runUntil(2_000, late::isFenced), cluster.world.trace());
+        assertTrue(pool.runUntil(2_000, late::isFenced), pool.world.trace());
         endWork();
     }
 
@@ -181,9 +197,9 @@ class StorageScenarioTest {
         int left = cluster.primary();
         cluster.configurations.want(
                 List.of(0, 1, 2, 3).stream().filter(i -> i != left).map(SimNode::storeOf).toList());
-        assertTrue(cluster.runUntil(8_000, cluster::isWhole), cluster.world.trace());
+        assertTrue(pool.runUntil(8_000, pool::isWhole), pool.world.trace());
         assertNotEquals(left, cluster.primary());
-        assertTrue(progressWithin(1_000), cluster.world.trace());
+        assertTrue(progressWithin(1_000), pool.world.trace());
         endWork();
     }
 
@@ -191,12 +207,12 @@ class StorageScenarioTest {
     void aStoreThatWasMovedAwayFromDropsItsDataAfterAWhile() {
         startWork();
         cluster.configurations.want(List.of(1, 2, 3).stream().map(SimNode::storeOf).toList());
-        assertTrue(cluster.runUntil(8_000, cluster::isWhole), cluster.world.trace());
-        cluster.run(30_000);
+        assertTrue(pool.runUntil(8_000, pool::isWhole), pool.world.trace());
+        pool.run(30_000);
         assertFalse(cluster.nodes.get(0).disk.chunks().isEmpty(), "kept for a minute");
         assertTrue(
-                cluster.runUntil(60_000, () -> cluster.nodes.get(0).disk.chunks().isEmpty()),
-                cluster.world.trace());
+                pool.runUntil(60_000, () -> cluster.nodes.get(0).disk.chunks().isEmpty()),
+                pool.world.trace());
         endWork();
     }
 
@@ -206,12 +222,11 @@ class StorageScenarioTest {
         int next = cluster.primary() == 1 ? 2 : 1;
         cluster.configurations.want(
                 List.of(next, 3 - next, 0).stream().map(SimNode::storeOf).toList());
-        cluster.run(5_000);
+        pool.run(5_000);
         assertNotEquals(next, cluster.primary(), "not at once");
-        assertTrue(
-                cluster.runUntil(15_000, () -> cluster.primary() == next), cluster.world.trace());
-        assertTrue(progressWithin(2_000), cluster.world.trace());
-        assertTrue(cluster.runUntil(1_000, () -> servesReads(next)), cluster.world.trace());
+        assertTrue(pool.runUntil(15_000, () -> cluster.primary() == next), pool.world.trace());
+        assertTrue(progressWithin(2_000), pool.world.trace());
+        assertTrue(pool.runUntil(1_000, () -> servesReads(next)), pool.world.trace());
         endWork();
     }
 
@@ -220,7 +235,7 @@ class StorageScenarioTest {
         startWork();
         int failed = cluster.primary();
         stop(failed);
-        assertTrue(progressWithin(2_000), cluster.world.trace());
+        assertTrue(progressWithin(2_000), pool.world.trace());
         assertNotEquals(failed, cluster.primary());
     }
 
@@ -229,12 +244,12 @@ class StorageScenarioTest {
         startWork();
         int failed = (cluster.primary() + 1) % 3;
         stop(failed);
-        assertTrue(progressWithin(13_000), cluster.world.trace());
+        assertTrue(progressWithin(13_000), pool.world.trace());
         assertFalse(cluster.configurations.current().hasStore(cluster.nodes.get(failed).store));
     }
 
     private static DamagedBlock block(int chunk, int block) {
-        return new DamagedBlock(new ChunkKey(SimClient.VOLUME, chunk), block);
+        return new DamagedBlock(new ChunkKey(SimPool.VOLUME, chunk), block);
     }
 
     private int repairs() {
@@ -245,10 +260,10 @@ class StorageScenarioTest {
     void damagedBlocksOfThePrimaryAreReplacedWhileWritesGoOn() {
         startWork();
         for (int round = 0; round < 60; round++) {
-            DamagedBlock bad = block(round % SimClient.CHUNKS, round / 3 % SimClient.BLOCKS);
+            DamagedBlock bad = block(round % CHUNKS, round / 3 % BLOCKS);
             SimDisk disk = cluster.nodes.get(cluster.primary()).disk;
             disk.damage(bad);
-            assertTrue(cluster.runUntil(10_000, () -> !disk.isDamaged(bad)), cluster.world::trace);
+            assertTrue(pool.runUntil(10_000, () -> !disk.isDamaged(bad)), pool.world::trace);
         }
         assertTrue(repairs() > 5, () -> repairs() + " repairs, the rest overwritten");
         assertEquals(0, cluster.nodes.stream().mapToInt(node -> node.losses).sum());
@@ -266,13 +281,12 @@ class StorageScenarioTest {
     void damagedBlocksOfASecondaryAreReplacedWhileWritesGoOn() {
         startWork();
         for (int round = 0; round < 60; round++) {
-            DamagedBlock bad = block(round % SimClient.CHUNKS, round / 3 % SimClient.BLOCKS);
+            DamagedBlock bad = block(round % CHUNKS, round / 3 % BLOCKS);
             SimNode secondary = cluster.nodes.get((cluster.primary() + 1) % 3);
             secondary.disk.damage(bad);
             repair(secondary, bad);
             assertTrue(
-                    cluster.runUntil(10_000, () -> !secondary.disk.isDamaged(bad)),
-                    cluster.world::trace);
+                    pool.runUntil(10_000, () -> !secondary.disk.isDamaged(bad)), pool.world::trace);
         }
         assertTrue(repairs() > 5, () -> repairs() + " repairs, the rest overwritten");
         assertEquals(0, cluster.nodes.stream().mapToInt(node -> node.losses).sum());
@@ -283,8 +297,8 @@ class StorageScenarioTest {
     void aBlockDamagedAtTwoMembersIsRepairedAtBothByWayOfThePrimary() {
         SimClient writer = startWork();
         writer.stop();
-        assertTrue(cluster.runUntil(10_000, writer::isIdle));
-        cluster.run(1_000);
+        assertTrue(pool.runUntil(10_000, writer::isIdle));
+        pool.run(1_000);
         SimNode primary = cluster.nodes.get(cluster.primary());
         SimNode secondary = cluster.nodes.get((cluster.primary() + 1) % 3);
         var written = primary.disk.chunks().firstEntry();
@@ -294,19 +308,19 @@ class StorageScenarioTest {
         secondary.disk.damage(bad);
         var outcome = repair(secondary, bad);
         assertTrue(
-                cluster.runUntil(10_000, () -> outcome.get() == RepairOutcome.REPAIRED),
-                cluster.world::trace);
+                pool.runUntil(10_000, () -> outcome.get() == RepairOutcome.REPAIRED),
+                pool.world::trace);
         assertFalse(primary.disk.isDamaged(bad));
         assertEquals(2, repairs());
-        cluster.checkReplicasAreEqual();
+        pool.checkReplicasAreEqual();
     }
 
     @Test
     void aBlockDamagedAtAllMembersIsLostToAScrubber() {
         SimClient writer = startWork();
         writer.stop();
-        assertTrue(cluster.runUntil(10_000, writer::isIdle));
-        cluster.run(1_000);
+        assertTrue(pool.runUntil(10_000, writer::isIdle));
+        pool.run(1_000);
         SimNode secondary = cluster.nodes.get((cluster.primary() + 1) % 3);
         var written = secondary.disk.chunks().firstEntry();
         int index = written.getValue().blocks().keySet().iterator().next();
@@ -314,8 +328,8 @@ class StorageScenarioTest {
         cluster.nodes.forEach(node -> node.disk.damage(bad));
         var outcome = repair(secondary, bad);
         assertTrue(
-                cluster.runUntil(10_000, () -> outcome.get() == RepairOutcome.LOST),
-                cluster.world::trace);
+                pool.runUntil(10_000, () -> outcome.get() == RepairOutcome.LOST),
+                pool.world::trace);
         assertTrue(secondary.disk.isDamaged(bad));
     }
 
@@ -323,30 +337,30 @@ class StorageScenarioTest {
     void aBlockDamagedAtAllMembersIsRefusedUntilItIsWrittenAnew() {
         SimClient writer = startWork();
         writer.stop();
-        assertTrue(cluster.runUntil(10_000, writer::isIdle));
+        assertTrue(pool.runUntil(10_000, writer::isIdle));
         SimNode primary = cluster.nodes.get(cluster.primary());
         DamagedBlock bad = block(0, 0);
         cluster.nodes.forEach(node -> node.disk.damage(bad));
-        SimClient reader = cluster.client(writer.token);
-        int done = cluster.history.doneCount();
-        reader.sendRead(cluster.history.beginRead(0, 0, writer.token), 0);
-        cluster.run(3_000);
-        assertTrue(primary.losses > 0, cluster.world::trace);
-        assertEquals(done, cluster.history.doneCount());
-        SimClient next = cluster.client(writer.token + 1);
+        SimClient reader = pool.client(writer.attached.token());
+        int done = pool.history.doneCount();
+        reader.readOnce(0, 4);
+        pool.run(3_000);
+        assertTrue(primary.losses > 0, pool.world::trace);
+        assertEquals(done, pool.history.doneCount());
+        SimClient next = pool.client(writer.attached.token() + 1);
         next.start(4);
-        assertTrue(cluster.runUntil(10_000, () -> !primary.disk.isDamaged(bad)));
+        assertTrue(pool.runUntil(10_000, () -> !primary.disk.isDamaged(bad)));
         next.stop();
-        assertTrue(cluster.runUntil(10_000, next::isIdle));
-        cluster.run(1_000);
-        cluster.checkReplicasAreEqual();
+        assertTrue(pool.runUntil(10_000, next::isIdle));
+        pool.run(1_000);
+        pool.checkReplicasAreEqual();
     }
 
     @Test
     void aDamagedChunkIsRepairedBeforeAJoinerGetsIt() {
         SimClient writer = startWork();
         writer.stop();
-        assertTrue(cluster.runUntil(10_000, writer::isIdle));
+        assertTrue(pool.runUntil(10_000, writer::isIdle));
         SimDisk disk = cluster.nodes.get(cluster.primary()).disk;
         var written = disk.chunks().firstEntry();
         int index = written.getValue().blocks().keySet().iterator().next();
@@ -356,10 +370,10 @@ class StorageScenarioTest {
                         .filter(i -> i != (cluster.primary() + 1) % 3)
                         .map(SimNode::storeOf)
                         .toList());
-        assertTrue(cluster.runUntil(15_000, cluster::isWhole), cluster.world::trace);
+        assertTrue(pool.runUntil(15_000, pool::isWhole), pool.world::trace);
         assertEquals(1, repairs());
-        cluster.run(1_000);
-        cluster.checkReplicasAreEqual();
+        pool.run(1_000);
+        pool.checkReplicasAreEqual();
     }
 
     private void stop(int node) {
@@ -372,8 +386,59 @@ class StorageScenarioTest {
     void aMemberWithASlowDiskSlowsWritesAndStays() {
         startWork();
         cluster.nodes.get((cluster.primary() + 1) % 3).disk.slowness = 50;
-        assertTrue(progressWithin(4_000), cluster.world.trace());
+        assertTrue(progressWithin(4_000), pool.world.trace());
         assertEquals(3, cluster.configurations.current().members().size());
+        endWork();
+    }
+
+    private boolean isOfTheFirstChunkBelow(ReplicaMessage message) {
+        List<VolumeId> layers = pool.records.volume(SimPool.VOLUME).record.layers();
+        ChunkKey key =
+                switch (message) {
+                    case ReplicaMessage.ChunkRequest m -> m.key();
+                    case ReplicaMessage.ChunkReply m -> m.key();
+                    default -> null;
+                };
+        return new ChunkKey(layers.get(1), 0).equals(key);
+    }
+
+    private SimNode missALayer() {
+        startWork();
+        SimNode away = cluster.nodes.get((cluster.primary() + 1) % 3);
+        away.crash();
+        pool.run(4_000);
+        pool.addLayer(SimPool.VOLUME);
+        pool.run(60);
+        return away;
+    }
+
+    @Test
+    void whatMayNeedALowerLayerIsNotMadeBeforeThatIsCopied() {
+        SimNode away = missALayer();
+        long until = pool.world.nowNanos() + 1_500 * SimPool.MILLIS;
+        cluster.lost =
+                message ->
+                        message instanceof ReplicaMessage.ChunkReply
+                                && isOfTheFirstChunkBelow(message)
+                                && pool.world.nowNanos() < until;
+        away.start();
+        assertTrue(pool.runUntil(8_000, pool::isWhole), pool.world::trace);
+        endWork();
+    }
+
+    @Test
+    void aChunkWhoseRequestIsLostIsAskedForAgainWhileOthersAreCopied() {
+        SimNode away = missALayer();
+        List<ReplicaMessage> lost = new ArrayList<>();
+        cluster.lost =
+                message ->
+                        lost.isEmpty()
+                                && message instanceof ReplicaMessage.ChunkRequest
+                                && isOfTheFirstChunkBelow(message)
+                                && lost.add(message);
+        away.start();
+        assertTrue(pool.runUntil(8_000, pool::isWhole), pool.world::trace);
+        assertEquals(1, lost.size());
         endWork();
     }
 }

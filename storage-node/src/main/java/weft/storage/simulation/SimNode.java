@@ -19,7 +19,9 @@ import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.StorageMessage;
 import weft.wire.storage.StorageMessage.StoreBeat;
 
+import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.Consumer;
@@ -33,12 +35,21 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
 
         void answer(long exchange, StorageMessage.Answer answer);
 
-        void committed(SimNode by, Entry entry);
+        void committed(SimNode by, Entry entry, Map<Integer, ByteBuffer> blocks);
+
+        /// Something is about to happen to one of its nodes.
+        void touched();
+
+        /// The node's process ended: who waits for its answers may hear of it.
+        void crashed(SimNode node);
 
         NodeId nodeOf(StoreId store);
 
         Set<NodeId> others(SimNode node);
     }
+
+    /// The documented bound (ReplicaSettings): two clocks differ by no more in their rates.
+    private static final double DRIFT_MAX = 0.005;
 
     final NodeId id;
     final StoreId store;
@@ -67,12 +78,13 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
             SimConfigurations configurations,
             Surroundings cluster,
             Configuration first) {
-        id = new NodeId("node" + number);
         store = storeOf(number);
+        id = idOf(store);
         this.world = world;
         this.configurations = configurations;
         this.cluster = cluster;
-        clockRate = 1 + (world.random().nextDouble() - 0.5) * 0.01;
+        double drift = world.chance(0.5) ? 1 : world.random().nextDouble();
+        clockRate = 1 + (world.chance(0.5) ? drift : -drift) * DRIFT_MAX;
         clockOffset = world.between(0, 1L << 40);
         disk = new SimDisk(world, first.pg(), this);
         self = new Member(store, 1);
@@ -80,6 +92,18 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
 
     static StoreId storeOf(int number) {
         return new StoreId(new UUID((long) number << 32, number));
+    }
+
+    static NodeId idOf(StoreId store) {
+        return new NodeId("node" + numberOf(store));
+    }
+
+    static int numberOf(StoreId store) {
+        return (int) store.uuid().getLeastSignificantBits();
+    }
+
+    static int numberOf(NodeId id) {
+        return Integer.parseInt(id.toString().substring("node".length()));
     }
 
     boolean isUp() {
@@ -132,6 +156,7 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
             leases = null;
             frozenUntil = 0;
             disk.crash();
+            cluster.crashed(this);
         }
     }
 
@@ -149,6 +174,7 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
             world.after(frozenUntil - world.nowNanos(), () -> on(ofLife, action));
             return;
         }
+        cluster.touched();
         action.accept(present);
     }
 
@@ -194,6 +220,7 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
                 });
     }
 
+    /// A request from a client.
     void request(long exchange, StorageMessage.Request request) {
         on(life, r -> r.onRequest(exchange, request, now()));
     }
@@ -209,8 +236,8 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
     }
 
     @Override
-    public void applied(Entry entry) {
-        cluster.committed(this, entry);
+    public void applied(Entry entry, Map<Integer, ByteBuffer> blocks) {
+        cluster.committed(this, entry, blocks);
     }
 
     @Override

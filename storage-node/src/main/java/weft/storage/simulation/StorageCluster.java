@@ -12,65 +12,82 @@ import weft.wire.storage.Entry;
 import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.StorageMessage;
 
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 
-/// Storage nodes with one placement group between them, in a [SimWorld]; after every event the
+/// Storage nodes with one placement group between them; after every event that concerns it the
 /// promises of the protocol are checked.
 ///
 /// ```text
-///   SimClient ──requests──► SimNode (Replica, NodeLeases, SimDisk) ◄──messages──► SimNode …
-///       │                      │ propose, read
-///    History (linearizable?)   ▼
-///                        SimConfigurations
+///   requests ──► SimNode (Replica, NodeLeases, SimDisk) ◄──messages──► SimNode …
+///                    │ propose, read
+///                    ▼
+///              SimConfigurations
 /// ```
-final class StorageCluster implements SimNode.Surroundings, SimClient.Network {
-    static final long MILLIS = 1_000_000;
-    static final PlacementGroupId PG = new PlacementGroupId(5);
+final class StorageCluster implements SimNode.Surroundings {
+    private static final long MILLIS = SimPool.MILLIS;
 
-    final SimWorld world;
+    /// A request under way.
+    private record Exchange(NodeId node, String from, SimPool.AnswerTo answer) {}
+
+    final PlacementGroupId pg;
     final List<SimNode> nodes = new ArrayList<>();
-    final List<SimClient> clients = new ArrayList<>();
     final SimConfigurations configurations;
-    final History history;
-    private final Map<Long, SimClient.AnswerTo> exchanges = new HashMap<>();
+    private final SimPool pool;
+    private final SimWorld world;
+    private final int firstNode;
+    private final TreeMap<Long, Exchange> exchanges = new TreeMap<>();
     private final Set<String> cutLinks = new HashSet<>();
     private final TreeMap<Long, Entry> committed = new TreeMap<>();
+    private final Map<Long, Map<Integer, ByteBuffer>> results = new HashMap<>();
     private final Map<Long, Member> primaries = new HashMap<>();
     private final Map<String, Long> lastArrivals = new HashMap<>();
     private long exchangeCount;
     double lossRate;
+
+    /// Messages between replicas that a story loses.
+    Predicate<ReplicaMessage> lost = _ -> false;
 
     /// Whether a replica may stop for good; by itself none has a reason to.
     boolean mayStop;
 
     double lateRate;
 
-    StorageCluster(long seed, int nodeCount, int replicas, int minReplicas) {
-        world = new SimWorld(seed);
-        history = new History(world);
+    StorageCluster(SimPool pool, PlacementGroupId pg, int firstNode, SimPool.Size size) {
+        this.pool = pool;
+        this.pg = pg;
+        this.firstNode = firstNode;
+        world = pool.world;
         List<Member> members = new ArrayList<>();
         List<StoreId> wanted = new ArrayList<>();
-        for (int i = 0; i < replicas; i++) {
-            members.add(new Member(SimNode.storeOf(i), 1));
-            wanted.add(SimNode.storeOf(i));
+        for (int i = 0; i < size.replicas(); i++) {
+            members.add(new Member(SimNode.storeOf(firstNode + i), 1));
+            wanted.add(SimNode.storeOf(firstNode + i));
         }
-        var first = new Configuration(PG, 1, members.getFirst(), members, wanted, minReplicas);
+        var first =
+                new Configuration(pg, 1, members.getFirst(), members, wanted, size.minReplicas());
         configurations = new SimConfigurations(world, first);
         configurations.onChange(_ -> spread());
-        for (int i = 0; i < nodeCount; i++) {
-            nodes.add(new SimNode(i, world, configurations, this, first));
+        for (int i = 0; i < size.nodes(); i++) {
+            nodes.add(new SimNode(firstNode + i, world, configurations, this, first));
         }
-        world.afterEach(this::check);
-        nodes.forEach(SimNode::start);
+    }
+
+    @Override
+    public void touched() {
+        pool.touch(this);
     }
 
     private void spread() {
+        touched();
         for (SimNode node : nodes) {
             long delay = world.between(MILLIS, world.chance(0.1) ? 2000 * MILLIS : 20 * MILLIS);
             world.after(delay, () -> watched(node));
@@ -87,16 +104,6 @@ final class StorageCluster implements SimNode.Surroundings, SimClient.Network {
     }
 
     // ---- What happens to it.
-
-    SimClient client(long token) {
-        var client = new SimClient(world, this, history, PG, nodes.size(), token);
-        clients.add(client);
-        return client;
-    }
-
-    void run(long millis) {
-        world.run(millis * MILLIS);
-    }
 
     void cut(int from, int to) {
         cutLinks.add(nodes.get(from).id + ">" + nodes.get(to).id);
@@ -115,6 +122,13 @@ final class StorageCluster implements SimNode.Surroundings, SimClient.Network {
         }
     }
 
+    void rejoin(int node) {
+        for (int other = 0; other < nodes.size(); other++) {
+            mend(node, other);
+            mend(other, node);
+        }
+    }
+
     void heal() {
         cutLinks.clear();
         lossRate = 0;
@@ -125,19 +139,13 @@ final class StorageCluster implements SimNode.Surroundings, SimClient.Network {
         }
     }
 
-    /// The number of the node that the configuration names primary.
+    /// The index of the node that the configuration names primary.
     int primary() {
-        return (int) configurations.current().primary().store().uuid().getLeastSignificantBits();
+        return index(configurations.current().primary());
     }
 
-    /// Runs until the condition holds, at most so long.
-    boolean runUntil(long millisMax, java.util.function.BooleanSupplier condition) {
-        long waited = 0;
-        while (!condition.getAsBoolean() && waited < millisMax) {
-            run(10);
-            waited += 10;
-        }
-        return condition.getAsBoolean();
+    private int index(Member member) {
+        return SimNode.numberOf(member.store()) - firstNode;
     }
 
     /// Whether all wanted stores are members in their present lives and the primary serves.
@@ -201,6 +209,9 @@ final class StorageCluster implements SimNode.Surroundings, SimClient.Network {
     public void send(SimNode from, NodeId to, StorageMessage message) {
         if (message instanceof StorageMessage.ToReplica replica) {
             checkVersion(from, replica.message());
+            if (lost.test(replica.message())) {
+                return;
+            }
         }
         for (int copies = world.chance(lossRate / 2) ? 2 : 1; copies > 0; copies--) {
             if (cutLinks.contains(from.id + ">" + to) || world.chance(lossRate)) {
@@ -218,31 +229,66 @@ final class StorageCluster implements SimNode.Surroundings, SimClient.Network {
         }
     }
 
-    @Override
-    public void request(int nodeNumber, StorageMessage.Request request, SimClient.AnswerTo answer) {
-        exchangeCount++;
-        long exchange = exchangeCount;
-        exchanges.put(exchange, answer);
-        if (!world.chance(lossRate)) {
-            world.after(delay(), () -> nodes.get(nodeNumber).request(exchange, request));
+    /// A request of a client, which may be lost or come twice.
+    void request(String from, NodeId to, StorageMessage.Request request, SimPool.AnswerTo answer) {
+        if (cutLinks.contains(from + ">" + to) || world.chance(lossRate)) {
+            return;
         }
+        deliver(new Exchange(to, from, answer), request);
+        if (world.chance(lossRate / 2)) {
+            deliver(new Exchange(to, from, _ -> {}), request);
+        }
+    }
+
+    private void deliver(Exchange exchange, StorageMessage.Request request) {
+        exchangeCount++;
+        long number = exchangeCount;
+        exchanges.put(number, exchange);
+        SimNode node = nodes.get(SimNode.numberOf(exchange.node()) - firstNode);
+        world.after(
+                delay(),
+                () -> {
+                    if (!node.isUp()) {
+                        broken(number);
+                    } else if (exchanges.containsKey(number)) {
+                        node.request(number, request);
+                    }
+                });
     }
 
     @Override
     public void answer(long exchange, StorageMessage.Answer answer) {
-        SimClient.AnswerTo to = exchanges.remove(exchange);
-        if (to == null) {
+        Exchange of = exchanges.remove(exchange);
+        if (of == null) {
             fail("exchange " + exchange + " answered twice");
             return;
         }
-        if (!world.chance(lossRate)) {
-            world.after(delay(), () -> to.answered(answer));
+        if (!cutLinks.contains(of.node() + ">" + of.from()) && !world.chance(lossRate)) {
+            world.after(delay(), () -> of.answer().answered(Optional.of(answer)));
+        }
+    }
+
+    @Override
+    public void crashed(SimNode node) {
+        List<Long> waiting =
+                exchanges.entrySet().stream()
+                        .filter(e -> e.getValue().node().equals(node.id))
+                        .map(Map.Entry::getKey)
+                        .toList();
+        waiting.forEach(this::broken);
+    }
+
+    /// A process that ends closes its connections; a machine that stops does not.
+    private void broken(long exchange) {
+        Exchange of = exchanges.remove(exchange);
+        if (of != null && world.chance(0.5)) {
+            world.after(delay(), () -> of.answer().answered(Optional.empty()));
         }
     }
 
     @Override
     public NodeId nodeOf(StoreId store) {
-        return new NodeId("node" + store.uuid().getLeastSignificantBits());
+        return SimNode.idOf(store);
     }
 
     @Override
@@ -256,10 +302,18 @@ final class StorageCluster implements SimNode.Surroundings, SimClient.Network {
     // ---- The promises.
 
     @Override
-    public void committed(SimNode by, Entry entry) {
+    public void committed(SimNode by, Entry entry, Map<Integer, ByteBuffer> blocks) {
         Entry known = committed.putIfAbsent(entry.sequence(), entry);
         if (known != null && !known.equals(entry)) {
             fail("%s commits %s, but %s was committed there".formatted(by.id, entry, known));
+        }
+        if (!blocks.isEmpty()) {
+            Map<Integer, ByteBuffer> made = results.putIfAbsent(entry.sequence(), blocks);
+            if (made != null && !made.equals(blocks)) {
+                fail(
+                        "%s makes other blocks %s of %s than a member before it"
+                                .formatted(by.id, blocks.keySet(), entry));
+            }
         }
     }
 
@@ -267,11 +321,12 @@ final class StorageCluster implements SimNode.Surroundings, SimClient.Network {
         throw new AssertionError(what + "\n" + world.trace());
     }
 
-    private void check() {
+    /// The promises of the protocol.
+    void check() {
         Configuration current = configurations.current();
         long last = committed.isEmpty() ? 0 : committed.lastKey();
         for (Member member : current.members()) {
-            SimNode node = nodes.get((int) member.store().uuid().getLeastSignificantBits());
+            SimNode node = nodes.get(index(member));
             if (node.disk.durableTail() < last) {
                 fail(
                         "member %s of %s has only %d durable, %d is committed"

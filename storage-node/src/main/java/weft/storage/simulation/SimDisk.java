@@ -2,7 +2,6 @@ package weft.storage.simulation;
 
 import weft.fabric.ChunkKey;
 import weft.fabric.PlacementGroupId;
-import weft.fabric.VolumeId;
 import weft.sim.SimWorld;
 import weft.storage.journal.JournalRecord;
 import weft.storage.replica.RecoveredState;
@@ -13,32 +12,28 @@ import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
-import weft.wire.storage.Mutation;
 import weft.wire.storage.StorageMessage.MapBlocks;
 import weft.wire.storage.StorageMessage.ReadBlocks;
 
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 
 /// One group on one simulated disk: what is durable survives [#crash], the rest does not.
 ///
-/// Model: a block holds one number. A write's payload is the number (8 bytes at the block's start);
-/// a read answers 8 bytes per block.
+/// The journal is modelled as a list of records, the chunks as [SimChunks]: the store's own files
+/// are not here.
 final class SimDisk implements ReplicaDisk {
-    /// A chunk's stamp and its mapped blocks.
-    record Chunk(ChunkStamp stamp, Map<Integer, Long> blocks) {}
-
     /// What a checkpoint saves.
     private record Checkpoint(
-            int journalLength, long applied, ByteBuffer tables, TreeMap<ChunkKey, Chunk> chunks) {}
+            int journalLength,
+            long applied,
+            ByteBuffer tables,
+            TreeMap<ChunkKey, SimChunks.Chunk> chunks) {}
 
     /// Who hears of completions; set for each life.
     interface Host {
@@ -46,7 +41,9 @@ final class SimDisk implements ReplicaDisk {
         void later(long delayNanos, Consumer<Events> event);
 
         /// The replica applied an entry.
-        void applied(Entry entry);
+        ///
+        /// @param blocks what it made of the blocks that it concerns; empty if they have it already
+        void applied(Entry entry, Map<Integer, ByteBuffer> blocks);
     }
 
     private final SimWorld world;
@@ -61,7 +58,7 @@ final class SimDisk implements ReplicaDisk {
     // Volatile.
     private Host host;
     private List<JournalRecord> inFlight = new ArrayList<>();
-    private TreeMap<ChunkKey, Chunk> chunks = new TreeMap<>();
+    private final SimChunks chunks = new SimChunks();
     private TreeMap<Long, Entry> open = new TreeMap<>();
     private ReplicatedTables tables = new ReplicatedTables();
     private long applied;
@@ -69,9 +66,6 @@ final class SimDisk implements ReplicaDisk {
     private long catchUpTail;
     private int life;
     private long journalBusyUntil;
-
-    /// Blocks whose bytes rot on the medium; a write makes them good.
-    private final Set<DamagedBlock> damaged = new HashSet<>();
 
     /// How much slower than usual it is.
     long slowness = 1;
@@ -88,17 +82,17 @@ final class SimDisk implements ReplicaDisk {
         return durableTail;
     }
 
-    TreeMap<ChunkKey, Chunk> chunks() {
-        return chunks;
+    TreeMap<ChunkKey, SimChunks.Chunk> chunks() {
+        return chunks.all();
     }
 
-    /// A block rots.
+    /// A block rots, if it is stored.
     void damage(DamagedBlock block) {
-        damaged.add(block);
+        chunks.damage(block);
     }
 
     boolean isDamaged(DamagedBlock block) {
-        return damaged.contains(block);
+        return chunks.isDamaged(block);
     }
 
     /// Power fails: of the records on their way some prefix reaches the medium.
@@ -134,7 +128,7 @@ final class SimDisk implements ReplicaDisk {
         host = newHost;
         tables = decode(checkpoint.tables());
         applied = checkpoint.applied();
-        chunks = new TreeMap<>(checkpoint.chunks());
+        chunks.restore(checkpoint.chunks());
         catchingUp = false;
         journalBusyUntil = world.nowNanos();
         long version = 0;
@@ -163,7 +157,7 @@ final class SimDisk implements ReplicaDisk {
                     if (i >= checkpoint.journalLength()) {
                         applied = 0;
                         tables = new ReplicatedTables();
-                        chunks = new TreeMap<>();
+                        chunks.restore(new TreeMap<>());
                     }
                 }
             }
@@ -235,47 +229,22 @@ final class SimDisk implements ReplicaDisk {
 
     @Override
     public void apply(Entry entry) {
+        Map<Integer, ByteBuffer> changed = Map.of();
         if (catchingUp) {
-            applyToChunks(entry);
+            changed = chunks.apply(entry);
             catchUpTail = Math.max(catchUpTail, entry.sequence());
         } else if (entry.sequence() > applied) {
             if (entry.sequence() != applied + 1) {
                 throw new AssertionError("applied " + applied + ", then " + entry.sequence());
             }
-            applyToChunks(entry);
+            changed = chunks.apply(entry);
             tables.apply(entry);
             applied = entry.sequence();
             open.headMap(applied, true).clear();
         }
-        host.applied(entry);
+        host.applied(entry, changed);
         if (world.chance(0.05)) {
             beginCheckpoint(List.of());
-        }
-    }
-
-    private void applyToChunks(Entry entry) {
-        switch (entry.mutation()) {
-            case Mutation.RaiseToken _, Mutation.ForgetVolume _ -> {}
-            case Mutation.DropLayer drop ->
-                    chunks.keySet().removeIf(key -> key.layer().equals(drop.layer()));
-            case Mutation.CopyDown _, Mutation.Fill _ ->
-                    throw new AssertionError("simulated clients do not merge layers");
-            case Mutation.OfChunk change -> {
-                Chunk old = chunks.get(change.chunk());
-                if (old == null || old.stamp().sequence() < entry.sequence()) {
-                    Map<Integer, Long> blocks =
-                            old == null ? new HashMap<>() : new HashMap<>(old.blocks());
-                    int block = change.offsetInChunk() / ChunkKey.BLOCK_BYTES;
-                    damaged.remove(new DamagedBlock(change.chunk(), block));
-                    blocks.put(
-                            block,
-                            change instanceof Mutation.Write w
-                                    ? w.payload().getLong(w.payload().position())
-                                    : 0L);
-                    var stamp = new ChunkStamp(change.chunk(), entry.version(), entry.sequence());
-                    chunks.put(change.chunk(), new Chunk(stamp, blocks));
-                }
-            }
         }
     }
 
@@ -286,7 +255,7 @@ final class SimDisk implements ReplicaDisk {
                         journal.size() + inFlight.size(),
                         applied,
                         tables.encode(),
-                        new TreeMap<>(chunks));
+                        new TreeMap<>(chunks.all()));
         int of = life;
         world.after(
                 world.between(200_000, 3_000_000) * slowness,
@@ -307,25 +276,10 @@ final class SimDisk implements ReplicaDisk {
 
     @Override
     public void read(long ticket, ReadBlocks request) {
-        int count = request.lengthBytes() / ChunkKey.BLOCK_BYTES;
-        Optional<DamagedBlock> bad = damagedIn(request);
-        if (bad.isPresent()) {
-            host.later(
-                    world.between(50_000, 500_000) * slowness,
-                    events -> events.onRead(ticket, new ReadOutcome.Damaged(bad.get())));
-            return;
-        }
-        ByteBuffer answer = ByteBuffer.allocate(8 * count);
-        for (int i = 0; i < count; i++) {
-            int block = request.offsetInChunk() / ChunkKey.BLOCK_BYTES + i;
-            answer.putLong(valueOf(request.layers(), request.chunkIndex(), block));
-        }
-        answer.flip();
+        ReadOutcome outcome = chunks.read(request);
         host.later(
                 world.between(50_000, 500_000) * slowness,
-                events ->
-                        events.onRead(
-                                ticket, new ReadOutcome.Blocks(answer, ByteBuffer.allocate(0))));
+                events -> events.onRead(ticket, outcome));
     }
 
     @Override
@@ -333,21 +287,10 @@ final class SimDisk implements ReplicaDisk {
         throw new UnsupportedOperationException("simulated clients do not ask for maps");
     }
 
-    private Optional<DamagedBlock> damagedIn(ReadBlocks request) {
-        int first = request.offsetInChunk() / ChunkKey.BLOCK_BYTES;
-        int end = first + request.lengthBytes() / ChunkKey.BLOCK_BYTES;
-        return damaged.stream()
-                .filter(block -> block.key().chunkIndex() == request.chunkIndex())
-                .filter(block -> block.blockIndex() >= first && block.blockIndex() < end)
-                .findFirst();
-    }
-
     @Override
     public void readBlock(long ticket, DamagedBlock block) {
-        Chunk chunk = chunks.get(block.key());
-        boolean bad = damaged.contains(block);
-        Optional<ChunkContent> content =
-                Optional.ofNullable(chunk).map(c -> contentOf(c, block.blockIndex()));
+        boolean bad = chunks.isDamaged(block);
+        Optional<ChunkContent> content = chunks.contentOf(block);
         host.later(
                 world.between(100_000, 2_000_000) * slowness,
                 events -> {
@@ -364,99 +307,55 @@ final class SimDisk implements ReplicaDisk {
         throw new UnsupportedOperationException("simulated nodes are told what is damaged");
     }
 
-    private static ChunkContent contentOf(Chunk chunk, int block) {
-        List<ChunkContent.Run> runs =
-                contentOf(chunk).runs().stream().filter(r -> r.firstBlock() == block).toList();
-        return new ChunkContent(chunk.stamp(), runs);
-    }
-
     @Override
     public void repairBlock(long ticket, DamagedBlock block, ChunkContent copy) {
-        Chunk own = chunks.get(block.key());
-        boolean fits = false;
-        if (own != null && own.stamp().equals(copy.stamp())) {
-            fits = true;
-            Map<Integer, Long> blocks = new HashMap<>(own.blocks());
-            blocks.put(block.blockIndex(), copy.runs().getFirst().payload().getLong(0));
-            chunks.put(block.key(), new Chunk(own.stamp(), blocks));
-            damaged.remove(block);
-        }
-        boolean told = fits;
-        host.later(0, events -> events.onRepaired(ticket, told));
-    }
-
-    private long valueOf(List<VolumeId> layers, long chunkIndex, int block) {
-        for (VolumeId layer : layers) {
-            Chunk chunk = chunks.get(new ChunkKey(layer, chunkIndex));
-            if (chunk != null && chunk.blocks().containsKey(block)) {
-                return chunk.blocks().get(block);
-            }
-        }
-        return 0;
+        boolean fits = chunks.repair(block, copy);
+        host.later(0, events -> events.onRepaired(ticket, fits));
     }
 
     @Override
     public void listChunks(long ticket, Optional<ChunkKey> after) {
         // Pages of two, so that paging is exercised.
+        TreeMap<ChunkKey, SimChunks.Chunk> all = chunks.all();
         List<ChunkStamp> page = new ArrayList<>();
-        for (Chunk chunk :
-                (after.isPresent() ? chunks.tailMap(after.get(), false) : chunks).values()) {
+        for (SimChunks.Chunk chunk :
+                (after.isPresent() ? all.tailMap(after.get(), false) : all).values()) {
             if (page.size() == 2) {
                 break;
             }
             page.add(chunk.stamp());
         }
-        boolean last = page.isEmpty() || chunks.tailMap(page.getLast().key(), false).isEmpty();
+        boolean last = page.isEmpty() || all.tailMap(page.getLast().key(), false).isEmpty();
         host.later(
                 world.between(20_000, 300_000), events -> events.onChunkList(ticket, page, last));
     }
 
     @Override
     public void readChunk(long ticket, ChunkKey key) {
-        Chunk chunk = chunks.get(key);
-        Optional<DamagedBlock> bad =
-                damaged.stream().filter(block -> block.key().equals(key)).findFirst();
+        Optional<DamagedBlock> bad = chunks.damagedOf(key);
         if (bad.isPresent()) {
             host.later(
                     world.between(100_000, 2_000_000) * slowness,
                     events -> events.onDamaged(ticket, bad.get()));
             return;
         }
-        Optional<ChunkContent> content =
-                chunk == null ? Optional.empty() : Optional.of(contentOf(chunk));
+        Optional<ChunkContent> content = chunks.contentOf(key);
+        // A full chunk takes that long at the pace of a catch-up.
+        long longest = world.chance(0.3) ? 170_000_000 : 2_000_000;
         host.later(
-                world.between(100_000, 2_000_000) * slowness,
+                world.between(100_000, longest) * slowness,
                 events -> events.onChunk(ticket, content));
-    }
-
-    private static ChunkContent contentOf(Chunk chunk) {
-        List<ChunkContent.Run> runs = new ArrayList<>();
-        new TreeMap<>(chunk.blocks())
-                .forEach((block, value) ->
-                        runs.add(
-                                new ChunkContent.Run(
-                                        block,
-                                        1,
-                                        ByteBuffer.allocate(ChunkKey.BLOCK_BYTES).putLong(0, value),
-                                        ByteBuffer.allocate(4))));
-        return new ChunkContent(chunk.stamp(), runs);
     }
 
     @Override
     public void installChunk(long ticket, ChunkContent content) {
-        Chunk old = chunks.get(content.stamp().key());
-        if (old == null || old.stamp().sequence() <= content.stamp().sequence()) {
-            Map<Integer, Long> blocks = new HashMap<>();
-            content.runs().forEach(r -> blocks.put(r.firstBlock(), r.payload().getLong(0)));
-            chunks.put(content.stamp().key(), new Chunk(content.stamp(), blocks));
-            damaged.removeIf(block -> block.key().equals(content.stamp().key()));
-        }
+        chunks.install(content);
         beginCheckpoint(List.of(ticket));
     }
 
     @Override
     public void deleteChunk(long ticket, ChunkKey key) {
-        chunks.remove(key);
+        chunks.delete(key);
         beginCheckpoint(List.of(ticket));
     }
 
