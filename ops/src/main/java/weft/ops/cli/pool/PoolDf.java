@@ -50,7 +50,8 @@ final class PoolDf extends FabricCommand {
             int replicas,
             long storedBytes,
             long unownedBytes,
-            long writableBytes) {}
+            long writableBytes,
+            List<PoolSpace.StoreSpace> stores) {}
 
     @Override
     protected void run(FabricSession session) throws IOException {
@@ -96,7 +97,8 @@ final class PoolDf extends FabricCommand {
                 replicas,
                 stored - unowned,
                 unowned,
-                leastFree * space.stores().size() / copies);
+                leastFree * space.stores().size() / copies,
+                space.stores());
     }
 
     private static Row row(Volume volume, Map<VolumeId, Long> users, Map<VolumeId, Long> stored) {
@@ -127,6 +129,16 @@ final class PoolDf extends FabricCommand {
                                 Column.of(
                                         "INHERITED",
                                         row -> ByteSize.humane(row.inheritedBytes()))));
+        output().say("");
+        output().list(
+                        report.stores(),
+                        List.of(
+                                Column.of("NODE", store -> store.node().name()),
+                                Column.of(
+                                        "STORE",
+                                        store -> store.store().uuid().toString().substring(0, 8)),
+                                Column.of("USED", store -> ByteSize.humane(store.usedBytes())),
+                                Column.of("FREE", store -> ByteSize.humane(store.freeBytes()))));
         output().say("");
         output().say(
                         "%s stored, in %d copies; %s of deleted volumes not given back yet; about %s can still be written"
