@@ -20,6 +20,7 @@ import weft.fabric.Cluster;
 import weft.fabric.Configuration;
 import weft.fabric.FabricImage;
 import weft.fabric.Member;
+import weft.fabric.NodeDisk;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.fabric.PlacementGroupId;
@@ -39,6 +40,7 @@ import weft.wire.WireMessage;
 import weft.wire.holder.HolderMessage;
 import weft.wire.storage.Mutation;
 import weft.wire.storage.StorageCodec;
+import weft.wire.storage.StorageMessage.ToStore;
 import weft.wire.storage.StorageMessage.WriteBlocks;
 import weft.wire.storage.StorageMessage.WriteDone;
 
@@ -104,7 +106,7 @@ class WithheldAnswersTest {
                         "",
                         "",
                         "",
-                        List.of(member.store().uuid()),
+                        List.of(NodeDisk.serving("/srv", member)),
                         0,
                         1);
         var empty = FabricImage.EMPTY;
@@ -160,7 +162,7 @@ class WithheldAnswersTest {
                                 new Service(
                                         new StorageCodec(),
                                         (message, caller) -> {
-                                            if (message instanceof WriteBlocks write) {
+                                            if (message instanceof ToStore(_, WriteBlocks write)) {
                                                 asked.add(new Asked(write, caller));
                                             }
                                         }))));

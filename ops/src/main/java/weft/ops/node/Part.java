@@ -127,12 +127,13 @@ public final class Part implements AutoCloseable {
                             StorageNodeSettings.of(
                                             options.node(),
                                             part.awaitCluster().id(),
-                                            options.folder(),
+                                            options.folders(),
                                             options.listen(),
                                             options.advertise())
                                     .withAddresses(
                                             options.advertisedNbd(), part.metricsAddress(options))
-                                    .withDomain(options.domain());
+                                    .withDomain(options.domain())
+                                    .adopting(options.adopted());
                     StorageNode node =
                             part.own(
                                     StorageNode.start(

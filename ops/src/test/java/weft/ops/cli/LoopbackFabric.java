@@ -4,6 +4,7 @@ import weft.fabric.FabricImage;
 import weft.fixtures.Await;
 import weft.ops.cli.fabric.Up;
 import weft.ops.controller.ControlSettings;
+import weft.ops.node.FabricSize;
 import weft.ops.node.HostOffer;
 import weft.ops.node.LocalFabric;
 import weft.ops.node.LocalLayout;
@@ -39,12 +40,16 @@ final class LoopbackFabric implements AutoCloseable {
     }
 
     static LoopbackFabric start(Path folder, ControlSettings settings) throws Exception {
+        return start(folder, settings, 1);
+    }
+
+    static LoopbackFabric start(Path folder, ControlSettings settings, int disksPerNode)
+            throws Exception {
         LocalLayout layout = LocalLayout.free(folder);
         var fabric =
                 LocalFabric.start(
                         layout,
-                        STORAGE_NODES,
-                        HOSTS,
+                        new FabricSize(STORAGE_NODES, disksPerNode, HOSTS),
                         HostOffer.ofMemory(HOST_MEMORY_BYTES),
                         settings);
         try {

@@ -107,6 +107,11 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
         return Optional.ofNullable(newest);
     }
 
+    /// Whether that names this replica as the primary.
+    boolean leads() {
+        return newest().filter(now -> now.primary().equals(around.self())).isPresent();
+    }
+
     private long now() {
         return around.clock().nowNanos();
     }

@@ -1,6 +1,8 @@
 package weft.storage.store;
 
+import weft.fabric.StoreId;
 import weft.storage.disk.FileDisk;
+import weft.storage.disk.IdentityFile;
 import weft.storage.metadata.RocksMetadataStore;
 
 import java.io.Closeable;
@@ -11,6 +13,7 @@ import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Optional;
 import java.util.UUID;
 
 /// A folder of the machine's file system as a store, locked against a second process.
@@ -40,6 +43,25 @@ public final class StoreFolder implements Closeable {
         }
     }
 
+    /// The store in this folder, without opening it; empty if there is none yet.
+    ///
+    /// @throws IOException naming the folder, if it is of another cluster, damaged or failing
+    public static Optional<StoreId> identify(Path folder, UUID cluster) throws IOException {
+        if (!Files.exists(folder.resolve(IdentityFile.NAME))) {
+            return Optional.empty();
+        }
+        try {
+            return IdentityFile.read(new FileDisk(folder), cluster)
+                    .map(identity -> new StoreId(identity.store()));
+        } catch (IOException e) {
+            throw named(folder, e);
+        }
+    }
+
+    private static IOException named(Path folder, IOException e) {
+        return new IOException("store in %s: %s".formatted(folder, e.getMessage()), e);
+    }
+
     private static Store open(
             Path folder, UUID cluster, StoreSettings settings, FileChannel lockChannel)
             throws IOException {
@@ -50,7 +72,7 @@ public final class StoreFolder implements Closeable {
             return new Store(disk, metadata, cluster, settings);
         } catch (IOException e) {
             metadata.close();
-            throw new IOException("store in %s: %s".formatted(folder, e.getMessage()), e);
+            throw named(folder, e);
         } catch (RuntimeException e) {
             metadata.close();
             throw e;

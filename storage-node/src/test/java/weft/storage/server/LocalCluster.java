@@ -110,7 +110,8 @@ final class LocalCluster implements AutoCloseable {
         return new StorageNodeSettings(
                 new NodeId("node" + number),
                 clusterId,
-                folder,
+                List.of(folder),
+                List.of(),
                 new InetSocketAddress("127.0.0." + (10 + number), 0),
                 "127.0.0." + (10 + number),
                 "",
@@ -169,9 +170,10 @@ final class LocalCluster implements AutoCloseable {
         List<Placement.Candidate> candidates = new ArrayList<>();
         List<Member> members = new ArrayList<>();
         for (NodePresence presence : storagePresences()) {
-            var id = new StoreId(presence.stores().getFirst());
+            Member member = presence.stores().getFirst();
+            StoreId id = member.store();
             candidates.add(new Placement.Candidate(id, presence.node().name(), 1));
-            members.add(new Member(id, presence.incarnation()));
+            members.add(member);
         }
         for (int i = 0; i < 1 << cluster.pgBits(); i++) {
             var pg = new PlacementGroupId(i);
@@ -202,7 +204,7 @@ final class LocalCluster implements AutoCloseable {
 
     /// The running node's store.
     Member member(int number) {
-        return Objects.requireNonNull(nodes[number]).member();
+        return Objects.requireNonNull(nodes[number]).members().getFirst();
     }
 
     /// Whether the group's configuration has the running node's store.

@@ -11,6 +11,7 @@ import weft.ops.cli.FabricOptions;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.fabric.LocalProcesses;
 import weft.ops.cli.fabric.Up;
+import weft.ops.node.FabricSize;
 import weft.ops.node.HostOffer;
 import weft.ops.node.LocalLayout;
 import weft.ops.pool.PoolSession;
@@ -63,7 +64,7 @@ final class PoolUnderTest implements DiskSide, AutoCloseable {
             throws IOException, InterruptedException {
         LocalLayout layout = LocalLayout.free(folder);
         remains.own(() -> stop(layout));
-        new LocalProcesses(layout).startSeparate(STORAGE_NODES, 0, HostOffer.NONE);
+        new LocalProcesses(layout).startSeparate(FabricSize.of(STORAGE_NODES, 0), HostOffer.NONE);
         Up.Readiness.await(layout, STORAGE_NODES, 0, PATIENCE);
         FabricSession session =
                 remains.own(FabricSession.open(layout.zookeeper(), Duration.ofSeconds(10)));

@@ -46,6 +46,16 @@ final class PoolDf extends FabricCommand {
                                         "INHERITED",
                                         row -> ByteSize.humane(row.inheritedBytes()))));
         output().say("");
+        output().list(
+                        report.stores(),
+                        List.of(
+                                Column.of("NODE", store -> store.node().name()),
+                                Column.of(
+                                        "STORE",
+                                        store -> store.store().uuid().toString().substring(0, 8)),
+                                Column.of("USED", store -> ByteSize.humane(store.usedBytes())),
+                                Column.of("FREE", store -> ByteSize.humane(store.freeBytes()))));
+        output().say("");
         output().say(
                         "%s stored, in %d copies; %s of deleted volumes not given back yet; about %s can still be written"
                                 .formatted(
