@@ -127,12 +127,14 @@ public final class OpenVolumes implements Endpoint {
             synchronized (this) {
                 holds.put(cut.cut(), hold);
             }
-            later.accept(Duration.ofMillis(cut.holdMillis()), () -> {
-                synchronized (this) {
-                    holds.remove(cut.cut(), hold);
-                }
-                var _ = hold.release();
-            });
+            later.accept(
+                    Duration.ofMillis(cut.holdMillis()),
+                    () -> {
+                        synchronized (this) {
+                            holds.remove(cut.cut(), hold);
+                        }
+                        var _ = hold.release();
+                    });
         } else {
             var _ = hold.release();
         }

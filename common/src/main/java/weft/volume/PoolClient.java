@@ -25,8 +25,8 @@ import weft.runtime.FreshIds;
 import weft.runtime.Loop;
 import weft.transport.Peers;
 import weft.transport.Transport;
-import weft.wire.storage.StorageMessage.WriteBlocks;
 import weft.wire.WireMessage;
+import weft.wire.storage.StorageMessage.WriteBlocks;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;

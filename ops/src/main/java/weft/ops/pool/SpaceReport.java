@@ -21,7 +21,12 @@ import java.util.stream.Collectors;
 /// @param unownedBytes of layers of volumes that were deleted, not given back yet
 /// @param writableBytes what can still be written, in about, if it spreads evenly
 public record SpaceReport(
-        List<Row> volumes, int replicas, long storedBytes, long unownedBytes, long writableBytes) {
+        List<Row> volumes,
+        int replicas,
+        long storedBytes,
+        long unownedBytes,
+        long writableBytes,
+        List<PoolSpace.StoreSpace> stores) {
     /// A volume.
     ///
     /// @param ownBytes stored in layers that no other volume has
@@ -72,7 +77,8 @@ public record SpaceReport(
                 replicas,
                 stored - unowned,
                 unowned,
-                leastFree * space.stores().size() / copies);
+                leastFree * space.stores().size() / copies,
+                space.stores());
     }
 
     private static Row row(Volume volume, Map<VolumeId, Long> users, Map<VolumeId, Long> stored) {

@@ -44,8 +44,7 @@ final class SimProcess implements PoolAccess {
     SimProcess(SimPool pool, String name) {
         this.pool = pool;
         this.name = name;
-        holds =
-                new OpenVolumes(this::later);
+        holds = new OpenVolumes(this::later);
         tick();
     }
 
