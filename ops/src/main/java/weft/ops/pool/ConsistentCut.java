@@ -14,7 +14,7 @@ import weft.fabric.FabricImage;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 import weft.ops.admin.Refusal;
-import weft.ops.admin.VolumeAdmin;
+import weft.ops.admin.VolumeUsers;
 import weft.runtime.BootClock;
 import weft.runtime.FreshIds;
 import weft.runtime.Pause;
@@ -289,13 +289,13 @@ public final class ConsistentCut {
     }
 
     private boolean isInUse(CutPart part) {
-        return VolumeAdmin.writerOf(image.get(), part.volume()).isPresent();
+        return VolumeUsers.writerOf(image.get(), part.volume()).isPresent();
     }
 
     /// Takes the volume away from its holder, so that nobody holds it. The next attempt raises the
     /// token.
     private void takeAway(CutPart part, boolean force) throws IOException, VoidCut {
-        if (!force && VolumeAdmin.writerNow(records, part.volume()).isPresent()) {
+        if (!force && VolumeUsers.writerNow(records, part.volume()).isPresent()) {
             checkUnchanged(part);
             throw Refusal.state(
                     "'%s' is in use, and its holder (%s) does not answer: try again, or take the"

@@ -10,6 +10,7 @@ import weft.fabric.FabricImage;
 import weft.fabric.Volume;
 import weft.ops.admin.Refusal;
 import weft.ops.admin.VolumeAdmin;
+import weft.ops.admin.VolumeUsers;
 import weft.wire.holder.HolderMessage;
 import weft.wire.holder.HolderMessage.Standing;
 import weft.wire.holder.HolderMessage.Switched;
@@ -58,7 +59,7 @@ public final class VolumeResizer {
         }
         Volume volume = made.getLast();
         Standing standing = tell(volume, sizeBytes);
-        boolean isUsed = VolumeAdmin.writerOf(image.get(), volume).isPresent();
+        boolean isUsed = VolumeUsers.writerOf(image.get(), volume).isPresent();
         return new Resized(volume, standing == Standing.SWITCHED || !isUsed);
     }
 

@@ -11,6 +11,7 @@ import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 import weft.ops.admin.Refusal;
 import weft.ops.admin.VolumeAdmin;
+import weft.ops.admin.VolumeUsers;
 
 import java.io.IOException;
 import java.util.ArrayList;
@@ -125,7 +126,7 @@ public final class VolumeRollback {
                     snapshot.name(), volume.name());
         }
         VolumeAdmin.checkUnprotected(volume);
-        VolumeAdmin.writerNow(records, volume)
+        VolumeUsers.writerNow(records, volume)
                 .ifPresent(user -> {
                     throw Refusal.state("volume '%s' is in use by %s", volume.name(), user);
                 });

@@ -4,6 +4,7 @@ import weft.fabric.FabricImage;
 import weft.fabric.NodePresence;
 import weft.fabric.Volume;
 import weft.ops.admin.VolumeAdmin;
+import weft.ops.admin.VolumeUsers;
 import weft.ops.bench.disk.DiskSide;
 import weft.ops.cli.CliFailure;
 import weft.ops.cli.FabricFile;
@@ -51,7 +52,7 @@ final class PoolUnderTest implements DiskSide, AutoCloseable {
             throw CliFailure.refused(
                     "volume '%s' is read-only: it cannot be overwritten".formatted(name));
         }
-        VolumeAdmin.usersOf(image, volume)
+        VolumeUsers.usersOf(image, volume)
                 .ifPresent(user -> {
                     throw CliFailure.refused("volume '%s' is in use by %s".formatted(name, user));
                 });

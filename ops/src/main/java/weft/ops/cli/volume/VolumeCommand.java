@@ -12,6 +12,7 @@ import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.fabric.Volume;
 import weft.ops.admin.VolumeAdmin;
+import weft.ops.admin.VolumeUsers;
 import weft.ops.cli.ByteSize;
 import weft.ops.cli.FabricCommand;
 import weft.ops.cli.FabricSession;
@@ -72,7 +73,7 @@ public final class VolumeCommand {
                     volume.sizeBytes(),
                     accessOf(volume),
                     volume.layers().size(),
-                    VolumeAdmin.usersOf(image, volume).orElse(""),
+                    VolumeUsers.usersOf(image, volume).orElse(""),
                     uri,
                     attachment == null ? "" : attachment.holder(),
                     attachment == null ? 0 : attachment.token());
