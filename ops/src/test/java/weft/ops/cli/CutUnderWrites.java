@@ -80,7 +80,7 @@ final class CutUnderWrites {
     private List<Volume> make(String suffix) {
         try {
             return cut.take(
-                    volumes.stream().map(v -> new ConsistentCut.Wanted(v.name, suffix)).toList(),
+                    volumes.stream().map(v -> new ConsistentCut.Snapshot(v.name, suffix)).toList(),
                     false);
         } catch (IOException | InterruptedException e) {
             throw new IllegalStateException(e);

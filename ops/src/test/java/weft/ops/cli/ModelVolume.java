@@ -8,8 +8,6 @@ import weft.volume.RemoteVolume;
 import weft.wire.storage.BlockState;
 
 import java.util.Arrays;
-import java.util.HashSet;
-import java.util.Set;
 
 /// What a volume or a snapshot must hold: an array of bytes, and whose first layers it reads.
 final class ModelVolume {
@@ -39,36 +37,25 @@ final class ModelVolume {
     /// Its holder's, if it has one.
     @Nullable RemoteVolume open;
 
-    /// Numbers of the volumes whose first layer it has in its chain.
-    private final Set<Integer> ancestry = new HashSet<>();
-
-    /// 0 of a snapshot, which has no layer of its own.
-    private final int number;
-
-    private ModelVolume(String name, int number, byte[] bytes, Set<Integer> below) {
+    private ModelVolume(String name, byte[] bytes) {
         this.name = name;
-        this.number = number;
         this.bytes = bytes;
-        ancestry.addAll(below);
-        if (number > 0) {
-            ancestry.add(number);
-        }
     }
 
-    static ModelVolume empty(String name, int number, int sizeBytes) {
-        return new ModelVolume(name, number, new byte[sizeBytes], Set.of());
+    static ModelVolume empty(String name, int sizeBytes) {
+        return new ModelVolume(name, new byte[sizeBytes]);
     }
 
     ModelVolume snapshot(String snapshotName) {
-        return new ModelVolume(snapshotName, 0, bytes.clone(), ancestry);
+        return new ModelVolume(snapshotName, bytes.clone());
     }
 
-    ModelVolume cloned(String cloneName, int cloneNumber, int sizeBytes) {
-        return new ModelVolume(cloneName, cloneNumber, Arrays.copyOf(bytes, sizeBytes), ancestry);
+    ModelVolume cloned(String cloneName, int sizeBytes) {
+        return new ModelVolume(cloneName, Arrays.copyOf(bytes, sizeBytes));
     }
 
     boolean isSnapshot() {
-        return number == 0;
+        return name.indexOf('@') >= 0;
     }
 
     boolean isSnapshotOf(ModelVolume volume) {
@@ -77,9 +64,7 @@ final class ModelVolume {
 
     /// Whether the other one can be deleted only after this one.
     boolean keeps(ModelVolume other) {
-        return other != this
-                && !other.isSnapshot()
-                && (isSnapshotOf(other) || ancestry.contains(other.number));
+        return other != this && !other.isSnapshot() && isSnapshotOf(other);
     }
 
     void put(int at, byte[] written) {

@@ -13,6 +13,7 @@ import weft.ops.admin.VolumeAdmin;
 import weft.ops.cli.ModelVolume.Range;
 import weft.ops.pool.PoolSession;
 import weft.ops.pool.VolumeResizer;
+import weft.ops.pool.VolumeRollback;
 import weft.volume.BlockVolume;
 import weft.volume.RemoteVolume;
 import weft.volume.VolumeException;
@@ -266,8 +267,7 @@ final class RandomVolumes {
 
     /// Commands go by the picture, which comes a moment after the records.
     private void awaitPicture(String name) throws Exception {
-        Volume now = record(name);
-        Await.until(name, () -> now.equals(image().volumes().get(name)));
+        Await.until(name, () -> record(name).equals(image().volumes().get(name)));
     }
 
     private void awaitGone(String name) throws Exception {
@@ -276,7 +276,7 @@ final class RandomVolumes {
 
     private void create() throws Exception {
         if (writable().size() < VOLUMES_MAX) {
-            ModelVolume made = ModelVolume.empty(name(), ++numbers, sizeBytes());
+            ModelVolume made = ModelVolume.empty(name(), sizeBytes());
             say("create %s of %d", made, made.bytes.length);
             var _ = admin.create(image(), made.name, made.bytes.length, Volume.Access.READ_WRITE);
             volumes.add(made);
@@ -341,7 +341,7 @@ final class RandomVolumes {
         }
         int blocks = origin.bytes.length / BLOCK;
         int more = random.nextBoolean() ? 0 : random.nextInt(SIZE_BLOCKS_MAX + 1 - blocks);
-        ModelVolume made = origin.cloned(name(), ++numbers, (blocks + more) * BLOCK);
+        ModelVolume made = origin.cloned(name(), (blocks + more) * BLOCK);
         say("clone %s as %s of %d", origin, made, made.bytes.length);
         var _ = admin.clone(image(), origin.name, made.name, made.bytes.length);
         volumes.add(made);
@@ -356,7 +356,9 @@ final class RandomVolumes {
         ModelVolume volume = writable().stream().filter(to::isSnapshotOf).findFirst().orElseThrow();
         letGo(volume);
         say("rollback %s", to);
-        var _ = admin.rollback(image(), to.name);
+        var _ =
+                new VolumeRollback(pool, fabric.session().records(), fabric.session()::image)
+                        .to(to.name);
         volume.bytes = to.bytes.clone();
         awaitPicture(volume.name);
     }
@@ -366,7 +368,7 @@ final class RandomVolumes {
         String old = volume.name;
         String now = name();
         say("rename %s to %s", old, now);
-        var _ = admin.rename(image(), old, now);
+        var _ = admin.rename(fabric.session()::image, old, now);
         for (ModelVolume snapshot : snapshots()) {
             if (snapshot.isSnapshotOf(volume)) {
                 String name = now + snapshot.name.substring(old.length());
@@ -398,10 +400,13 @@ final class RandomVolumes {
         letGo(volume);
         say("delete %s", volume);
         if (volumes.stream().anyMatch(other -> other.keeps(volume))) {
-            assertThrows(Refusal.class, () -> admin.delete(image(), volume.name), volume.name);
+            assertThrows(
+                    Refusal.class,
+                    () -> admin.delete(fabric.session()::image, volume.name),
+                    volume.name);
             return;
         }
-        admin.delete(image(), volume.name);
+        admin.delete(fabric.session()::image, volume.name);
         volumes.remove(volume);
         awaitGone(volume.name);
     }
