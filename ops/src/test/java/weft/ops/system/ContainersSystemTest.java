@@ -21,7 +21,6 @@ import weft.fabric.Volume;
 import weft.fixtures.Await;
 import weft.ops.admin.PoolHealth;
 import weft.ops.admin.VolumeAdmin;
-import weft.ops.cli.CliFailure;
 import weft.ops.cli.FabricSession;
 import weft.ops.pool.PoolSession;
 
@@ -29,10 +28,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicReference;
 
 /// A pool of containers on one container network. One of its nodes loses that network, as by
 /// `docker network disconnect`: its address and its route are gone, its process lives.
@@ -64,7 +61,7 @@ final class ContainersSystemTest {
             WeftImage image = own(WeftImage.make(docker, folder));
             Network network = own(network());
             start(image, network);
-            FabricSession session = own(connect());
+            FabricSession session = own(FaultyFabric.connect(ZOOKEEPER));
             awaitComplete(session);
             var volumes = new VolumeAdmin(session.records());
             Volume volume =
@@ -110,18 +107,16 @@ final class ContainersSystemTest {
         start(image, network, 5, "node", "zookeeper", "--data", "/data", "--listen", ZOOKEEPER);
         start(image, network, 6, part("control", "control1", 6));
         for (int i = 1; i <= NODES; i++) {
-            String[] words = Arrays.copyOf(part("storage", "node" + i, 10 + i), 10);
-            words[8] = "--data";
-            words[9] = "/data";
-            start(image, network, 10 + i, words);
+            start(image, network, 10 + i, part("storage", "node" + i, 10 + i, "--data", "/data"));
         }
     }
 
-    private static String[] part(String role, String name, int last) {
+    private static String[] part(String role, String name, int last, String... more) {
         String listen = NETWORK + last + ":7400";
-        return new String[] {
-            "node", role, "--name", name, "--zookeeper", ZOOKEEPER, "--listen", listen
-        };
+        var words = new ArrayList<>(List.of("node", role, "--name", name));
+        words.addAll(List.of("--zookeeper", ZOOKEEPER, "--listen", listen));
+        words.addAll(List.of(more));
+        return words.toArray(String[]::new);
     }
 
     private void start(WeftImage image, Network network, int last, String... arguments) {
@@ -131,22 +126,6 @@ final class ContainersSystemTest {
                         .withCreateContainerCmdModifier(c -> c.withIpv4Address(NETWORK + last));
         containers.add(own(container));
         container.start();
-    }
-
-    private static FabricSession connect() throws Exception {
-        var session = new AtomicReference<FabricSession>();
-        Await.until(
-                "ZooKeeper answers",
-                PATIENCE,
-                () -> {
-                    try {
-                        session.set(FabricSession.open(ZOOKEEPER, Duration.ofSeconds(2)));
-                        return true;
-                    } catch (CliFailure e) {
-                        return false;
-                    }
-                });
-        return session.get();
     }
 
     private static void awaitComplete(FabricSession session) throws Exception {

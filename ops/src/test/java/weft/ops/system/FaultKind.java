@@ -99,17 +99,25 @@ enum FaultKind {
         }
     },
 
-    /// ZooKeeper is killed, and started again when writes have gone on without.
+    /// ZooKeeper is killed, and started again when writes have gone on without. Groups whose
+    /// configuration is being changed in that moment cannot: they wait for ZooKeeper to say whether
+    /// it was, and it is not kept away for longer than some seconds.
     ZOOKEEPER {
         @Override
         void befall(FaultyFabric fabric, int node, VolumeChecker checker) throws Exception {
+            long goal = checker.writes() + WRITES_DURING;
+            long endNanos = System.nanoTime() + AWAY_MAX.toNanos();
             fabric.kill(FaultyFabric.ZOOKEEPER);
-            checker.awaitWrites(WRITES_DURING, PATIENCE);
+            Await.until(
+                    "writes go on, or wait for ZooKeeper",
+                    PATIENCE,
+                    () -> checker.writes() >= goal || System.nanoTime() > endNanos);
             fabric.start(FaultyFabric.ZOOKEEPER);
         }
     };
 
     static final Duration PATIENCE = Duration.ofSeconds(120);
+    private static final Duration AWAY_MAX = Duration.ofSeconds(8);
     private static final int WRITES_DURING = 300;
 
     /// Does it and undoes it; what it leaves to be healed heals afterwards.

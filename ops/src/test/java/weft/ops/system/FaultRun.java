@@ -134,6 +134,7 @@ final class FaultRun {
         checker.awaitWrites(50, PATIENCE);
         fabric.awaitWhole();
         checker.awaitWrites(50, PATIENCE);
+        checker.awaitNoRefusal(300, PATIENCE);
         VolumeChecker.Pause pause = checker.pause();
         table.add(next.kind(), pause);
         System.out.printf(

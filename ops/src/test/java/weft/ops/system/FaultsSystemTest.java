@@ -59,6 +59,7 @@ final class FaultsSystemTest {
                             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                             "-ea",
                             "-Xmx512m",
+                            FaultyFabric.LOGGING,
                             "--enable-native-access=ALL-UNNAMED",
                             "--sun-misc-unsafe-memory-access=allow",
                             "-cp",

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 
@@ -42,6 +43,9 @@ final class FaultyFabric implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(120);
     private static final int STOP_SECONDS = 30;
 
+    /// That of production, which keeps quiet of what Curator says; tests have one before it.
+    static final String LOGGING = "-Dlogback.configurationFile=logback.xml";
+
     private final NamespaceLab lab;
     private final Path folder;
     private final Map<Integer, Process> processes = new HashMap<>();
@@ -54,14 +58,14 @@ final class FaultyFabric implements AutoCloseable {
             makeDisk(node);
         }
         start(ZOOKEEPER);
-        session = connect();
+        session = connect(ZOOKEEPER_ADDRESS);
         var _ =
                 lab.start(
                         MACHINES,
                         folder.resolve("control.out"),
                         JavaProcess.command(
                                 folder.resolve("control.log"),
-                                List.of("-Xmx256m", "-XX:+UseSerialGC"),
+                                List.of("-Xmx256m", "-XX:+UseSerialGC", LOGGING),
                                 part("control", "control1", ADDRESS, List.of())));
         for (int node = 1; node <= NODES; node++) {
             start(node);
@@ -91,14 +95,15 @@ final class FaultyFabric implements AutoCloseable {
         return folder.resolve("mounted" + node);
     }
 
-    private static FabricSession connect() throws Exception {
+    /// Waits until a ZooKeeper that has just been started answers.
+    static FabricSession connect(String zookeeper) throws Exception {
         var session = new AtomicReference<FabricSession>();
         Await.until(
                 "ZooKeeper answers",
                 PATIENCE,
                 () -> {
                     try {
-                        session.set(FabricSession.open(ZOOKEEPER_ADDRESS, Duration.ofSeconds(2)));
+                        session.set(FabricSession.open(zookeeper, Duration.ofSeconds(2)));
                         return true;
                     } catch (CliFailure e) {
                         return false;
@@ -144,7 +149,8 @@ final class FaultyFabric implements AutoCloseable {
                                 name,
                                 NamespaceLab.address(node),
                                 List.of("--data", diskOf(node).resolve("data").toString()));
-        List<String> options = List.of("-Xmx320m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1");
+        List<String> options =
+                List.of("-Xmx320m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", LOGGING);
         Process process =
                 lab.start(
                         node == ZOOKEEPER ? MACHINES : node,
@@ -154,7 +160,7 @@ final class FaultyFabric implements AutoCloseable {
     }
 
     private Process process(int node) {
-        return java.util.Objects.requireNonNull(processes.get(node));
+        return Objects.requireNonNull(processes.get(node));
     }
 
     /// SIGKILL.

@@ -65,6 +65,7 @@ final class VolumeChecker implements AutoCloseable {
     private final AtomicLong gapNanos = new AtomicLong();
     private final AtomicLong slowestNanos = new AtomicLong();
     private final AtomicReference<@Nullable Throwable> broken = new AtomicReference<>();
+    private volatile long writesAtRefusal;
     private volatile boolean stopped;
 
     /// @param writers each gets the same number of whole chunks
@@ -118,6 +119,7 @@ final class VolumeChecker implements AutoCloseable {
                 for (int block = at; block < at + count; block++) {
                     refused.add(new Numbered(block, asked.get(block)));
                 }
+                writesAtRefusal = writes.get();
                 CompletableFuture.runAsync(() -> {}, A_MOMENT_LATER).join();
                 return;
             }
@@ -244,6 +246,17 @@ final class VolumeChecker implements AutoCloseable {
     void awaitRefusal(Duration patience) throws Exception {
         int before = refused.size();
         Await.until("a write is refused", patience, () -> refused.size() > before);
+    }
+
+    /// Waits until so many writes in turn were not refused.
+    void awaitNoRefusal(int writesInTurn, Duration patience) throws Exception {
+        Await.until(
+                "writes are not refused any more",
+                patience,
+                () -> {
+                    check();
+                    return writes.get() >= writesAtRefusal + writesInTurn;
+                });
     }
 
     /// Stops, and compares everything.
