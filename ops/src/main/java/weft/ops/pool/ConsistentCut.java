@@ -43,11 +43,11 @@ import java.util.function.Supplier;
 /// ```text
 ///   1 commit   each volume gets a new top layer; each snapshot is a record of the layers before,
 ///              SEALING; the attachments are expected as they were read
-///   2 switch   each holder stamps the new layers from now on: the instant of its volumes. With
+///   2 raise    all placement groups know the holders' tokens: whoever held a volume before them,
+///              and hears nothing of the cut, is refused
+///   3 switch   each holder stamps the new layers from now on: the instant of its volumes. With
 ///              several processes each withholds what it would answer of changes with the new stamp
-///   3 settle   when all have switched they go on; what they accepted with the old stamp ends
-///   4 raise    all placement groups know the holders' tokens: whoever held a volume before them is
-///              refused (begun with 2)
+///   4 settle   when all have switched they go on; what they accepted with the old stamp ends
 ///   5 seal     if no attachment has changed since 1, the snapshots are READ_ONLY: nothing can reach
 ///              their layers any more
 /// ```
@@ -177,6 +177,9 @@ public final class ConsistentCut {
                 raised.put(part, pool.client().raising(part.volume(), holder));
             }
         }
+        for (var one : raised.entrySet()) {
+            checkRaised(one.getKey(), one.getValue());
+        }
         long cut = FreshIds.positive();
         boolean hold = byProcess.size() > 1;
         Map<Attachment.Process, List<CutPart>> switched = new LinkedHashMap<>();
@@ -188,9 +191,6 @@ public final class ConsistentCut {
             }
         }
         settle(cut, hold, switched);
-        for (var one : raised.entrySet()) {
-            checkRaised(one.getKey(), one.getValue());
-        }
         seal(parts);
     }
 

@@ -46,6 +46,13 @@ public final class CatchUpPlan {
     /// Pages are read one after the other: of entries up to here each page may have had some.
     private long comparedTo;
 
+    private long decidedTo;
+
+    /// @param baseSequence the last entry that the store has taken over as a whole
+    public CatchUpPlan(long baseSequence) {
+        decidedTo = baseSequence;
+    }
+
     /// A chunk this store has.
     public void addOwn(ChunkStamp stamp) {
         own.put(stamp.key(), stamp);
@@ -90,9 +97,9 @@ public final class CatchUpPlan {
         return compared;
     }
 
-    /// Whether nothing is stale any more.
+    /// Whether nothing is stale any more, nor can become so.
     public boolean isComplete() {
-        return compared && stale.isEmpty() && underWay.isEmpty();
+        return compared && decidedTo >= comparedTo && stale.isEmpty() && underWay.isEmpty();
     }
 
     /// Chunks still to copy.
@@ -127,6 +134,7 @@ public final class CatchUpPlan {
 
     /// What to do with the next committed entry.
     public Decision decide(Entry entry) {
+        decidedTo = entry.sequence();
         return switch (entry.mutation()) {
             case Mutation.RaiseToken _, Mutation.ForgetVolume _ -> Decision.APPLY;
             case Mutation.DropLayer drop -> {

@@ -65,7 +65,7 @@ final class Joining implements Role {
 
     private Phase phase = Phase.ASKING;
     private long attempt;
-    private CatchUpPlan plan = new CatchUpPlan();
+    private CatchUpPlan plan = new CatchUpPlan(0);
     private long listTicket;
     private boolean ownListed;
     private long commitKnown;
@@ -116,7 +116,7 @@ final class Joining implements Role {
         }
         phase = Phase.STARTING;
         lastProgressNanos = nowNanos;
-        plan = new CatchUpPlan();
+        plan = new CatchUpPlan(accepted.committedSequence());
         ownListed = false;
         lastLeftOut = Optional.empty();
         comparedTo = Optional.empty();

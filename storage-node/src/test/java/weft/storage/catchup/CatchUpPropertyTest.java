@@ -94,7 +94,7 @@ class CatchUpPropertyTest {
         final Random random;
         final Group primary = new Group();
         final Group joining = new Group();
-        final CatchUpPlan plan = new CatchUpPlan();
+        final CatchUpPlan plan = new CatchUpPlan(Long.MAX_VALUE);
         final List<Copy> travelling = new ArrayList<>();
         List<VolumeId> layers = List.of(BOTTOM);
         long sequence;
