@@ -16,6 +16,7 @@ import weft.fabric.StoreId;
 import weft.runtime.VirtualThreads;
 
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 
 /// What a storage node tells of itself, and keeps true: its presence record, and a gauge for each
@@ -27,6 +28,8 @@ final class NodeAnnouncement implements AutoCloseable {
     private final StorageNodeSettings settings;
     private final FabricStore coordination;
     private final long incarnation;
+    private final MeterRegistry registry;
+    private final List<Gauge> gauges = new ArrayList<>();
     private final VirtualThreads blocking = new VirtualThreads("announcement");
     private volatile List<NodeDisk> disks;
 
@@ -45,13 +48,14 @@ final class NodeAnnouncement implements AutoCloseable {
         this.coordination = coordination;
         this.incarnation = incarnation;
         this.disks = List.copyOf(disks);
+        this.registry = registry;
         for (NodeDisk disk : disks) {
-            var _ =
+            gauges.add(
                     Gauge.builder("weft_storage_disk_serving", this, it -> it.served(disk.folder()))
                             .tag("node", settings.node().name())
                             .tag("folder", disk.folder())
                             .strongReference(true)
-                            .register(registry);
+                            .register(registry));
         }
     }
 
@@ -75,7 +79,7 @@ final class NodeAnnouncement implements AutoCloseable {
 
     /// A store that was served has failed. Any thread; does not wait.
     void onFailure(StoreId store, IOException why) {
-        blocking.execute(() -> tellFailed(store, String.valueOf(why.getMessage())));
+        blocking.execute(() -> tellFailed(store, StoreFolders.reason(why)));
     }
 
     private synchronized void tellFailed(StoreId store, String why) {
@@ -86,7 +90,7 @@ final class NodeAnnouncement implements AutoCloseable {
         disks.stream()
                 .filter(disk -> store.equals(disk.store()))
                 .forEach(disk ->
-                        log.error("served no more: store {} in {}: {}", store, disk.folder(), why));
+                        log.error("{} ({}) is served no more: {}", disk.folder(), store, why));
         FabricStore.Announcement present = kept;
         if (present == null) {
             return; // It will be in what is announced.
@@ -114,6 +118,7 @@ final class NodeAnnouncement implements AutoCloseable {
 
     @Override
     public synchronized void close() throws IOException {
+        gauges.forEach(registry::remove);
         FabricStore.Announcement present = kept;
         kept = null;
         if (present != null) {

@@ -22,6 +22,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /// The folders of a storage node. Each is opened by itself: one that cannot be, or whose store is
 /// not this node's, is told of by name and left out.
@@ -72,8 +73,9 @@ final class StoreFolders implements AutoCloseable {
         if (folders.opened.isEmpty()) {
             throw new IOException(
                     "no store could be opened: "
-                            + String.join(
-                                    "; ", folders.disks.stream().map(NodeDisk::failure).toList()));
+                            + folders.disks.stream()
+                                    .map(disk -> disk.folder() + ": " + disk.failure())
+                                    .collect(Collectors.joining("; ")));
         }
         return folders;
     }
@@ -90,20 +92,25 @@ final class StoreFolders implements AutoCloseable {
         try {
             there = StoreFolder.identify(folder, settings.clusterId());
             requireOurs(folder, there);
-            var store = StoreFolder.open(folder, settings.clusterId(), settings.store());
+            Files.createDirectories(folder);
             long capacityBytes = Files.getFileStore(folder).getTotalSpace();
+            var store = StoreFolder.open(folder, settings.clusterId(), settings.store());
             opened.add(new Opened(folder, store, PoolStore.weightOf(capacityBytes)));
             disks.add(NodeDisk.serving(folder.toString(), store.store().member()));
         } catch (IOException | RuntimeException e) {
             // Whatever is wrong with a disk, a damaged one included, the others are to be served.
-            String why =
-                    e.getClass() == IOException.class
-                            ? String.valueOf(e.getMessage())
-                            : "store in %s: %s".formatted(folder, e);
-            log.error("not served: {}", why);
+            String why = reason(e);
+            log.error("{} is not served: {}", folder, why);
             log.debug("{} is not served", folder, e);
             disks.add(new NodeDisk(folder.toString(), there.orElse(null), 0, why));
         }
+    }
+
+    /// In words. What the system says of a file is often no more than its name.
+    static String reason(Exception e) {
+        return e.getClass() == IOException.class
+                ? String.valueOf(e.getMessage())
+                : e.getClass().getSimpleName() + ": " + e.getMessage();
     }
 
     private void requireOurs(Path folder, Optional<StoreId> there) throws IOException {
@@ -112,8 +119,8 @@ final class StoreFolders implements AutoCloseable {
             if (missing.isPresent()) {
                 String id = name(missing.get().store());
                 throw new IOException(
-                        "store in %s: store %s of this node was here and is not: is its disk mounted? If it is lost for good: weft node remove %s --lost"
-                                .formatted(folder, id, id));
+                        "store %s of this node was here and is not: is its disk mounted? If it is lost for good: weft node remove %s --lost"
+                                .formatted(id, id));
             }
             return;
         }
@@ -121,8 +128,8 @@ final class StoreFolders implements AutoCloseable {
         for (NodeDisk disk : disks) {
             if (id.equals(disk.store())) {
                 throw new IOException(
-                        "store in %s: refused: store %s is in %s already, one of them is a copy"
-                                .formatted(folder, name(id), disk.folder()));
+                        "refused: store %s is in %s already, one of them is a copy"
+                                .formatted(name(id), disk.folder()));
             }
         }
         PoolStore record = known.get(id);
@@ -131,14 +138,14 @@ final class StoreFolders implements AutoCloseable {
         }
         if (!isAdopted(id)) {
             throw new IOException(
-                    "store in %s: refused: store %s belongs to node '%s' (%s there); if its disk is to stay here: --adopt %s"
-                            .formatted(folder, name(id), record.node(), record.folder(), name(id)));
+                    "refused: store %s belongs to node '%s' (%s there); if its disk is to stay here: --adopt %s"
+                            .formatted(name(id), record.node(), record.folder(), name(id)));
         }
         var other = FabricPaths.presence(NodePresence.Role.STORAGE, record.node().name());
         if (records.find(other, NodePresence.class).filter(p -> p.noun().serves(id)).isPresent()) {
             throw new IOException(
-                    "store in %s: refused: node '%s' serves store %s now, one of them is a copy"
-                            .formatted(folder, record.node(), name(id)));
+                    "refused: node '%s' serves store %s now, one of them is a copy"
+                            .formatted(record.node(), name(id)));
         }
     }
 

@@ -41,7 +41,7 @@ public final class NodeAdmin {
             records.find(FabricPaths.STORES + "/" + name, PoolStore.class)
                     .ifPresent(store -> found.add(store.noun()));
         }
-        found.sort(Comparator.comparing(PoolStore::node).thenComparing(PoolStore::store));
+        found.sort(Comparator.comparing(PoolStore::node).thenComparing(PoolStore::folder));
         return found;
     }
 

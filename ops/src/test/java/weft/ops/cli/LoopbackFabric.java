@@ -78,8 +78,13 @@ final class LoopbackFabric implements AutoCloseable {
 
     /// Types a command, its words separated by blanks; it is told which fabric is meant.
     Ended type(String line) {
+        return type(layout.zookeeper(), line);
+    }
+
+    /// The same at the fabric of that ZooKeeper.
+    static Ended type(String zookeeper, String line) {
         var words = new ArrayList<>(List.of(line.split(" ")));
-        words.addAll(List.of("--zookeeper", layout.zookeeper()));
+        words.addAll(List.of("--zookeeper", zookeeper));
         var out = new StringWriter();
         var err = new StringWriter();
         var root = Weft.commandLine();

@@ -45,21 +45,13 @@ public final class StoreFolder implements Closeable {
 
     /// The store in this folder, without opening it; empty if there is none yet.
     ///
-    /// @throws IOException naming the folder, if it is of another cluster, damaged or failing
+    /// @throws IOException if it is of another cluster, damaged or failing
     public static Optional<StoreId> identify(Path folder, UUID cluster) throws IOException {
         if (!Files.exists(folder.resolve(IdentityFile.NAME))) {
             return Optional.empty();
         }
-        try {
-            return IdentityFile.read(new FileDisk(folder), cluster)
-                    .map(identity -> new StoreId(identity.store()));
-        } catch (IOException e) {
-            throw named(folder, e);
-        }
-    }
-
-    private static IOException named(Path folder, IOException e) {
-        return new IOException("store in %s: %s".formatted(folder, e.getMessage()), e);
+        return IdentityFile.read(new FileDisk(folder), cluster)
+                .map(identity -> new StoreId(identity.store()));
     }
 
     private static Store open(
@@ -72,7 +64,7 @@ public final class StoreFolder implements Closeable {
             return new Store(disk, metadata, cluster, settings);
         } catch (IOException e) {
             metadata.close();
-            throw named(folder, e);
+            throw new IOException("store in %s: %s".formatted(folder, e.getMessage()), e);
         } catch (RuntimeException e) {
             metadata.close();
             throw e;

@@ -63,7 +63,7 @@ public final class LocalProcesses {
     }
 
     /// @param controlArguments more options of the control process
-    void startSeparate(FabricSize size, HostOffer offer, List<String> controlArguments)
+    public void startSeparate(FabricSize size, HostOffer offer, List<String> controlArguments)
             throws IOException {
         String zookeeper = layout.zookeeper();
         start(
@@ -94,9 +94,14 @@ public final class LocalProcesses {
         for (Path folder : layout.disks(number, disks)) {
             stores.addAll(List.of("--data", folder.toString()));
         }
+        // Each store has its own block maps, 64 MiB of them, and its own buffers.
+        int memoryMebibytes = 384 + 128 * disks;
         return start(
                 "node" + number,
-                List.of("-Xmx512m", "-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=512m"),
+                List.of(
+                        "-Xmx%dm".formatted(memoryMebibytes),
+                        "-XX:+UseSerialGC",
+                        "-XX:MaxDirectMemorySize=%dm".formatted(memoryMebibytes)),
                 part("storage", Role.STORAGE, number, stores));
     }
 
