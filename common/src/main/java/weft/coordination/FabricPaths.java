@@ -33,8 +33,9 @@ import weft.fabric.VolumeId;
 /// /weft/vms/<name>                 VmSpec: what a person wants
 /// /weft/placements/<vm>            VmPlacement: who runs it
 /// /weft/migrations/<vm>            Migration: the last one
+/// /weft/merge                      LayerMerge.Intent: the merge of layers that is under way
 /// /weft/control/seat               election of the acting control process
-/// /weft/control/janitor            election of the one that takes back snapshots
+/// /weft/control/janitor            election of the one that merges layers
 /// ```
 public final class FabricPaths {
     /// Everything is below.
@@ -42,6 +43,8 @@ public final class FabricPaths {
 
     public static final String CLUSTER = "/weft/cluster";
     public static final String VOLUME_IDS = "/weft/ids/volume";
+    public static final String VOLUMES = "/weft/volumes";
+    public static final String MERGE = "/weft/merge";
     public static final String PLACEMENT_GROUPS = "/weft/pgs";
     public static final String STORES = "/weft/stores";
     public static final String CONTROL_SEAT = "/weft/control/seat";

@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.Function;
 import java.util.function.UnaryOperator;
 
 /// Typed access to the store: nouns in and out, and the loop around compare-and-set.
@@ -109,23 +108,30 @@ public final class FabricRecords {
     /// with each [#commitLayers].
     public record VolumeIds(long next) {}
 
-    /// Makes changes of which one gives a layer that exists to a record that did not have it, as a
-    /// clone or a snapshot does: in one step with a new version of the counter of ids. Who looks
-    /// for layers that no record has reads that version before and after, for it reads one record
-    /// after the other.
+    /// The changes of a [#commitLayers].
+    @FunctionalInterface
+    public interface LayerChanges {
+        /// Reads what the changes are made from, and makes them.
+        ///
+        /// @param firstId the first of the new ids
+        List<Change> from(VolumeId firstId) throws IOException;
+    }
+
+    /// Makes volumes, or passes layers on, as a clone, a snapshot or another name does: in one step
+    /// with a new version of the counter of ids. So whoever reads that version before other records
+    /// and finds it unchanged later has seen all layers that there were, and nothing that was made
+    /// again under the same name in between. Who looks for layers that no record has does so.
     ///
     /// @param newIds how many ids are taken with it
-    /// @param changes made from the first new id; one of them expects the record that the layer is
-    ///   taken from as it was read. Called again after a conflict over the counter.
-    public Outcome commitLayers(int newIds, Function<VolumeId, List<Change>> changes)
-            throws IOException {
+    /// @param changes called after the counter was read; called again after a conflict over it
+    public Outcome commitLayers(int newIds, LayerChanges changes) throws IOException {
         for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
             Optional<Found<VolumeIds>> ids =
                     attempt == 0
                             ? glance(FabricPaths.VOLUME_IDS, VolumeIds.class)
                             : find(FabricPaths.VOLUME_IDS, VolumeIds.class);
             long first = ids.map(found -> found.noun().next()).orElse(1L);
-            List<Change> all = new ArrayList<>(changes.apply(new VolumeId(first)));
+            List<Change> all = new ArrayList<>(changes.from(new VolumeId(first)));
             all.add(counter(ids, first + newIds));
             Outcome outcome = store.commit(all);
             boolean onlyTheCounter =
@@ -146,19 +152,5 @@ public final class FabricRecords {
         return ids.<Change>map(found ->
                         replacement(FabricPaths.VOLUME_IDS, new VolumeIds(next), found.version()))
                 .orElseGet(() -> creation(FabricPaths.VOLUME_IDS, new VolumeIds(next)));
-    }
-
-    /// Takes a volume id that nobody had or will have.
-    public VolumeId takeVolumeId() throws IOException {
-        for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-            Optional<Found<VolumeIds>> found = find(FabricPaths.VOLUME_IDS, VolumeIds.class);
-            long id = found.map(ids -> ids.noun().next()).orElse(1L);
-            Change change = counter(found, id + 1);
-            if (store.commit(List.of(change)) instanceof Outcome.Committed) {
-                return new VolumeId(id);
-            }
-        }
-        throw new IOException(
-                "no volume id could be taken: too many others do the same; try again");
     }
 }

@@ -70,7 +70,17 @@ public interface FabricStore extends AutoCloseable {
     /// Keeps a record in place for as long as this process is alive: it goes when the session does,
     /// and is made again when the session comes back. A record left by an earlier process is
     /// replaced.
-    AutoCloseable announce(String path, byte[] data) throws IOException;
+    Announcement announce(String path, byte[] data) throws IOException;
+
+    /// A record that is kept in place.
+    interface Announcement extends AutoCloseable {
+        /// Tells something else from now on; returns before others can see it.
+        void replace(byte[] data) throws IOException;
+
+        /// Takes the record away.
+        @Override
+        void close() throws IOException;
+    }
 
     /// Takes part in the election for a seat of which one process at a time is the holder.
     Seat standForSeat(String path, String candidate) throws IOException;

@@ -1,6 +1,7 @@
 package weft.coordination;
 
 import weft.fabric.FabricImage;
+import weft.fabric.Member;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.fabric.StoreId;
@@ -10,7 +11,6 @@ import java.net.InetSocketAddress;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
 
@@ -34,8 +34,8 @@ public final class StorageNodes {
             return;
         }
         for (NodePresence presence : now.presences().values()) {
-            for (UUID held : presence.stores()) {
-                nodes.put(new StoreId(held), presence.node());
+            for (Member served : presence.stores()) {
+                nodes.put(served.store(), presence.node());
             }
             if (presence.role() == NodePresence.Role.STORAGE) {
                 NodeAddress.parse(presence.address())
@@ -61,6 +61,12 @@ public final class StorageNodes {
             addresses.put(node, known);
         }
         return Optional.ofNullable(known);
+    }
+
+    /// All stores that are, or were, served.
+    public Set<StoreId> stores() {
+        look();
+        return Set.copyOf(nodes.keySet());
     }
 
     /// All storage nodes that are, or were, there.

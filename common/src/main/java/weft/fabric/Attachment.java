@@ -19,6 +19,19 @@ public record Attachment(VolumeId volume, String holder, long token, @Nullable P
         }
     }
 
+    private static final String NOBODY = "nobody";
+
+    /// Says that whoever held the volume by a lower token is fenced, and that nobody has come
+    /// since.
+    public static Attachment nobody(VolumeId volume, long token) {
+        return new Attachment(volume, NOBODY, token, null);
+    }
+
+    /// Whether it is a [#nobody].
+    public boolean isNobody() {
+        return process == null && holder.equals(NOBODY);
+    }
+
     /// Of a command.
     public Attachment(VolumeId volume, String holder, long token) {
         this(volume, holder, token, null);

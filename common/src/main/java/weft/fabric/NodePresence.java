@@ -1,7 +1,7 @@
 package weft.fabric;
 
 import java.util.List;
-import java.util.UUID;
+import java.util.Optional;
 
 /// A process that is alive, as an ephemeral record. Addresses are `host:port`, as others reach
 /// them; empty where the role has none.
@@ -11,7 +11,7 @@ import java.util.UUID;
 /// @param nbd where a storage node exports volumes; [#NBD_SECURED] in front where it takes TLS only
 /// @param vtep where a host takes VXLAN
 /// @param metrics where its Prometheus page is
-/// @param stores the disks a storage node serves
+/// @param disks of a storage node, those that it cannot serve too
 /// @param memoryBytes what a host offers to VMs
 public record NodePresence(
         NodeId node,
@@ -21,7 +21,7 @@ public record NodePresence(
         String nbd,
         String vtep,
         String metrics,
-        List<UUID> stores,
+        List<NodeDisk> disks,
         long memoryBytes,
         long pid) {
     /// In front of an NBD address.
@@ -45,6 +45,16 @@ public record NodePresence(
     }
 
     public NodePresence {
-        stores = List.copyOf(stores);
+        disks = List.copyOf(disks);
+    }
+
+    /// The stores that it serves, in their present lives.
+    public List<Member> stores() {
+        return disks.stream().map(NodeDisk::served).flatMap(Optional::stream).toList();
+    }
+
+    /// Whether it serves this store.
+    public boolean serves(StoreId store) {
+        return stores().stream().anyMatch(member -> member.store().equals(store));
     }
 }

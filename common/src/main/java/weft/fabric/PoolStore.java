@@ -4,9 +4,15 @@ package weft.fabric;
 /// storage node makes the record when the store first starts; from then on commands change it.
 ///
 /// @param node the node that serves it, or served it last
+/// @param folder where that node has it
 /// @param weight its share relative to others; by default the size of its disk in TiB
 public record PoolStore(
-        StoreId store, NodeId node, double weight, FailureDomain domain, State state) {
+        StoreId store,
+        NodeId node,
+        String folder,
+        double weight,
+        FailureDomain domain,
+        State state) {
     /// The least and the greatest weight.
     public static final double WEIGHT_MIN = 0.0001;
 
@@ -38,20 +44,20 @@ public record PoolStore(
         return Math.clamp(steps / STEPS_PER_UNIT, WEIGHT_MIN, WEIGHT_MAX);
     }
 
-    /// The same store, served by this node.
-    public PoolStore withNode(NodeId newNode) {
-        return new PoolStore(store, newNode, weight, domain, state);
+    /// The same store, served by this node from that folder.
+    public PoolStore servedBy(NodeId newNode, String newFolder) {
+        return new PoolStore(store, newNode, newFolder, weight, domain, state);
     }
 
     public PoolStore withWeight(double newWeight) {
-        return new PoolStore(store, node, newWeight, domain, state);
+        return new PoolStore(store, node, folder, newWeight, domain, state);
     }
 
     public PoolStore withDomain(FailureDomain newDomain) {
-        return new PoolStore(store, node, weight, newDomain, state);
+        return new PoolStore(store, node, folder, weight, newDomain, state);
     }
 
     public PoolStore withState(State newState) {
-        return new PoolStore(store, node, weight, domain, newState);
+        return new PoolStore(store, node, folder, weight, domain, newState);
     }
 }

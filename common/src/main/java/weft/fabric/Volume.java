@@ -15,6 +15,8 @@ import java.util.List;
 ///   share a placement group
 /// @param sealedBelow the volume's layers of lower generations are never written again: whoever
 ///   might is known to have gone on to a later one, or is fenced
+/// @param extentBytes how far the layers may reach: the largest size the volume ever had
+/// @param isProtected whether commands refuse to delete it or to roll it back
 public record Volume(
         VolumeId id,
         String name,
@@ -22,7 +24,9 @@ public record Volume(
         Access access,
         List<VolumeId> layers,
         VolumeId placementRoot,
-        int sealedBelow) {
+        int sealedBelow,
+        long extentBytes,
+        boolean isProtected) {
     /// The longest chain of layers; a deeper clone is refused.
     public static final int LAYERS_MAX = 32;
 
@@ -37,7 +41,7 @@ public record Volume(
         SEALING
     }
 
-    /// With nothing sealed.
+    /// With nothing sealed, and as long as it ever was.
     public Volume(
             VolumeId id,
             String name,
@@ -45,12 +49,13 @@ public record Volume(
             Access access,
             List<VolumeId> layers,
             VolumeId placementRoot) {
-        this(id, name, sizeBytes, access, layers, placementRoot, 0);
+        this(id, name, sizeBytes, access, layers, placementRoot, 0, sizeBytes, false);
     }
 
     public Volume {
         checkName(name);
         layers = List.copyOf(layers);
+        extentBytes = Math.max(extentBytes, sizeBytes);
         if (sizeBytes <= 0 || sizeBytes % 4096 != 0) {
             throw new IllegalArgumentException(
                     "volume size %d is not a positive multiple of 4096 bytes".formatted(sizeBytes));
@@ -99,33 +104,51 @@ public record Volume(
 
     /// The same volume, reading and writing through other layers.
     public Volume withLayers(List<VolumeId> other) {
-        return new Volume(id, name, sizeBytes, access, other, placementRoot, sealedBelow);
+        return with(name, sizeBytes, access, other, sealedBelow, isProtected);
     }
 
     /// The same volume when its layers of lower generations are sealed.
     public Volume withSealedBelow(int generation) {
-        return new Volume(
-                id,
-                name,
-                sizeBytes,
-                access,
-                layers,
-                placementRoot,
-                Math.max(sealedBelow, generation));
+        int highest = Math.max(sealedBelow, generation);
+        return with(name, sizeBytes, access, layers, highest, isProtected);
     }
 
     /// The same volume under another name.
     public Volume withName(String other) {
-        return new Volume(id, other, sizeBytes, access, layers, placementRoot, sealedBelow);
+        return with(other, sizeBytes, access, layers, sealedBelow, isProtected);
     }
 
     /// The same volume for other uses.
     public Volume withAccess(Access other) {
-        return new Volume(id, name, sizeBytes, other, layers, placementRoot, sealedBelow);
+        return with(name, sizeBytes, other, layers, sealedBelow, isProtected);
     }
 
-    /// The same volume with another end.
+    /// The same volume with another end; its layers still reach as far as they ever did.
     public Volume withSizeBytes(long bytes) {
-        return new Volume(id, name, bytes, access, layers, placementRoot, sealedBelow);
+        return with(name, bytes, access, layers, sealedBelow, isProtected);
+    }
+
+    /// The same volume, which commands refuse to delete or roll back, or not.
+    public Volume withProtection(boolean wanted) {
+        return with(name, sizeBytes, access, layers, sealedBelow, wanted);
+    }
+
+    private Volume with(
+            String otherName,
+            long otherSizeBytes,
+            Access otherAccess,
+            List<VolumeId> otherLayers,
+            int otherSealedBelow,
+            boolean protection) {
+        return new Volume(
+                id,
+                otherName,
+                otherSizeBytes,
+                otherAccess,
+                otherLayers,
+                placementRoot,
+                otherSealedBelow,
+                extentBytes,
+                protection);
     }
 }

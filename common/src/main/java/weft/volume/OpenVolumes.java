@@ -11,28 +11,26 @@ import weft.transport.Service;
 import weft.wire.WireMessage;
 import weft.wire.holder.HolderFamily;
 import weft.wire.holder.HolderMessage;
+import weft.wire.holder.HolderMessage.Holding;
 import weft.wire.holder.HolderMessage.NewLayers;
 import weft.wire.holder.HolderMessage.Standing;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BiConsumer;
 
 /// The volumes that this process has open for writing, for those who cut or resize them.
 ///
 /// Withholding: a cut over the volumes of several processes is consistent if no change outside it
 /// was answered before the last process had switched. So each holds back its answers until it is
-/// told that all have; who is not told within [#HOLD_MILLIS_MAX] goes on by itself and says so, and
-/// the cut is void.
+/// told that all have; who is not told in time goes on by itself and says so, and the cut is void.
 public final class OpenVolumes implements Endpoint {
-    /// The longest that a completion is withheld.
-    public static final int HOLD_MILLIS_MAX = 20;
-
     /// How many closed volumes are remembered.
     private static final int CLOSED_MAX = 4096;
 
@@ -46,7 +44,7 @@ public final class OpenVolumes implements Endpoint {
         }
     }
 
-    private final Executor afterHold;
+    private final BiConsumer<Duration, Runnable> later;
 
     @GuardedBy("this")
     private final Map<VolumeId, RemoteVolume> open = new HashMap<>();
@@ -67,14 +65,16 @@ public final class OpenVolumes implements Endpoint {
 
     /// Nothing is open yet.
     public OpenVolumes() {
-        this(CompletableFuture.delayedExecutor(HOLD_MILLIS_MAX, TimeUnit.MILLISECONDS));
+        this((delay, task) ->
+                CompletableFuture.delayedExecutor(delay.toMillis(), TimeUnit.MILLISECONDS)
+                        .execute(task));
     }
 
     /// Nothing is open yet.
     ///
-    /// @param afterHold runs what it is given after [#HOLD_MILLIS_MAX]
-    public OpenVolumes(Executor afterHold) {
-        this.afterHold = afterHold;
+    /// @param later runs a task after a while
+    public OpenVolumes(BiConsumer<Duration, Runnable> later) {
+        this.later = later;
     }
 
     /// What peers may ask of it.
@@ -123,16 +123,18 @@ public final class OpenVolumes implements Endpoint {
             }
         }
         // Several volumes of this process are switched one after the other: held at least so long.
-        if (cut.hold()) {
+        if (cut.holdMillis() > 0) {
             synchronized (this) {
                 holds.put(cut.cut(), hold);
             }
-            afterHold.execute(() -> {
-                synchronized (this) {
-                    holds.remove(cut.cut(), hold);
-                }
-                var _ = hold.release();
-            });
+            later.accept(
+                    Duration.ofMillis(cut.holdMillis()),
+                    () -> {
+                        synchronized (this) {
+                            holds.remove(cut.cut(), hold);
+                        }
+                        var _ = hold.release();
+                    });
         } else {
             var _ = hold.release();
         }
@@ -151,24 +153,27 @@ public final class OpenVolumes implements Endpoint {
     private void settle(HolderMessage.Settle settle, Caller caller) {
         Hold hold;
         List<RemoteVolume> volumes = new ArrayList<>();
+        boolean lost = false;
         synchronized (this) {
             hold = holds.remove(settle.cut());
-            for (VolumeId id : settle.volumes()) {
-                RemoteVolume volume = open.get(id);
+            for (Holding one : settle.volumes()) {
+                RemoteVolume volume = find(one.volume(), one.token());
                 if (volume != null) {
                     volumes.add(volume);
+                } else {
+                    lost |= standingOf(one.volume(), one.token()) != Standing.CLOSED;
                 }
             }
         }
         boolean held = hold != null && hold.release();
-        boolean allOpen = volumes.size() == settle.volumes().size();
+        boolean allKnown = !lost;
         CompletableFuture.allOf(
                         volumes.stream()
                                 .map(RemoteVolume::settled)
                                 .toArray(CompletableFuture[]::new))
                 .thenRun(() -> {
                     boolean clean = volumes.stream().allMatch(RemoteVolume::isClean);
-                    caller.reply(new HolderMessage.Settled(held, allOpen && clean));
+                    caller.reply(new HolderMessage.Settled(held, allKnown && clean));
                 });
     }
 

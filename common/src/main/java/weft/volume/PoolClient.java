@@ -19,12 +19,14 @@ import weft.fabric.NodeId;
 import weft.fabric.Placement;
 import weft.fabric.PlacementGroupId;
 import weft.fabric.Volume;
+import weft.runtime.BrokenInvariant;
 import weft.runtime.Clock;
 import weft.runtime.FreshIds;
 import weft.runtime.Loop;
 import weft.transport.Peers;
 import weft.transport.Transport;
 import weft.wire.WireMessage;
+import weft.wire.storage.StorageMessage.WriteBlocks;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -33,7 +35,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -121,6 +122,16 @@ public final class PoolClient implements PoolAccess, AutoCloseable {
         return opened;
     }
 
+    /// For moving what layers of the volume hold to other layers.
+    public LayerCopier layerCopier(Volume volume) {
+        return new LayerCopier(this, volume);
+    }
+
+    /// For changes that no holder and no reader can see.
+    RemoteVolume openForMaintenance(Volume volume) {
+        return opened(volume, WriteBlocks.MAINTENANCE_TOKEN, false, Optional.empty());
+    }
+
     /// Opens a volume for reading, whoever holds it; nobody is fenced and the reader never is.
     public RemoteVolume openReadOnly(Volume volume) {
         return opened(volume, 0, true, Optional.empty());
@@ -150,17 +161,6 @@ public final class PoolClient implements PoolAccess, AutoCloseable {
     /// Becomes the volume's holder, for a command.
     public Claimed claim(Volume volume, String holder) throws IOException {
         return claim(volume, holder, null);
-    }
-
-    /// Takes a volume away from its holder, for a command that does not open it.
-    ///
-    /// @return the token from which on holders may write; empty if not all groups answered, and one
-    ///   of them may still do what an earlier holder asked
-    public OptionalLong fence(Volume volume, String holder) throws IOException {
-        Claimed claimed = take(volume, holder, null);
-        return raise(claimed.volume(), claimed.attachment())
-                ? OptionalLong.of(claimed.attachment().token())
-                : OptionalLong.empty();
     }
 
     private Claimed take(Volume volume, String holder, Attachment.@Nullable Process process)
@@ -196,25 +196,38 @@ public final class PoolClient implements PoolAccess, AutoCloseable {
     ///
     /// @return whether all groups know the token: nothing of earlier holders can be done any more
     public boolean raise(Volume volume, Attachment attachment) {
-        var session = opened(volume, attachment.token(), false, Optional.of(RAISE_WAIT));
         try {
-            List<CompletableFuture<Void>> raises = new ArrayList<>();
-            groupsOf(volume).forEach((_, chunkIndex) -> raises.add(session.raiseAt(chunkIndex)));
-            var all = CompletableFuture.allOf(raises.toArray(CompletableFuture[]::new));
-            all.get(2 * RAISE_WAIT.toMillis(), TimeUnit.MILLISECONDS);
-            return true;
-        } catch (ExecutionException | TimeoutException e) {
-            log.warn(
-                    "{}: token {} is not known to all groups yet; their first request brings it",
-                    volume.name(),
-                    attachment.token());
-            return false;
+            return raising(volume, attachment).get();
+        } catch (ExecutionException e) {
+            throw new BrokenInvariant("raising a token says what became of it: " + e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return false;
-        } finally {
-            session.close();
         }
+    }
+
+    /// Begins to tell all storage nodes of the volume that the attachment's token is in force.
+    ///
+    /// @return after a bounded time, whether all groups know the token: nothing of earlier holders
+    ///   can be done any more
+    public CompletableFuture<Boolean> raising(Volume volume, Attachment attachment) {
+        // Layers may reach beyond the volume's end: a rollback makes it smaller.
+        Volume whole = volume.withSizeBytes(volume.extentBytes());
+        var session = opened(whole, attachment.token(), false, Optional.of(RAISE_WAIT));
+        List<CompletableFuture<Void>> raises = new ArrayList<>();
+        groupsOf(whole).forEach((_, chunkIndex) -> raises.add(session.raiseAt(chunkIndex)));
+        return CompletableFuture.allOf(raises.toArray(CompletableFuture[]::new))
+                .handleAsync((_, failure) -> {
+                    session.close();
+                    if (failure != null) {
+                        log.warn(
+                                "{}: token {} is not known to all groups yet; their first request"
+                                        + " brings it",
+                                volume.name(),
+                                attachment.token());
+                    }
+                    return failure == null;
+                });
     }
 
     /// Looks whether the volume can be used from here: reads a block of each of its groups, as
@@ -249,7 +262,7 @@ public final class PoolClient implements PoolAccess, AutoCloseable {
     }
 
     /// Each group that holds chunks of the volume, with one of these chunks.
-    private Map<PlacementGroupId, Long> groupsOf(Volume volume) {
+    Map<PlacementGroupId, Long> groupsOf(Volume volume) {
         int pgBits = map.pgBits();
         long chunkCount = (volume.sizeBytes() + ChunkKey.CHUNK_BYTES - 1) / ChunkKey.CHUNK_BYTES;
         Map<PlacementGroupId, Long> groups = new java.util.HashMap<>();

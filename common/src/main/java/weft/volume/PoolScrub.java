@@ -8,32 +8,32 @@ import weft.wire.audit.AuditMessage.ScrubStatus;
 
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
+import java.util.Set;
+import java.util.TreeSet;
 
-/// Has storage nodes compare what they hold with its checksums, for people: `weft pool scrub`.
+/// Has stores compare what they hold with its checksums, for people: `weft pool scrub`.
 public final class PoolScrub {
-    private static final int ANSWER_SECONDS_MAX = 10;
-
-    private final StorageNodes nodes;
-    private final Peers peers;
+    private final StoreQuestions questions;
 
     PoolScrub(StorageNodes nodes, Peers peers) {
-        this.nodes = nodes;
-        this.peers = peers;
+        questions = new StoreQuestions(nodes, peers);
     }
+
+    /// What a store's scrubber has done since its node started.
+    public record StoreScrub(NodeId node, ScrubStatus status) {}
 
     /// What was told.
     ///
-    /// @param byNode what each node's scrubber has done since the node started
-    /// @param silent nodes that did not answer
-    public record Result(Map<NodeId, ScrubStatus> byNode, List<NodeId> silent) {}
+    /// @param silent nodes that did not answer, for one of their stores at least
+    public record Result(List<StoreScrub> stores, List<NodeId> silent) {
+        public Result {
+            stores = List.copyOf(stores);
+            silent = List.copyOf(silent);
+        }
+    }
 
-    /// Has each node begin now. Blocks.
+    /// Has each store begin now. Blocks.
     public Result begin() throws IOException {
         return ask(true);
     }
@@ -44,24 +44,15 @@ public final class PoolScrub {
     }
 
     private Result ask(boolean now) throws IOException {
-        Map<NodeId, ScrubStatus> byNode = new LinkedHashMap<>();
-        List<NodeId> silent = new ArrayList<>();
-        for (NodeId node : nodes.known().stream().sorted().toList()) {
-            try {
-                var answer =
-                        peers.request(node, new ScrubRequest(now))
-                                .get(ANSWER_SECONDS_MAX, TimeUnit.SECONDS);
-                if (!(answer instanceof ScrubStatus status)) {
-                    throw new IOException(node + " answered " + answer.getClass());
-                }
-                byNode.put(node, status);
-            } catch (ExecutionException | TimeoutException e) {
-                silent.add(node);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new IOException("interrupted", e);
-            }
+        List<StoreScrub> stores = new ArrayList<>();
+        Set<NodeId> silent = new TreeSet<>();
+        for (StoreQuestions.Asked asked : questions.stores()) {
+            questions
+                    .ask(asked.node(), new ScrubRequest(asked.store(), now), ScrubStatus.class)
+                    .ifPresentOrElse(
+                            status -> stores.add(new StoreScrub(asked.node(), status)),
+                            () -> silent.add(asked.node()));
         }
-        return new Result(byNode, silent);
+        return new Result(stores, List.copyOf(silent));
     }
 }

@@ -15,20 +15,15 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
+import java.util.Set;
+import java.util.TreeSet;
 
-/// Asks storage nodes what they hold, for people: `weft pool df`.
+/// Asks stores what they hold, for people: `weft pool df`.
 public final class PoolSpace {
-    private static final int ANSWER_SECONDS_MAX = 10;
-
-    private final StorageNodes nodes;
-    private final Peers peers;
+    private final StoreQuestions questions;
 
     PoolSpace(StorageNodes nodes, Peers peers) {
-        this.nodes = nodes;
-        this.peers = peers;
+        questions = new StoreQuestions(nodes, peers);
     }
 
     /// One store.
@@ -39,7 +34,8 @@ public final class PoolSpace {
     /// What was told.
     ///
     /// @param layers the bytes that each layer stores itself, in one copy
-    /// @param silent nodes that did not answer: their layers are missing
+    /// @param silent nodes that did not answer, for one of their stores at least: its layers are
+    ///   missing
     public record Result(List<StoreSpace> stores, Map<VolumeId, Long> layers, List<NodeId> silent) {
         public Result {
             stores = List.copyOf(stores);
@@ -48,42 +44,38 @@ public final class PoolSpace {
         }
     }
 
-    /// Asks each node that is, or was, there. Blocks.
+    /// Asks each store that is, or was, served. Blocks.
     public Result ask() throws IOException {
         List<StoreSpace> stores = new ArrayList<>();
         Map<VolumeId, Long> layers = new HashMap<>();
-        List<NodeId> silent = new ArrayList<>();
-        for (NodeId node : nodes.known().stream().sorted().toList()) {
-            try {
-                stores.add(ask(node, layers));
-            } catch (ExecutionException | TimeoutException e) {
-                silent.add(node);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new IOException("interrupted", e);
-            }
+        Set<NodeId> silent = new TreeSet<>();
+        for (StoreQuestions.Asked asked : questions.stores()) {
+            ask(asked, layers).ifPresentOrElse(stores::add, () -> silent.add(asked.node()));
         }
-        return new Result(stores, layers, silent);
+        return new Result(stores, layers, List.copyOf(silent));
     }
 
-    private StoreSpace ask(NodeId node, Map<VolumeId, Long> layers)
-            throws IOException, ExecutionException, InterruptedException, TimeoutException {
+    private Optional<StoreSpace> ask(StoreQuestions.Asked asked, Map<VolumeId, Long> layers)
+            throws IOException {
         Optional<VolumeId> after = Optional.empty();
         Map<VolumeId, Long> told = new HashMap<>();
         while (true) {
             var answer =
-                    peers.request(node, new SpaceRequest(after))
-                            .get(ANSWER_SECONDS_MAX, TimeUnit.SECONDS);
-            if (!(answer instanceof Space space)) {
-                throw new IOException(node + " answered " + answer.getClass());
+                    questions.ask(
+                            asked.node(), new SpaceRequest(asked.store(), after), Space.class);
+            if (answer.isEmpty()) {
+                return Optional.empty();
             }
+            Space space = answer.get();
             for (LayerSpace layer : space.layers()) {
                 told.put(layer.layer(), layer.storedBytes());
                 after = Optional.of(layer.layer());
             }
             if (space.last() || space.layers().isEmpty()) {
                 told.forEach((layer, bytes) -> layers.merge(layer, bytes, Long::sum));
-                return new StoreSpace(node, space.store(), space.usedBytes(), space.freeBytes());
+                return Optional.of(
+                        new StoreSpace(
+                                asked.node(), asked.store(), space.usedBytes(), space.freeBytes()));
             }
         }
     }

@@ -141,6 +141,18 @@ public final class RemoteVolume implements BlockVolume {
         return stopped.map(this::failed).orElseGet(() -> CompletableFuture.completedFuture(null));
     }
 
+    // For [LayerCopier].
+
+    CompletableFuture<Void> copyDown(
+            VolumeId upper, VolumeId lower, long offsetBytes, long lengthBytes) {
+        return begin(
+                new Kind.CopyDown(upper, lower), offsetBytes, lengthBytes, OPERATION_BYTES_MIN);
+    }
+
+    CompletableFuture<Void> dropLayerAt(VolumeId layer, long chunkIndex) {
+        return begin(new Kind.DropLayer(layer), chunkIndex * ChunkKey.CHUNK_BYTES, 1, 0);
+    }
+
     /// Brings the token to the group of the chunk.
     public CompletableFuture<Void> raiseAt(long chunkIndex) {
         return begin(new Kind.RaiseToken(), chunkIndex * ChunkKey.CHUNK_BYTES, 1, 0);
@@ -223,8 +235,11 @@ public final class RemoteVolume implements BlockVolume {
         resizeListeners.add(listener);
     }
 
-    /// The volume has another end. What was accepted before may still reach beyond it.
-    void resized(long bytes) {
+    /// The volume has grown. Questions may come late: who has it open never sees it shrink.
+    synchronized void resized(long bytes) {
+        if (bytes <= sizeBytes) {
+            return;
+        }
         sizeBytes = bytes;
         resizeListeners.forEach(Runnable::run);
     }

@@ -137,7 +137,7 @@ public final class ReplicaComparison {
         Map<ChunkKey, ChunkDigest> digests = new TreeMap<>();
         Optional<ChunkKey> after = Optional.empty();
         while (true) {
-            GroupDigest page = ask(node, new DigestRequest(group.pg(), after));
+            GroupDigest page = ask(node, new DigestRequest(member.store(), group.pg(), after));
             if (!page.held()) {
                 throw new IOException("%s does not hold %s".formatted(node, group.pg()));
             }

@@ -9,11 +9,13 @@ import weft.runtime.BrokenInvariant;
 import weft.volume.VolumeException.Reason;
 import weft.wire.WireMessage;
 import weft.wire.storage.Mutation;
+import weft.wire.storage.StorageMessage;
 import weft.wire.storage.StorageMessage.MapBlocks;
 import weft.wire.storage.StorageMessage.MapDone;
 import weft.wire.storage.StorageMessage.ReadBlocks;
 import weft.wire.storage.StorageMessage.ReadDone;
 import weft.wire.storage.StorageMessage.Refused;
+import weft.wire.storage.StorageMessage.ToStore;
 import weft.wire.storage.StorageMessage.WriteBlocks;
 import weft.wire.storage.StorageMessage.WriteDone;
 
@@ -155,7 +157,7 @@ final class SpanRequest {
             return;
         }
         volume.pool()
-                .request(node.get(), message(configuration.version()))
+                .request(node.get(), new ToStore(target.store(), request(configuration.version())))
                 .whenComplete((answer, failure) -> {
                     if (failure == null) {
                         learnIfNews(index != primary, answer);
@@ -174,7 +176,7 @@ final class SpanRequest {
         }
     }
 
-    private WireMessage message(long knownVersion) {
+    private StorageMessage.Request request(long knownVersion) {
         return switch (work) {
             case Work.Change(var mutation, var number, _) ->
                     new WriteBlocks(

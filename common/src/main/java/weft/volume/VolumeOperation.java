@@ -35,6 +35,12 @@ final class VolumeOperation {
 
         record Discard() implements Kind {}
 
+        /// See [Mutation.CopyDown].
+        record CopyDown(VolumeId upper, VolumeId lower) implements Kind {}
+
+        /// Of one chunk's group only.
+        record DropLayer(VolumeId layer) implements Kind {}
+
         /// Of one chunk's group only.
         record RaiseToken() implements Kind {}
 
@@ -176,6 +182,9 @@ final class VolumeOperation {
                 yield new Mutation.Write(
                         layers, chunkIndex, inChunk, payload, BlockChecksums.of(inChunk, payload));
             }
+            case Kind.CopyDown(var upper, var lower) ->
+                    new Mutation.CopyDown(upper, lower, chunkIndex, inChunk, length);
+            case Kind.DropLayer(var layer) -> new Mutation.DropLayer(layer);
             case Kind.Zero _ -> new Mutation.Zero(layers, chunkIndex, inChunk, length);
             case Kind.Discard _ -> new Mutation.Discard(layers, chunkIndex, inChunk, length);
             case Kind.RaiseToken _ -> new Mutation.RaiseToken(volume.record().id(), volume.token());

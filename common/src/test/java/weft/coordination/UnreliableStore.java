@@ -89,7 +89,7 @@ public final class UnreliableStore implements FabricStore {
     }
 
     @Override
-    public AutoCloseable announce(String path, byte[] data) throws IOException {
+    public Announcement announce(String path, byte[] data) throws IOException {
         return real.announce(path, data);
     }
 

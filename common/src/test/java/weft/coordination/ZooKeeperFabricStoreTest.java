@@ -17,10 +17,13 @@ import weft.coordination.zookeeper.EmbeddedZooKeeper;
 import weft.coordination.zookeeper.ZooKeeperFabricStore;
 import weft.fabric.FabricImage;
 import weft.fabric.Network;
+import weft.fabric.Volume;
+import weft.fabric.VolumeId;
 
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -73,8 +76,52 @@ class ZooKeeperFabricStoreTest {
     @Test
     void volumeIdsAreNeverGivenTwice() throws IOException {
         var records = new FabricRecords(store);
-        assertEquals(1, records.takeVolumeId().value());
-        assertEquals(2, records.takeVolumeId().value());
+        List<Long> given = new ArrayList<>();
+        for (int i = 0; i < 2; i++) {
+            assertEquals(new Outcome.Committed(), records.commitLayers(1, id -> taken(id, given)));
+        }
+        assertEquals(List.of(1L, 2L), given);
+    }
+
+    private static List<Change> taken(VolumeId id, List<Long> given) {
+        given.add(id.value());
+        return List.of();
+    }
+
+    /// What a change is made from may be deleted and made again, with the same version: seen by the
+    /// counter, which is read first.
+    @Test
+    void aVolumeThatIsMadeAgainBehindAReadersBackIsSeen() throws IOException {
+        var records = new FabricRecords(store);
+        String path = FabricPaths.volume("disk");
+        assertTrue(
+                records.commitLayers(1, id -> List.of(made(path, id)))
+                        instanceof Outcome.Committed);
+        List<Volume> seen = new ArrayList<>();
+        Outcome outcome =
+                records.commitLayers(
+                        0,
+                        _ -> {
+                            var found = records.find(path, Volume.class).orElseThrow();
+                            seen.add(found.noun());
+                            if (seen.size() == 1) {
+                                records.delete(path);
+                                records.commitLayers(1, id -> List.of(made(path, id)));
+                            }
+                            return List.of(
+                                    FabricRecords.replacement(
+                                            path,
+                                            found.noun().withSizeBytes(8192),
+                                            found.version()));
+                        });
+        assertEquals(new Outcome.Committed(), outcome);
+        assertEquals(2, seen.size(), "read again");
+        assertEquals(new VolumeId(2), records.find(path, Volume.class).orElseThrow().noun().id());
+    }
+
+    private static Change made(String path, VolumeId id) {
+        return FabricRecords.creation(
+                path, new Volume(id, "disk", 4096, Volume.Access.READ_WRITE, List.of(id), id));
     }
 
     @Test

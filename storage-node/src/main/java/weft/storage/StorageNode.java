@@ -5,18 +5,14 @@ import io.micrometer.core.instrument.MeterRegistry;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.coordination.FabricStore;
 import weft.coordination.FabricWatcher;
 import weft.coordination.StorageNodes;
-import weft.fabric.FabricJson;
 import weft.fabric.Member;
-import weft.fabric.NodePresence;
-import weft.fabric.PoolStore;
 import weft.runtime.BootClock;
 import weft.storage.server.ReplicationService;
-import weft.storage.store.StoreFolder;
+import weft.storage.store.Store;
 import weft.transport.Handshake;
 import weft.transport.MessageServer;
 import weft.transport.Peers;
@@ -29,20 +25,19 @@ import weft.wire.storage.StorageCodec;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.nio.file.Files;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.stream.Stream;
 
-/// A storage node: one store, its replicas, and their ties to peers, clients and the coordination.
-/// [#start] reads as a table of contents; [#close] undoes it backwards.
+/// A storage node: its stores, their replicas, and their ties to peers, clients and the
+/// coordination. [#start] reads as a table of contents; [#close] undoes it backwards.
 public final class StorageNode implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(StorageNode.class);
     private static final int EVENT_LOOPS = 2;
 
     private final Deque<AutoCloseable> opened;
-    private final Member member;
+    private final List<Member> members;
     private final InetSocketAddress address;
     private final Transport transport;
     private final FabricWatcher watcher;
@@ -51,14 +46,14 @@ public final class StorageNode implements AutoCloseable {
 
     private StorageNode(
             Deque<AutoCloseable> opened,
-            Member member,
+            List<Member> members,
             InetSocketAddress address,
             Transport transport,
             FabricWatcher watcher,
             OpenVolumes openVolumes,
             ReplicationService replication) {
         this.opened = opened;
-        this.member = member;
+        this.members = members;
         this.address = address;
         this.transport = transport;
         this.watcher = watcher;
@@ -69,7 +64,8 @@ public final class StorageNode implements AutoCloseable {
     /// Starts a node; it serves and has announced itself when this returns. Blocks.
     ///
     /// @param coordination stays open when the node is closed
-    /// @throws IOException naming what could not be had: the folder, the address, the coordination
+    /// @throws IOException naming what could not be had: any of the folders, the address, the
+    ///   coordination
     public static StorageNode start(
             StorageNodeSettings settings, FabricStore coordination, MeterRegistry registry)
             throws IOException {
@@ -88,17 +84,19 @@ public final class StorageNode implements AutoCloseable {
             MeterRegistry registry,
             Deque<AutoCloseable> opened)
             throws IOException {
-        var folder = StoreFolder.open(settings.folder(), settings.clusterId(), settings.store());
-        opened.push(folder);
-        Member member = folder.store().member();
+        var folders = StoreFolders.open(settings, new FabricRecords(coordination));
+        opened.push(folders);
+        long incarnation = BootClock.SYSTEM.nowNanos();
+        var announcement =
+                new NodeAnnouncement(
+                        settings, coordination, incarnation, folders.disks(), registry);
 
         FabricWatcher watcher = FabricWatcher.start(coordination);
         opened.push(watcher);
         var nodes = new StorageNodes(watcher::image);
 
         Handshake self =
-                Handshake.of(
-                        settings.clusterId(), Role.STORAGE, settings.node(), member.incarnation());
+                Handshake.of(settings.clusterId(), Role.STORAGE, settings.node(), incarnation);
         var transport =
                 new Transport(
                         self,
@@ -113,7 +111,7 @@ public final class StorageNode implements AutoCloseable {
                 new ReplicationService(
                         settings.replica(),
                         self,
-                        folder.store(),
+                        folders.stores(),
                         coordination,
                         nodes,
                         peers,
@@ -121,7 +119,8 @@ public final class StorageNode implements AutoCloseable {
                         registry,
                         settings.scrub(),
                         settings.garbagePeriod(),
-                        settings.loopCount());
+                        settings.loopCount(),
+                        announcement::onFailure);
         opened.push(replication);
         var openVolumes = new OpenVolumes();
         MessageServer server =
@@ -133,64 +132,20 @@ public final class StorageNode implements AutoCloseable {
                                 .toList());
         opened.push(server);
 
-        folder.store().start();
+        folders.stores().forEach(Store::start);
         replication.start();
-        register(new FabricRecords(coordination), settings, member);
-        NodePresence presence = presenceOf(settings, member, server.address());
-        opened.push(
-                coordination.announce(
-                        FabricPaths.presence(NodePresence.Role.STORAGE, settings.node().name()),
-                        FabricJson.write(presence)));
-        log.info("{} serves {} at {}", settings.node(), member, presence.address());
+        opened.push(announcement);
+        String address = settings.advertiseHost() + ":" + server.address().getPort();
+        announcement.begin(address);
+        List<Member> members = folders.stores().stream().map(Store::member).toList();
+        log.info("{} serves {} at {}", settings.node(), members, address);
         return new StorageNode(
-                opened, member, server.address(), transport, watcher, openVolumes, replication);
+                opened, members, server.address(), transport, watcher, openVolumes, replication);
     }
 
-    /// Makes the store's record when it starts for the first time; after that commands decide, and
-    /// the node says only that the store is here.
-    private static void register(FabricRecords records, StorageNodeSettings settings, Member member)
-            throws IOException {
-        long capacityBytes = Files.getFileStore(settings.folder()).getTotalSpace();
-        var first =
-                new PoolStore(
-                        member.store(),
-                        settings.node(),
-                        PoolStore.weightOf(capacityBytes),
-                        settings.domain(),
-                        PoolStore.State.IN);
-        String path = FabricPaths.store(member.store());
-        if (records.create(path, first)) {
-            log.info("{} is new: weight {}, at {}", member.store(), first.weight(), first.domain());
-            return;
-        }
-        var _ =
-                records.update(
-                        path,
-                        PoolStore.class,
-                        known ->
-                                known.node().equals(settings.node())
-                                        ? known
-                                        : known.withNode(settings.node()));
-    }
-
-    private static NodePresence presenceOf(
-            StorageNodeSettings settings, Member member, InetSocketAddress listening) {
-        return new NodePresence(
-                settings.node(),
-                NodePresence.Role.STORAGE,
-                member.incarnation(),
-                settings.advertiseHost() + ":" + listening.getPort(),
-                settings.nbd(),
-                "",
-                settings.metrics(),
-                List.of(member.store().uuid()),
-                0,
-                ProcessHandle.current().pid());
-    }
-
-    /// The store in its present life.
-    public Member member() {
-        return member;
+    /// The stores that it opened, in their present lives.
+    public List<Member> members() {
+        return members;
     }
 
     /// Where it listens.

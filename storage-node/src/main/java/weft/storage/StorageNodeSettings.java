@@ -5,27 +5,31 @@ import weft.fabric.NodeId;
 import weft.storage.replica.ReplicaSettings;
 import weft.storage.server.ScrubSettings;
 import weft.storage.store.StoreSettings;
+import weft.wire.storage.StorageMessage;
 
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.UUID;
 
 /// How a storage node runs.
 ///
-/// @param folder where its store is; made if missing
+/// @param folders one for each of its stores, absolute; made if missing
+/// @param adopted beginnings of the ids of stores that it takes over from other nodes
 /// @param listen where it takes connections; port 0 takes a free one
 /// @param advertiseHost the host name or address under which others reach it; the port is the
 ///   listening one
 /// @param nbd `host:port` where this node exports volumes, for its presence record; may be empty
 /// @param metrics `host:port` of its metrics page, for its presence record; may be empty
-/// @param domain where it stands, for the record that it makes at its first start
+/// @param domain where it stands, for the records that it makes when it is new
 /// @param garbagePeriod between looks for layers of deleted volumes
-/// @param loopCount threads that run replicas
+/// @param loopCount threads that run replicas, for each store
 public record StorageNodeSettings(
         NodeId node,
         UUID clusterId,
-        Path folder,
+        List<Path> folders,
+        List<String> adopted,
         InetSocketAddress listen,
         String advertiseHost,
         String nbd,
@@ -36,17 +40,28 @@ public record StorageNodeSettings(
         ScrubSettings scrub,
         Duration garbagePeriod,
         int loopCount) {
+    public StorageNodeSettings {
+        folders = List.copyOf(folders);
+        adopted = List.copyOf(adopted);
+        if (folders.isEmpty() || folders.size() > StorageMessage.STORES_MAX) {
+            throw new IllegalArgumentException(
+                    "a storage node has 1 to %d folders, not %d"
+                            .formatted(StorageMessage.STORES_MAX, folders.size()));
+        }
+    }
+
     /// The settings that nobody needs to say.
     public static StorageNodeSettings of(
             NodeId node,
             UUID clusterId,
-            Path folder,
+            List<Path> folders,
             InetSocketAddress listen,
             String advertiseHost) {
         return new StorageNodeSettings(
                 node,
                 clusterId,
-                folder,
+                folders,
+                List.of(),
                 listen,
                 advertiseHost,
                 "",
@@ -64,7 +79,8 @@ public record StorageNodeSettings(
         return new StorageNodeSettings(
                 node,
                 clusterId,
-                folder,
+                folders,
+                adopted,
                 listen,
                 advertiseHost,
                 nbdAddress,
@@ -82,12 +98,32 @@ public record StorageNodeSettings(
         return new StorageNodeSettings(
                 node,
                 clusterId,
-                folder,
+                folders,
+                adopted,
                 listen,
                 advertiseHost,
                 nbd,
                 metrics,
                 newDomain,
+                replica,
+                store,
+                scrub,
+                garbagePeriod,
+                loopCount);
+    }
+
+    /// The same, taking these stores over from other nodes.
+    public StorageNodeSettings adopting(List<String> stores) {
+        return new StorageNodeSettings(
+                node,
+                clusterId,
+                folders,
+                stores,
+                listen,
+                advertiseHost,
+                nbd,
+                metrics,
+                domain,
                 replica,
                 store,
                 scrub,

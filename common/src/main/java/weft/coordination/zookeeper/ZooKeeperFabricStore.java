@@ -232,7 +232,7 @@ public final class ZooKeeperFabricStore implements FabricStore {
     }
 
     @Override
-    public AutoCloseable announce(String path, byte[] data) throws IOException {
+    public Announcement announce(String path, byte[] data) throws IOException {
         return ask(
                 "announce " + path,
                 () -> {
@@ -249,8 +249,26 @@ public final class ZooKeeperFabricStore implements FabricStore {
                         throw new IOException("ZooKeeper did not take " + path + " within 10 s");
                     }
                     announced.add(node);
-                    return node;
+                    return new KeptRecord(path, node);
                 });
+    }
+
+    private record KeptRecord(String path, PersistentNode node) implements Announcement {
+        @Override
+        public void replace(byte[] data) throws IOException {
+            var _ =
+                    ask(
+                            "replace " + path,
+                            () -> {
+                                node.setData(data);
+                                return node;
+                            });
+        }
+
+        @Override
+        public void close() throws IOException {
+            node.close();
+        }
     }
 
     @Override

@@ -26,13 +26,13 @@ import java.util.UUID;
 /// The bytes of the audit protocol, big-endian:
 ///
 /// ```text
-///   0x0401 digest request  group 4 | after: 0, or 1 and layer 8, chunk index 8
+///   0x0401 digest request  store 16 | group 4 | after: 0, or 1 and layer 8, chunk index 8
 ///   0x0402 group digest    group 4 | held 1 | count 4, each: layer 8, chunk index 8, version 8,
 ///                          sequence 8, crc 4 | last 1
-///   0x0403 space request   after: 0, or 1 and layer 8
+///   0x0403 space request   store 16 | after: 0, or 1 and layer 8
 ///   0x0404 space           store 16 | used bytes 8 | free bytes 8 | count 4, each: layer 8, stored
 ///                          bytes 8 | last 1
-///   0x0405 scrub request   now 1
+///   0x0405 scrub request   store 16 | now 1
 ///   0x0406 scrub status    store 16 | chunk bytes 8 | due groups 4 | verified bytes 8 | repaired 8 |
 ///                          lost 8 | skipped groups 8 | count 4, each: a string
 /// ```
@@ -74,6 +74,7 @@ public final class AuditCodec implements MessageFamily<AuditMessage> {
     public void encode(AuditMessage message, WireWriter out) {
         switch (message) {
             case DigestRequest m -> {
+                putStore(m.store(), out);
                 out.putInt(m.pg().value());
                 out.putBoolean(m.after().isPresent());
                 m.after().ifPresent(key -> putKey(key, out));
@@ -91,10 +92,14 @@ public final class AuditCodec implements MessageFamily<AuditMessage> {
                 out.putBoolean(m.last());
             }
             case SpaceRequest m -> {
+                putStore(m.store(), out);
                 out.putBoolean(m.after().isPresent());
                 m.after().ifPresent(layer -> out.putLong(layer.value()));
             }
-            case ScrubRequest m -> out.putBoolean(m.now());
+            case ScrubRequest m -> {
+                putStore(m.store(), out);
+                out.putBoolean(m.now());
+            }
             case ScrubStatus m -> {
                 putStore(m.store(), out);
                 out.putLong(m.chunkBytes());
@@ -135,6 +140,7 @@ public final class AuditCodec implements MessageFamily<AuditMessage> {
         return switch (typeId) {
             case DIGEST_REQUEST ->
                     new DigestRequest(
+                            store(in),
                             new PlacementGroupId(in.readInt()),
                             in.readBoolean() ? Optional.of(key(in)) : Optional.empty());
             case GROUP_DIGEST ->
@@ -145,13 +151,14 @@ public final class AuditCodec implements MessageFamily<AuditMessage> {
                             in.readBoolean());
             case SPACE_REQUEST ->
                     new SpaceRequest(
+                            store(in),
                             in.readBoolean()
                                     ? Optional.of(new VolumeId(in.readLong()))
                                     : Optional.empty());
             case SPACE ->
                     new Space(
                             store(in), in.readLong(), in.readLong(), layers(in), in.readBoolean());
-            case SCRUB_REQUEST -> new ScrubRequest(in.readBoolean());
+            case SCRUB_REQUEST -> new ScrubRequest(store(in), in.readBoolean());
             case SCRUB_STATUS ->
                     new ScrubStatus(
                             store(in),

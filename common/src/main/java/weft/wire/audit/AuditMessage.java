@@ -10,7 +10,7 @@ import weft.wire.storage.ChunkStamp;
 import java.util.List;
 import java.util.Optional;
 
-/// A message of the audit protocol.
+/// A message of the audit protocol. Each question is to one store of the node that is asked.
 public sealed interface AuditMessage extends WireMessage {
     /// The most chunks in one [GroupDigest]: each is read from disk to answer.
     int CHUNKS_MAX = 64;
@@ -18,10 +18,17 @@ public sealed interface AuditMessage extends WireMessage {
     /// The most layers in one [Space].
     int LAYERS_MAX = 4096;
 
+    /// What is asked.
+    sealed interface Question extends AuditMessage {
+        /// The store that is asked.
+        StoreId store();
+    }
+
     /// What do you hold of this group? Answered by [GroupDigest].
     ///
     /// @param after chunks up to this one have been told
-    record DigestRequest(PlacementGroupId pg, Optional<ChunkKey> after) implements AuditMessage {}
+    record DigestRequest(StoreId store, PlacementGroupId pg, Optional<ChunkKey> after)
+            implements Question {}
 
     /// What a store has applied of a group, in ascending order of chunks.
     ///
@@ -37,7 +44,7 @@ public sealed interface AuditMessage extends WireMessage {
     /// How much do you hold? Answered by [Space].
     ///
     /// @param after layers up to this one have been told
-    record SpaceRequest(Optional<VolumeId> after) implements AuditMessage {}
+    record SpaceRequest(StoreId store, Optional<VolumeId> after) implements Question {}
 
     /// What a store takes of its disk.
     ///
@@ -63,7 +70,7 @@ public sealed interface AuditMessage extends WireMessage {
     /// How far is scrubbing? Answered by [ScrubStatus].
     ///
     /// @param now whether all groups are to be scrubbed now
-    record ScrubRequest(boolean now) implements AuditMessage {}
+    record ScrubRequest(StoreId store, boolean now) implements Question {}
 
     /// What a store's scrubber has done since its start.
     ///

@@ -6,6 +6,7 @@ import weft.wire.MalformedMessage;
 import weft.wire.MessageFamily;
 import weft.wire.WireReader;
 import weft.wire.WireWriter;
+import weft.wire.holder.HolderMessage.Holding;
 import weft.wire.holder.HolderMessage.NewLayers;
 import weft.wire.holder.HolderMessage.Resize;
 import weft.wire.holder.HolderMessage.Settle;
@@ -20,14 +21,15 @@ import java.util.List;
 /// The bytes of [HolderMessage]s:
 ///
 /// ```text
-///   0x0701 Switch    cut 8 | hold 1 | count 4, (volume 8 | token 8 | layers: count 4, ids 8 each)
+///   0x0701 Switch    cut 8 | hold 4 | count 4, (volume 8 | token 8 | layers: count 4, ids 8 each)
 ///   0x0702 Switched  count 4, standing 1 each
-///   0x0703 Settle    cut 8 | count 4, volumes 8 each
+///   0x0703 Settle    cut 8 | count 4, volume 8 and token 8 each
 ///   0x0704 Settled   held 1 | clean 1
 ///   0x0705 Resize    volume 8 | token 8 | size 8
 /// ```
 public final class HolderFamily implements MessageFamily<HolderMessage> {
     private static final int NEW_LAYERS_BYTES_MIN = 28;
+    private static final int HOLDING_BYTES = 16;
 
     @Override
     public int rangeByte() {
@@ -57,7 +59,7 @@ public final class HolderFamily implements MessageFamily<HolderMessage> {
         switch (message) {
             case Switch m -> {
                 out.putLong(m.cut());
-                out.putByte(m.hold() ? 1 : 0);
+                out.putInt(m.holdMillis());
                 out.putInt(m.volumes().size());
                 for (NewLayers one : m.volumes()) {
                     out.putLong(one.volume().value());
@@ -71,7 +73,11 @@ public final class HolderFamily implements MessageFamily<HolderMessage> {
             }
             case Settle m -> {
                 out.putLong(m.cut());
-                putIds(m.volumes(), out);
+                out.putInt(m.volumes().size());
+                for (Holding one : m.volumes()) {
+                    out.putLong(one.volume().value());
+                    out.putLong(one.token());
+                }
             }
             case Settled m -> {
                 out.putByte(m.held() ? 1 : 0);
@@ -95,7 +101,7 @@ public final class HolderFamily implements MessageFamily<HolderMessage> {
         return switch (typeId & 0xff) {
             case 1 -> {
                 long cut = in.readLong();
-                boolean hold = in.readByte() != 0;
+                int holdMillis = in.readInt();
                 int count = in.readCount(NEW_LAYERS_BYTES_MIN);
                 List<NewLayers> volumes = new ArrayList<>();
                 for (int i = 0; i < count; i++) {
@@ -105,7 +111,7 @@ public final class HolderFamily implements MessageFamily<HolderMessage> {
                                     in.readLong(),
                                     ids(in, Volume.LAYERS_MAX)));
                 }
-                yield new Switch(cut, hold, volumes);
+                yield new Switch(cut, holdMillis, volumes);
             }
             case 2 -> {
                 int count = in.readCount(1);
@@ -115,7 +121,15 @@ public final class HolderFamily implements MessageFamily<HolderMessage> {
                 }
                 yield new Switched(standings);
             }
-            case 3 -> new Settle(in.readLong(), ids(in, HolderMessage.VOLUMES_MAX));
+            case 3 -> {
+                long cut = in.readLong();
+                int count = in.readCount(HOLDING_BYTES);
+                List<Holding> volumes = new ArrayList<>();
+                for (int i = 0; i < count; i++) {
+                    volumes.add(new Holding(new VolumeId(in.readLong()), in.readLong()));
+                }
+                yield new Settle(cut, volumes);
+            }
             case 4 -> new Settled(in.readByte() != 0, in.readByte() != 0);
             case 5 -> new Resize(new VolumeId(in.readLong()), in.readLong(), in.readLong());
             default ->

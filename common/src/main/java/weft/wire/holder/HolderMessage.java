@@ -14,10 +14,16 @@ public sealed interface HolderMessage extends WireMessage {
     /// From now on stamp changes with these layers; answered by [Switched].
     ///
     /// @param cut names the cut in the messages that follow
-    /// @param hold whether to withhold the completions of changes stamped so until [Settle], or for
-    ///   a moment at most
-    record Switch(long cut, boolean hold, List<NewLayers> volumes) implements HolderMessage {
+    /// @param holdMillis how long at most to withhold the completions of changes stamped so, if
+    ///   [Settle] does not come before; 0: not at all
+    record Switch(long cut, int holdMillis, List<NewLayers> volumes) implements HolderMessage {
+        /// The longest that a completion is withheld.
+        public static final int HOLD_MILLIS_MAX = 500;
+
         public Switch {
+            if (holdMillis < 0 || holdMillis > HOLD_MILLIS_MAX) {
+                throw new IllegalArgumentException("hold of " + holdMillis + " ms");
+            }
             volumes = List.copyOf(volumes);
             if (volumes.isEmpty() || volumes.size() > VOLUMES_MAX) {
                 throw new IllegalArgumentException(volumes.size() + " volumes");
@@ -56,7 +62,7 @@ public sealed interface HolderMessage extends WireMessage {
     }
 
     /// Stop withholding, and answer [Settled] when all changes with earlier stamps have ended.
-    record Settle(long cut, List<VolumeId> volumes) implements HolderMessage {
+    record Settle(long cut, List<Holding> volumes) implements HolderMessage {
         public Settle {
             volumes = List.copyOf(volumes);
             if (volumes.size() > VOLUMES_MAX) {
@@ -64,6 +70,11 @@ public sealed interface HolderMessage extends WireMessage {
             }
         }
     }
+
+    /// A volume as a process holds it.
+    ///
+    /// @param token of the attachment
+    record Holding(VolumeId volume, long token) {}
 
     /// All have ended.
     ///

@@ -104,6 +104,7 @@ final class ReplicaCodec {
                 putOptionalKey(m.after(), out);
                 out.putInt(m.stamps().size());
                 m.stamps().forEach(stamp -> putStamp(stamp, out));
+                out.putLong(m.committedSequence());
                 out.putBoolean(m.last());
             }
             case ChunkRequest m -> {
@@ -156,6 +157,7 @@ final class ReplicaCodec {
                             in.readLong(),
                             optionalKey(in),
                             stamps(in),
+                            EntryCodec.count(in),
                             in.readBoolean());
             case CHUNK_REQUEST -> new ChunkRequest(pg, version, in.readLong(), key(in));
             case CHUNK_REPLY ->

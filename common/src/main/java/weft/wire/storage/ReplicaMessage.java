@@ -75,6 +75,7 @@ public sealed interface ReplicaMessage {
     /// Primary → joiner: chunks in ascending order, at most [#STAMPS_MAX].
     ///
     /// @param after as asked
+    /// @param committedSequence no later entry is in the stamps
     /// @param last nothing follows
     record ChunkList(
             PlacementGroupId pg,
@@ -82,6 +83,7 @@ public sealed interface ReplicaMessage {
             long attempt,
             Optional<ChunkKey> after,
             List<ChunkStamp> stamps,
+            long committedSequence,
             boolean last)
             implements ReplicaMessage {
         public ChunkList {

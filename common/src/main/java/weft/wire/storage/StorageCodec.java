@@ -19,6 +19,7 @@ import weft.wire.storage.StorageMessage.ReadDone;
 import weft.wire.storage.StorageMessage.Refused;
 import weft.wire.storage.StorageMessage.StoreBeat;
 import weft.wire.storage.StorageMessage.ToReplica;
+import weft.wire.storage.StorageMessage.ToStore;
 import weft.wire.storage.StorageMessage.WriteBlocks;
 import weft.wire.storage.StorageMessage.WriteDone;
 
@@ -37,6 +38,7 @@ public final class StorageCodec implements MessageFamily<StorageMessage> {
     private static final int REFUSED = 0x0105;
     private static final int MAP_BLOCKS = 0x0106;
     private static final int MAP_DONE = 0x0107;
+    private static final int TO_STORE = 0x0108;
     private static final int BEAT = 0x0110;
     private static final int BEAT_ACK = 0x0111;
     private static final int TO_REPLICA = 0x0120;
@@ -69,6 +71,7 @@ public final class StorageCodec implements MessageFamily<StorageMessage> {
             case Beat _ -> BEAT;
             case BeatAck _ -> BEAT_ACK;
             case ToReplica _ -> TO_REPLICA;
+            case ToStore _ -> TO_STORE;
         };
     }
 
@@ -119,6 +122,11 @@ public final class StorageCodec implements MessageFamily<StorageMessage> {
                 EntryCodec.putStore(m.to(), out);
                 ReplicaCodec.put(m.message(), out);
             }
+            case ToStore m -> {
+                EntryCodec.putStore(m.to(), out);
+                out.putInt(typeIdOf(m.request()));
+                encode(m.request(), out);
+            }
         }
     }
 
@@ -166,7 +174,17 @@ public final class StorageCodec implements MessageFamily<StorageMessage> {
             case BEAT_ACK -> new BeatAck(node(in), in.readLong(), stores(in));
             case TO_REPLICA ->
                     new ToReplica(member(in), EntryCodec.store(in), ReplicaCodec.get(in));
+            case TO_STORE -> new ToStore(EntryCodec.store(in), request(in));
             default -> throw new MalformedMessage("storage message type %#x".formatted(typeId));
+        };
+    }
+
+    private StorageMessage.Request request(WireReader in) throws MalformedMessage {
+        int typeId = in.readInt();
+        return switch (typeId) {
+            case WRITE_BLOCKS, READ_BLOCKS, MAP_BLOCKS ->
+                    (StorageMessage.Request) decodeFields(typeId, in);
+            default -> throw new MalformedMessage("request type %#x".formatted(typeId));
         };
     }
 

@@ -20,7 +20,7 @@ public sealed interface StorageMessage extends WireMessage {
     /// The most bytes one write or read carries: a chunk.
     int DATA_BYTES_MAX = ChunkKey.CHUNK_BYTES;
 
-    /// What a client asks of the primary of a group; answered by [Answer].
+    /// What a client asks of the primary of a group, in a [ToStore]; answered by [Answer].
     sealed interface Request extends StorageMessage {
         /// The group that the client computed.
         PlacementGroupId pg();
@@ -164,7 +164,8 @@ public sealed interface StorageMessage extends WireMessage {
         }
     }
 
-    /// Are you alive? Sent by each storage node to each other, every 250 ms, for all its replicas.
+    /// Are you alive? Sent by each storage node to each other, every 250 ms, for all its replicas;
+    /// by a node with several stores also to itself.
     ///
     /// @param stores the sender's stores, in their present lives
     record Beat(NodeId from, long sentNanos, List<StoreBeat> stores) implements StorageMessage {
@@ -188,9 +189,10 @@ public sealed interface StorageMessage extends WireMessage {
     /// @param freeBytes what writes may still use, less the reserve
     record StoreBeat(Member member, long freeBytes) {}
 
-    /// A message between two replicas of one group.
-    ///
-    /// @param to the store addressed; nodes may have several
+    /// A request to one of a node's stores; its answers come bare, the envelope says to what.
+    record ToStore(StoreId to, Request request) implements StorageMessage {}
+
+    /// A message between two replicas of one group, on two nodes or on two stores of one.
     record ToReplica(Member from, StoreId to, ReplicaMessage message) implements StorageMessage {}
 
     /// The most stores of a node.

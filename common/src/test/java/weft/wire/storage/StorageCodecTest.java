@@ -85,7 +85,7 @@ class StorageCodecTest {
         all.add(new ReplicaMessage.JoinRequest(PG, 3, -1));
         all.add(new ReplicaMessage.JoinAccepted(PG, 3, 1, 17, 20, ByteBuffer.allocate(9)));
         all.add(new ReplicaMessage.ChunkListRequest(PG, 3, 1, Optional.empty()));
-        all.add(new ReplicaMessage.ChunkList(PG, 3, 1, Optional.of(key), List.of(stamp), true));
+        all.add(new ReplicaMessage.ChunkList(PG, 3, 1, Optional.of(key), List.of(stamp), 9, true));
         all.add(new ReplicaMessage.ChunkRequest(PG, 3, 1, key));
         all.add(new ReplicaMessage.ChunkReply(PG, 3, 1, key, Optional.of(content)));
         all.add(new ReplicaMessage.ChunkReply(PG, 3, 1, key, Optional.empty()));
@@ -117,6 +117,8 @@ class StorageCodecTest {
                         StorageMessage.Refused.Reason.NOT_PRIMARY,
                         Optional.of(configuration),
                         "ask it"));
+        var asked = new StorageMessage.MapBlocks(PG, 3, 8, List.of(new VolumeId(7)), 9);
+        all.add(new StorageMessage.ToStore(STORE, asked));
         var beats = List.of(new StorageMessage.StoreBeat(MEMBER, 1 << 30));
         all.add(new StorageMessage.Beat(new NodeId("node1"), 77, beats));
         all.add(new StorageMessage.BeatAck(new NodeId("node2"), 77, List.of()));
@@ -188,6 +190,7 @@ class StorageCodecTest {
                 List.of(
                         "WriteBlocks",
                         "ReadBlocks",
+                        "ToStore",
                         "WriteDone",
                         "ReadDone",
                         "Refused",

@@ -24,7 +24,9 @@ import java.util.function.UnaryOperator;
 /// the stores carry it out.
 public final class NodeAdmin {
     /// The fewest characters of a store's id that name it.
-    private static final int PREFIX_MIN = 4;
+    public static final int PREFIX_MIN = 4;
+
+    private static final int SHORT_ID = 8;
 
     private final FabricRecords records;
 
@@ -39,7 +41,7 @@ public final class NodeAdmin {
             records.find(FabricPaths.STORES + "/" + name, PoolStore.class)
                     .ifPresent(store -> found.add(store.noun()));
         }
-        found.sort(Comparator.comparing(PoolStore::node).thenComparing(PoolStore::store));
+        found.sort(Comparator.comparing(PoolStore::node).thenComparing(PoolStore::folder));
         return found;
     }
 
@@ -49,7 +51,10 @@ public final class NodeAdmin {
     public List<PoolStore> named(String typed) throws IOException {
         List<PoolStore> all = stores();
         List<PoolStore> ofNode =
-                all.stream().filter(store -> store.node().name().equals(typed)).toList();
+                all.stream()
+                        .filter(store -> store.node().name().equals(typed))
+                        .filter(store -> !isReplaced(store, all))
+                        .toList();
         if (!ofNode.isEmpty()) {
             return ofNode;
         }
@@ -72,11 +77,21 @@ public final class NodeAdmin {
         return byId;
     }
 
+    /// Whether its disk was lost, and its node has another store in its place.
+    private static boolean isReplaced(PoolStore store, List<PoolStore> all) {
+        return store.state() == State.REMOVED
+                && all.stream()
+                        .anyMatch(other ->
+                                other.state() != State.REMOVED
+                                        && other.node().equals(store.node())
+                                        && other.folder().equals(store.folder()));
+    }
+
     /// Whether a live node serves the store.
     public static boolean isLive(FabricImage image, StoreId store) {
         return image.presences().values().stream()
                 .filter(presence -> presence.role() == NodePresence.Role.STORAGE)
-                .anyMatch(presence -> presence.stores().contains(store.uuid()));
+                .anyMatch(presence -> presence.serves(store));
     }
 
     /// How many placement groups the store has a copy of, or is to have one of.
@@ -99,30 +114,70 @@ public final class NodeAdmin {
     private void requireEnough(FabricImage image, List<PoolStore> leaving) throws IOException {
         Set<StoreId> ids = new TreeSet<>();
         leaving.forEach(store -> ids.add(store.store()));
-        long staying =
+        List<PoolStore> able =
                 stores().stream()
-                        .filter(store -> store.state() == State.IN && !ids.contains(store.store()))
+                        .filter(store -> store.state() == State.IN)
                         .filter(store -> isLive(image, store.store()))
-                        .count();
+                        .toList();
+        List<PoolStore> staying =
+                able.stream().filter(store -> !ids.contains(store.store())).toList();
         int replicas = image.cluster().map(cluster -> cluster.replicas()).orElse(1);
-        if (staying < replicas) {
+        if (staying.size() < replicas) {
             throw Refusal.state(
                     "%s cannot be drained: %d live stores would be left for %d copies; start"
                             + " another storage node first",
-                    describe(leaving), staying, replicas);
+                    describe(leaving), staying.size(), replicas);
+        }
+        long hosts = hosts(staying);
+        if (hosts < Math.min(replicas, hosts(able))) {
+            throw Refusal.state(
+                    "%s cannot be drained: the stores of %d hosts would be left for %d copies, and"
+                        + " copies of a group would share one; start another storage node first",
+                    describe(leaving), hosts, replicas);
         }
     }
 
-    private static String describe(List<PoolStore> stores) {
-        Set<String> nodes = new TreeSet<>();
-        stores.forEach(store -> nodes.add(store.node().name()));
-        return "node '" + String.join("', '", nodes) + "'";
+    private static long hosts(List<PoolStore> stores) {
+        return stores.stream().map(PoolStore::domain).distinct().count();
+    }
+
+    /// `node 'node1'`, or `store 5fb20298 of node 'node1'` if that has others.
+    private String describe(List<PoolStore> stores) throws IOException {
+        PoolStore first = stores.getFirst();
+        return isWholeNode(stores)
+                ? "node '%s'".formatted(first.node())
+                : "store %s of node '%s'".formatted(shortId(first), first.node());
+    }
+
+    private boolean isWholeNode(List<PoolStore> stores) throws IOException {
+        return stores.size() == named(stores.getFirst().node().name()).size();
+    }
+
+    /// How a command names them.
+    private String typed(List<PoolStore> stores) throws IOException {
+        return isWholeNode(stores) ? stores.getFirst().node().name() : shortId(stores.getFirst());
     }
 
     /// Takes stores back that were drained or removed, or calls a drain off.
     public List<PoolStore> add(List<PoolStore> stores) throws IOException {
         return change(
                 stores, store -> store.state() == State.IN ? store : store.withState(State.IN));
+    }
+
+    /// Lets stores go at once whose disks are lost for good: their copies are made elsewhere, and
+    /// their folders may be those of new stores.
+    public List<PoolStore> removeLost(FabricImage image, List<PoolStore> stores)
+            throws IOException {
+        for (PoolStore store : stores) {
+            if (isLive(image, store.store())) {
+                throw Refusal.state(
+                        "store %s is not lost: node '%s' serves it; weft node drain %s",
+                        shortId(store), store.node(), shortId(store));
+            }
+        }
+        return change(
+                stores,
+                store -> store.state() == State.REMOVED ? store : store.withState(State.REMOVED));
     }
 
     /// Lets drained stores go for good, also if they come back.
@@ -133,18 +188,18 @@ public final class NodeAdmin {
             boolean live = isLive(image, store.store());
             if (store.state() == State.IN && live) {
                 throw Refusal.state(
-                        "node '%s' is in use: weft node drain %s", store.node(), store.node());
+                        "%s is in use: weft node drain %s", describe(stores), typed(stores));
             }
             if (left > 0) {
                 throw Refusal.state(
-                        "node '%s' still has %d placement groups: %s",
-                        store.node(),
+                        "%s still has %d placement groups: %s",
+                        describe(stores),
                         left,
                         store.state() == State.DRAINING
                                 ? "it is being drained; see weft node list"
                                 : "wait until they are copied elsewhere, or make it so at once:"
                                         + " weft node drain "
-                                        + store.node());
+                                        + typed(stores));
             }
         }
         return change(
@@ -164,13 +219,18 @@ public final class NodeAdmin {
         return change(stores, store -> store.weight() == weight ? store : store.withWeight(weight));
     }
 
-    /// Says where they stand; what is empty stays as it is.
+    /// Says where they stand, all stores of a node; what is empty stays as it is.
     public List<PoolStore> stand(
             List<PoolStore> stores,
             Optional<String> zone,
             Optional<String> rack,
             Optional<String> host)
             throws IOException {
+        if (!isWholeNode(stores)) {
+            throw Refusal.badRequest(
+                    "the stores of a node stand where it stands: weft node domain %s",
+                    stores.getFirst().node());
+        }
         UnaryOperator<PoolStore> moved =
                 store -> {
                     var was = store.domain();
@@ -200,13 +260,41 @@ public final class NodeAdmin {
         return changed;
     }
 
-    /// What a person is told of a store: `in`, `draining`, `drained`, `removed`, and whether nobody
+    /// Whether a store is there.
+    public enum Life {
+        SERVED,
+        /// Its node is alive and tells that its disk is not.
+        FAILED,
+        /// Nobody tells of it.
+        DOWN;
+
+        /// How the store is.
+        public static Life of(FabricImage image, PoolStore store) {
+            if (isLive(image, store.store())) {
+                return SERVED;
+            }
+            return DiskFailure.all(image).stream().anyMatch(failure -> failure.isOf(store))
+                    ? FAILED
+                    : DOWN;
+        }
+    }
+
+    /// What a person is told of a store: `in`, `draining`, `drained`, `removed`, and why nobody
     /// serves it.
-    public static String describe(PoolStore store, boolean live, long groups) {
+    public static String describe(PoolStore store, Life life, long groups) {
         String state =
                 store.state() == State.DRAINING && groups == 0
                         ? "drained"
                         : store.state().name().toLowerCase(Locale.ROOT);
-        return live ? state : state + " (down)";
+        return switch (life) {
+            case SERVED -> state;
+            case FAILED -> state + " (failed)";
+            case DOWN -> state + " (down)";
+        };
+    }
+
+    /// The beginning of its id, as tables show it and commands take it.
+    public static String shortId(PoolStore store) {
+        return store.store().uuid().toString().substring(0, SHORT_ID);
     }
 }

@@ -49,8 +49,8 @@ public final class VmAdmin {
         check(image, request);
         Image guest = findImage(image, request.image());
         String disk = request.name() + "-root";
-        Found<Volume> root =
-                new VolumeAdmin(records).cloneable(image, guest.root(), disk, request.diskBytes());
+        var volumes = new VolumeAdmin(records);
+        var _ = volumes.cloneable(image, guest.root(), disk, request.diskBytes());
         List<PortBinding> ports = bind(image, request);
         var spec =
                 new VmSpec(
@@ -74,12 +74,17 @@ public final class VmAdmin {
         for (PortBinding port : ports) {
             changes.add(FabricRecords.creation(FabricPaths.port(port.port()), port));
         }
-        changes.add(new Change.Check(FabricPaths.volume(guest.root()), root.version()));
         Outcome outcome =
                 records.commitLayers(
                         1,
                         id -> {
+                            Found<Volume> root =
+                                    volumes.cloneable(
+                                            image, guest.root(), disk, request.diskBytes());
                             List<Change> all = new ArrayList<>(changes);
+                            all.add(
+                                    new Change.Check(
+                                            FabricPaths.volume(guest.root()), root.version()));
                             Volume made =
                                     VolumeAdmin.cloneRecord(
                                             root.noun(), id, disk, request.diskBytes());

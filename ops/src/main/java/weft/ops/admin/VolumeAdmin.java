@@ -11,15 +11,14 @@ import weft.fabric.Export;
 import weft.fabric.FabricImage;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
-import weft.fabric.VmSpec;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /// Volumes: create, clone, export, delete.
 public final class VolumeAdmin {
@@ -27,8 +26,6 @@ public final class VolumeAdmin {
     public static final long SIZE_BYTES_MAX = 64L << 40;
 
     private static final int ATTEMPTS_MAX = 8;
-    private static final String CLONE_USER = "its clone '";
-    private static final String SNAPSHOT_USER = "its snapshot '";
 
     private final FabricRecords records;
 
@@ -42,12 +39,20 @@ public final class VolumeAdmin {
         checkNew(image, name);
         checkSize(name, sizeBytes);
         checkPool(image);
-        VolumeId id = records.takeVolumeId();
-        var volume = new Volume(id, name, sizeBytes, access, List.of(id), id);
-        if (!records.create(FabricPaths.volume(name), volume)) {
+        List<Volume> made = new ArrayList<>();
+        Outcome outcome =
+                records.commitLayers(
+                        1,
+                        id -> {
+                            made.add(new Volume(id, name, sizeBytes, access, List.of(id), id));
+                            return List.of(
+                                    FabricRecords.creation(
+                                            FabricPaths.volume(name), made.getLast()));
+                        });
+        if (outcome instanceof Outcome.Conflict) {
             throw exists(name);
         }
-        return volume;
+        return made.getLast();
     }
 
     /// Makes a volume whose unwritten blocks are read from `origin`, a read-only one.
@@ -60,17 +65,16 @@ public final class VolumeAdmin {
 
     private Volume cloneOnce(FabricImage image, String origin, String name, long sizeBytes)
             throws IOException, Meanwhile {
-        Found<Volume> from = cloneable(image, origin, name, sizeBytes);
         List<Volume> made = new ArrayList<>();
         Outcome outcome =
                 records.commitLayers(
                         1,
                         id -> {
-                            made.clear();
+                            Found<Volume> from = cloneable(image, origin, name, sizeBytes);
                             made.add(cloneRecord(from.noun(), id, name, sizeBytes));
                             return List.of(
                                     FabricRecords.creation(
-                                            FabricPaths.volume(name), made.getFirst()),
+                                            FabricPaths.volume(name), made.getLast()),
                                     new Change.Check(
                                             FabricPaths.volume(from.noun().name()),
                                             from.version()));
@@ -81,7 +85,7 @@ public final class VolumeAdmin {
             }
             throw new Meanwhile(path);
         }
-        return made.getFirst();
+        return made.getLast();
     }
 
     /// The read-only volume of which a clone can be made.
@@ -121,7 +125,10 @@ public final class VolumeAdmin {
                 sizeBytes,
                 Volume.Access.READ_WRITE,
                 above(id, origin.layers()),
-                origin.placementRoot());
+                origin.placementRoot(),
+                0,
+                origin.extentBytes(),
+                false);
     }
 
     private static List<VolumeId> above(VolumeId top, List<VolumeId> layers) {
@@ -136,69 +143,60 @@ public final class VolumeAdmin {
                 .orElseThrow(() -> unknown(image, name));
     }
 
-    /// Makes a volume what it was when a snapshot of it was made. What was written since is given
-    /// back in the background.
-    public Volume rollback(FabricImage image, String snapshot) throws IOException {
-        return retried(() -> rollbackOnce(image, snapshot));
-    }
-
-    private Volume rollbackOnce(FabricImage image, String snapshot) throws IOException, Meanwhile {
-        Found<Volume> to = fresh(image, snapshot);
-        if (!to.noun().isSnapshot()) {
-            throw Refusal.state(
-                    "'%s' is no snapshot: VOLUME@NAME, as weft volume list shows them", snapshot);
-        }
-        if (to.noun().access() != Volume.Access.READ_ONLY) {
-            throw Refusal.state("snapshot '%s' is being made: try again", snapshot);
-        }
-        Found<Volume> now = fresh(image, to.noun().volumeName());
-        checkUnused(image, now.noun());
-        Volume back =
-                now.noun()
-                        .withLayers(
-                                above(
-                                        now.noun().layers().getFirst().nextGeneration(),
-                                        to.noun().layers()))
-                        .withSizeBytes(to.noun().sizeBytes());
-        commitUnused(
-                List.of(
-                        new Change.Check(FabricPaths.volume(snapshot), to.version()),
-                        FabricRecords.replacement(
-                                FabricPaths.volume(back.name()), back, now.version())),
-                now.noun());
-        return back;
-    }
-
     /// Gives a volume and its snapshots another name.
-    public Volume rename(FabricImage image, String name, String newName) throws IOException {
-        return retried(() -> renameOnce(image, name, newName));
+    ///
+    /// @param image the newest picture of the fabric
+    public Volume rename(Supplier<FabricImage> image, String name, String newName)
+            throws IOException {
+        checkNew(image.get(), newName);
+        return retried(() -> renameOnce(image.get(), name, newName));
     }
 
     private Volume renameOnce(FabricImage image, String name, String newName)
             throws IOException, Meanwhile {
-        checkNew(image, newName);
+        List<Volume> made = new ArrayList<>();
+        Outcome outcome =
+                records.commitLayers(
+                        0,
+                        _ -> {
+                            var changes = new ArrayList<Change>();
+                            made.add(moveAll(image, name, newName, changes));
+                            return changes;
+                        });
+        if (outcome instanceof Outcome.Conflict(var path)) {
+            if (path.equals(FabricPaths.volume(newName))) {
+                throw exists(newName);
+            }
+            throw new Meanwhile(path);
+        }
+        return made.getLast();
+    }
+
+    private Volume moveAll(FabricImage image, String name, String newName, List<Change> changes)
+            throws IOException {
         Found<Volume> found = fresh(image, name);
         if (found.noun().isSnapshot()) {
             throw Refusal.badRequest("'%s' is a snapshot, and is named by its volume", name);
         }
-        usersOf(image, found.noun())
-                .filter(user -> !user.startsWith(SNAPSHOT_USER) && !user.startsWith(CLONE_USER))
+        VolumeUsers.usersOf(image, found.noun())
+                .filter(user -> !user.startsWith(VolumeUsers.SNAPSHOT_USER))
                 .ifPresent(user -> {
                     throw Refusal.state(
                             "volume '%s' is in use by %s, which knows it by its name", name, user);
                 });
-        var changes = new ArrayList<Change>();
         Volume renamed = move(found, newName, changes);
-        for (Volume other : image.volumes().values()) {
-            if (other.isSnapshotOf(name)) {
-                var _ =
-                        move(
-                                fresh(image, other.name()),
-                                newName + other.name().substring(name.length()),
-                                changes);
+        // A snapshot that is made meanwhile changes the volume's record, and this fails.
+        for (String other : records.store().children(FabricPaths.VOLUMES)) {
+            if (!other.startsWith(Volume.snapshotName(name, ""))) {
+                continue;
             }
+            Found<Volume> snapshot = fresh(image, other);
+            if (snapshot.noun().access() == Volume.Access.SEALING) {
+                throw Refusal.state("snapshot '%s' is being made: try again", other);
+            }
+            var _ = move(snapshot, newName + other.substring(name.length()), changes);
         }
-        commitUnused(changes, found.noun());
+        addTaking(found.noun(), changes);
         return renamed;
     }
 
@@ -209,23 +207,18 @@ public final class VolumeAdmin {
         return renamed;
     }
 
-    /// Makes changes of a volume that nobody holds, and makes sure of that: who claims it before
-    /// makes them fail, who claims it after sees them, and who held it once is refused.
-    private void commitUnused(List<Change> changes, Volume volume) throws IOException, Meanwhile {
+    /// Who claims the volume before the changes makes them fail, and who claims it after sees them.
+    private void addTaking(Volume volume, List<Change> changes) throws IOException {
         String path = FabricPaths.attachment(volume.id());
         var held = records.find(path, Attachment.class);
-        var all = new ArrayList<Change>(changes);
         long token = held.map(found -> found.noun().token()).orElse(0L) + 1;
-        var nobody = new Attachment(volume.id(), "nobody", token);
-        all.add(
+        Attachment nobody = Attachment.nobody(volume.id(), token);
+        changes.add(
                 held.<Change>map(found -> FabricRecords.replacement(path, nobody, found.version()))
                         .orElseGet(() -> FabricRecords.creation(path, nobody)));
-        if (records.commitLayers(0, _ -> all) instanceof Outcome.Conflict(var conflict)) {
-            throw new Meanwhile(conflict);
-        }
     }
 
-    /// A record was changed between reading and writing it: mostly by control, which merges layers.
+    /// A record was changed between reading and writing it: by another command.
     private static final class Meanwhile extends Exception {
         private static final long serialVersionUID = 1L;
 
@@ -252,56 +245,73 @@ public final class VolumeAdmin {
         }
     }
 
-    private static void checkUnused(FabricImage image, Volume volume) {
-        writerOf(image, volume)
-                .ifPresent(user -> {
-                    throw Refusal.state("volume '%s' is in use by %s", volume.name(), user);
-                });
-    }
-
-    /// Who may have the volume open for writing now, in words, with what to do about it.
-    public static Optional<String> writerOf(FabricImage image, Volume volume) {
-        for (var vm : image.vms().values()) {
-            boolean runs =
-                    vm.power() == VmSpec.Power.RUNNING
-                            || VmAdmin.placementOf(image, vm.name()).owner() != null;
-            if (vm.disks().contains(volume.name()) && runs) {
-                return Optional.of(
-                        "VM '%s': weft vm stop %s first".formatted(vm.name(), vm.name()));
-            }
-        }
-        return image.exports().containsKey(volume.name())
-                ? Optional.of(
-                        "an NBD export: weft volume unexport %s first".formatted(volume.name()))
-                : Optional.empty();
-    }
-
     /// Makes a volume read-only for good: it is an image from now on.
     public void seal(Volume volume) throws IOException {
-        var _ =
+        Optional<Volume> sealed =
                 records.update(
                         FabricPaths.volume(volume.name()),
                         Volume.class,
-                        now -> now.withAccess(Volume.Access.READ_ONLY));
+                        now ->
+                                now.id().equals(volume.id())
+                                        ? now.withAccess(Volume.Access.READ_ONLY)
+                                        : now);
+        if (sealed.filter(now -> now.id().equals(volume.id())).isEmpty()) {
+            throw Refusal.state(
+                    "volume '%s' was replaced by another one meanwhile: try again", volume.name());
+        }
     }
 
     /// Removes a volume that nothing uses; its space comes back in the background.
-    public void delete(FabricImage image, String name) throws IOException {
-        Volume volume = find(image, name);
-        usersOf(image, volume)
+    ///
+    /// @param image the newest picture of the fabric
+    public void delete(Supplier<FabricImage> image, String name) throws IOException {
+        Volume volume = find(image.get(), name);
+        var _ = retried(() -> deleteOnce(image.get(), volume));
+    }
+
+    /// Has commands refuse to delete the volume or to roll it back, or not any more.
+    public Volume protect(FabricImage image, String name, boolean wanted) throws IOException {
+        return records.update(
+                        FabricPaths.volume(name),
+                        Volume.class,
+                        now -> now.isProtected() == wanted ? now : now.withProtection(wanted))
+                .orElseThrow(() -> unknown(image, name));
+    }
+
+    /// Refuses what a protected volume is protected from.
+    public static void checkUnprotected(Volume volume) {
+        if (volume.isProtected()) {
+            throw Refusal.state(
+                    "volume '%s' is protected: weft volume unprotect %s first",
+                    volume.name(), volume.name());
+        }
+    }
+
+    private Volume deleteOnce(FabricImage image, Volume volume) throws IOException, Meanwhile {
+        String name = volume.name();
+        VolumeUsers.usersOf(image, volume)
                 .ifPresent(user -> {
                     throw Refusal.state(
                             "volume '%s' is in use by %s: nothing was deleted", name, user);
                 });
-        var _ = retried(() -> deleteOnce(image, volume));
+        Outcome outcome = records.commitLayers(0, _ -> deletion(image, volume));
+        if (outcome instanceof Outcome.Conflict(var path)) {
+            if (!path.equals(FabricPaths.volume(name))) {
+                throw Refusal.state(
+                        "volume '%s' was taken by someone meanwhile: nothing was deleted", name);
+            }
+            throw new Meanwhile(path);
+        }
+        return volume;
     }
 
-    private Volume deleteOnce(FabricImage image, Volume volume) throws IOException, Meanwhile {
+    private List<Change> deletion(FabricImage image, Volume volume) throws IOException {
         String name = volume.name();
         Found<Volume> found = fresh(image, name);
         if (!found.noun().id().equals(volume.id())) {
             throw Refusal.state("volume '%s' is another one by now: nothing was deleted", name);
         }
+        checkUnprotected(found.noun());
         var changes = new ArrayList<Change>();
         changes.add(new Change.Delete(FabricPaths.volume(name), found.version()));
         var attachment = records.store().read(FabricPaths.attachment(volume.id()));
@@ -310,40 +320,7 @@ public final class VolumeAdmin {
                     new Change.Delete(
                             FabricPaths.attachment(volume.id()), attachment.get().version()));
         }
-        if (records.store().commit(changes) instanceof Outcome.Conflict(var path)) {
-            if (!path.equals(FabricPaths.volume(name))) {
-                throw Refusal.state(
-                        "volume '%s' was taken by someone meanwhile: nothing was deleted", name);
-            }
-            throw new Meanwhile(path);
-        }
-        return found.noun();
-    }
-
-    /// Who uses a volume, in words.
-    public static Optional<String> usersOf(FabricImage image, Volume volume) {
-        for (var vm : image.vms().values()) {
-            if (vm.disks().contains(volume.name())) {
-                return Optional.of("VM '" + vm.name() + "'");
-            }
-        }
-        for (var made : image.images().values()) {
-            if (List.of(made.kernel(), made.initrd(), made.root()).contains(volume.name())) {
-                return Optional.of("image '" + made.name() + "'");
-            }
-        }
-        if (image.exports().containsKey(volume.name())) {
-            return Optional.of("an NBD export (weft volume unexport " + volume.name() + ")");
-        }
-        for (Volume other : image.volumes().values()) {
-            if (other.isSnapshotOf(volume.name())) {
-                return Optional.of(SNAPSHOT_USER + other.name() + "'");
-            }
-            if (!other.equals(volume) && other.layers().contains(volume.id())) {
-                return Optional.of(CLONE_USER + other.name() + "'");
-            }
-        }
-        return Optional.empty();
+        return changes;
     }
 
     /// Offers a volume over NBD at a storage node, and answers the URI under which clients reach
@@ -448,13 +425,5 @@ public final class VolumeAdmin {
                             + " (weft status)",
                     alive, cluster.minReplicas(), cluster.replicas());
         }
-    }
-
-    /// How each volume is used, for lists: name → words.
-    public static Map<String, String> uses(FabricImage image) {
-        var uses = new java.util.TreeMap<String, String>();
-        image.volumes()
-                .forEach((name, volume) -> uses.put(name, usersOf(image, volume).orElse("")));
-        return uses;
     }
 }

@@ -32,6 +32,7 @@ import java.util.concurrent.TimeUnit;
 public final class Control implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Control.class);
     private static final int LOOK_AGAIN_MILLIS = 500;
+    private static final long HOSTS_PATIENCE_NANOS = 10_000_000_000L;
 
     private final FabricRecords records;
     private final FabricWatcher watcher;
@@ -47,6 +48,7 @@ public final class Control implements AutoCloseable {
     private Rebalancing rebalancing;
     private PoolImage pool = PoolImage.EMPTY;
     private long poolChanges;
+    private long placeableSinceNanos;
 
     /// @param watcher stays the caller's
     public Control(
@@ -120,6 +122,9 @@ public final class Control implements AutoCloseable {
 
     private void makePlacementGroups(Cluster cluster, FabricImage image) throws IOException {
         List<Configuration> first = Placements.firstConfigurations(cluster, image, pool);
+        if (!first.isEmpty() && !Placements.areApart(first, pool) && isEarly()) {
+            return;
+        }
         int made = 0;
         for (Configuration configuration : first) {
             String path = FabricPaths.placementGroup(configuration.pg());
@@ -128,6 +133,16 @@ public final class Control implements AutoCloseable {
         if (made > 0) {
             log.info("{} placement groups placed on {} copies", made, cluster.replicas());
         }
+    }
+
+    /// The stores of one node come together, other nodes a moment later: what is placed apart from
+    /// the first need not be moved.
+    private boolean isEarly() {
+        long now = clock.nowNanos();
+        if (placeableSinceNanos == 0) {
+            placeableSinceNanos = now;
+        }
+        return now - placeableSinceNanos < HOSTS_PATIENCE_NANOS;
     }
 
     private void rebalance(Cluster cluster, FabricImage image) throws IOException {

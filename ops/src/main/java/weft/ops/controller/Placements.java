@@ -24,7 +24,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.UUID;
 
 /// Where placement groups and VMs belong: pure functions of the fabric's image.
 final class Placements {
@@ -34,10 +33,7 @@ final class Placements {
     static Map<StoreId, Member> liveStores(FabricImage image) {
         var members = new HashMap<StoreId, Member>();
         for (NodePresence presence : ofRole(image, NodePresence.Role.STORAGE)) {
-            for (UUID uuid : presence.stores()) {
-                var store = new StoreId(uuid);
-                members.put(store, new Member(store, presence.incarnation()));
-            }
+            presence.stores().forEach(member -> members.put(member.store(), member));
         }
         return members;
     }
@@ -83,6 +79,23 @@ final class Placements {
                             cluster.minReplicas()));
         }
         return made;
+    }
+
+    /// Whether no two copies of a group stand on one host.
+    static boolean areApart(List<Configuration> groups, PoolImage pool) {
+        for (Configuration group : groups) {
+            long hosts =
+                    group.wanted().stream()
+                            .map(store -> Optional.ofNullable(pool.stores().get(store)))
+                            .flatMap(Optional::stream)
+                            .map(PoolStore::domain)
+                            .distinct()
+                            .count();
+            if (hosts < group.wanted().size()) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /// VM → host for VMs that should run and that nobody runs or will run.

@@ -6,6 +6,7 @@ import weft.ops.cli.FabricFile;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.fabric.LocalProcesses;
 import weft.ops.cli.fabric.Up;
+import weft.ops.node.FabricSize;
 import weft.ops.node.HostOffer;
 import weft.ops.node.LocalLayout;
 import weft.ops.pool.PoolSession;
@@ -63,7 +64,8 @@ public final class DemoFabric implements Stage, AutoCloseable {
         var atExit = new Thread(() -> removeAll(layout), "demo-exit");
         Runtime.getRuntime().addShutdownHook(atExit);
         try {
-            processes.startSeparate(STORAGE_NODES, HOSTS, HostOffer.ofMemory(HOST_MEMORY_BYTES));
+            processes.startSeparate(
+                    FabricSize.of(STORAGE_NODES, HOSTS), HostOffer.ofMemory(HOST_MEMORY_BYTES));
             Up.Readiness.await(layout, STORAGE_NODES, HOSTS, START_PATIENCE);
             FabricSession session = FabricSession.open(layout.zookeeper(), Duration.ofSeconds(10));
             return new DemoFabric(
@@ -110,7 +112,7 @@ public final class DemoFabric implements Stage, AutoCloseable {
 
     @Override
     public void heal(int storageNode) throws IOException {
-        var _ = processes.startStorage(storageNode);
+        var _ = processes.startStorage(storageNode, 1);
     }
 
     /// The node with the most primaries: its death hurts most.
@@ -121,8 +123,7 @@ public final class DemoFabric implements Stage, AutoCloseable {
             Configuration group = configuration(name);
             for (int i = 1; i <= STORAGE_NODES; i++) {
                 var presence = image().presences().get("storage/node" + i);
-                if (presence != null
-                        && presence.stores().contains(group.primary().store().uuid())) {
+                if (presence != null && presence.serves(group.primary().store())) {
                     primaries[i]++;
                 }
             }

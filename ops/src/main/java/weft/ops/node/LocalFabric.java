@@ -27,11 +27,7 @@ public final class LocalFabric implements AutoCloseable {
     ///
     /// @param offer what each host gives to VMs
     public static LocalFabric start(
-            LocalLayout layout,
-            int storageNodes,
-            int hosts,
-            HostOffer offer,
-            ControlSettings settings)
+            LocalLayout layout, FabricSize size, HostOffer offer, ControlSettings settings)
             throws IOException {
         var fabric = new LocalFabric();
         try {
@@ -41,7 +37,7 @@ public final class LocalFabric implements AutoCloseable {
                             layout.part(Role.CONTROL, 1, HostOffer.NONE),
                             Part.newCluster(REPLICAS, MIN_REPLICAS),
                             settings));
-            fabric.startTogether(layout, storageNodes, hosts, offer);
+            fabric.startTogether(layout, size, offer);
             return fabric;
         } catch (IOException | RuntimeException e) {
             fabric.close();
@@ -58,15 +54,15 @@ public final class LocalFabric implements AutoCloseable {
     }
 
     /// Starting is mostly waiting (for sessions, for disks): all parts do it at once.
-    private void startTogether(LocalLayout layout, int storageNodes, int hosts, HostOffer offer)
+    private void startTogether(LocalLayout layout, FabricSize size, HostOffer offer)
             throws IOException {
         var starting = new ArrayDeque<Future<Part>>();
         try (var executor = Executors.newVirtualThreadPerTaskExecutor()) {
-            for (int i = 1; i <= storageNodes; i++) {
-                NodeOptions options = layout.part(Role.STORAGE, i, HostOffer.NONE);
+            for (int i = 1; i <= size.storageNodes(); i++) {
+                NodeOptions options = layout.storage(i, size.disksPerNode());
                 starting.add(executor.submit(() -> Part.storage(options)));
             }
-            for (int i = 1; i <= hosts; i++) {
+            for (int i = 1; i <= size.hosts(); i++) {
                 NodeOptions options = layout.part(Role.HOST, i, offer);
                 starting.add(executor.submit(() -> Part.host(options)));
             }

@@ -9,7 +9,9 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /// The addresses and folders of a fabric on one machine: each part has a loopback address of its
 /// own, so that one machine and many behave alike.
@@ -75,7 +77,8 @@ public record LocalLayout(int index, Path folder) {
         InetSocketAddress listen = address(role, number, WEFT_PORT);
         return new NodeOptions(
                 new NodeId(name),
-                folder.resolve(name),
+                role == NodePresence.Role.STORAGE ? disks(number, 1) : List.of(),
+                List.of(),
                 zookeeper(),
                 listen,
                 listen.getHostString(),
@@ -85,6 +88,20 @@ public record LocalLayout(int index, Path folder) {
                 offer,
                 Optional.empty(),
                 FailureDomain.ofHost(name));
+    }
+
+    /// The n-th storage node, with so many disks.
+    public NodeOptions storage(int number, int disks) {
+        return part(NodePresence.Role.STORAGE, number, HostOffer.NONE)
+                .withStores(disks(number, disks), List.of());
+    }
+
+    /// The folders of the n-th storage node: `node1`, `node1-disk2`, … A later start may have more.
+    public List<Path> disks(int number, int count) {
+        String first = "node" + number;
+        return IntStream.rangeClosed(1, count)
+                .mapToObj(disk -> folder.resolve(disk == 1 ? first : first + "-disk" + disk))
+                .toList();
     }
 
     private InetSocketAddress address(NodePresence.Role role, int number, int port) {

@@ -8,11 +8,13 @@ import weft.fabric.NodePresence;
 
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 /// Where one part of the fabric runs.
 ///
-/// @param folder its own state
+/// @param folders of a storage node: one for each of its stores
+/// @param adopted of a storage node: stores that it takes over from others
 /// @param zookeeper the coordination's connect string
 /// @param listen its address for Weft's own connections; its other listeners use the same host
 /// @param advertise the host name or address under which others reach it
@@ -21,10 +23,11 @@ import java.util.Optional;
 /// @param metricsPort 0 takes a free one
 /// @param offer what a host gives to VMs
 /// @param nbdTls of a storage node: the folder of its certificate, if its exports take TLS only
-/// @param domain where a storage node stands, when its store is new
+/// @param domain where a storage node stands, when it is new
 public record NodeOptions(
         NodeId node,
-        Path folder,
+        List<Path> folders,
+        List<String> adopted,
         String zookeeper,
         InetSocketAddress listen,
         String advertise,
@@ -34,11 +37,17 @@ public record NodeOptions(
         HostOffer offer,
         Optional<Path> nbdTls,
         FailureDomain domain) {
+    public NodeOptions {
+        folders = List.copyOf(folders);
+        adopted = List.copyOf(adopted);
+    }
+
     /// The same with this folder; null for connections in the clear.
     public NodeOptions withNbdTls(@Nullable Path folder) {
         return new NodeOptions(
                 node,
-                this.folder,
+                folders,
+                adopted,
                 zookeeper,
                 listen,
                 advertise,
@@ -54,7 +63,8 @@ public record NodeOptions(
     public NodeOptions withDomain(FailureDomain newDomain) {
         return new NodeOptions(
                 node,
-                folder,
+                folders,
+                adopted,
                 zookeeper,
                 listen,
                 advertise,
@@ -64,6 +74,23 @@ public record NodeOptions(
                 offer,
                 nbdTls,
                 newDomain);
+    }
+
+    /// The same, with these folders, taking these stores over from other nodes.
+    public NodeOptions withStores(List<Path> newFolders, List<String> newAdopted) {
+        return new NodeOptions(
+                node,
+                newFolders,
+                newAdopted,
+                zookeeper,
+                listen,
+                advertise,
+                nbdPort,
+                vtepPort,
+                metricsPort,
+                offer,
+                nbdTls,
+                domain);
     }
 
     /// Where exports are, for the presence record.

@@ -14,7 +14,7 @@ import weft.fabric.NodePresence;
 import weft.metrics.MetricsPage;
 import weft.ops.controller.Control;
 import weft.ops.controller.ControlSettings;
-import weft.ops.pool.SnapshotJanitor;
+import weft.ops.pool.LayerJanitor;
 import weft.runtime.BootClock;
 import weft.runtime.Pause;
 import weft.storage.StorageNode;
@@ -127,12 +127,13 @@ public final class Part implements AutoCloseable {
                             StorageNodeSettings.of(
                                             options.node(),
                                             part.awaitCluster().id(),
-                                            options.folder(),
+                                            options.folders(),
                                             options.listen(),
                                             options.advertise())
                                     .withAddresses(
                                             options.advertisedNbd(), part.metricsAddress(options))
-                                    .withDomain(options.domain());
+                                    .withDomain(options.domain())
+                                    .adopting(options.adopted());
                     StorageNode node =
                             part.own(
                                     StorageNode.start(
@@ -198,8 +199,8 @@ public final class Part implements AutoCloseable {
                                             settings,
                                             BootClock.SYSTEM));
                     control.start();
-                    SnapshotJanitor janitor =
-                            part.own(new SnapshotJanitor(options.node(), part.store, watcher));
+                    LayerJanitor janitor =
+                            part.own(new LayerJanitor(options.node(), part.store, watcher));
                     janitor.start();
                     part.own(part.announceControl(options));
                 });

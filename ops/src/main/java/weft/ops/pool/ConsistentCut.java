@@ -14,11 +14,12 @@ import weft.fabric.FabricImage;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 import weft.ops.admin.Refusal;
-import weft.ops.admin.VolumeAdmin;
+import weft.ops.admin.VolumeUsers;
 import weft.runtime.BootClock;
 import weft.runtime.FreshIds;
 import weft.runtime.Pause;
 import weft.wire.holder.HolderMessage;
+import weft.wire.holder.HolderMessage.Holding;
 import weft.wire.holder.HolderMessage.NewLayers;
 import weft.wire.holder.HolderMessage.Settled;
 import weft.wire.holder.HolderMessage.Standing;
@@ -27,7 +28,6 @@ import weft.wire.holder.HolderMessage.Switched;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -43,19 +43,25 @@ import java.util.function.Supplier;
 /// ```text
 ///   1 commit   each volume gets a new top layer; each snapshot is a record of the layers before,
 ///              SEALING; the attachments are expected as they were read
-///   2 switch   each holder stamps the new layers from now on: the instant of its volumes. With
+///   2 raise    all placement groups know the holders' tokens: whoever held a volume before them,
+///              and hears nothing of the cut, is refused
+///   3 switch   each holder stamps the new layers from now on: the instant of its volumes. With
 ///              several processes each withholds what it would answer of changes with the new stamp
-///   3 settle   when all have switched they go on; what they accepted with the old stamp ends
-///   4 seal     the snapshots are READ_ONLY: nothing can reach their layers any more
+///   4 settle   when all have switched they go on; what they accepted with the old stamp ends
+///   5 seal     if no attachment has changed since 1, the snapshots are READ_ONLY: nothing can reach
+///              their layers any more
 /// ```
 ///
 /// Who claims a volume after step 1 knows its new layers (a claim expects the record as it was
-/// read), so only the holders of that moment matter. One that does not know the volume any more and
-/// does not use it is fenced. A cut that does not come to its end leaves nothing but an empty layer
-/// more in its volumes: its snapshots are taken back here, or by control if this process dies.
+/// read), and makes the cut void: it would have answered without waiting for the others. A holder
+/// that answers no questions is fenced, which makes the cut void, too: the next attempt finds that
+/// nobody holds the volume. A void cut leaves nothing but an empty layer more in its volumes: its
+/// snapshots are taken back here, or by control if this process dies.
 ///
 /// Causal closure: no change within the cut was accepted after a change outside it was answered.
 /// With one process that is so by itself: it withholds while it switches its volumes one by one.
+/// With several it holds if each switched at the first question, and none let go of its answers
+/// before it was told to.
 public final class ConsistentCut {
     private static final Logger log = LoggerFactory.getLogger(ConsistentCut.class);
 
@@ -68,7 +74,11 @@ public final class ConsistentCut {
     /// Somebody may have begun to use a volume that the picture still shows as unused.
     private static final Duration IMAGE_LAG_MAX = Duration.ofSeconds(1);
 
-    private static final String HOLDER = "weft volume snapshot";
+    /// How long processes may withhold answers in the first attempts: twice as long in each that
+    /// follows.
+    private static final int HOLD_MILLIS = 20;
+
+    private static final int HOLD_DOUBLINGS_MAX = 4;
     private static final int ASK_AGAIN_MILLIS = 50;
     private static final int SWITCH_SECONDS_MAX = 3;
 
@@ -78,9 +88,6 @@ public final class ConsistentCut {
     private final PoolSession pool;
     private final FabricRecords records;
     private final Supplier<FabricImage> image;
-
-    /// Volumes that were taken away from their holders here: the token that all groups know.
-    private final Map<VolumeId, Long> fenced = new HashMap<>();
 
     /// @param image the newest picture of the fabric
     public ConsistentCut(PoolSession pool, FabricRecords records, Supplier<FabricImage> image) {
@@ -92,23 +99,10 @@ public final class ConsistentCut {
     /// What is wanted of a volume.
     ///
     /// @param snapshot its snapshot's name; empty if its layers shall only be sealed
-    public record Wanted(String volume, Optional<String> snapshot) {
-        /// A snapshot.
-        public Wanted(String volume, String snapshot) {
-            this(volume, Optional.of(snapshot));
-        }
-    }
+    record Wanted(String volume, Optional<String> snapshot) {}
 
-    /// A volume of the cut, as it is from step 1 on.
-    ///
-    /// @param version of its record
-    /// @param attachment its holder's then
-    private record Part(
-            Volume volume, int version, Optional<Volume> snapshot, Found<Attachment> attachment) {
-        NewLayers newLayers() {
-            return new NewLayers(volume.id(), attachment.noun().token(), volume.layers());
-        }
-    }
+    /// A volume and what its snapshot is to be called.
+    public record Snapshot(String volume, String name) {}
 
     /// The cut does not hold; it can be tried again.
     private static final class VoidCut extends Exception {
@@ -124,13 +118,34 @@ public final class ConsistentCut {
     /// @param force fences a holder that does not answer although the volume is in use
     /// @return the snapshots, in order
     /// @throws Refusal naming what stands in the way
-    public List<Volume> take(List<Wanted> wanted, boolean force)
+    public List<Volume> take(List<Snapshot> snapshots, boolean force)
+            throws IOException, InterruptedException {
+        List<Wanted> wanted =
+                snapshots.stream()
+                        .map(one -> new Wanted(one.volume(), Optional.of(one.name())))
+                        .toList();
+        return parts(wanted, force).stream()
+                .map(part -> part.snapshot().orElseThrow().withAccess(Volume.Access.READ_ONLY))
+                .toList();
+    }
+
+    /// Gives a volume a new top layer and seals those below it. Blocks.
+    ///
+    /// @return the volume as it is then
+    /// @throws Refusal naming what stands in the way
+    public Found<Volume> seal(String volume) throws IOException, InterruptedException {
+        CutPart part = parts(List.of(new Wanted(volume, Optional.empty())), false).getFirst();
+        return new Found<>(part.sealed(), part.version() + 1);
+    }
+
+    private List<CutPart> parts(List<Wanted> wanted, boolean force)
             throws IOException, InterruptedException {
         String why = "";
         for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-            List<Part> parts = begin(wanted);
+            List<CutPart> parts = new CutBeginning(records, image).commit(wanted);
             try {
-                return complete(parts, force);
+                complete(parts, force, HOLD_MILLIS << Math.min(attempt, HOLD_DOUBLINGS_MAX));
+                return parts;
             } catch (VoidCut e) {
                 log.info("a cut is tried again: {}", e.getMessage());
                 why = String.valueOf(e.getMessage());
@@ -140,198 +155,109 @@ public final class ConsistentCut {
                 throw e;
             }
         }
-        throw Refusal.state("no snapshot was made: %s; try again", why);
+        throw Refusal.state("the cut was not made: %s; try again", why);
     }
 
-    private List<Part> begin(List<Wanted> wanted) throws IOException {
-        for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-            List<Found<Volume>> volumes = new ArrayList<>();
-            for (Wanted one : wanted) {
-                volumes.add(cuttable(one, attempt == 0));
-            }
-            List<Change> conditions = new ArrayList<>();
-            List<Found<Attachment>> attachments = new ArrayList<>();
-            for (Found<Volume> volume : volumes) {
-                attachments.add(attachment(volume.noun(), conditions, attempt == 0));
-            }
-            List<Part> parts = new ArrayList<>();
-            Outcome outcome =
-                    records.commitLayers(
-                            wanted.size(),
-                            firstId -> {
-                                parts.clear();
-                                List<Change> changes = new ArrayList<>(conditions);
-                                for (int i = 0; i < wanted.size(); i++) {
-                                    Found<Volume> before = volumes.get(i);
-                                    Part part =
-                                            part(
-                                                    wanted.get(i),
-                                                    before,
-                                                    new VolumeId(firstId.value() + i),
-                                                    attachments.get(i));
-                                    parts.add(part);
-                                    String path = FabricPaths.volume(part.volume().name());
-                                    changes.add(
-                                            FabricRecords.replacement(
-                                                    path, part.volume(), before.version()));
-                                    part.snapshot()
-                                            .ifPresent(made ->
-                                                    changes.add(
-                                                            FabricRecords.creation(
-                                                                    FabricPaths.volume(made.name()),
-                                                                    made)));
-                                }
-                                return changes;
-                            });
-            switch (outcome) {
-                case Outcome.Committed _ -> {
-                    return parts;
-                }
-                case Outcome.Conflict(var path) -> checkNoneExists(wanted, path);
-            }
-        }
-        throw Refusal.state("the volumes are changed by others all the time: try again");
-    }
-
-    private static void checkNoneExists(List<Wanted> wanted, String path) {
-        for (Wanted one : wanted) {
-            String name = one.snapshot().map(s -> Volume.snapshotName(one.volume(), s)).orElse("");
-            if (path.equals(FabricPaths.volume(name))) {
-                throw Refusal.state("snapshot '%s' exists already: choose another name", name);
-            }
-        }
-    }
-
-    /// What is seen at a glance is seen again after a conflict.
-    private <T> Optional<Found<T>> see(String path, Class<T> type, boolean atAGlance)
-            throws IOException {
-        return atAGlance ? records.glance(path, type) : records.find(path, type);
-    }
-
-    private Found<Volume> cuttable(Wanted wanted, boolean atAGlance) throws IOException {
-        Found<Volume> found =
-                see(FabricPaths.volume(wanted.volume()), Volume.class, atAGlance)
-                        .orElseThrow(() -> VolumeAdmin.unknown(image.get(), wanted.volume()));
-        Volume volume = found.noun();
-        if (volume.access() != Volume.Access.READ_WRITE) {
-            throw Refusal.state(
-                    "volume '%s' is read-only: it is as good as a snapshot", volume.name());
-        }
-        if (volume.layers().size() == Volume.LAYERS_MAX) {
-            long snapshots =
-                    image.get().volumes().values().stream()
-                            .filter(other -> other.isSnapshotOf(volume.name()))
-                            .count();
-            throw Refusal.state(
-                    "volume '%s' already has %d layers, the most there can be, and %d snapshots:"
-                            + " clone the newest one and go on with that",
-                    volume.name(), Volume.LAYERS_MAX, snapshots);
-        }
-        return found;
-    }
-
-    /// Who holds the volume, and that it is expected to stay so until the commit. A volume that
-    /// nobody ever held gets a record: a holder that comes first would be noticed by nothing else.
-    private Found<Attachment> attachment(Volume volume, List<Change> conditions, boolean atAGlance)
-            throws IOException {
-        String path = FabricPaths.attachment(volume.id());
-        var found = see(path, Attachment.class, atAGlance);
-        if (found.isPresent()) {
-            conditions.add(new Change.Check(path, found.get().version()));
-            return found.get();
-        }
-        var nobody = new Attachment(volume.id(), "nobody yet", 0);
-        conditions.add(FabricRecords.creation(path, nobody));
-        return new Found<>(nobody, 0);
-    }
-
-    private static Part part(
-            Wanted wanted, Found<Volume> found, VolumeId id, Found<Attachment> attachment) {
-        Volume before = found.noun();
-        List<VolumeId> layers = new ArrayList<>();
-        layers.add(before.layers().getFirst().nextGeneration());
-        layers.addAll(before.layers());
-        Optional<Volume> snapshot =
-                wanted.snapshot()
-                        .map(name ->
-                                new Volume(
-                                        id,
-                                        Volume.snapshotName(wanted.volume(), name),
-                                        before.sizeBytes(),
-                                        Volume.Access.SEALING,
-                                        before.layers(),
-                                        before.placementRoot()));
-        return new Part(before.withLayers(layers), found.version() + 1, snapshot, attachment);
-    }
-
-    private List<Volume> complete(List<Part> parts, boolean force)
+    private void complete(List<CutPart> parts, boolean force, int holdMillis)
             throws IOException, InterruptedException, VoidCut {
-        Map<Attachment.Process, List<Part>> byProcess = new LinkedHashMap<>();
-        List<Part> unheld = new ArrayList<>();
-        for (Part part : parts) {
+        Map<Attachment.Process, List<CutPart>> byProcess = new LinkedHashMap<>();
+        for (CutPart part : parts) {
             Attachment attachment = part.attachment().noun();
             if (attachment.process() != null) {
                 byProcess.computeIfAbsent(attachment.process(), _ -> new ArrayList<>()).add(part);
-            } else if (attachment.token() > 0) {
-                unheld.add(part);
+            } else if (!attachment.isNobody()) {
+                // A command: it answers no questions.
+                takeAway(part, force);
             }
+        }
+        Map<CutPart, CompletableFuture<Boolean>> raised = new LinkedHashMap<>();
+        for (CutPart part : parts) {
+            Attachment holder = part.attachment().noun();
+            if (holder.token() > 0) {
+                raised.put(part, pool.client().raising(part.volume(), holder));
+            }
+        }
+        for (var one : raised.entrySet()) {
+            checkRaised(one.getKey(), one.getValue());
         }
         long cut = FreshIds.positive();
         boolean hold = byProcess.size() > 1;
-        Map<Attachment.Process, List<Part>> switched = new LinkedHashMap<>();
-        long startNanos = BootClock.SYSTEM.nowNanos();
-        List<Part> unknown = switchAll(cut, hold, byProcess, switched);
-        while (!unknown.isEmpty()) {
-            long waitedNanos = BootClock.SYSTEM.nowNanos() - startNanos;
-            Optional<Part> inUse = unknown.stream().filter(this::isInUse).findFirst();
-            if (inUse.isPresent() && waitedNanos >= HOLDER_PATIENCE.toNanos() && !force) {
-                throw Refusal.state(
-                        "'%s' is in use, and its holder (%s) does not answer: try again, or take"
-                                + " the volume away from it with --force",
-                        inUse.get().volume().name(), inUse.get().attachment().noun().holder());
+        Map<Attachment.Process, List<CutPart>> switched = new LinkedHashMap<>();
+        List<CutPart> unknown = switchAll(cut, hold ? holdMillis : 0, byProcess, switched);
+        if (!unknown.isEmpty()) {
+            askAgain(cut, force, byProcess, switched, unknown);
+            if (hold) {
+                throw new VoidCut("a process had to be asked twice");
             }
-            Duration patience = inUse.isPresent() ? HOLDER_PATIENCE : IMAGE_LAG_MAX;
-            if (waitedNanos >= patience.toNanos()) {
-                break;
-            }
-            Pause.millis(ASK_AGAIN_MILLIS);
-            unknown = switchAll(cut, hold, byProcess, switched);
-        }
-        unheld.addAll(unknown);
-        boolean waited = false;
-        for (Part part : unheld) {
-            waited |= fence(part, force);
-        }
-        if (hold && waited) {
-            throw new VoidCut("a volume was taken away from its last holder");
         }
         settle(cut, hold, switched);
-        return seal(parts, hold);
+        seal(parts);
+    }
+
+    /// Asks until all processes have switched their volumes. A volume that its process does not
+    /// know for long is about to be opened, or its process started again and will never know it.
+    private void askAgain(
+            long cut,
+            boolean force,
+            Map<Attachment.Process, List<CutPart>> byProcess,
+            Map<Attachment.Process, List<CutPart>> switched,
+            List<CutPart> first)
+            throws IOException, InterruptedException, VoidCut {
+        long startNanos = BootClock.SYSTEM.nowNanos();
+        List<CutPart> unknown = first;
+        while (!unknown.isEmpty()) {
+            for (CutPart part : unknown) {
+                checkUnchanged(part);
+            }
+            long waitedNanos = BootClock.SYSTEM.nowNanos() - startNanos;
+            boolean inUse = unknown.stream().anyMatch(this::isInUse);
+            Duration patience = inUse ? HOLDER_PATIENCE : IMAGE_LAG_MAX;
+            if (waitedNanos >= patience.toNanos()) {
+                takeAway(unknown.getFirst(), force);
+            }
+            Pause.millis(ASK_AGAIN_MILLIS);
+            unknown = switchAll(cut, 0, byProcess, switched);
+        }
+    }
+
+    /// Another cut may have come, or another holder, who is the one to ask.
+    private void checkUnchanged(CutPart part) throws IOException, VoidCut {
+        String path = FabricPaths.volume(part.volume().name());
+        var volume = records.find(path, Volume.class);
+        var attachment = records.find(FabricPaths.attachment(part.volume().id()), Attachment.class);
+        boolean same =
+                volume.isPresent()
+                        && volume.get().version() == part.version()
+                        && attachment.equals(Optional.of(part.attachment()));
+        if (!same) {
+            throw new VoidCut(path + " was changed meanwhile");
+        }
     }
 
     /// Asks the processes to switch what they have not switched yet.
     ///
     /// @param byProcess what is left to ask; emptied of what needs no more questions
     /// @return what the processes do not know
-    private List<Part> switchAll(
+    private List<CutPart> switchAll(
             long cut,
-            boolean hold,
-            Map<Attachment.Process, List<Part>> byProcess,
-            Map<Attachment.Process, List<Part>> switched)
+            int holdMillis,
+            Map<Attachment.Process, List<CutPart>> byProcess,
+            Map<Attachment.Process, List<CutPart>> switched)
             throws InterruptedException {
         Map<Attachment.Process, CompletableFuture<?>> answers = new LinkedHashMap<>();
         byProcess.forEach((process, parts) -> {
-            List<NewLayers> layers = parts.stream().map(Part::newLayers).toList();
-            answers.put(process, pool.ask(process, new HolderMessage.Switch(cut, hold, layers)));
+            List<NewLayers> layers = parts.stream().map(CutPart::newLayers).toList();
+            answers.put(
+                    process, pool.ask(process, new HolderMessage.Switch(cut, holdMillis, layers)));
         });
-        List<Part> unknown = new ArrayList<>();
+        List<CutPart> unknown = new ArrayList<>();
         for (Attachment.Process process : List.copyOf(byProcess.keySet())) {
-            List<Part> parts = byProcess.getOrDefault(process, List.of());
-            List<Part> left = new ArrayList<>(parts);
+            List<CutPart> parts = byProcess.getOrDefault(process, List.of());
+            List<CutPart> left = new ArrayList<>(parts);
             if (answer(answers.get(process)) instanceof Switched told
                     && told.standings().size() == parts.size()) {
                 for (int i = 0; i < parts.size(); i++) {
-                    Part part = parts.get(i);
+                    CutPart part = parts.get(i);
                     switch (told.standings().get(i)) {
                         case SWITCHED -> {
                             left.remove(part);
@@ -362,41 +288,55 @@ public final class ConsistentCut {
         }
     }
 
-    private boolean isInUse(Part part) {
-        return VolumeAdmin.writerOf(image.get(), part.volume()).isPresent();
+    private boolean isInUse(CutPart part) {
+        return VolumeUsers.writerOf(image.get(), part.volume()).isPresent();
     }
 
-    /// Makes sure that nothing of the volume's last holder can reach its layers any more.
-    ///
-    /// @return whether that had to be done, and changed the attachment
-    private boolean fence(Part part, boolean force) throws IOException {
-        VolumeId id = part.volume().id();
-        if (part.attachment().noun().token() == fenced.getOrDefault(id, -1L)) {
-            return false;
-        }
-        if (!force && isInUse(part)) {
+    /// Takes the volume away from its holder, so that nobody holds it. The next attempt raises the
+    /// token.
+    private void takeAway(CutPart part, boolean force) throws IOException, VoidCut {
+        if (!force && VolumeUsers.writerNow(records, part.volume()).isPresent()) {
+            checkUnchanged(part);
             throw Refusal.state(
-                    "'%s' was taken into use meanwhile: try again", part.volume().name());
+                    "'%s' is in use, and its holder (%s) does not answer: try again, or take the"
+                            + " volume away from it with --force",
+                    part.volume().name(), part.attachment().noun().holder());
         }
-        fenced.put(
-                id,
-                pool.client()
-                        .fence(part.volume(), HOLDER)
-                        .orElseThrow(() ->
-                                Refusal.state(
-                                        "not all placement groups of '%s' answer, and one of them"
-                                                + " may still take a write of its last holder:"
-                                                + " weft pool status",
-                                        part.volume().name())));
-        return true;
+        VolumeId id = part.volume().id();
+        Attachment nobody = Attachment.nobody(id, part.attachment().noun().token() + 1);
+        List<Change> changes =
+                List.of(
+                        FabricRecords.replacement(
+                                FabricPaths.attachment(id), nobody, part.attachment().version()),
+                        new Change.Check(FabricPaths.volume(part.volume().name()), part.version()));
+        throw new VoidCut(
+                switch (records.store().commit(changes)) {
+                    case Outcome.Committed _ -> part.volume().name() + " was taken from its holder";
+                    case Outcome.Conflict(var path) -> path + " was changed meanwhile";
+                });
     }
 
-    private void settle(long cut, boolean hold, Map<Attachment.Process, List<Part>> switched)
+    private void checkRaised(CutPart part, CompletableFuture<Boolean> raised)
+            throws IOException, InterruptedException, VoidCut {
+        try {
+            if (!raised.get()) {
+                checkUnchanged(part);
+                throw Refusal.state(
+                        "not all placement groups of '%s' answer, and one of them may still take a"
+                                + " write of an earlier holder: weft pool status",
+                        part.volume().name());
+            }
+        } catch (ExecutionException e) {
+            throw new IOException("raising the token of " + part.volume().name(), e);
+        }
+    }
+
+    private void settle(long cut, boolean hold, Map<Attachment.Process, List<CutPart>> switched)
             throws InterruptedException, VoidCut {
         Map<Attachment.Process, CompletableFuture<?>> answers = new LinkedHashMap<>();
         switched.forEach((process, parts) -> {
-            List<VolumeId> ids = parts.stream().map(part -> part.volume().id()).toList();
-            answers.put(process, pool.ask(process, new HolderMessage.Settle(cut, ids)));
+            List<Holding> held = parts.stream().map(CutPart::holding).toList();
+            answers.put(process, pool.ask(process, new HolderMessage.Settle(cut, held)));
         });
         for (var answer : answers.entrySet()) {
             Settled settled;
@@ -422,40 +362,44 @@ public final class ConsistentCut {
         }
     }
 
-    private List<Volume> seal(List<Part> parts, boolean hold) throws IOException, VoidCut {
+    private void seal(List<CutPart> parts) throws IOException, VoidCut {
         List<Change> changes = new ArrayList<>();
-        List<Volume> sealed = new ArrayList<>();
-        for (Part part : parts) {
+        for (CutPart part : parts) {
             part.snapshot()
                     .map(made -> made.withAccess(Volume.Access.READ_ONLY))
-                    .ifPresent(snapshot -> {
-                        sealed.add(snapshot);
-                        changes.add(
-                                FabricRecords.replacement(
-                                        FabricPaths.volume(snapshot.name()), snapshot, 0));
-                    });
-            Volume now =
-                    part.volume().withSealedBelow(part.volume().layers().getFirst().generation());
+                    .ifPresent(snapshot ->
+                            changes.add(
+                                    FabricRecords.replacement(
+                                            FabricPaths.volume(snapshot.name()), snapshot, 0)));
             changes.add(
-                    FabricRecords.replacement(FabricPaths.volume(now.name()), now, part.version()));
-            if (hold) {
-                // A new holder would have answered without waiting for the others.
-                changes.add(
-                        new Change.Check(
-                                FabricPaths.attachment(part.volume().id()),
-                                part.attachment().version()));
-            }
+                    FabricRecords.replacement(
+                            FabricPaths.volume(part.volume().name()),
+                            part.sealed(),
+                            part.version()));
+            changes.add(
+                    new Change.Check(
+                            FabricPaths.attachment(part.volume().id()),
+                            part.attachment().version()));
         }
         if (records.store().commit(changes) instanceof Outcome.Conflict(var path)) {
             throw new VoidCut(path + " was changed meanwhile");
         }
-        return sealed;
     }
 
-    private void takeBack(List<Part> parts) throws IOException {
-        for (Part part : parts) {
-            if (part.snapshot().isPresent()) {
-                var _ = records.delete(FabricPaths.volume(part.snapshot().get().name()));
+    /// Another cut may have made a snapshot of the same name since.
+    private void takeBack(List<CutPart> parts) throws IOException {
+        for (CutPart part : parts) {
+            if (part.snapshot().isEmpty()) {
+                continue;
+            }
+            Volume made = part.snapshot().get();
+            String path = FabricPaths.volume(made.name());
+            var found = records.find(path, Volume.class);
+            if (found.isPresent()
+                    && found.get().noun().id().equals(made.id())
+                    && found.get().noun().access() == Volume.Access.SEALING) {
+                var delete = new Change.Delete(path, found.get().version());
+                var _ = records.store().commit(List.of(delete));
             }
         }
     }

@@ -2,17 +2,22 @@ package weft.ops.pool;
 
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
+import weft.coordination.FabricRecords.Found;
+import weft.coordination.FabricStore.Change;
+import weft.coordination.FabricStore.Outcome;
 import weft.fabric.Attachment;
 import weft.fabric.FabricImage;
 import weft.fabric.Volume;
 import weft.ops.admin.Refusal;
 import weft.ops.admin.VolumeAdmin;
+import weft.ops.admin.VolumeUsers;
 import weft.wire.holder.HolderMessage;
 import weft.wire.holder.HolderMessage.Standing;
 import weft.wire.holder.HolderMessage.Switched;
 
 import java.io.IOException;
-import java.util.Optional;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -21,6 +26,7 @@ import java.util.function.Supplier;
 /// Grows a volume, also while it is used: one change of its record; then its holder is told.
 public final class VolumeResizer {
     private static final int ANSWER_SECONDS_MAX = 3;
+    private static final int ATTEMPTS_MAX = 8;
 
     private final PoolSession pool;
     private final FabricRecords records;
@@ -40,24 +46,35 @@ public final class VolumeResizer {
 
     /// Moves the end further away. Blocks.
     public Resized grow(String name, long sizeBytes) throws IOException {
-        Optional<Volume> grown =
-                records.update(
-                        FabricPaths.volume(name),
-                        Volume.class,
-                        now -> {
-                            checkResizable(now);
-                            if (sizeBytes < now.sizeBytes()) {
-                                throw Refusal.state(
-                                        "volume '%s' was changed by someone else meanwhile: try"
-                                                + " again",
-                                        name);
-                            }
-                            return now.withSizeBytes(sizeBytes);
-                        });
-        Volume volume = grown.orElseThrow(() -> VolumeAdmin.unknown(image.get(), name));
+        List<Volume> made = new ArrayList<>();
+        for (int attempt = 0; ; attempt++) {
+            Outcome outcome = records.commitLayers(0, _ -> growth(name, sizeBytes, made));
+            if (outcome instanceof Outcome.Committed) {
+                break;
+            }
+            if (attempt == ATTEMPTS_MAX) {
+                throw Refusal.state(
+                        "volume '%s' is changed by others all the time: try again", name);
+            }
+        }
+        Volume volume = made.getLast();
         Standing standing = tell(volume, sizeBytes);
-        boolean isUsed = VolumeAdmin.writerOf(image.get(), volume).isPresent();
+        boolean isUsed = VolumeUsers.writerOf(image.get(), volume).isPresent();
         return new Resized(volume, standing == Standing.SWITCHED || !isUsed);
+    }
+
+    private List<Change> growth(String name, long sizeBytes, List<Volume> made) throws IOException {
+        Found<Volume> now =
+                records.find(FabricPaths.volume(name), Volume.class)
+                        .orElseThrow(() -> VolumeAdmin.unknown(image.get(), name));
+        checkResizable(now.noun());
+        if (sizeBytes < now.noun().sizeBytes()) {
+            throw Refusal.state(
+                    "volume '%s' was changed by someone else meanwhile: try again", name);
+        }
+        made.add(now.noun().withSizeBytes(sizeBytes));
+        return List.of(
+                FabricRecords.replacement(FabricPaths.volume(name), made.getLast(), now.version()));
     }
 
     private static void checkResizable(Volume volume) {

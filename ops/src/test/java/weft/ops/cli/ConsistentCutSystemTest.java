@@ -21,6 +21,7 @@ import weft.wire.holder.HolderMessage;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -70,8 +71,8 @@ final class ConsistentCutSystemTest extends VolumeSystemTest {
                 for (int cut = 0; cut < cuts; cut++) {
                     var wanted =
                             List.of(
-                                    new ConsistentCut.Wanted("cause", "c" + cut),
-                                    new ConsistentCut.Wanted("effect", "c" + cut));
+                                    new ConsistentCut.Snapshot("cause", "c" + cut),
+                                    new ConsistentCut.Snapshot("effect", "c" + cut));
                     List<Volume> made =
                             new ConsistentCut(
                                             pool,
@@ -179,6 +180,15 @@ final class ConsistentCutSystemTest extends VolumeSystemTest {
                 assertEquals(last, ByteBuffer.wrap(bytes).getLong(0), "sector " + sector);
             }
             assertEquals(0, tooOld.get(), "each read what it had written");
+            // The holder still reads through all the layers there were.
+            Await.until(
+                    "the layers of 20 deleted snapshots are merged",
+                    Duration.ofSeconds(60),
+                    () -> record("sectors").layers().size() == 2);
+            for (int sector = 0; sector < writers.size(); sector++) {
+                byte[] bytes = read(volume, sector * (long) SECTOR, SECTOR);
+                assertEquals(writers.get(sector).get(), ByteBuffer.wrap(bytes).getLong(0));
+            }
             assertArrayEquals(read(volume, 0, BLOCK), readOnce("sectors", 0, BLOCK));
         }
     }

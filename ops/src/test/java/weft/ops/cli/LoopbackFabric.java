@@ -4,6 +4,7 @@ import weft.fabric.FabricImage;
 import weft.fixtures.Await;
 import weft.ops.cli.fabric.Up;
 import weft.ops.controller.ControlSettings;
+import weft.ops.node.FabricSize;
 import weft.ops.node.HostOffer;
 import weft.ops.node.LocalFabric;
 import weft.ops.node.LocalLayout;
@@ -14,6 +15,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 
 /// A whole fabric in the test's process, three storage nodes and two hosts of 256 MiB, and a person
 /// who types commands at it.
@@ -37,12 +40,16 @@ final class LoopbackFabric implements AutoCloseable {
     }
 
     static LoopbackFabric start(Path folder, ControlSettings settings) throws Exception {
+        return start(folder, settings, 1);
+    }
+
+    static LoopbackFabric start(Path folder, ControlSettings settings, int disksPerNode)
+            throws Exception {
         LocalLayout layout = LocalLayout.free(folder);
         var fabric =
                 LocalFabric.start(
                         layout,
-                        STORAGE_NODES,
-                        HOSTS,
+                        new FabricSize(STORAGE_NODES, disksPerNode, HOSTS),
                         HostOffer.ofMemory(HOST_MEMORY_BYTES),
                         settings);
         try {
@@ -71,8 +78,13 @@ final class LoopbackFabric implements AutoCloseable {
 
     /// Types a command, its words separated by blanks; it is told which fabric is meant.
     Ended type(String line) {
+        return type(layout.zookeeper(), line);
+    }
+
+    /// The same at the fabric of that ZooKeeper.
+    static Ended type(String zookeeper, String line) {
         var words = new ArrayList<>(List.of(line.split(" ")));
-        words.addAll(List.of("--zookeeper", layout.zookeeper()));
+        words.addAll(List.of("--zookeeper", zookeeper));
         var out = new StringWriter();
         var err = new StringWriter();
         var root = Weft.commandLine();
@@ -85,8 +97,14 @@ final class LoopbackFabric implements AutoCloseable {
     /// What commands can change; not where things run at the moment.
     List<Object> wanted() {
         FabricImage image = session.image();
+        Map<String, List<Object>> volumes = new TreeMap<>();
+        // Layers are merged in the background.
+        image.volumes()
+                .forEach((name, volume) ->
+                        volumes.put(
+                                name, List.of(volume.id(), volume.sizeBytes(), volume.access())));
         return List.of(
-                image.volumes(),
+                volumes,
                 image.exports(),
                 image.images(),
                 image.networks(),

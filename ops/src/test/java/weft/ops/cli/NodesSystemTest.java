@@ -21,76 +21,20 @@ import weft.ops.controller.ControlSettings;
 import weft.ops.node.HostOffer;
 import weft.ops.node.Part;
 import weft.ops.pool.PoolSession;
-import weft.volume.BlockVolume;
 
-import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.Random;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 
 /// An operator's year with storage nodes: one joins, one is drained and let go and taken back, one
 /// dies. Somebody writes all the time, and nothing that was acknowledged is lost.
 @Timeout(300)
 final class NodesSystemTest {
-    private static final int BLOCK = 4096;
-    private static final int BLOCKS = (64 << 20) / BLOCK;
     private static final int GROUPS = 32;
     private static final int REPLICAS = 3;
 
     /// Of four nodes; give or take 5 %, which is one.
     private static final int SHARE = GROUPS * REPLICAS / 4;
-
-    /// Writes blocks of a number that it remembers.
-    private static final class Writer {
-        private final BlockVolume volume;
-        private final long[] written = new long[BLOCKS];
-        private final AtomicBoolean stopped = new AtomicBoolean();
-        private final CompletableFuture<Long> end;
-
-        Writer(BlockVolume volume) {
-            this.volume = volume;
-            end = CompletableFuture.supplyAsync(this::run);
-        }
-
-        private static ByteBuffer block(long number) {
-            var bytes = ByteBuffer.allocate(BLOCK);
-            while (bytes.hasRemaining()) {
-                bytes.putLong(number);
-            }
-            return bytes.flip();
-        }
-
-        private long run() {
-            var random = new Random(5);
-            long number = 0;
-            while (!stopped.get()) {
-                int at = random.nextInt(BLOCKS);
-                number++;
-                volume.write((long) at * BLOCK, block(number))
-                        .orTimeout(30, TimeUnit.SECONDS)
-                        .join();
-                written[at] = number;
-            }
-            return number;
-        }
-
-        /// Stops, and compares all with what was acknowledged.
-        void finish() throws Exception {
-            stopped.set(true);
-            assertTrue(end.get(60, TimeUnit.SECONDS) > 100, "there were writes");
-            for (int at = 0; at < BLOCKS; at++) {
-                if (written[at] > 0) {
-                    var read = ByteBuffer.allocate(BLOCK);
-                    volume.read((long) at * BLOCK, read).get(30, TimeUnit.SECONDS);
-                    assertEquals(block(written[at]), read.flip(), "block " + at);
-                }
-            }
-        }
-    }
 
     private static String type(LoopbackFabric fabric, String line) {
         LoopbackFabric.Ended ended = fabric.type(line);
@@ -168,7 +112,7 @@ final class NodesSystemTest {
             Volume volume = VolumeAdmin.find(fabric.session().image(), "data");
             var claimed = pool.client().claim(volume, "test");
             try (var open = pool.client().open(claimed)) {
-                var writer = new Writer(open);
+                var writer = new BlockWriter(open);
                 refuse(fabric, 3, "node drain node1", "2 live stores would be left for 3 copies");
                 Part node4 = Part.storage(fabric.layout().part(Role.STORAGE, 4, HostOffer.NONE));
                 try {
@@ -176,7 +120,7 @@ final class NodesSystemTest {
                     drainAndRemove(fabric);
                     writer.finish();
                     requireEqualReplicas(fabric);
-                    writer = new Writer(open);
+                    writer = new BlockWriter(open);
                     type(fabric, "node add node1");
                     awaitGroups(fabric, "node1", SHARE - 1, SHARE + 1);
                 } finally {

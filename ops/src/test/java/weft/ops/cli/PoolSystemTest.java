@@ -162,13 +162,13 @@ final class PoolSystemTest {
         damage(chunkFile("node1", "archive", 0), 3);
         damage(chunkFile("node2", "archive", 0), 1000);
         damage(chunkFile("node3", "archive", 1), 7);
-        JsonNode nodes = json("pool scrub").path("nodes");
-        assertEquals(3, nodes.size());
-        for (JsonNode node : nodes) {
-            assertEquals(1, node.path("repairedBlocks").asInt(), nodes.toString());
-            assertEquals(0, node.path("lostBlocks").asInt());
-            assertEquals(0, node.path("due").asInt());
-            assertTrue(node.path("verifiedBytes").asLong() >= 8 << 20);
+        JsonNode stores = json("pool scrub").path("stores");
+        assertEquals(3, stores.size());
+        for (JsonNode store : stores) {
+            assertEquals(1, store.path("repairedBlocks").asInt(), stores.toString());
+            assertEquals(0, store.path("lostBlocks").asInt());
+            assertEquals(0, store.path("due").asInt());
+            assertTrue(store.path("verifiedBytes").asLong() >= 8 << 20);
         }
         assertEquals((byte) 1, read("archive", 3 * BLOCK, BLOCK).get(0));
 

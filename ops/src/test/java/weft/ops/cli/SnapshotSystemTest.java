@@ -100,15 +100,24 @@ final class SnapshotSystemTest extends VolumeSystemTest {
         assertEquals(CHUNK, stored("tree"));
         assertArrayEquals(filled(1, CHUNK), readOnce("tree", 0, CHUNK));
         type("volume clone tree@base leaf");
+        type("volume protect tree@base");
+        type("volume protect tree");
+        for (String line : List.of("volume delete tree@base", "volume rollback tree@base")) {
+            assertTrue(refused(line).contains("weft volume unprotect"), line);
+        }
+        type("volume unprotect tree");
+        type("volume unprotect tree@base");
+        assertTrue(type("volume df tree").contains("tree@base"));
+        assertFalse(type("volume df tree").contains("leaf"));
         type("volume delete tree@base");
         Await.until(
                 "the picture",
                 () -> !fabric().session().image().volumes().containsKey("tree@base"));
         assertArrayEquals(filled(1, CHUNK), readOnce("leaf", 0, CHUNK));
-        assertTrue(refused("volume delete tree").contains("its clone 'leaf'"));
-        type("volume delete leaf");
-        Await.until("the picture", () -> !fabric().session().image().volumes().containsKey("leaf"));
-        assertArrayEquals(filled(1, CHUNK), readOnce("tree", 0, CHUNK));
+        type("volume delete tree");
+        Await.until("the picture", () -> !fabric().session().image().volumes().containsKey("tree"));
+        Await.until("nothing is left over", Duration.ofSeconds(60), () -> unowned() == 0);
+        assertArrayEquals(filled(1, CHUNK), readOnce("leaf", 0, CHUNK));
     }
 
     /// A volume grows under its holder.

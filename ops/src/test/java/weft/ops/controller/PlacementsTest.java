@@ -1,22 +1,32 @@
 package weft.ops.controller;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 
+import weft.coordination.PoolImage;
+import weft.fabric.Configuration;
 import weft.fabric.FabricImage;
+import weft.fabric.FailureDomain;
+import weft.fabric.Member;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
+import weft.fabric.PlacementGroupId;
+import weft.fabric.PoolStore;
+import weft.fabric.StoreId;
 import weft.fabric.VmPlacement;
 import weft.fabric.VmPlacement.State;
 import weft.fabric.VmSpec;
 
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 
-/// Which host gets a VM that has none.
+/// Which host gets a VM that has none, and whether groups are placed on enough hosts.
 class PlacementsTest {
     private static final NodeId HOST1 = new NodeId("host1");
     private static final NodeId HOST2 = new NodeId("host2");
@@ -64,6 +74,40 @@ class PlacementsTest {
         live(HOST1, 4 * GIB);
         vm("a", GIB, new VmPlacement(null, null, 3, State.FAILED, ""));
         assertEquals(Map.of(), chosen());
+    }
+
+    @Test
+    void copiesOnTwoDisksOfAHostAreNotApart() {
+        var stores = new HashMap<StoreId, PoolStore>();
+        List<Member> members = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            var id = new StoreId(new UUID(8, i));
+            String node = "node" + i / 2;
+            members.add(new Member(id, 1));
+            stores.put(
+                    id,
+                    new PoolStore(
+                            id,
+                            new NodeId(node),
+                            "/disk" + i,
+                            1,
+                            FailureDomain.ofHost(node),
+                            PoolStore.State.IN));
+        }
+        var pool = new PoolImage(stores, Map.of());
+        assertFalse(Placements.areApart(List.of(group(members)), pool));
+        assertFalse(Placements.areApart(List.of(group(members.subList(0, 2))), pool));
+        assertTrue(Placements.areApart(List.of(group(members.subList(1, 3))), pool));
+    }
+
+    private static Configuration group(List<Member> members) {
+        return new Configuration(
+                new PlacementGroupId(0),
+                1,
+                members.getFirst(),
+                members,
+                members.stream().map(Member::store).toList(),
+                1);
     }
 
     private void live(NodeId node, long memoryBytes) {

@@ -61,6 +61,7 @@ class RebalancingTest {
                 new PoolStore(
                         id(number),
                         new NodeId("node" + number),
+                        "/srv/weft",
                         1,
                         FailureDomain.ofHost("node" + number),
                         PoolStore.State.IN));

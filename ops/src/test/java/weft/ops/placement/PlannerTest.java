@@ -182,6 +182,60 @@ class PlannerTest {
         }
     }
 
+    /// Hosts of one to four disks of various sizes; disks fail and are replaced, hosts join.
+    @Test
+    void noTwoCopiesAreOnDisksOfOneHost() {
+        for (long seed : Seed.runs(RUNS)) {
+            Seed.replayable(
+                    seed,
+                    () -> {
+                        var random = new Random(seed);
+                        int replicas = 1 + random.nextInt(4);
+                        var pool = new PlannedPool(64 << random.nextInt(3), replicas);
+                        for (int joined = 0; joined < replicas + 2 + random.nextInt(4); joined++) {
+                            addHost(pool, joined, random);
+                        }
+                        pool.settle();
+                        pool.requireDistinct(FailureDomain::host);
+                        for (int step = 0; step < 8; step++) {
+                            int failed = random.nextInt(pool.stores.size());
+                            pool.change(failed, Standing.LEAVING);
+                            pool.settle();
+                            assertEquals(0, pool.load(failed));
+                            pool.requireDistinct(FailureDomain::host);
+                            pool.change(failed, Standing.TARGET);
+                            if (step % 4 == 3) {
+                                addHost(pool, 100 + step, random);
+                            }
+                            assertEquals(List.of(), pool.settle().obstacles());
+                            pool.requireDistinct(FailureDomain::host);
+                        }
+                    });
+        }
+    }
+
+    private static void addHost(PlannedPool pool, int number, Random random) {
+        int disks = 1 + random.nextInt(4);
+        for (int disk = 0; disk < disks; disk++) {
+            pool.add(pool.stores.size(), 0.5 + 3 * random.nextDouble(), host(number));
+        }
+    }
+
+    /// The other disk of the host takes what the failed one had: elsewhere it would share a host.
+    @Test
+    void ofThreeHostsEachHasACopyOfEverythingWhateverDiskFails() {
+        var pool = new PlannedPool(64, 3);
+        for (int i = 0; i < 6; i++) {
+            pool.add(i, 1, host(i / 2));
+        }
+        pool.settle();
+        assertEquals(List.of(32, 32, 32, 32, 32, 32), pool.sortedLoads());
+        pool.change(1, Standing.LEAVING);
+        assertEquals(32, pool.settle().copies());
+        assertEquals(64, pool.load(0));
+        pool.requireDistinct(FailureDomain::host);
+    }
+
     private static FailureDomain place(int zone, int rack, int host) {
         return new FailureDomain("zone" + zone, "rack" + rack, "host" + host);
     }

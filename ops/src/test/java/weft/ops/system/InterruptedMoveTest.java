@@ -270,7 +270,7 @@ class InterruptedMoveTest {
                                 presence.nbd(),
                                 presence.vtep(),
                                 presence.metrics(),
-                                presence.stores(),
+                                presence.disks(),
                                 presence.memoryBytes(),
                                 presence.pid()));
         return new FabricImage(

@@ -18,16 +18,29 @@ final class NamespaceLab implements AutoCloseable {
 
     private final String prefix;
     private final int machines;
+    private final boolean isOwner;
     private final Deque<Process> processes = new ArrayDeque<>();
 
-    private NamespaceLab(String prefix, int machines) {
+    private NamespaceLab(String prefix, int machines, boolean isOwner) {
         this.prefix = prefix;
         this.machines = machines;
+        this.isOwner = isOwner;
+    }
+
+    /// The lab that another process has made, for a process on one of its machines. Closing it ends
+    /// what was started by it.
+    static NamespaceLab joined(String prefix, int machines) {
+        return new NamespaceLab(prefix, machines, false);
+    }
+
+    /// What others join it by.
+    String prefix() {
+        return prefix;
     }
 
     /// Makes machines m1 to mN; skips the test where that is not permitted.
     static NamespaceLab of(int machines) throws IOException, InterruptedException {
-        var lab = new NamespaceLab("weft" + ProcessHandle.current().pid() % 10_000, machines);
+        var lab = new NamespaceLab("weft" + ProcessHandle.current().pid() % 10_000, machines, true);
         Assumptions.assumeTrue(
                 tryRun(List.of("ip", "netns", "add", lab.net())),
                 "network namespaces cannot be made here (not root, or no iproute2)");
@@ -98,6 +111,11 @@ final class NamespaceLab implements AutoCloseable {
 
     /// Runs a command that must succeed.
     static void run(List<String> command) throws IOException, InterruptedException {
+        var _ = output(command);
+    }
+
+    /// Runs a command that must succeed; answers the lines that it says.
+    static List<String> output(List<String> command) throws IOException, InterruptedException {
         Path output = Files.createTempFile("weft-lab", ".txt");
         try {
             Process process =
@@ -110,6 +128,7 @@ final class NamespaceLab implements AutoCloseable {
                 throw new IOException(
                         String.join(" ", command) + ": " + Files.readString(output).strip());
             }
+            return Files.readAllLines(output);
         } finally {
             Files.delete(output);
         }
@@ -124,6 +143,22 @@ final class NamespaceLab implements AutoCloseable {
         }
     }
 
+    /// Whatever runs on a machine yet, also what was started there by others.
+    private void killAll(String namespace) throws InterruptedException {
+        try {
+            for (String pid : output(List.of("ip", "netns", "pids", namespace))) {
+                ProcessHandle.of(Long.parseLong(pid.strip()))
+                        .filter(process -> process.pid() != ProcessHandle.current().pid())
+                        .ifPresent(process -> {
+                            process.destroyForcibly();
+                            process.onExit().orTimeout(COMMAND_SECONDS, TimeUnit.SECONDS).join();
+                        });
+            }
+        } catch (IOException e) {
+            // It was never made.
+        }
+    }
+
     @Override
     public void close() {
         for (Process process : processes) {
@@ -133,10 +168,13 @@ final class NamespaceLab implements AutoCloseable {
             for (Process process : processes) {
                 process.waitFor(COMMAND_SECONDS, TimeUnit.SECONDS);
             }
-            for (int i = 1; i <= machines; i++) {
-                tryRun(List.of("ip", "netns", "del", machine(i)));
+            if (isOwner) {
+                for (int i = 1; i <= machines; i++) {
+                    killAll(machine(i));
+                    tryRun(List.of("ip", "netns", "del", machine(i)));
+                }
+                tryRun(List.of("ip", "netns", "del", net()));
             }
-            tryRun(List.of("ip", "netns", "del", net()));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

@@ -45,6 +45,16 @@ public final class CatchUpPlan {
     private final TreeSet<ChunkKey> again = new TreeSet<>();
     private boolean compared;
 
+    /// Pages are read one after the other: of entries up to here each page may have had some.
+    private long comparedTo;
+
+    private long decidedTo;
+
+    /// @param baseSequence the last entry that the store has taken over as a whole
+    public CatchUpPlan(long baseSequence) {
+        decidedTo = baseSequence;
+    }
+
     /// A chunk this store has.
     public void addOwn(ChunkStamp stamp) {
         own.put(stamp.key(), stamp);
@@ -52,7 +62,11 @@ public final class CatchUpPlan {
 
     /// A page of the primary's chunks: ascending, after `after`, complete up to its last stamp, or
     /// to the end if `last`.
-    public void compare(Optional<ChunkKey> after, List<ChunkStamp> page, boolean last) {
+    ///
+    /// @param committedSequence no later entry is in the page
+    public void compare(
+            Optional<ChunkKey> after, List<ChunkStamp> page, long committedSequence, boolean last) {
+        comparedTo = Math.max(comparedTo, committedSequence);
         SortedMap<ChunkKey, ChunkStamp> range = own;
         if (!last && page.isEmpty()) {
             return;
@@ -85,9 +99,9 @@ public final class CatchUpPlan {
         return compared;
     }
 
-    /// Whether nothing is stale any more.
+    /// Whether nothing is stale any more, nor can become so.
     public boolean isComplete() {
-        return compared && remainingCount() == 0;
+        return compared && decidedTo >= comparedTo && remainingCount() == 0;
     }
 
     /// Chunks still to copy.
@@ -125,27 +139,36 @@ public final class CatchUpPlan {
 
     /// What to do with the next committed entry.
     public Decision decide(Entry entry) {
+        decidedTo = entry.sequence();
         return switch (entry.mutation()) {
             case Mutation.RaiseToken _, Mutation.ForgetVolume _ -> Decision.APPLY;
             case Mutation.DropLayer drop -> {
                 stale.removeIf(key -> key.layer().equals(drop.layer()));
                 later.removeIf(key -> key.layer().equals(drop.layer()));
-                // A copy on its way may be from before the drop: ask once more after it.
-                underWay.keySet().stream()
-                        .filter(key -> key.layer().equals(drop.layer()))
-                        .forEach(again::add);
+                // A copy on its way may be from before the drop, and entries held for another may
+                // read the layer: ask once more after it.
+                underWay.forEach((key, held) -> {
+                    if (key.layer().equals(drop.layer()) || readsFrom(held, drop.layer())) {
+                        again.add(key);
+                    }
+                });
                 yield Decision.APPLY;
             }
             case Mutation.OfChunk change -> decideChunk(entry, change);
         };
     }
 
+    private static boolean readsFrom(List<Entry> held, VolumeId layer) {
+        return held.stream()
+                .anyMatch(entry ->
+                        entry.mutation() instanceof Mutation.OfChunk change
+                                && change.layers().contains(layer));
+    }
+
     private Decision decideChunk(Entry entry, Mutation.OfChunk change) {
         ChunkKey key = change.chunk();
         List<Entry> held = underWay.get(key);
-        // A partial block is completed from the layers below; while one of those is to come, what
-        // would be made here is wrong, now as well as on top of a copy: copy the result.
-        if (isAnyOtherToCome(key, change)) {
+        if (readsWhatIsMissing(entry, change)) {
             stale.remove(key);
             var _ = held == null ? later.add(key) : again.add(key);
             return Decision.SKIP;
@@ -154,14 +177,19 @@ public final class CatchUpPlan {
             held.add(entry);
             return Decision.HOLD;
         }
-        return held != null || isToCome(key) ? Decision.SKIP : Decision.APPLY;
+        return isToCome(key) ? Decision.SKIP : Decision.APPLY;
     }
 
-    /// Whether a chunk of another layer that the result depends on is stale or under way.
-    private boolean isAnyOtherToCome(ChunkKey key, Mutation.OfChunk change) {
+    /// A partial block is completed from the layers below, and a layer is copied to another one:
+    /// while what is read is not here, the result is copied. A layer that was dropped while pages
+    /// were read is in no page, and here perhaps neither.
+    private boolean readsWhatIsMissing(Entry entry, Mutation.OfChunk change) {
+        if (entry.sequence() <= comparedTo && change.layers().size() > 1) {
+            return true;
+        }
         for (VolumeId layer : change.layers()) {
             var other = new ChunkKey(layer, change.chunkIndex());
-            if (!other.equals(key) && isToCome(other)) {
+            if (!other.equals(change.chunk()) && isToCome(other)) {
                 return true;
             }
         }

@@ -160,6 +160,7 @@ final class CatchUpSource {
                             read.learner().attempt,
                             read.after(),
                             stamps,
+                            state.list.committed(),
                             last));
         }
     }

@@ -121,6 +121,11 @@ final class ClientRequests {
             }
             case NEW -> {}
         }
+        if (request.mutation() instanceof Mutation.RaiseToken raise
+                && state.tables.token(raise.volume()) >= raise.token()) {
+            done(next.exchanges());
+            return;
+        }
         if (primary.freeBytesMin() < bytesTaken(request.mutation())) {
             refuse(next, Reason.NO_SPACE, "a member's store is full");
             return;

@@ -65,7 +65,7 @@ final class Joining implements Role {
 
     private Phase phase = Phase.ASKING;
     private long attempt;
-    private CatchUpPlan plan = new CatchUpPlan();
+    private CatchUpPlan plan = new CatchUpPlan(0);
     private long listTicket;
     private boolean ownListed;
     private long commitKnown;
@@ -116,7 +116,7 @@ final class Joining implements Role {
         }
         phase = Phase.STARTING;
         lastProgressNanos = nowNanos;
-        plan = new CatchUpPlan();
+        plan = new CatchUpPlan(accepted.committedSequence());
         ownListed = false;
         lastLeftOut = Optional.empty();
         comparedTo = Optional.empty();
@@ -176,7 +176,7 @@ final class Joining implements Role {
         if (!expected || (!list.last() && list.stamps().isEmpty())) {
             return;
         }
-        plan.compare(list.after(), list.stamps(), list.last());
+        plan.compare(list.after(), list.stamps(), list.committedSequence(), list.last());
         if (!list.stamps().isEmpty()) {
             comparedTo = Optional.of(list.stamps().getLast().key());
         }

@@ -76,11 +76,20 @@ public final class NodeLeases implements LeaseView {
 
     /// Beats once; call it every [ReplicaSettings#beatMillis].
     ///
-    /// @param others the storage nodes that are, or were, in the pool
+    /// @param others the storage nodes that are, or were, in the pool; and this one, if its stores
+    ///   need leases from each other
     public void onTick(Set<NodeId> others, long nowNanos) {
         noteLateness(nowNanos);
         for (NodeId other : others) {
-            outbox.send(other, new Beat(self, nowNanos, isDeaf(nowNanos) ? List.of() : stores));
+            boolean bindsNobody = isDeaf(nowNanos) && !other.equals(self);
+            outbox.send(other, new Beat(self, nowNanos, bindsNobody ? List.of() : stores));
+        }
+    }
+
+    private void noteHeard(NodeId from, long nowNanos) {
+        // Hearing itself, a node with several stores would not notice that it is cut off.
+        if (!from.equals(self)) {
+            heardNanos = nowNanos;
         }
     }
 
@@ -102,7 +111,7 @@ public final class NodeLeases implements LeaseView {
 
     /// A beat of another node: remembers the promise, then answers.
     public void onBeat(Beat beat, long nowNanos) {
-        heardNanos = nowNanos;
+        noteHeard(beat.from(), nowNanos);
         for (StoreBeat store : beat.stores()) {
             answered.put(store.member().store(), nowNanos);
             noteLife(store);
@@ -130,7 +139,7 @@ public final class NodeLeases implements LeaseView {
         if (ack.sentNanos() > nowNanos) {
             return; // Not a time of this node's clock.
         }
-        heardNanos = nowNanos;
+        noteHeard(ack.from(), nowNanos);
         long until = ack.sentNanos() + ReplicaSettings.nanos(settings.leaseMillis());
         for (StoreBeat store : ack.stores()) {
             noteLife(store);

@@ -87,10 +87,9 @@ final class DiskQuestions {
         }
     }
 
-    void layers(Consumer<Set<VolumeId>> answer) {
-        if (!begin(new Layers(new TreeSet<>(DiskQuestions::byValue), answer), Optional.empty())) {
-            answer.accept(Set.of());
-        }
+    /// Returns false if it cannot be asked now; nothing answers then.
+    boolean layers(Consumer<Set<VolumeId>> answer) {
+        return begin(new Layers(new TreeSet<>(DiskQuestions::byValue), answer), Optional.empty());
     }
 
     /// Which chunks there are; fails if it cannot be asked now.

@@ -107,6 +107,11 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
         return Optional.ofNullable(newest);
     }
 
+    /// Whether that names this replica as the primary.
+    boolean leads() {
+        return newest().filter(now -> now.primary().equals(around.self())).isPresent();
+    }
+
     private long now() {
         return around.clock().nowNanos();
     }
@@ -201,12 +206,18 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
         loop.execute(() -> questions.digest(request, caller));
     }
 
-    /// Which layers have chunks here; the answer comes on the loop, or never if the disk fails.
+    /// Which layers have chunks here; the answer comes on the loop, or never if the disk fails, and
+    /// is empty if it cannot be asked now.
     void postLayerQuestion(Consumer<Held> answer) {
         loop.execute(() -> {
             Replica present = replica;
             Set<VolumeId> volumes = present == null ? Set.of() : present.volumesWithToken();
-            questions.layers(layers -> answer.accept(new Held(Set.copyOf(layers), volumes)));
+            boolean asked =
+                    questions.layers(
+                            layers -> answer.accept(new Held(Set.copyOf(layers), volumes)));
+            if (!asked) {
+                answer.accept(new Held(Set.of(), Set.of()));
+            }
         });
     }
 

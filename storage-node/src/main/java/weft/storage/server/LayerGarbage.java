@@ -8,7 +8,6 @@ import weft.coordination.FabricRecords;
 import weft.coordination.FabricRecords.Found;
 import weft.coordination.FabricRecords.VolumeIds;
 import weft.coordination.FabricStore;
-import weft.fabric.Member;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 import weft.runtime.FreshIds;
@@ -35,6 +34,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
 
 /// Gives back the space of deleted volumes and snapshots: each primary drops the layers that no
 /// volume has any more, and forgets the tokens of volumes that are gone, as entries of the group's
@@ -55,8 +55,7 @@ final class LayerGarbage implements AutoCloseable {
     private static final int ANSWER_SECONDS_MAX = 20;
 
     private final FabricRecords records;
-    private final ReplicaDirectory replicas;
-    private final Member self;
+    private final Supplier<List<HostedStore>> stores;
     private final Handshake handshake;
     private final StorageMeters meters;
     private final VirtualThreads blocking = new VirtualThreads("layer-garbage");
@@ -65,17 +64,16 @@ final class LayerGarbage implements AutoCloseable {
     private final AtomicLong lastNumber = new AtomicLong();
     private volatile boolean busy;
 
+    /// @param stores of the node that work: one that failed would not answer
     LayerGarbage(
             FabricStore store,
-            ReplicaDirectory replicas,
-            Member self,
+            Supplier<List<HostedStore>> stores,
             Handshake handshake,
             StorageMeters meters,
             Loop timers,
             Duration period) {
         records = new FabricRecords(store);
-        this.replicas = replicas;
-        this.self = self;
+        this.stores = stores;
         this.handshake = handshake;
         this.meters = meters;
         timer = timers.every(period, this::begin);
@@ -103,14 +101,16 @@ final class LayerGarbage implements AutoCloseable {
             throws IOException, InterruptedException, ExecutionException, TimeoutException {
         Map<HostedReplica, HostedReplica.Held> held = new ConcurrentHashMap<>();
         List<CompletableFuture<Void>> answers = new ArrayList<>();
-        for (HostedReplica replica : replicas.all()) {
-            if (replica.newest().filter(c -> c.primary().equals(self)).isPresent()) {
-                var answered = new CompletableFuture<Void>();
-                replica.postLayerQuestion(found -> {
-                    held.put(replica, found);
-                    answered.complete(null);
-                });
-                answers.add(answered);
+        for (HostedStore store : stores.get()) {
+            for (HostedReplica replica : store.replicas().all()) {
+                if (replica.leads()) {
+                    var answered = new CompletableFuture<Void>();
+                    replica.postLayerQuestion(found -> {
+                        held.put(replica, found);
+                        answered.complete(null);
+                    });
+                    answers.add(answered);
+                }
             }
         }
         CompletableFuture.allOf(answers.toArray(CompletableFuture[]::new))
@@ -150,8 +150,7 @@ final class LayerGarbage implements AutoCloseable {
 
     private Used used() throws IOException {
         var used = new Used(new HashSet<>(), new HashSet<>());
-        String folder = FabricPaths.ROOT + "/" + FabricPaths.Kind.VOLUME.folder();
-        for (String name : records.store().children(folder)) {
+        for (String name : records.store().children(FabricPaths.VOLUMES)) {
             records.find(FabricPaths.volume(name), Volume.class)
                     .ifPresent(volume -> {
                         used.volumes().add(volume.noun().id());

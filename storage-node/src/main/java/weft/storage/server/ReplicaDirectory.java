@@ -1,8 +1,5 @@
 package weft.storage.server;
 
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
 import weft.fabric.Configuration;
 import weft.fabric.Member;
 import weft.fabric.NodeId;
@@ -17,7 +14,6 @@ import weft.storage.replica.ReplicaSettings;
 import weft.storage.store.Store;
 import weft.transport.Peers;
 
-import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -31,7 +27,6 @@ import java.util.function.Function;
 /// Placement group → replica → its loop. Replicas come to life when the store has data of a group
 /// or a configuration names the store, and stay until the node stops.
 final class ReplicaDirectory implements AutoCloseable {
-    private static final Logger log = LoggerFactory.getLogger(ReplicaDirectory.class);
     private static final Duration TICK = Duration.ofMillis(50);
     private static final Duration REST_TICK = Duration.ofMillis(200);
 
@@ -39,12 +34,10 @@ final class ReplicaDirectory implements AutoCloseable {
     private final Member self;
     private final Store store;
     private final LeaseView leases;
-    private final ConfigurationRecords configurations;
     private final HostedReplica.Surroundings around;
     private final List<Loop> loops = new ArrayList<>();
     private final Map<PlacementGroupId, HostedReplica> replicas = new ConcurrentHashMap<>();
     private final Map<PlacementGroupId, Configuration> known = new ConcurrentHashMap<>();
-    private volatile AutoCloseable watch = () -> {};
 
     ReplicaDirectory(
             ReplicaSettings settings,
@@ -60,19 +53,17 @@ final class ReplicaDirectory implements AutoCloseable {
         self = store.member();
         this.store = store;
         this.leases = leases;
-        this.configurations = configurations;
         around =
                 new HostedReplica.Surroundings(
                         self, clock, peers, nodes, configurations, meters, new AtomicLong());
         for (int i = 0; i < loopCount; i++) {
-            loops.add(new Loop("replicas-" + i));
+            loops.add(new Loop("replicas-%s-%d".formatted(self.store(), i)));
         }
     }
 
-    /// Revives what the store recovered and follows the configurations.
-    void start() throws IOException {
+    /// Revives what the store recovered.
+    void start() {
         store.groups().forEach(this::host);
-        watch = configurations.watch(this::onConfiguration);
         loops.forEach(loop -> loop.execute(() -> tick(loop)));
     }
 
@@ -92,8 +83,8 @@ final class ReplicaDirectory implements AutoCloseable {
         }
     }
 
-    /// On the watch's thread.
-    private void onConfiguration(ConfigurationRecords.Recorded recorded) {
+    /// A configuration that the coordination tells of. On the watch's thread, after [#start].
+    void onConfiguration(ConfigurationRecords.Recorded recorded) {
         Configuration read = recorded.configuration();
         known.merge(
                 read.pg(), read, (old, fresh) -> fresh.version() >= old.version() ? fresh : old);
@@ -141,11 +132,6 @@ final class ReplicaDirectory implements AutoCloseable {
 
     @Override
     public void close() {
-        try {
-            watch.close();
-        } catch (Exception e) {
-            log.debug("closing the watch of configurations", e);
-        }
         loops.forEach(Loop::close);
     }
 }

@@ -8,9 +8,9 @@ import org.slf4j.LoggerFactory;
 import weft.coordination.FabricStore;
 import weft.coordination.StorageNodes;
 import weft.fabric.NodeId;
+import weft.fabric.StoreId;
 import weft.runtime.Clock;
 import weft.runtime.Loop;
-import weft.runtime.WallClock;
 import weft.storage.replica.NodeLeases;
 import weft.storage.replica.ReplicaSettings;
 import weft.storage.store.Store;
@@ -24,37 +24,47 @@ import weft.wire.storage.StorageMessage.StoreBeat;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.function.BiConsumer;
 
-/// All replicas of one store, their beats and their housekeeping.
+/// All replicas of a node's stores, its beats and their housekeeping.
+///
+/// ```text
+///   ReplicationService ──► beat loop: one beat a node, for all its stores
+///     └─ HostedStore, one a store ──► its replicas' loops, its journal, its scrubber
+/// ```
 public final class ReplicationService implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(ReplicationService.class);
 
     private final ReplicaSettings settings;
     private final NodeId node;
-    private final Store store;
+    private final Map<StoreId, HostedStore> stores = new LinkedHashMap<>();
     private final StorageNodes nodes;
     private final Clock clock;
     private final Loop beatLoop;
     private final NodeLeases leases;
-    private final ReplicaDirectory replicas;
+    private final ConfigurationRecords configurations;
     private final StorageServer server;
     private final LayerGarbage garbage;
-    private final SpaceQuestions space;
-    private final Scrubber scrubber;
     private final StorageMeters meters;
+    private final BiConsumer<StoreId, IOException> onFailure;
+    private volatile AutoCloseable watch = () -> {};
 
     // Beat loop only.
-    private boolean failureCounted;
+    private final Set<StoreId> failed = new HashSet<>();
 
     /// @param self what this node says of itself on connections
-    /// @param peers to the other storage nodes
+    /// @param peers to the storage nodes; to this one, too, for stores that replicate each other
     /// @param garbagePeriod between looks for layers of deleted volumes
+    /// @param loopCount threads that run replicas, for each store
+    /// @param onFailure is told once of each store that fails, on the beat loop
     public ReplicationService(
             ReplicaSettings settings,
             Handshake self,
-            Store store,
+            List<Store> stores,
             FabricStore coordination,
             StorageNodes nodes,
             Peers peers,
@@ -62,40 +72,33 @@ public final class ReplicationService implements AutoCloseable {
             MeterRegistry registry,
             ScrubSettings scrub,
             Duration garbagePeriod,
-            int loopCount) {
+            int loopCount,
+            BiConsumer<StoreId, IOException> onFailure) {
         this.settings = settings;
-        this.store = store;
         this.nodes = nodes;
         this.clock = clock;
+        this.onFailure = onFailure;
         node = self.nodeId();
         meters = new StorageMeters(registry);
         beatLoop = new Loop("beats-" + node);
-        leases = new NodeLeases(settings, node, beats(), peers::send, clock.nowNanos());
-        replicas =
-                new ReplicaDirectory(
+        leases = new NodeLeases(settings, node, List.of(), peers::send, clock.nowNanos());
+        configurations = new ConfigurationRecords(coordination);
+        var around =
+                new HostedStore.Surroundings(
                         settings,
-                        store,
-                        new LeasesAndOwnSpace(leases, store),
-                        clock,
+                        scrub,
+                        loopCount,
+                        leases,
+                        nodes,
                         peers,
-                        nodes::nodeOf,
-                        new ConfigurationRecords(coordination),
+                        configurations,
                         meters,
-                        loopCount);
-        space = new SpaceQuestions(store, replicas);
-        scrubber = new Scrubber(scrub, store, replicas, clock, WallClock::epochNanos);
-        server =
-                new StorageServer(
-                        store.id(), clock, replicas, leases, beatLoop, meters, space, scrubber);
+                        clock);
+        stores.forEach(store -> this.stores.put(store.id(), new HostedStore(store, around)));
+        server = new StorageServer(this.stores, clock, leases, beatLoop, meters);
         garbage =
                 new LayerGarbage(
-                        coordination,
-                        replicas,
-                        store.member(),
-                        self,
-                        meters,
-                        beatLoop,
-                        garbagePeriod);
+                        coordination, this::working, self, meters, beatLoop, garbagePeriod);
     }
 
     /// What this node serves on its connections.
@@ -108,40 +111,54 @@ public final class ReplicationService implements AutoCloseable {
     /// Begins to beat and to replicate. Blocks for the coordination.
     public void start() throws IOException {
         var _ = beatLoop.every(Duration.ofMillis(settings.beatMillis()), this::beat);
-        replicas.start();
-        scrubber.start();
-    }
-
-    private void beat() {
-        if (!failureCounted && store.failure().isPresent()) {
-            failureCounted = true;
-            meters.storeFailures.increment();
-        }
-        leases.setStores(beats());
-        Set<NodeId> others = new HashSet<>(nodes.known());
-        others.remove(node);
-        leases.onTick(others, clock.nowNanos());
+        stores.values().forEach(HostedStore::start);
+        watch =
+                configurations.watch(recorded ->
+                        stores.values().forEach(s -> s.replicas().onConfiguration(recorded)));
     }
 
     /// A store that failed is left out: others take over from it as from a dead node.
-    private List<StoreBeat> beats() {
-        return store.failure().isPresent()
-                ? List.of()
-                : List.of(new StoreBeat(store.member(), store.freeBytes()));
+    private void beat() {
+        stores.values().forEach(this::noteFailure);
+        List<StoreBeat> beats = working().stream().map(HostedStore::beat).toList();
+        leases.setStores(beats);
+        Set<NodeId> others = new HashSet<>(nodes.known());
+        if (stores.size() == 1) {
+            others.remove(node); // Nobody there to beat to.
+        }
+        leases.onTick(others, clock.nowNanos());
+    }
+
+    private void noteFailure(HostedStore store) {
+        if (store.failure().isPresent() && failed.add(store.id())) {
+            meters.storeFailures.increment();
+            onFailure.accept(store.id(), store.failure().get());
+        }
+    }
+
+    private List<HostedStore> working() {
+        return stores.values().stream().filter(store -> store.failure().isEmpty()).toList();
     }
 
     /// One line for each replica, for status pages.
     public List<String> describe() {
-        return replicas.all().stream().map(HostedReplica::toString).sorted().toList();
+        return stores.values().stream()
+                .flatMap(store -> store.replicas().all().stream())
+                .map(HostedReplica::toString)
+                .sorted()
+                .toList();
     }
 
     @Override
     public void close() {
+        try {
+            watch.close();
+        } catch (Exception e) {
+            log.debug("closing the watch of configurations", e);
+        }
         garbage.close();
-        scrubber.close();
-        space.close();
         beatLoop.close();
-        replicas.close();
+        stores.values().forEach(HostedStore::close);
         log.debug("{}: replication stopped", node);
     }
 }

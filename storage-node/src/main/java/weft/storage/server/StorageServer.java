@@ -2,12 +2,14 @@ package weft.storage.server;
 
 import weft.fabric.ChunkKey;
 import weft.fabric.Configuration;
+import weft.fabric.PlacementGroupId;
 import weft.fabric.StoreId;
 import weft.runtime.Clock;
 import weft.runtime.Loop;
 import weft.storage.replica.NodeLeases;
 import weft.transport.Caller;
 import weft.wire.WireMessage;
+import weft.wire.audit.AuditMessage;
 import weft.wire.audit.AuditMessage.DigestRequest;
 import weft.wire.audit.AuditMessage.GroupDigest;
 import weft.wire.audit.AuditMessage.ScrubRequest;
@@ -16,39 +18,32 @@ import weft.wire.storage.Mutation;
 import weft.wire.storage.StorageMessage;
 import weft.wire.storage.StorageMessage.Refused;
 
+import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /// Where messages from the network enter the storage node. Runs on event loops and only sorts:
-/// requests and replicas' messages to their group's loop, beats to the beat loop.
-
+/// requests and replicas' messages to their store and to their group's loop there, beats to the
+/// beat loop.
 final class StorageServer {
-    private final StoreId self;
+    private final Map<StoreId, HostedStore> stores;
     private final Clock clock;
-    private final ReplicaDirectory replicas;
     private final NodeLeases leases;
     private final Loop beatLoop;
     private final StorageMeters meters;
-    private final SpaceQuestions space;
-    private final Scrubber scrubber;
 
     StorageServer(
-            StoreId self,
+            Map<StoreId, HostedStore> stores,
             Clock clock,
-            ReplicaDirectory replicas,
             NodeLeases leases,
             Loop beatLoop,
-            StorageMeters meters,
-            SpaceQuestions space,
-            Scrubber scrubber) {
-        this.self = self;
+            StorageMeters meters) {
+        this.stores = Map.copyOf(stores);
         this.clock = clock;
-        this.replicas = replicas;
         this.leases = leases;
         this.beatLoop = beatLoop;
         this.meters = meters;
-        this.space = space;
-        this.scrubber = scrubber;
     }
 
     /// A message of the storage protocol.
@@ -57,23 +52,33 @@ final class StorageServer {
             throw new IllegalArgumentException("no storage message: " + message.getClass());
         }
         switch (storage) {
-            case StorageMessage.Request request -> onRequest(request, caller);
-            case StorageMessage.ToReplica(var from, var to, var inner) -> {
-                if (to.equals(self)) {
-                    replicas.find(inner.pg())
-                            .ifPresent(replica -> replica.postMessage(from, inner));
-                }
-            }
+            case StorageMessage.ToStore(var to, var request) -> onRequest(to, request, caller);
+            case StorageMessage.ToReplica(var from, var to, var inner) ->
+                    find(to, inner.pg()).ifPresent(replica -> replica.postMessage(from, inner));
             case StorageMessage.Beat beat ->
                     beatLoop.execute(() -> leases.onBeat(beat, clock.nowNanos()));
             case StorageMessage.BeatAck ack ->
                     beatLoop.execute(() -> leases.onBeatAck(ack, clock.nowNanos()));
+            case StorageMessage.Request request ->
+                    throw new IllegalArgumentException("a request to no store: " + request);
             case StorageMessage.Answer answer ->
                     throw new IllegalArgumentException("an answer to nothing: " + answer);
         }
     }
 
-    private void onRequest(StorageMessage.Request request, Caller caller) {
+    private Optional<HostedReplica> find(StoreId store, PlacementGroupId pg) {
+        return Optional.ofNullable(stores.get(store)).flatMap(known -> known.replicas().find(pg));
+    }
+
+    /// Of a group, whoever its members are; each store hears of all.
+    private Optional<Configuration> configurationOf(PlacementGroupId pg) {
+        return stores.values().stream()
+                .map(store -> store.replicas().configurationOf(pg))
+                .flatMap(Optional::stream)
+                .max(Comparator.comparingLong(Configuration::version));
+    }
+
+    private void onRequest(StoreId store, StorageMessage.Request request, Caller caller) {
         int payloadBytes = 0;
         switch (request) {
             case StorageMessage.ReadBlocks read -> caller.charge(read.lengthBytes());
@@ -85,37 +90,48 @@ final class StorageServer {
             }
         }
         meters.count(request, payloadBytes);
-        Optional<HostedReplica> replica = replicas.find(request.pg());
+        Optional<HostedReplica> replica = find(store, request.pg());
         if (replica.isPresent()) {
             replica.get().postRequest(request, caller);
             return;
         }
-        Optional<Configuration> current = replicas.configurationOf(request.pg());
+        Optional<Configuration> current = configurationOf(request.pg());
         Refused.Reason reason =
                 current.isPresent() ? Refused.Reason.NOT_PRIMARY : Refused.Reason.NOT_SERVING;
         meters.countRefused(reason);
-        caller.reply(new Refused(reason, current, "this node has no replica of " + request.pg()));
+        caller.reply(
+                new Refused(
+                        reason,
+                        current,
+                        "%s has no replica of %s here".formatted(store, request.pg())));
     }
 
     /// A message of the audit protocol.
     void onAuditMessage(WireMessage message, Caller caller) {
-        switch (message) {
+        if (!(message instanceof AuditMessage.Question question)) {
+            throw new IllegalArgumentException("no question: " + message.getClass());
+        }
+        HostedStore store = stores.get(question.store());
+        if (store == null) {
+            caller.fail(question.store() + " is not served here");
+            return;
+        }
+        switch (question) {
             case DigestRequest request -> {
-                Optional<HostedReplica> replica = replicas.find(request.pg());
+                Optional<HostedReplica> replica = store.replicas().find(request.pg());
                 if (replica.isPresent()) {
                     replica.get().postDigestRequest(request, caller);
                 } else {
                     caller.reply(new GroupDigest(request.pg(), false, List.of(), true));
                 }
             }
-            case SpaceRequest request -> space.ask(request, caller);
-            case ScrubRequest(boolean now) -> {
-                if (now) {
-                    scrubber.askForAll();
+            case SpaceRequest request -> store.space().ask(request, caller);
+            case ScrubRequest request -> {
+                if (request.now()) {
+                    store.scrubber().askForAll();
                 }
-                caller.reply(scrubber.status());
+                caller.reply(store.scrubber().status());
             }
-            default -> throw new IllegalArgumentException("no question: " + message.getClass());
         }
     }
 }

@@ -2,14 +2,16 @@
 /// loop, what a replica says goes to the network, the disk and the coordination.
 ///
 /// ```text
-///   Transport ─► StorageServer ─► ReplicaDirectory ─► HostedReplica ─► Replica (pure)
-///                     │ beats           ▲                  │ ▲            │ outbox
-///                     ▼                 │ configurations   │ └── Store ◄──┤
-///                 NodeLeases     ConfigurationRecords ◄────┴── Peers ◄────┘
+///                                 ┌─ HostedStore, for each disk ────────────────────┐
+///   Transport ─► StorageServer ─► │ ReplicaDirectory ─► HostedReplica ─► Replica (pure)
+///                     │ beats     │       ▲                  │ ▲            │ outbox
+///                     ▼           │       │ configurations   │ └── Store ◄──┤
+///                 NodeLeases      └───────┼──────────────────┼──────────────┼───────┘
+///                                ConfigurationRecords ◄──────┴── Peers ◄────┘
 /// ```
 ///
-/// Reading order: StorageServer, ReplicaDirectory, HostedReplica, ConfigurationRecords,
-/// DiskQuestions, LayerGarbage.
+/// Reading order: ReplicationService, StorageServer, HostedStore, ReplicaDirectory, HostedReplica,
+/// ConfigurationRecords, DiskQuestions, LayerGarbage.
 @NullMarked
 package weft.storage.server;
 

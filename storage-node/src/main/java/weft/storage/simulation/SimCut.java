@@ -8,6 +8,7 @@ import weft.sim.SimWorld;
 import weft.storage.simulation.SimRecords.Held;
 import weft.volume.RemoteVolume;
 import weft.wire.holder.HolderMessage;
+import weft.wire.holder.HolderMessage.Holding;
 import weft.wire.holder.HolderMessage.NewLayers;
 import weft.wire.holder.HolderMessage.Settled;
 import weft.wire.holder.HolderMessage.Standing;
@@ -15,7 +16,6 @@ import weft.wire.holder.HolderMessage.Switched;
 
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -27,9 +27,9 @@ import java.util.function.Consumer;
 /// step by step in virtual time, against the production holders. The two must be changed together.
 ///
 /// ```text
-///   read ─► commit ─► raise ─► switch all (again while one does not know) ─► fence ─► settle ─► seal
-///             ▲                                                 └──────┴─────────┴ void: again
-///             └───────────────────────────────────────────────────────────────────┘
+///   commit ─► raise ─► switch all (again while one does not know) ─► settle ─► seal
+///     ▲                                └ take away ──┴──────────────────┴───────┘
+///     └─────────────────────────────── void: again ─────────────────────┘
 /// ```
 ///
 /// It is a process of its own: its messages may be late or lost, and it may die at any moment.
@@ -41,6 +41,8 @@ final class SimCut {
     private static final long SETTLE_NANOS_MAX = 15_000 * MILLIS;
     private static final long IMAGE_LAG_NANOS_MAX = 1_000 * MILLIS;
     private static final long HOLDER_PATIENCE_NANOS = 5_000 * MILLIS;
+    private static final int HOLD_MILLIS = 20;
+    private static final int HOLD_DOUBLINGS_MAX = 4;
     private static final long FENCE_NANOS_MAX = 6_000 * MILLIS;
 
     /// A volume of a cut.
@@ -50,6 +52,10 @@ final class SimCut {
     private record Part(Held held, Volume before) {
         VolumeId id() {
             return held.id();
+        }
+
+        Holding holding() {
+            return new Holding(id(), held.token());
         }
 
         NewLayers newLayers() {
@@ -70,7 +76,6 @@ final class SimCut {
     private final SimProcess self;
     private final List<VolumeId> volumes;
     private final Result result;
-    private final Map<VolumeId, Long> fenced = new HashMap<>();
     private List<Part> parts = List.of();
     private long cut;
     private boolean hold;
@@ -78,7 +83,7 @@ final class SimCut {
     private long startNanos;
     private Map<SimProcess, List<Part>> toAsk = new LinkedHashMap<>();
     private Map<SimProcess, List<Part>> switched = new LinkedHashMap<>();
-    private List<Part> unheld = new ArrayList<>();
+    private boolean askedTwice;
 
     SimCut(SimPool pool, SimProcess self, List<VolumeId> volumes, Result result) {
         this.pool = pool;
@@ -120,28 +125,28 @@ final class SimCut {
     private void complete() {
         toAsk = new LinkedHashMap<>();
         switched = new LinkedHashMap<>();
-        unheld = new ArrayList<>();
+        askedTwice = false;
         for (Part part : parts) {
             SimProcess process = part.held().process();
             if (process != null) {
                 toAsk.computeIfAbsent(process, _ -> new ArrayList<>()).add(part);
-            } else if (part.held().token() > 0) {
-                unheld.add(part);
             }
         }
         cut = pool.freshId();
-        boolean others = toAsk.values().stream().mapToInt(List::size).sum() < parts.size();
-        hold = toAsk.size() > (others ? 0 : 1);
+        hold = toAsk.size() > 1;
         raiseAll(new ArrayList<>(parts));
     }
 
     private void switchAll() {
+        int holdMillis = HOLD_MILLIS << Math.min(attempts - 1, HOLD_DOUBLINGS_MAX);
         Map<SimProcess, HolderMessage> questions = new LinkedHashMap<>();
         toAsk.forEach((process, asked) ->
                 questions.put(
                         process,
                         new HolderMessage.Switch(
-                                cut, hold, asked.stream().map(Part::newLayers).toList())));
+                                cut,
+                                hold && !askedTwice ? holdMillis : 0,
+                                asked.stream().map(Part::newLayers).toList())));
         askAll(questions, SWITCH_NANOS_MAX, this::onSwitched);
     }
 
@@ -167,51 +172,43 @@ final class SimCut {
                 toAsk.put(process, left);
             }
         }
-        long waited = world.nowNanos() - startNanos;
-        boolean alive = toAsk.keySet().stream().anyMatch(process -> !process.isDead());
-        if (!unknown.isEmpty() && waited < (alive ? HOLDER_PATIENCE_NANOS : IMAGE_LAG_NANOS_MAX)) {
-            self.later(Duration.ofNanos(ASK_AGAIN_NANOS), this::switchAll);
-            return;
-        }
-        if (alive) {
-            // In use, and its holder does not answer: an operator is told so.
-            tell("gives up");
-            return;
-        }
-        unheld.addAll(unknown);
-        fenceNext(false);
-    }
-
-    private void fenceNext(boolean waited) {
-        if (unheld.isEmpty()) {
-            if (hold && waited) {
-                voidCut("a volume was taken away from its last holder");
+        if (unknown.isEmpty()) {
+            if (hold && askedTwice) {
+                voidCut("a process had to be asked twice");
             } else {
                 settle();
             }
             return;
         }
-        Part part = unheld.removeLast();
-        if (part.held().token() == fenced.getOrDefault(part.id(), -1L)) {
-            fenceNext(waited);
+        if (unknown.stream().anyMatch(part -> !isUnchanged(part))) {
+            voidCut("a record was changed meanwhile");
             return;
         }
-        atCoordination(() -> {
-            Held now = pool.records.volume(part.id());
-            if (now.process() != null && !now.process().isDead()) {
-                tell("gives up: " + part.id() + " was taken into use meanwhile");
-                return;
-            }
-            long token = now.token() + 1;
-            Volume record = pool.records.attach(part.id(), token, null).record();
-            raise(
-                    record,
-                    token,
-                    () -> {
-                        fenced.put(part.id(), token);
-                        fenceNext(true);
-                    });
-        });
+        long waited = world.nowNanos() - startNanos;
+        boolean alive = toAsk.keySet().stream().anyMatch(process -> !process.isDead());
+        if (waited < (alive ? HOLDER_PATIENCE_NANOS : IMAGE_LAG_NANOS_MAX)) {
+            askedTwice = true;
+            self.later(Duration.ofNanos(ASK_AGAIN_NANOS), this::switchAll);
+        } else if (alive) {
+            // In use, and its holder does not answer: an operator is told so.
+            tell("gives up");
+        } else {
+            atCoordination(() -> takeAway(unknown.getFirst()));
+        }
+    }
+
+    private boolean isUnchanged(Part part) {
+        Held now = pool.records.volume(part.id());
+        return now.version() == part.held().version()
+                && now.attachmentVersion() == part.held().attachmentVersion();
+    }
+
+    /// The next attempt finds that nobody holds the volume, and raises its token.
+    private void takeAway(Part part) {
+        if (isUnchanged(part)) {
+            var _ = pool.records.attach(part.id(), part.held().token() + 1, null);
+        }
+        voidCut("a volume was taken from its holder");
     }
 
     /// Nothing goes on before all groups know the token.
@@ -248,7 +245,7 @@ final class SimCut {
         switched.forEach((process, done) ->
                 questions.put(
                         process,
-                        new HolderMessage.Settle(cut, done.stream().map(Part::id).toList())));
+                        new HolderMessage.Settle(cut, done.stream().map(Part::holding).toList())));
         askAll(questions, SETTLE_NANOS_MAX, this::onSettled);
     }
 
@@ -280,7 +277,7 @@ final class SimCut {
             return;
         }
         Held held = left.removeLast().held();
-        if (held.process() == null) {
+        if (held.token() == 0) {
             raiseAll(left);
         } else {
             raise(held.record(), held.token(), () -> raiseAll(left));
@@ -293,7 +290,7 @@ final class SimCut {
             Volume record = part.held().record();
             sealed.add(record.withSealedBelow(record.layers().getFirst().generation()));
         }
-        if (!pool.records.commit(parts.stream().map(Part::held).toList(), sealed, hold)) {
+        if (!pool.records.commit(parts.stream().map(Part::held).toList(), sealed, true)) {
             voidCut("a record was changed meanwhile");
             return;
         }

@@ -29,7 +29,10 @@ import java.util.function.Consumer;
 /// are not here.
 final class SimDisk implements ReplicaDisk {
     /// What a checkpoint saves.
+    ///
+    /// @param number of several under way the later one counts
     private record Checkpoint(
+            long number,
             int journalLength,
             long applied,
             ByteBuffer tables,
@@ -64,6 +67,7 @@ final class SimDisk implements ReplicaDisk {
     private long applied;
     private boolean catchingUp;
     private long catchUpTail;
+    private long lastCheckpoint;
     private int life;
     private long journalBusyUntil;
 
@@ -74,7 +78,7 @@ final class SimDisk implements ReplicaDisk {
         this.world = world;
         this.pg = pg;
         this.host = host;
-        checkpoint = new Checkpoint(0, 0, new ReplicatedTables().encode(), new TreeMap<>());
+        checkpoint = new Checkpoint(0, 0, 0, new ReplicatedTables().encode(), new TreeMap<>());
     }
 
     /// The last sequence that would be found after a crash now.
@@ -252,6 +256,7 @@ final class SimDisk implements ReplicaDisk {
     private void beginCheckpoint(List<Long> tickets) {
         var taken =
                 new Checkpoint(
+                        ++lastCheckpoint,
                         journal.size() + inFlight.size(),
                         applied,
                         tables.encode(),
@@ -267,7 +272,7 @@ final class SimDisk implements ReplicaDisk {
                         beginCheckpoint(tickets);
                         return;
                     }
-                    if (taken.journalLength() >= checkpoint.journalLength()) {
+                    if (taken.number() > checkpoint.number()) {
                         checkpoint = taken;
                     }
                     tickets.forEach(t -> host.later(0, events -> events.onDone(t)));

@@ -177,7 +177,7 @@ final class SimPool {
         group.request(
                 from.name,
                 to,
-                (StorageMessage.Request) message,
+                ((StorageMessage.ToStore) message).request(),
                 answered -> {
                     if (from.isDead()) {
                         return;

@@ -44,9 +44,7 @@ final class SimProcess implements PoolAccess {
     SimProcess(SimPool pool, String name) {
         this.pool = pool;
         this.name = name;
-        holds =
-                new OpenVolumes(
-                        task -> later(Duration.ofMillis(OpenVolumes.HOLD_MILLIS_MAX), task));
+        holds = new OpenVolumes(this::later);
         tick();
     }
 
@@ -92,7 +90,7 @@ final class SimProcess implements PoolAccess {
     /// Goes on to other layers at once, without holding anything back.
     void switchTo(VolumeId volume, long token, List<VolumeId> layers) {
         var wanted = List.of(new HolderMessage.NewLayers(volume, token, layers));
-        ask(new HolderMessage.Switch(pool.freshId(), false, wanted), _ -> {});
+        ask(new HolderMessage.Switch(pool.freshId(), 0, wanted), _ -> {});
     }
 
     private void tick() {

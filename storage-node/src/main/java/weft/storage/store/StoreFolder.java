@@ -1,6 +1,8 @@
 package weft.storage.store;
 
+import weft.fabric.StoreId;
 import weft.storage.disk.FileDisk;
+import weft.storage.disk.IdentityFile;
 import weft.storage.metadata.RocksMetadataStore;
 
 import java.io.Closeable;
@@ -11,6 +13,7 @@ import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Optional;
 import java.util.UUID;
 
 /// A folder of the machine's file system as a store, locked against a second process.
@@ -38,6 +41,17 @@ public final class StoreFolder implements Closeable {
             lockChannel.close();
             throw e;
         }
+    }
+
+    /// The store in this folder, without opening it; empty if there is none yet.
+    ///
+    /// @throws IOException if it is of another cluster, damaged or failing
+    public static Optional<StoreId> identify(Path folder, UUID cluster) throws IOException {
+        if (!Files.exists(folder.resolve(IdentityFile.NAME))) {
+            return Optional.empty();
+        }
+        return IdentityFile.read(new FileDisk(folder), cluster)
+                .map(identity -> new StoreId(identity.store()));
     }
 
     private static Store open(

@@ -24,11 +24,11 @@ class CatchUpPlanTest {
     private static final ChunkKey UPPER = new ChunkKey(TOP, 0);
     private static final ChunkKey OTHER = new ChunkKey(BELOW, 1);
 
-    private final CatchUpPlan plan = new CatchUpPlan();
+    private final CatchUpPlan plan = new CatchUpPlan(0);
 
     private void theyHave(ChunkKey... keys) {
         List<ChunkStamp> stamps = List.of(keys).stream().map(k -> new ChunkStamp(k, 1, 5)).toList();
-        plan.compare(Optional.empty(), stamps, true);
+        plan.compare(Optional.empty(), stamps, 0, true);
     }
 
     private static Entry write(long sequence, VolumeId... layers) {

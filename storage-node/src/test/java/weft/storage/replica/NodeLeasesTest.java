@@ -94,6 +94,19 @@ class NodeLeasesTest {
         assertFalse(leases.isSelfLate(5_550 * MILLIS));
     }
 
+    /// Its own stores still need leases from each other.
+    @Test
+    void aNodeThatHearsOnlyItselfIsCutOffForTheOthers() {
+        NodeId self = new NodeId("self");
+        leases.onTick(Set.of(self), 1_900 * MILLIS);
+        leases.onBeat(new Beat(self, 1, List.of(new StoreBeat(OWN, 100))), 2_000 * MILLIS);
+        leases.onBeatAck(new BeatAck(self, 1, List.of(new StoreBeat(OWN, 100))), 2_050 * MILLIS);
+        leases.onTick(Set.of(OTHER), 2_100 * MILLIS);
+        assertEquals(List.of(), ((Beat) sent.getLast()).stores());
+        leases.onTick(Set.of(self), 2_150 * MILLIS);
+        assertEquals(List.of(new StoreBeat(OWN, 100)), ((Beat) sent.getLast()).stores());
+    }
+
     @Test
     void aNodeThatHearsNobodyAsksForNoPromise() {
         leases.onTick(Set.of(OTHER), 1_000 * MILLIS);

@@ -18,6 +18,7 @@ import weft.fixtures.Await;
 import weft.volume.BlockVolume;
 import weft.volume.PoolClient;
 import weft.volume.PoolScrub;
+import weft.volume.PoolScrub.StoreScrub;
 import weft.volume.VolumeException;
 import weft.wire.audit.AuditMessage.ScrubStatus;
 
@@ -144,12 +145,12 @@ class DamagedBlockTest {
         assertEquals(List.of(), begun.silent());
         Await.until(
                 "scrubbed",
-                () -> scrub.status().byNode().values().stream().allMatch(s -> s.dueGroups() == 0));
+                () -> scrub.status().stores().stream().allMatch(s -> s.status().dueGroups() == 0));
         return scrub.status();
     }
 
     private static long sum(PoolScrub.Result result, ToLongFunction<ScrubStatus> field) {
-        return result.byNode().values().stream().mapToLong(field).sum();
+        return result.stores().stream().map(StoreScrub::status).mapToLong(field).sum();
     }
 
     @Test
@@ -213,12 +214,10 @@ class DamagedBlockTest {
         PoolScrub.Result found = scrub();
         assertEquals(3, sum(found, ScrubStatus::lostBlocks));
         assertEquals(0, sum(found, ScrubStatus::repairedBlocks));
-        found.byNode()
-                .values()
-                .forEach(status ->
-                        assertTrue(
-                                status.losses().getFirst().contains("block 5 of chunk"),
-                                () -> String.valueOf(status.losses())));
+        for (StoreScrub store : found.stores()) {
+            List<String> losses = store.status().losses();
+            assertTrue(losses.getFirst().contains("block 5 of chunk"), losses::toString);
+        }
     }
 
     @Test

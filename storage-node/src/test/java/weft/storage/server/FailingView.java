@@ -47,7 +47,7 @@ final class FailingView implements FabricStore {
     }
 
     @Override
-    public AutoCloseable announce(String path, byte[] data) throws IOException {
+    public Announcement announce(String path, byte[] data) throws IOException {
         return real.announce(path, data);
     }
 

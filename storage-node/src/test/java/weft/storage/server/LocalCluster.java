@@ -14,13 +14,13 @@ import weft.fabric.Cluster;
 import weft.fabric.Configuration;
 import weft.fabric.FailureDomain;
 import weft.fabric.Member;
+import weft.fabric.NodeDisk;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.fabric.Placement;
 import weft.fabric.PlacementGroupId;
 import weft.fabric.StoreId;
 import weft.fabric.Volume;
-import weft.fabric.VolumeId;
 import weft.fixtures.Await;
 import weft.runtime.BootClock;
 import weft.storage.StorageNode;
@@ -45,6 +45,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
+import java.util.stream.IntStream;
 
 /// A pool on this machine for tests: a real ZooKeeper, storage nodes in this process (or elsewhere)
 /// over real sockets and folders, a client. What control does, it does itself.
@@ -59,6 +60,8 @@ final class LocalCluster implements AutoCloseable {
     EmbeddedZooKeeper zooKeeper;
     StoreSettings storeSettings = StoreSettings.DEFAULT;
     ScrubSettings scrubSettings = ScrubSettings.DEFAULT;
+    int disksPerNode = 1;
+    List<String> adopted = List.of();
     final ZooKeeperFabricStore store;
     final FabricRecords records;
     final FabricWatcher watcher;
@@ -99,19 +102,20 @@ final class LocalCluster implements AutoCloseable {
     /// Settings of small disks and memories for the node of that number, 1 to 3.
     static StorageNodeSettings settings(
             UUID clusterId, int number, Path folder, StoreSettings storeSettings) {
-        return settings(clusterId, number, folder, storeSettings, ScrubSettings.DEFAULT);
+        return settings(clusterId, number, List.of(folder), storeSettings, ScrubSettings.DEFAULT);
     }
 
     private static StorageNodeSettings settings(
             UUID clusterId,
             int number,
-            Path folder,
+            List<Path> folders,
             StoreSettings storeSettings,
             ScrubSettings scrubSettings) {
         return new StorageNodeSettings(
                 new NodeId("node" + number),
                 clusterId,
-                folder,
+                folders,
+                List.of(),
                 new InetSocketAddress("127.0.0." + (10 + number), 0),
                 "127.0.0." + (10 + number),
                 "",
@@ -125,7 +129,12 @@ final class LocalCluster implements AutoCloseable {
     }
 
     Path folderOf(int number) {
-        return folder.resolve("node" + number);
+        return folderOf(number, 0);
+    }
+
+    /// @param disk of the node, from 0
+    Path folderOf(int number, int disk) {
+        return folder.resolve("node" + number + (disk == 0 ? "" : "-disk" + disk));
     }
 
     /// Starts a node in this process, with a session of its own.
@@ -133,7 +142,15 @@ final class LocalCluster implements AutoCloseable {
         var session = opened(connect(zooKeeper.connectString()));
         var node =
                 StorageNode.start(
-                        settings(clusterId, number, folderOf(number), storeSettings, scrubSettings),
+                        settings(
+                                        clusterId,
+                                        number,
+                                        IntStream.range(0, disksPerNode)
+                                                .mapToObj(disk -> folderOf(number, disk))
+                                                .toList(),
+                                        storeSettings,
+                                        scrubSettings)
+                                .adopting(adopted),
                         session,
                         registry);
         nodes[number] = opened(node);
@@ -163,18 +180,19 @@ final class LocalCluster implements AutoCloseable {
                 });
     }
 
-    /// Waits until so many storage nodes are there, then writes the first configurations.
+    /// Waits until so many storage nodes are there, then writes the first configurations: of
+    /// several disks, each has the groups of every so manyth number.
     void placeGroups() throws Exception {
         Await.until("all nodes are announced", () -> storagePresences().size() >= REPLICAS);
         Cluster cluster = watcher.image().cluster().orElseThrow();
-        List<Placement.Candidate> candidates = new ArrayList<>();
-        List<Member> members = new ArrayList<>();
-        for (NodePresence presence : storagePresences()) {
-            var id = new StoreId(presence.stores().getFirst());
-            candidates.add(new Placement.Candidate(id, presence.node().name(), 1));
-            members.add(new Member(id, presence.incarnation()));
-        }
         for (int i = 0; i < 1 << cluster.pgBits(); i++) {
+            List<Placement.Candidate> candidates = new ArrayList<>();
+            List<Member> members = new ArrayList<>();
+            for (NodePresence presence : storagePresences()) {
+                Member member = presence.stores().get(i % disksPerNode);
+                candidates.add(new Placement.Candidate(member.store(), presence.node().name(), 1));
+                members.add(member);
+            }
             var pg = new PlacementGroupId(i);
             List<StoreId> wanted = Placement.wanted(pg, candidates, REPLICAS);
             List<Member> chosen = new ArrayList<>();
@@ -203,7 +221,20 @@ final class LocalCluster implements AutoCloseable {
 
     /// The running node's store.
     Member member(int number) {
-        return Objects.requireNonNull(nodes[number]).member();
+        return member(number, 0);
+    }
+
+    /// The running node's store in that disk.
+    Member member(int number, int disk) {
+        return Objects.requireNonNull(nodes[number]).members().get(disk);
+    }
+
+    /// What the node tells of its disks.
+    List<NodeDisk> disks(int number) {
+        return watcher.image()
+                .presence(NodePresence.Role.STORAGE, new NodeId("node" + number))
+                .map(NodePresence::disks)
+                .orElse(List.of());
     }
 
     /// Whether the group's configuration has the running node's store.
@@ -235,10 +266,24 @@ final class LocalCluster implements AutoCloseable {
     }
 
     Volume createVolume(String name, long sizeBytes) throws IOException {
-        VolumeId id = records.takeVolumeId();
-        var volume = new Volume(id, name, sizeBytes, Volume.Access.READ_WRITE, List.of(id), id);
-        records.create(FabricPaths.volume(name), volume);
-        return volume;
+        List<Volume> made = new ArrayList<>();
+        var _ =
+                records.commitLayers(
+                        1,
+                        id -> {
+                            made.add(
+                                    new Volume(
+                                            id,
+                                            name,
+                                            sizeBytes,
+                                            Volume.Access.READ_WRITE,
+                                            List.of(id),
+                                            id));
+                            return List.of(
+                                    FabricRecords.creation(
+                                            FabricPaths.volume(name), made.getLast()));
+                        });
+        return made.getLast();
     }
 
     @Override

@@ -76,7 +76,7 @@ final class StorageNodeProcess {
                         StoreSettings.DEFAULT);
         try (var session = ZooKeeperFabricStore.connect(args[0], Duration.ofSeconds(20));
                 var node = StorageNode.start(settings, session, registry)) {
-            System.out.println(node.member() + " at " + node.address());
+            System.out.println(node.members() + " at " + node.address());
             while (System.in.read() >= 0) {
                 Thread.onSpinWait();
             }

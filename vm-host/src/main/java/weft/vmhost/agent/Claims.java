@@ -139,12 +139,7 @@ public final class Claims {
             String path = FabricPaths.attachment(id);
             Optional<Found<Attachment>> earlier = records.find(path, Attachment.class);
             long token = earlier.map(attachment -> attachment.noun().token()).orElse(0L) + 1;
-            var attachment =
-                    new Attachment(
-                            id,
-                            "vm %s @ %s".formatted(spec.name(), self),
-                            token,
-                            new Attachment.Process(NodePresence.Role.HOST, self));
+            Attachment attachment = own(spec, id, token);
             disks.add(new Claimed(volume.noun(), attachment));
             // A holder writes to the layers that the volume has, not to those of before a snapshot.
             changes.add(new Change.Check(FabricPaths.volume(disk), volume.version()));
@@ -156,8 +151,16 @@ public final class Claims {
         return disks;
     }
 
+    private Attachment own(VmSpec spec, VolumeId disk, long token) {
+        return new Attachment(
+                disk,
+                "vm %s @ %s".formatted(spec.name(), self),
+                token,
+                new Attachment.Process(NodePresence.Role.HOST, self));
+    }
+
     /// What this host holds by a claim whose answer was lost. A disk's layers may be newer than at
-    /// the claim, never older.
+    /// the claim, never older. A disk that was taken away since comes with a token that is refused.
     public Held held(VmSpec spec, VmPlacement placement) throws IOException {
         var disks = new ArrayList<Claimed>();
         for (String disk : spec.disks()) {
@@ -167,9 +170,14 @@ public final class Claims {
                     records.find(path, Attachment.class)
                             .orElseThrow(() -> new IOException(path + " is gone"))
                             .noun();
-            disks.add(new Claimed(volume, attachment));
+            disks.add(new Claimed(volume, asOwn(spec, attachment)));
         }
         return new Held(placement, disks);
+    }
+
+    private Attachment asOwn(VmSpec spec, Attachment found) {
+        Attachment mine = own(spec, found.volume(), found.token());
+        return mine.equals(found) ? mine : own(spec, found.volume(), found.token() - 1);
     }
 
     /// A migration failed before the destination committed: the source goes on, if it is faster

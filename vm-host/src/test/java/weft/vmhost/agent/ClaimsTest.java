@@ -223,6 +223,21 @@ class ClaimsTest {
     }
 
     @Test
+    void aDiskThatWasTakenAwaySinceComesWithATokenThatIsRefused() throws IOException {
+        Migration migration = migrating();
+        line2.next(ANY, UnreliableStore.answerLost());
+        assertThrows(IOException.class, () -> host2.takeOver(WEB1, migration));
+        var _ =
+                records.update(
+                        FabricPaths.attachment(DISK),
+                        Attachment.class,
+                        now -> Attachment.nobody(DISK, now.token() + 1));
+
+        Claims.Held held = host2.held(WEB1, placement());
+        assertEquals(2, held.disks().getFirst().attachment().token(), "below the 3 in force");
+    }
+
+    @Test
     void aKeepWhoseAnswerIsLostIsWonAgainAndTheTakeOverLoses() throws IOException {
         Migration migration = migrating();
         line1.next(ANY, UnreliableStore.answerLost());

@@ -40,12 +40,10 @@ import java.util.concurrent.Callable;
             "a command. Needs fio.",
             "",
             "Example:",
-            "  weft bench snapshots --repeat 8"
+            "  weft bench snapshots --repeat 20"
         })
 public final class BenchSnapshots implements Callable<Integer> {
-    /// A volume is cut three times as often, and has at most 32 layers.
-    private static final int REPEAT_MAX = 8;
-
+    private static final int REPEAT_MAX = 200;
     private static final int SECONDS_MAX = 600;
     private static final long SIZE_BYTES_MIN = 64L << 20;
     private static final List<String> VOLUMES = List.of(PoolUnderTest.NAME, "bench2", "bench3");
@@ -54,9 +52,9 @@ public final class BenchSnapshots implements Callable<Integer> {
     @Option(
             names = "--repeat",
             paramLabel = "N",
-            defaultValue = "8",
+            defaultValue = "20",
             description = "Snapshots of each kind (default: ${DEFAULT-VALUE}).")
-    private int repeat = 8;
+    private int repeat = 20;
 
     @Option(
             names = "--clones",
@@ -145,9 +143,9 @@ public final class BenchSnapshots implements Callable<Integer> {
 
         @Override
         public void snapshot(int volumes, String name) throws IOException, InterruptedException {
-            List<ConsistentCut.Wanted> wanted =
+            List<ConsistentCut.Snapshot> wanted =
                     VOLUMES.subList(0, volumes).stream()
-                            .map(volume -> new ConsistentCut.Wanted(volume, name))
+                            .map(volume -> new ConsistentCut.Snapshot(volume, name))
                             .toList();
             var _ = new ConsistentCut(pool, session.records(), session::image).take(wanted, false);
         }
@@ -155,7 +153,7 @@ public final class BenchSnapshots implements Callable<Integer> {
         @Override
         public void deleteSnapshots(int volumes, String name) throws IOException {
             for (String volume : VOLUMES.subList(0, volumes)) {
-                admin.delete(session.image(), Volume.snapshotName(volume, name));
+                admin.delete(session::image, Volume.snapshotName(volume, name));
             }
         }
 
@@ -181,7 +179,7 @@ public final class BenchSnapshots implements Callable<Integer> {
                                     image.exports().containsKey(clone)
                                             ? Optional.empty()
                                             : Optional.of(image));
-            admin.delete(session.image(), clone);
+            admin.delete(session::image, clone);
         }
     }
 }

@@ -4,6 +4,7 @@ import weft.fabric.FabricImage;
 import weft.fabric.NodePresence;
 import weft.fabric.Volume;
 import weft.ops.admin.VolumeAdmin;
+import weft.ops.admin.VolumeUsers;
 import weft.ops.bench.disk.DiskSide;
 import weft.ops.cli.CliFailure;
 import weft.ops.cli.FabricFile;
@@ -11,6 +12,7 @@ import weft.ops.cli.FabricOptions;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.fabric.LocalProcesses;
 import weft.ops.cli.fabric.Up;
+import weft.ops.node.FabricSize;
 import weft.ops.node.HostOffer;
 import weft.ops.node.LocalLayout;
 import weft.ops.pool.PoolSession;
@@ -50,7 +52,7 @@ final class PoolUnderTest implements DiskSide, AutoCloseable {
             throw CliFailure.refused(
                     "volume '%s' is read-only: it cannot be overwritten".formatted(name));
         }
-        VolumeAdmin.usersOf(image, volume)
+        VolumeUsers.usersOf(image, volume)
                 .ifPresent(user -> {
                     throw CliFailure.refused("volume '%s' is in use by %s".formatted(name, user));
                 });
@@ -63,7 +65,7 @@ final class PoolUnderTest implements DiskSide, AutoCloseable {
             throws IOException, InterruptedException {
         LocalLayout layout = LocalLayout.free(folder);
         remains.own(() -> stop(layout));
-        new LocalProcesses(layout).startSeparate(STORAGE_NODES, 0, HostOffer.NONE);
+        new LocalProcesses(layout).startSeparate(FabricSize.of(STORAGE_NODES, 0), HostOffer.NONE);
         Up.Readiness.await(layout, STORAGE_NODES, 0, PATIENCE);
         FabricSession session =
                 remains.own(FabricSession.open(layout.zookeeper(), Duration.ofSeconds(10)));

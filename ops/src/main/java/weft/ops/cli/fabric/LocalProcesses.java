@@ -3,6 +3,7 @@ package weft.ops.cli.fabric;
 import weft.fabric.NodePresence.Role;
 import weft.ops.cli.FabricFile;
 import weft.ops.cli.JavaProcess;
+import weft.ops.node.FabricSize;
 import weft.ops.node.HostOffer;
 import weft.ops.node.LocalLayout;
 
@@ -57,12 +58,12 @@ public final class LocalProcesses {
     }
 
     /// Starts the processes of a separate fabric, in an order in which each finds what it needs.
-    public void startSeparate(int storageNodes, int hosts, HostOffer offer) throws IOException {
-        startSeparate(storageNodes, hosts, offer, List.of());
+    public void startSeparate(FabricSize size, HostOffer offer) throws IOException {
+        startSeparate(size, offer, List.of());
     }
 
     /// @param controlArguments more options of the control process
-    void startSeparate(int storageNodes, int hosts, HostOffer offer, List<String> controlArguments)
+    public void startSeparate(FabricSize size, HostOffer offer, List<String> controlArguments)
             throws IOException {
         String zookeeper = layout.zookeeper();
         start(
@@ -79,28 +80,29 @@ public final class LocalProcesses {
                 "control1",
                 List.of("-Xmx256m", "-XX:+UseSerialGC"),
                 part("control", Role.CONTROL, 1, controlArguments));
-        for (int i = 1; i <= storageNodes; i++) {
-            startStorage(i);
+        for (int i = 1; i <= size.storageNodes(); i++) {
+            var _ = startStorage(i, size.disksPerNode());
         }
-        for (int i = 1; i <= hosts; i++) {
+        for (int i = 1; i <= size.hosts(); i++) {
             startHost(i, offer);
         }
     }
 
-    /// Starts the n-th storage node.
-    public Process startStorage(int number) throws IOException {
+    /// Starts the n-th storage node, with so many disks.
+    public Process startStorage(int number, int disks) throws IOException {
+        var stores = new ArrayList<String>(List.of("--host", "node" + number));
+        for (Path folder : layout.disks(number, disks)) {
+            stores.addAll(List.of("--data", folder.toString()));
+        }
+        // Each store has its own block maps, 64 MiB of them, and its own buffers.
+        int memoryMebibytes = 384 + 128 * disks;
         return start(
                 "node" + number,
-                List.of("-Xmx512m", "-XX:+UseSerialGC", "-XX:MaxDirectMemorySize=512m"),
-                part(
-                        "storage",
-                        Role.STORAGE,
-                        number,
-                        List.of(
-                                "--data",
-                                layout.folder().resolve("node" + number).toString(),
-                                "--host",
-                                "node" + number)));
+                List.of(
+                        "-Xmx%dm".formatted(memoryMebibytes),
+                        "-XX:+UseSerialGC",
+                        "-XX:MaxDirectMemorySize=%dm".formatted(memoryMebibytes)),
+                part("storage", Role.STORAGE, number, stores));
     }
 
     /// Starts the n-th host.

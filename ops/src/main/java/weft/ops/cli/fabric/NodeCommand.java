@@ -9,6 +9,7 @@ import picocli.CommandLine.Option;
 import weft.coordination.zookeeper.EmbeddedZooKeeper;
 import weft.fabric.FailureDomain;
 import weft.fabric.NodeId;
+import weft.ops.admin.NodeAdmin;
 import weft.ops.cli.ByteSize;
 import weft.ops.cli.CliFailure;
 import weft.ops.cli.EngineOption;
@@ -19,6 +20,7 @@ import weft.ops.cli.node.NodeDrain;
 import weft.ops.cli.node.NodeList;
 import weft.ops.cli.node.NodeRemove;
 import weft.ops.cli.node.NodeReweight;
+import weft.ops.node.FabricSize;
 import weft.ops.node.HostOffer;
 import weft.ops.node.LocalFabric;
 import weft.ops.node.LocalLayout;
@@ -26,10 +28,12 @@ import weft.ops.node.NodeOptions;
 import weft.ops.node.Part;
 import weft.ops.node.Supervisor;
 import weft.transport.NodeAddress;
+import weft.wire.storage.StorageMessage;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -100,11 +104,12 @@ public final class NodeCommand {
                 description = "Port of its Prometheus page (default: ${DEFAULT-VALUE}; 0: any).")
         private int metricsPort;
 
-        NodeOptions options(@Nullable Path folder, int nbdPort, int vtepPort, HostOffer offer) {
+        NodeOptions options(int nbdPort, int vtepPort, HostOffer offer) {
             InetSocketAddress address = parse(listen);
             return new NodeOptions(
                     new NodeId(name),
-                    folder == null ? Path.of(".") : folder.toAbsolutePath(),
+                    List.of(),
+                    List.of(),
                     zookeeper,
                     address,
                     advertise == null ? address.getHostString() : advertise,
@@ -143,13 +148,14 @@ public final class NodeCommand {
 
     @Command(
             name = "storage",
-            description = "Run a storage node: one folder's disk joins the pool.",
+            description =
+                    "Run a storage node: its disks join the pool, each as a store of its own.",
             mixinStandardHelpOptions = true,
             footer = {
                 "",
                 "Example:",
-                "  weft node storage --name node1 --data /srv/weft --zookeeper zk1:2181 \\",
-                "      --listen 192.0.2.11:7400"
+                "  weft node storage --name node1 --data /disk1/weft --data /disk2/weft \\",
+                "      --zookeeper zk1:2181 --listen 192.0.2.11:7400"
             })
     static final class Storage implements Callable<Integer> {
         @Mixin private Where where = new Where();
@@ -158,8 +164,21 @@ public final class NodeCommand {
                 names = "--data",
                 required = true,
                 paramLabel = "FOLDER",
-                description = "Where its store is; made if missing.")
-        private @Nullable Path data;
+                description = {
+                    "Where a store is, made if missing; once for each disk. One that cannot be"
+                            + " opened",
+                    "is left out."
+                })
+        private List<Path> data = List.of();
+
+        @Option(
+                names = "--adopt",
+                paramLabel = "STORE",
+                description = {
+                    "Take over the store whose id begins so, which another node served before: its",
+                    "disk was moved here for good."
+                })
+        private List<String> adopted = List.of();
 
         @Option(
                 names = "--nbd-port",
@@ -181,7 +200,7 @@ public final class NodeCommand {
                 names = "--zone",
                 paramLabel = "ZONE",
                 description = {
-                    "Where it stands, when its store is new (default: 'default'); later:",
+                    "Where it stands, when it is new (default: 'default'); later:",
                     "weft node domain."
                 })
         private @Nullable String zone;
@@ -195,6 +214,30 @@ public final class NodeCommand {
                 description = "The same, within the rack (default: the host of --advertise).")
         private @Nullable String host;
 
+        private List<Path> folders() {
+            List<Path> folders =
+                    data.stream().map(folder -> folder.toAbsolutePath().normalize()).toList();
+            if (folders.stream().distinct().count() < folders.size()) {
+                throw CliFailure.usage("--data names a folder twice");
+            }
+            if (folders.size() > StorageMessage.STORES_MAX) {
+                throw CliFailure.usage(
+                        "a storage node has up to %d folders".formatted(StorageMessage.STORES_MAX));
+            }
+            return folders;
+        }
+
+        private List<String> adopted() {
+            for (String store : adopted) {
+                if (store.length() < NodeAdmin.PREFIX_MIN) {
+                    throw CliFailure.usage(
+                            "--adopt '%s': give at least the first %d characters of the store's id"
+                                    .formatted(store, NodeAdmin.PREFIX_MIN));
+                }
+            }
+            return adopted;
+        }
+
         private FailureDomain domain(FailureDomain unsaid) {
             return new FailureDomain(
                     Objects.requireNonNullElse(zone, unsaid.zone()),
@@ -204,8 +247,11 @@ public final class NodeCommand {
 
         @Override
         public Integer call() throws IOException, InterruptedException {
-            NodeOptions known = where.options(data, nbdPort, 0, HostOffer.NONE);
-            NodeOptions options = known.withNbdTls(nbdTls).withDomain(domain(known.domain()));
+            NodeOptions known = where.options(nbdPort, 0, HostOffer.NONE);
+            NodeOptions options =
+                    known.withNbdTls(nbdTls)
+                            .withDomain(domain(known.domain()))
+                            .withStores(folders(), adopted());
             return runUntilStopped(
                     Part.storage(options), "storage node " + options.node() + " is ready");
         }
@@ -243,7 +289,7 @@ public final class NodeCommand {
         @Override
         public Integer call() throws IOException, InterruptedException {
             NodeOptions options =
-                    where.options(null, 0, vxlanPort, new HostOffer(memory.bytes(), engine.kind()));
+                    where.options(0, vxlanPort, new HostOffer(memory.bytes(), engine.kind()));
             return runUntilStopped(Part.host(options), "host " + options.node() + " is ready");
         }
     }
@@ -278,7 +324,7 @@ public final class NodeCommand {
 
         @Override
         public Integer call() throws IOException, InterruptedException {
-            NodeOptions options = where.options(null, 0, 0, HostOffer.NONE);
+            NodeOptions options = where.options(0, 0, HostOffer.NONE);
             return runUntilStopped(
                     Part.control(
                             options, Part.newCluster(replicas, minReplicas), control.settings()),
@@ -342,6 +388,12 @@ public final class NodeCommand {
         @Option(names = "--storage-nodes", defaultValue = "3", description = "How many.")
         private int storageNodes;
 
+        @Option(
+                names = "--disks-per-node",
+                defaultValue = "1",
+                description = "How many folders each storage node has.")
+        private int disksPerNode;
+
         @Option(names = "--hosts", defaultValue = "2", description = "How many.")
         private int hosts;
 
@@ -361,7 +413,11 @@ public final class NodeCommand {
             var layout = new LocalLayout(loopback, data.toAbsolutePath());
             var offer = new HostOffer(hostMemory.bytes(), engine.kind());
             return runUntilStopped(
-                    LocalFabric.start(layout, storageNodes, hosts, offer, control.settings()),
+                    LocalFabric.start(
+                            layout,
+                            new FabricSize(storageNodes, disksPerNode, hosts),
+                            offer,
+                            control.settings()),
                     "the fabric is ready");
         }
     }

@@ -4,8 +4,8 @@ import picocli.CommandLine.Command;
 
 import weft.fabric.Configuration;
 import weft.fabric.FabricImage;
+import weft.fabric.Member;
 import weft.fabric.NodePresence;
-import weft.fabric.StoreId;
 import weft.fabric.VmPlacement;
 import weft.ops.admin.PoolHealth;
 import weft.ops.cli.ByteSize;
@@ -110,10 +110,18 @@ public final class Status extends FabricCommand {
     }
 
     private static String carried(List<Configuration> groups, NodePresence presence) {
-        var stores = presence.stores().stream().map(StoreId::new).toList();
+        var stores = presence.stores().stream().map(Member::store).toList();
         long copies = groups.stream().filter(g -> stores.stream().anyMatch(g::hasStore)).count();
         long primaries = groups.stream().filter(g -> stores.contains(g.primary().store())).count();
-        return "%d placement groups, primary of %d".formatted(copies, primaries);
+        long failed = presence.disks().size() - stores.size();
+        return "%d placement groups, primary of %d%s"
+                .formatted(
+                        copies,
+                        primaries,
+                        failed == 0
+                                ? ""
+                                : ", %d of %d disks failed"
+                                        .formatted(failed, presence.disks().size()));
     }
 
     private static Map<String, Long> vms(FabricImage image) {

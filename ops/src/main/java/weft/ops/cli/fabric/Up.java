@@ -16,6 +16,7 @@ import weft.ops.cli.FabricFile;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.Output;
 import weft.ops.cli.StateFolder;
+import weft.ops.node.FabricSize;
 import weft.ops.node.HostOffer;
 import weft.ops.node.LocalLayout;
 import weft.runtime.BootClock;
@@ -53,6 +54,15 @@ public final class Up implements Callable<Integer> {
     private int storageNodes;
 
     @Option(
+            names = "--disks-per-node",
+            paramLabel = "N",
+            defaultValue = "1",
+            description =
+                    "How many folders, each a store, a storage node has (default:"
+                            + " ${DEFAULT-VALUE}).")
+    private int disksPerNode;
+
+    @Option(
             names = "--hosts",
             paramLabel = "N",
             defaultValue = "2",
@@ -79,6 +89,9 @@ public final class Up implements Callable<Integer> {
         if (storageNodes < 3 || storageNodes > 100 || hosts < 0 || hosts > 100) {
             throw CliFailure.usage("a fabric has 3 to 100 storage nodes and up to 100 hosts");
         }
+        if (disksPerNode < 1 || disksPerNode > 8) {
+            throw CliFailure.usage("--disks-per-node is 1 to 8");
+        }
         var offer = new HostOffer(hostMemory.bytes(), engine.kind());
         List<String> controlArguments = control.arguments();
         Path folder = state.path();
@@ -93,7 +106,8 @@ public final class Up implements Callable<Integer> {
         var processes = new LocalProcesses(layout);
         output.say("starting a fabric in " + folder);
         if (separate) {
-            processes.startSeparate(storageNodes, hosts, offer, controlArguments);
+            processes.startSeparate(
+                    new FabricSize(storageNodes, disksPerNode, hosts), offer, controlArguments);
         } else {
             processes.start(
                     "fabric",
@@ -124,6 +138,8 @@ public final class Up implements Callable<Integer> {
                         Integer.toString(layout.index()),
                         "--storage-nodes",
                         Integer.toString(storageNodes),
+                        "--disks-per-node",
+                        Integer.toString(disksPerNode),
                         "--hosts",
                         Integer.toString(hosts),
                         "--host-memory",

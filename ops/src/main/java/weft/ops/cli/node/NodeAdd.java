@@ -28,6 +28,6 @@ public final class NodeAdd extends StoreCommand {
     void run(FabricSession session, NodeAdmin admin, List<PoolStore> stores) throws IOException {
         print(
                 admin.add(stores),
-                "node %s has and gets copies. Next: weft node list".formatted(node()));
+                "%s has and gets copies. Next: weft node list".formatted(subject(stores)));
     }
 }

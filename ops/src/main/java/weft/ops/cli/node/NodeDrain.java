@@ -17,7 +17,8 @@ import java.util.List;
 @Command(
         name = "drain",
         description =
-                "Have all copies of a storage node made elsewhere, and wait until it has none.",
+                "Have all copies of a storage node, or one of its stores, made elsewhere, and"
+                        + " wait.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -26,6 +27,7 @@ import java.util.List;
             "",
             "Examples:",
             "  weft node drain node4",
+            "  weft node drain 5fb20298",
             "  weft node drain node4 --no-wait"
         })
 public final class NodeDrain extends StoreCommand {
@@ -39,14 +41,14 @@ public final class NodeDrain extends StoreCommand {
             throws IOException, InterruptedException {
         List<PoolStore> draining = admin.drain(session.image(), stores);
         if (noWait) {
-            print(draining, "node %s is being drained. Next: weft node list".formatted(node()));
+            print(draining, "%s is being drained. Next: weft node list".formatted(subject(stores)));
             return;
         }
         await(session, admin, draining);
         print(
                 admin.named(node()),
-                "node %s has no copies any more. Next: weft node remove %s"
-                        .formatted(node(), node()));
+                "%s has no copies any more. Next: weft node remove %s"
+                        .formatted(subject(stores), node()));
     }
 
     private void await(FabricSession session, NodeAdmin admin, List<PoolStore> draining)
@@ -64,8 +66,8 @@ public final class NodeDrain extends StoreCommand {
                                 .anyMatch(store -> store.state() == PoolStore.State.IN);
                 if (calledOff) {
                     throw CliFailure.failed(
-                            "the drain of node %s was called off with %d placement groups left"
-                                    .formatted(node(), left));
+                            "the drain of %s was called off with %d placement groups left"
+                                    .formatted(subject(draining), left));
                 }
             }
         }

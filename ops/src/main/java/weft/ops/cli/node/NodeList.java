@@ -6,7 +6,9 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 import weft.fabric.Configuration;
+import weft.fabric.FabricImage;
 import weft.fabric.PoolStore;
+import weft.ops.admin.DiskFailure;
 import weft.ops.admin.NodeAdmin;
 import weft.ops.admin.PoolHealth;
 import weft.ops.cli.ByteSize;
@@ -23,7 +25,9 @@ import java.util.List;
 /// `weft node list`.
 @Command(
         name = "list",
-        description = "List the storage nodes, what they are to carry, and what they carry.",
+        description =
+                "List the stores of the storage nodes, what they are to carry, and what they"
+                        + " carry.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -45,10 +49,14 @@ public final class NodeList extends FabricCommand {
             space = pool.client().space().ask();
         }
         List<NodeRow> rows = new ArrayList<>();
+        FabricImage image = session.image();
         for (PoolStore store : new NodeAdmin(session.records()).stores()) {
-            boolean live = NodeAdmin.isLive(session.image(), store.store());
-            if (all || live || store.state() != PoolStore.State.REMOVED) {
-                rows.add(NodeRow.of(store, live, groups, space.stores()));
+            boolean gone =
+                    store.state() == PoolStore.State.REMOVED
+                            && !NodeAdmin.isLive(image, store.store())
+                            && NodeAdmin.groupsOf(groups, store.store()) == 0;
+            if (all || !gone) {
+                rows.add(NodeRow.of(store, image, groups, space.stores()));
             }
         }
         output().list(
@@ -63,7 +71,9 @@ public final class NodeList extends FabricCommand {
                                 Column.of("PRIMARY OF", NodeRow::primaries),
                                 Column.of("DUE", NodeRow::due),
                                 Column.of("USED", row -> humane(row.usedBytes())),
-                                Column.of("SIZE", row -> humane(row.sizeBytes()))));
+                                Column.of("SIZE", row -> humane(row.sizeBytes())),
+                                Column.of("FOLDER", NodeRow::folder)));
+        DiskFailure.all(image).forEach(failure -> output().say(failure.sentence()));
     }
 
     private static String humane(@Nullable Long bytes) {

@@ -1,6 +1,7 @@
 package weft.ops.cli.node;
 
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 
 import weft.fabric.PoolStore;
 import weft.ops.admin.NodeAdmin;
@@ -12,7 +13,7 @@ import java.util.List;
 /// `weft node remove`.
 @Command(
         name = "remove",
-        description = "Let a storage node go that was drained, or that died and was replaced.",
+        description = "Let a storage node, or one of its stores, go that was drained or has died.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -20,13 +21,29 @@ import java.util.List;
             "until it is taken back: weft node add.",
             "",
             "Example:",
-            "  weft node drain node4 && weft node remove node4"
+            "  weft node drain node4 && weft node remove node4",
+            "  weft node remove 5fb20298 --lost"
         })
 public final class NodeRemove extends StoreCommand {
+    @Option(
+            names = "--lost",
+            description = {
+                "Its disks are lost for good: do not wait for it to come back, and let new stores",
+                "begin in their folders."
+            })
+    private boolean lost;
+
     @Override
     void run(FabricSession session, NodeAdmin admin, List<PoolStore> stores) throws IOException {
+        if (lost) {
+            print(
+                    admin.removeLost(session.image(), stores),
+                    "%s is given up: its copies are made elsewhere. Next: weft node list"
+                            .formatted(subject(stores)));
+            return;
+        }
         print(
                 admin.remove(session.image(), stores),
-                "node %s is removed: it may be switched off".formatted(node()));
+                "%s is removed: it may be switched off".formatted(subject(stores)));
     }
 }

@@ -13,11 +13,11 @@ import java.util.List;
 /// `weft node reweight`.
 @Command(
         name = "reweight",
-        description = "Say how much a storage node is to carry, relative to the others.",
+        description = "Say how much each store of a node, or one, is to carry, relative to others.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
-            "By default a node weighs as much as its disk has TiB. Half the weight is half the",
+            "By default a store weighs as much as its disk has TiB. Half the weight is half the",
             "copies; a change of less than 5 % moves nothing.",
             "",
             "Example:",
@@ -31,6 +31,9 @@ public final class NodeReweight extends StoreCommand {
     void run(FabricSession session, NodeAdmin admin, List<PoolStore> stores) throws IOException {
         print(
                 admin.reweight(stores, weight),
-                "node %s weighs %s. Next: weft node list".formatted(node(), weight));
+                stores.size() == 1
+                        ? "%s weighs %s. Next: weft node list".formatted(subject(stores), weight)
+                        : "each of %d stores of %s weighs %s. Next: weft node list"
+                                .formatted(stores.size(), subject(stores), weight));
     }
 }

@@ -32,6 +32,12 @@ abstract class StoreCommand extends FabricCommand {
         return node;
     }
 
+    /// For sentences: the node, or the store.
+    final String subject(List<PoolStore> stores) {
+        boolean isNode = stores.getFirst().node().name().equals(node);
+        return (isNode ? "node " : "store ") + node;
+    }
+
     /// Prints the stores as they are now; a sentence for people.
     final void print(List<PoolStore> stores, String sentence) {
         output().result(stores, sentence);

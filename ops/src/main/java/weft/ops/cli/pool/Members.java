@@ -1,6 +1,7 @@
 package weft.ops.cli.pool;
 
 import weft.fabric.FabricImage;
+import weft.fabric.Member;
 import weft.fabric.NodePresence;
 import weft.fabric.StoreId;
 
@@ -14,13 +15,23 @@ final class Members {
 
     Members(FabricImage image) {
         for (NodePresence presence : image.presences().values()) {
-            for (var store : presence.stores()) {
-                nodes.put(new StoreId(store), presence.node().name());
+            List<Member> stores = presence.stores();
+            for (Member served : stores) {
+                nodes.put(
+                        served.store(),
+                        presence.disks().size() == 1
+                                ? presence.node().name()
+                                : presence.node() + "/" + id(served.store()));
             }
         }
     }
 
-    /// The node; the store itself where no live node serves it.
+    private static String id(StoreId store) {
+        return store.uuid().toString().substring(0, 8);
+    }
+
+    /// The node, and which of its stores if it has several; the store itself where no live node
+    /// serves it.
     String name(StoreId store) {
         return nodes.getOrDefault(store, store + " (down)");
     }

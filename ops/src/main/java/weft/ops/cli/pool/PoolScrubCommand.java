@@ -4,6 +4,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 import weft.fabric.NodeId;
+import weft.fabric.StoreId;
 import weft.ops.cli.ByteSize;
 import weft.ops.cli.CliFailure;
 import weft.ops.cli.FabricCommand;
@@ -12,10 +13,12 @@ import weft.ops.cli.Output.Column;
 import weft.ops.cli.ProgressBar;
 import weft.ops.pool.PoolSession;
 import weft.volume.PoolScrub;
+import weft.volume.PoolScrub.StoreScrub;
 import weft.wire.audit.AuditMessage.ScrubStatus;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.ToLongFunction;
@@ -48,20 +51,23 @@ final class PoolScrubCommand extends FabricCommand {
             description = "Begin nothing: show what was done since the nodes started.")
     private boolean onlyStatus;
 
-    /// A node.
+    /// A store.
     ///
     /// @param due placement groups that are still to be verified
     /// @param skipped placement groups whose copy there was not in sync, or did not answer
     record Row(
             String node,
+            String store,
             int due,
             long verifiedBytes,
             long repairedBlocks,
             long lostBlocks,
             long skipped) {
-        static Row of(NodeId node, ScrubStatus now, ScrubStatus before) {
+        static Row of(StoreScrub store, ScrubStatus before) {
+            ScrubStatus now = store.status();
             return new Row(
-                    node.name(),
+                    store.node().name(),
+                    now.store().uuid().toString(),
                     now.dueGroups(),
                     since(now, before, ScrubStatus::verifiedBytes),
                     since(now, before, ScrubStatus::repairedBlocks),
@@ -81,7 +87,7 @@ final class PoolScrubCommand extends FabricCommand {
     /// What `--json` prints.
     ///
     /// @param losses the first of what was lost since the nodes started
-    record Report(List<Row> nodes, List<String> losses) {}
+    record Report(List<Row> stores, List<String> losses) {}
 
     @Override
     protected void run(FabricSession session) throws IOException {
@@ -91,18 +97,18 @@ final class PoolScrubCommand extends FabricCommand {
         try (var pool = new PoolSession(session.records().store(), session::image)) {
             PoolScrub scrub = pool.client().scrub();
             if (onlyStatus) {
-                print(report(answered(scrub.status()), Map.of()));
+                print(report(answered(scrub.status()), List.of()));
                 return;
             }
-            Map<NodeId, ScrubStatus> before = answered(scrub.begin());
-            Map<NodeId, ScrubStatus> now = noWait ? before : await(scrub, before);
+            List<StoreScrub> before = answered(scrub.begin());
+            List<StoreScrub> now = noWait ? before : await(scrub, before);
             Report report = report(now, before);
             print(report);
             refuseLosses(report);
         }
     }
 
-    private static Map<NodeId, ScrubStatus> answered(PoolScrub.Result result) {
+    private static List<StoreScrub> answered(PoolScrub.Result result) {
         if (!result.silent().isEmpty()) {
             throw CliFailure.failed(
                     "no answer from %s: its copies are not looked at (weft pool status)"
@@ -111,19 +117,18 @@ final class PoolScrubCommand extends FabricCommand {
                                             .map(NodeId::name)
                                             .collect(Collectors.joining(", "))));
         }
-        return result.byNode();
+        return result.stores();
     }
 
-    private Map<NodeId, ScrubStatus> await(PoolScrub scrub, Map<NodeId, ScrubStatus> before)
-            throws IOException {
-        long all = before.values().stream().mapToLong(ScrubStatus::chunkBytes).sum();
+    private List<StoreScrub> await(PoolScrub scrub, List<StoreScrub> before) throws IOException {
+        long all = before.stream().mapToLong(store -> store.status().chunkBytes()).sum();
         try (ProgressBar bar = output().progress("scrubbing", all)) {
             while (true) {
-                Map<NodeId, ScrubStatus> now = answered(scrub.status());
+                List<StoreScrub> now = answered(scrub.status());
                 long done =
-                        report(now, before).nodes().stream().mapToLong(Row::verifiedBytes).sum();
+                        report(now, before).stores().stream().mapToLong(Row::verifiedBytes).sum();
                 bar.update(Math.min(done, all), all);
-                if (now.values().stream().allMatch(status -> status.dueGroups() == 0)) {
+                if (now.stream().allMatch(store -> store.status().dueGroups() == 0)) {
                     return now;
                 }
                 Thread.sleep(LOOK_MILLIS);
@@ -134,15 +139,18 @@ final class PoolScrubCommand extends FabricCommand {
         }
     }
 
-    /// @param before what to take off; a node that is not in it began from nothing
-    private static Report report(Map<NodeId, ScrubStatus> now, Map<NodeId, ScrubStatus> before) {
+    /// @param before what to take off; a store that is not in it began from nothing
+    private static Report report(List<StoreScrub> now, List<StoreScrub> before) {
+        Map<StoreId, ScrubStatus> then = new HashMap<>();
+        before.forEach(store -> then.put(store.status().store(), store.status()));
         List<Row> rows = new ArrayList<>();
         List<String> losses = new ArrayList<>();
-        now.forEach((node, status) -> {
-            var nothing = new ScrubStatus(status.store(), 0, 0, 0, 0, 0, 0, List.of());
-            rows.add(Row.of(node, status, before.getOrDefault(node, nothing)));
-            losses.addAll(status.losses());
-        });
+        for (StoreScrub store : now) {
+            StoreId id = store.status().store();
+            var nothing = new ScrubStatus(id, 0, 0, 0, 0, 0, 0, List.of());
+            rows.add(Row.of(store, then.getOrDefault(id, nothing)));
+            losses.addAll(store.status().losses());
+        }
         return new Report(rows, losses.stream().distinct().sorted().toList());
     }
 
@@ -152,9 +160,10 @@ final class PoolScrubCommand extends FabricCommand {
             return;
         }
         output().list(
-                        report.nodes(),
+                        report.stores(),
                         List.of(
                                 Column.of("NODE", Row::node),
+                                Column.of("STORE", row -> row.store().substring(0, 8)),
                                 Column.of("DUE", Row::due),
                                 Column.of("VERIFIED", row -> ByteSize.humane(row.verifiedBytes())),
                                 Column.of("REPAIRED", Row::repairedBlocks),
@@ -163,7 +172,7 @@ final class PoolScrubCommand extends FabricCommand {
     }
 
     private static void refuseLosses(Report report) {
-        long lost = report.nodes().stream().mapToLong(Row::lostBlocks).sum();
+        long lost = report.stores().stream().mapToLong(Row::lostBlocks).sum();
         if (lost > 0) {
             throw CliFailure.failed(
                     "blocks of 4 KiB are damaged in all copies, and reading them fails until they are written anew: %s"

@@ -4,6 +4,7 @@ import picocli.CommandLine.Command;
 
 import weft.fabric.Configuration;
 import weft.fabric.StoreId;
+import weft.ops.admin.DiskFailure;
 import weft.ops.admin.PoolHealth;
 import weft.ops.cli.ByteSize;
 import weft.ops.cli.FabricCommand;
@@ -54,7 +55,9 @@ final class PoolStatus extends FabricCommand {
     /// What `--json` prints.
     ///
     /// @param silent nodes that do not answer
-    record Report(PoolHealth health, List<Row> stores, List<String> silent) {}
+    /// @param failures disks that live nodes cannot serve
+    record Report(
+            PoolHealth health, List<Row> stores, List<String> silent, List<DiskFailure> failures) {}
 
     @Override
     protected void run(FabricSession session) throws IOException {
@@ -67,7 +70,8 @@ final class PoolStatus extends FabricCommand {
                 new Report(
                         PoolHealth.of(groups),
                         space.stores().stream().map(store -> Row.of(store, groups)).toList(),
-                        space.silent().stream().map(node -> node.name()).toList());
+                        space.silent().stream().map(node -> node.name()).toList(),
+                        DiskFailure.all(session.image()));
         if (output().isJson()) {
             output().result(report, "");
             return;
@@ -87,5 +91,6 @@ final class PoolStatus extends FabricCommand {
         if (!report.silent().isEmpty()) {
             output().say("no answer from " + String.join(", ", report.silent()));
         }
+        report.failures().forEach(failure -> output().say(failure.sentence()));
     }
 }

@@ -12,6 +12,7 @@ import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.fabric.Volume;
 import weft.ops.admin.VolumeAdmin;
+import weft.ops.admin.VolumeUsers;
 import weft.ops.cli.ByteSize;
 import weft.ops.cli.FabricCommand;
 import weft.ops.cli.FabricSession;
@@ -38,6 +39,9 @@ import java.util.Optional;
             VolumeSnapshot.class,
             VolumeClone.class,
             VolumeRollback.class,
+            VolumeProtect.class,
+            VolumeUnprotect.class,
+            VolumeDf.class,
             VolumeCommand.ExportOne.class,
             VolumeCommand.Unexport.class
         },
@@ -69,7 +73,7 @@ public final class VolumeCommand {
                     volume.sizeBytes(),
                     accessOf(volume),
                     volume.layers().size(),
-                    VolumeAdmin.usersOf(image, volume).orElse(""),
+                    VolumeUsers.usersOf(image, volume).orElse(""),
                     uri,
                     attachment == null ? "" : attachment.holder(),
                     attachment == null ? 0 : attachment.token());
@@ -78,10 +82,14 @@ public final class VolumeCommand {
 
     private static String accessOf(Volume volume) {
         return switch (volume.access()) {
-            case READ_WRITE -> "read-write";
-            case READ_ONLY -> volume.isSnapshot() ? "snapshot" : "read-only";
+            case READ_WRITE -> protection(volume, "read-write");
+            case READ_ONLY -> protection(volume, volume.isSnapshot() ? "snapshot" : "read-only");
             case SEALING -> "being made";
         };
+    }
+
+    private static String protection(Volume volume, String access) {
+        return volume.isProtected() ? access + ", protected" : access;
     }
 
     @Command(
@@ -188,7 +196,7 @@ public final class VolumeCommand {
     static final class Delete extends OneVolumeCommand {
         @Override
         protected void run(FabricSession session) throws IOException {
-            new VolumeAdmin(session.records()).delete(session.image(), name());
+            new VolumeAdmin(session.records()).delete(session::image, name());
             output().deleted(
                             name(),
                             "volume %s deleted; its space comes back in the background"

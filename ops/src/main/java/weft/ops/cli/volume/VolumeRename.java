@@ -21,8 +21,7 @@ final class VolumeRename extends OneVolumeCommand {
 
     @Override
     protected void run(FabricSession session) throws IOException {
-        Volume renamed =
-                new VolumeAdmin(session.records()).rename(session.image(), name(), newName);
+        Volume renamed = new VolumeAdmin(session.records()).rename(session::image, name(), newName);
         output().result(renamed, "volume %s is %s now".formatted(name(), newName));
     }
 }

@@ -3,8 +3,8 @@ package weft.ops.cli.volume;
 import picocli.CommandLine.Command;
 
 import weft.fabric.Volume;
-import weft.ops.admin.VolumeAdmin;
 import weft.ops.cli.FabricSession;
+import weft.ops.pool.PoolSession;
 
 import java.io.IOException;
 
@@ -25,7 +25,12 @@ import java.io.IOException;
 final class VolumeRollback extends OneVolumeCommand {
     @Override
     protected void run(FabricSession session) throws IOException {
-        Volume back = new VolumeAdmin(session.records()).rollback(session.image(), name());
+        Volume back;
+        try (var pool = new PoolSession(session.records().store(), session::image)) {
+            back =
+                    new weft.ops.pool.VolumeRollback(pool, session.records(), session::image)
+                            .to(name());
+        }
         output().result(back, "volume %s is as it was at %s".formatted(back.name(), name()));
     }
 }

@@ -46,7 +46,7 @@ final class VolumeSnapshot extends FabricCommand {
             description = "Take a volume away from a holder that does not answer: its VM stops.")
     private boolean force;
 
-    private final List<ConsistentCut.Wanted> wanted = new ArrayList<>();
+    private final List<ConsistentCut.Snapshot> wanted = new ArrayList<>();
 
     @Override
     protected void checkOptions() {
@@ -67,7 +67,7 @@ final class VolumeSnapshot extends FabricCommand {
                         "volume '%s' is named twice: one snapshot of it is enough"
                                 .formatted(name.substring(0, at)));
             }
-            wanted.add(new ConsistentCut.Wanted(name.substring(0, at), name.substring(at + 1)));
+            wanted.add(new ConsistentCut.Snapshot(name.substring(0, at), name.substring(at + 1)));
         }
         if (wanted.size() > HolderMessage.VOLUMES_MAX) {
             throw CliFailure.usage(

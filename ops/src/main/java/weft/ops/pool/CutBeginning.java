@@ -1,0 +1,155 @@
+package weft.ops.pool;
+
+import weft.coordination.FabricPaths;
+import weft.coordination.FabricRecords;
+import weft.coordination.FabricRecords.Found;
+import weft.coordination.FabricStore.Change;
+import weft.coordination.FabricStore.Outcome;
+import weft.fabric.Attachment;
+import weft.fabric.FabricImage;
+import weft.fabric.Volume;
+import weft.fabric.VolumeId;
+import weft.ops.admin.Refusal;
+import weft.ops.admin.VolumeAdmin;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Supplier;
+
+/// The first step of a [ConsistentCut]: new layers, and who holds the volumes.
+final class CutBeginning {
+    private static final int ATTEMPTS_MAX = 8;
+
+    private final FabricRecords records;
+    private final Supplier<FabricImage> image;
+
+    CutBeginning(FabricRecords records, Supplier<FabricImage> image) {
+        this.records = records;
+        this.image = image;
+    }
+
+    /// Makes the records, all or none.
+    List<CutPart> commit(List<ConsistentCut.Wanted> wanted) throws IOException {
+        List<CutPart> parts = new ArrayList<>();
+        for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+            boolean atAGlance = attempt == 0;
+            Outcome outcome =
+                    records.commitLayers(
+                            wanted.size(), firstId -> layersOf(wanted, firstId, atAGlance, parts));
+            switch (outcome) {
+                case Outcome.Committed _ -> {
+                    return parts;
+                }
+                case Outcome.Conflict(var path) -> checkNoneExists(wanted, path);
+            }
+        }
+        throw Refusal.state("the volumes are changed by others all the time: try again");
+    }
+
+    /// Step 1.
+    ///
+    /// @param parts becomes what the changes make
+    private List<Change> layersOf(
+            List<ConsistentCut.Wanted> wanted,
+            VolumeId firstId,
+            boolean atAGlance,
+            List<CutPart> parts)
+            throws IOException {
+        List<Change> changes = new ArrayList<>();
+        parts.clear();
+        for (int i = 0; i < wanted.size(); i++) {
+            Found<Volume> before = cuttable(wanted.get(i), atAGlance);
+            Found<Attachment> attachment = attachment(before.noun(), changes, atAGlance);
+            var id = new VolumeId(firstId.value() + i);
+            CutPart part = part(wanted.get(i), before, id, attachment);
+            parts.add(part);
+            String path = FabricPaths.volume(part.volume().name());
+            changes.add(FabricRecords.replacement(path, part.volume(), before.version()));
+            part.snapshot()
+                    .ifPresent(made ->
+                            changes.add(
+                                    FabricRecords.creation(FabricPaths.volume(made.name()), made)));
+        }
+        return changes;
+    }
+
+    private static void checkNoneExists(List<ConsistentCut.Wanted> wanted, String path) {
+        for (ConsistentCut.Wanted one : wanted) {
+            String name = one.snapshot().map(s -> Volume.snapshotName(one.volume(), s)).orElse("");
+            if (path.equals(FabricPaths.volume(name))) {
+                throw Refusal.state("snapshot '%s' exists already: choose another name", name);
+            }
+        }
+    }
+
+    /// What is seen at a glance is seen again after a conflict.
+    private <T> Optional<Found<T>> see(String path, Class<T> type, boolean atAGlance)
+            throws IOException {
+        return atAGlance ? records.glance(path, type) : records.find(path, type);
+    }
+
+    private Found<Volume> cuttable(ConsistentCut.Wanted wanted, boolean atAGlance)
+            throws IOException {
+        Found<Volume> found =
+                see(FabricPaths.volume(wanted.volume()), Volume.class, atAGlance)
+                        .orElseThrow(() -> VolumeAdmin.unknown(image.get(), wanted.volume()));
+        Volume volume = found.noun();
+        if (volume.access() != Volume.Access.READ_WRITE) {
+            throw Refusal.state(
+                    "volume '%s' is read-only: it is as good as a snapshot", volume.name());
+        }
+        if (volume.layers().size() == Volume.LAYERS_MAX) {
+            long snapshots =
+                    image.get().volumes().values().stream()
+                            .filter(other -> other.isSnapshotOf(volume.name()))
+                            .count();
+            throw Refusal.state(
+                    "volume '%s' already has %d layers, the most there can be, and %d snapshots:"
+                            + " clone the newest one and go on with that",
+                    volume.name(), Volume.LAYERS_MAX, snapshots);
+        }
+        return found;
+    }
+
+    /// Who holds the volume, and that it is expected to stay so until the commit. A volume that
+    /// nobody ever held gets a record: a holder that comes first would be noticed by nothing else.
+    private Found<Attachment> attachment(Volume volume, List<Change> conditions, boolean atAGlance)
+            throws IOException {
+        String path = FabricPaths.attachment(volume.id());
+        var found = see(path, Attachment.class, atAGlance);
+        if (found.isPresent()) {
+            conditions.add(new Change.Check(path, found.get().version()));
+            return found.get();
+        }
+        Attachment nobody = Attachment.nobody(volume.id(), 0);
+        conditions.add(FabricRecords.creation(path, nobody));
+        return new Found<>(nobody, 0);
+    }
+
+    private static CutPart part(
+            ConsistentCut.Wanted wanted,
+            Found<Volume> found,
+            VolumeId id,
+            Found<Attachment> attachment) {
+        Volume before = found.noun();
+        List<VolumeId> layers = new ArrayList<>();
+        layers.add(before.layers().getFirst().nextGeneration());
+        layers.addAll(before.layers());
+        Optional<Volume> snapshot =
+                wanted.snapshot()
+                        .map(name ->
+                                new Volume(
+                                        id,
+                                        Volume.snapshotName(wanted.volume(), name),
+                                        before.sizeBytes(),
+                                        Volume.Access.SEALING,
+                                        before.layers(),
+                                        before.placementRoot(),
+                                        0,
+                                        before.extentBytes(),
+                                        false));
+        return new CutPart(before.withLayers(layers), found.version() + 1, snapshot, attachment);
+    }
+}

@@ -1,0 +1,128 @@
+package weft.storage;
+
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import weft.coordination.FabricPaths;
+import weft.coordination.FabricStore;
+import weft.fabric.FabricJson;
+import weft.fabric.NodeDisk;
+import weft.fabric.NodePresence;
+import weft.fabric.StoreId;
+import weft.runtime.VirtualThreads;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+
+/// What a storage node tells of itself, and keeps true: its presence record, and a gauge for each
+/// of its disks. A disk that fails is told of at once: from then on control counts its store as
+/// away.
+final class NodeAnnouncement implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(NodeAnnouncement.class);
+
+    private final StorageNodeSettings settings;
+    private final FabricStore coordination;
+    private final long incarnation;
+    private final MeterRegistry registry;
+    private final List<Gauge> gauges = new ArrayList<>();
+    private final VirtualThreads blocking = new VirtualThreads("announcement");
+    private volatile List<NodeDisk> disks;
+
+    // Guarded by this: a lock, not a loop, since it is held by what waits for the coordination.
+    private FabricStore.@Nullable Announcement kept;
+    private String address = "";
+
+    /// @param incarnation of the process
+    NodeAnnouncement(
+            StorageNodeSettings settings,
+            FabricStore coordination,
+            long incarnation,
+            List<NodeDisk> disks,
+            MeterRegistry registry) {
+        this.settings = settings;
+        this.coordination = coordination;
+        this.incarnation = incarnation;
+        this.disks = List.copyOf(disks);
+        this.registry = registry;
+        for (NodeDisk disk : disks) {
+            gauges.add(
+                    Gauge.builder("weft_storage_disk_serving", this, it -> it.served(disk.folder()))
+                            .tag("node", settings.node().name())
+                            .tag("folder", disk.folder())
+                            .strongReference(true)
+                            .register(registry));
+        }
+    }
+
+    private int served(String folder) {
+        return disks.stream()
+                        .anyMatch(disk -> disk.folder().equals(folder) && disk.served().isPresent())
+                ? 1
+                : 0;
+    }
+
+    /// Announces the node. Blocks.
+    ///
+    /// @param address as others reach it
+    synchronized void begin(String address) throws IOException {
+        this.address = address;
+        kept =
+                coordination.announce(
+                        FabricPaths.presence(NodePresence.Role.STORAGE, settings.node().name()),
+                        FabricJson.write(presence()));
+    }
+
+    /// A store that was served has failed. Any thread; does not wait.
+    void onFailure(StoreId store, IOException why) {
+        blocking.execute(() -> tellFailed(store, StoreFolders.reason(why)));
+    }
+
+    private synchronized void tellFailed(StoreId store, String why) {
+        disks =
+                disks.stream()
+                        .map(disk -> store.equals(disk.store()) ? disk.failed(why) : disk)
+                        .toList();
+        disks.stream()
+                .filter(disk -> store.equals(disk.store()))
+                .forEach(disk ->
+                        log.error("{} ({}) is served no more: {}", disk.folder(), store, why));
+        FabricStore.Announcement present = kept;
+        if (present == null) {
+            return; // It will be in what is announced.
+        }
+        try {
+            present.replace(FabricJson.write(presence()));
+        } catch (IOException e) {
+            log.warn("{}: the others were not told of it", settings.node(), e);
+        }
+    }
+
+    private NodePresence presence() {
+        return new NodePresence(
+                settings.node(),
+                NodePresence.Role.STORAGE,
+                incarnation,
+                address,
+                settings.nbd(),
+                "",
+                settings.metrics(),
+                disks,
+                0,
+                ProcessHandle.current().pid());
+    }
+
+    @Override
+    public synchronized void close() throws IOException {
+        gauges.forEach(registry::remove);
+        FabricStore.Announcement present = kept;
+        kept = null;
+        if (present != null) {
+            present.close();
+        }
+    }
+}

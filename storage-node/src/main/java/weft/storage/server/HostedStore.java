@@ -1,0 +1,92 @@
+package weft.storage.server;
+
+import weft.coordination.StorageNodes;
+import weft.fabric.StoreId;
+import weft.runtime.Clock;
+import weft.runtime.WallClock;
+import weft.storage.replica.NodeLeases;
+import weft.storage.replica.ReplicaSettings;
+import weft.storage.store.Store;
+import weft.transport.Peers;
+import weft.wire.storage.StorageMessage.StoreBeat;
+
+import java.io.IOException;
+import java.util.Optional;
+
+/// One of the node's stores and what works on it. All of its threads are its own: a disk that hangs
+/// holds nobody up but its own replicas.
+final class HostedStore implements AutoCloseable {
+    private final Store store;
+    private final ReplicaDirectory replicas;
+    private final SpaceQuestions space;
+    private final Scrubber scrubber;
+
+    /// What the stores of a node share.
+    record Surroundings(
+            ReplicaSettings settings,
+            ScrubSettings scrub,
+            int loopCount,
+            NodeLeases leases,
+            StorageNodes nodes,
+            Peers peers,
+            ConfigurationRecords configurations,
+            StorageMeters meters,
+            Clock clock) {}
+
+    HostedStore(Store store, Surroundings around) {
+        this.store = store;
+        replicas =
+                new ReplicaDirectory(
+                        around.settings(),
+                        store,
+                        new LeasesAndOwnSpace(around.leases(), store),
+                        around.clock(),
+                        around.peers(),
+                        around.nodes()::nodeOf,
+                        around.configurations(),
+                        around.meters(),
+                        around.loopCount());
+        space = new SpaceQuestions(store, replicas);
+        scrubber =
+                new Scrubber(
+                        around.scrub(), store, replicas, around.clock(), WallClock::epochNanos);
+    }
+
+    void start() {
+        replicas.start();
+        scrubber.start();
+    }
+
+    StoreId id() {
+        return store.id();
+    }
+
+    ReplicaDirectory replicas() {
+        return replicas;
+    }
+
+    SpaceQuestions space() {
+        return space;
+    }
+
+    Scrubber scrubber() {
+        return scrubber;
+    }
+
+    /// Why the store is served no more; empty while it is.
+    Optional<IOException> failure() {
+        return store.failure();
+    }
+
+    /// What beats say of it.
+    StoreBeat beat() {
+        return new StoreBeat(store.member(), store.freeBytes());
+    }
+
+    @Override
+    public void close() {
+        scrubber.close();
+        space.close();
+        replicas.close();
+    }
+}
