@@ -49,5 +49,8 @@ public interface Disk {
     void forceFiles(Collection<String> names) throws IOException;
 
     /// What new files may still take, in bytes, as the file system says.
+    ///
+    /// @throws IOException also if the store's folder is not there any more, or is another: whoever
+    ///   asks every now and then notices that the disk is gone
     long freeBytes() throws IOException;
 }

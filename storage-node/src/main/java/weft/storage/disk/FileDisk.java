@@ -1,5 +1,6 @@
 package weft.storage.disk;
 
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -12,8 +13,10 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Collection;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Stream;
 
@@ -39,13 +42,21 @@ public final class FileDisk implements Disk {
     private final Path root;
     private final boolean direct;
 
+    /// Which folder it is: device and number, where the file system has them.
+    private final @Nullable Object rootKey;
+
     /// @param root the store's folder; it must exist
     public FileDisk(Path root) throws IOException {
         this.root = root;
         direct = probeDirect(root);
+        rootKey = keyOf(root);
         if (!direct) {
             log.warn("{}: no direct I/O in this file system; journal writes use the cache", root);
         }
+    }
+
+    private static @Nullable Object keyOf(Path folder) throws IOException {
+        return Files.readAttributes(folder, BasicFileAttributes.class).fileKey();
     }
 
     private static OpenOption directOption() {
@@ -171,6 +182,11 @@ public final class FileDisk implements Disk {
 
     @Override
     public long freeBytes() throws IOException {
+        // Files that are open would go on where they were, and new ones be made elsewhere.
+        if (!Objects.equals(rootKey, keyOf(root))) {
+            throw new IOException(
+                    "%s is another folder than it was: was its disk unmounted?".formatted(root));
+        }
         return Files.getFileStore(root).getUsableSpace();
     }
 

@@ -1,6 +1,8 @@
 package weft.storage.disk;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -9,6 +11,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 
 /// On the real file system: what is written in pieces is read in pieces, wherever a buffer begins.
@@ -47,6 +50,19 @@ class FileDiskTest {
                 assertEquals(told(blocks * BLOCK), into.position(BLOCK), use.name());
             }
         }
+    }
+
+    /// As after an unmount, which leaves the mount point.
+    @Test
+    void aFolderThatIsAnotherThanItWasIsAFailedDisk() throws IOException {
+        Path root = Files.createDirectory(folder.resolve("disk"));
+        Disk disk = new FileDisk(root);
+        assertTrue(disk.freeBytes() > 0);
+        Files.move(root, folder.resolve("unmounted"));
+        assertThrows(IOException.class, disk::freeBytes);
+        Files.createDirectory(root);
+        var failure = assertThrows(IOException.class, disk::freeBytes);
+        assertTrue(String.valueOf(failure.getMessage()).contains(root + " is another folder"));
     }
 
     @Test
