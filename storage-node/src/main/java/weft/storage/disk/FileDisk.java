@@ -140,7 +140,14 @@ public final class FileDisk implements Disk {
 
     @Override
     public void createFolder(String folder) throws IOException {
-        Files.createDirectories(root.resolve(folder));
+        // Never the root itself: where it is gone nothing of the store may be made anew.
+        Path at = root;
+        for (Path part : Path.of(folder)) {
+            at = at.resolve(part);
+            if (!Files.isDirectory(at)) {
+                Files.createDirectory(at);
+            }
+        }
     }
 
     @Override

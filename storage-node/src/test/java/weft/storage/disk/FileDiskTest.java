@@ -1,6 +1,7 @@
 package weft.storage.disk;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -91,5 +92,17 @@ class FileDiskTest {
         try (var file = disk.open("short", Disk.Use.READ_DEVICE)) {
             assertEquals(9000, file.read(into, 0));
         }
+    }
+
+    @Test
+    void aFolderThatIsGoneIsNotMadeAnew() throws IOException {
+        Path root = Files.createDirectory(folder.resolve("disk"));
+        Disk disk = new FileDisk(root);
+        disk.createFolder("chunks/1");
+        assertTrue(Files.isDirectory(root.resolve("chunks/1")));
+        Path elsewhere = folder.resolve("unplugged");
+        Files.move(root, elsewhere);
+        assertThrows(IOException.class, () -> disk.createFolder("chunks/2"));
+        assertFalse(Files.exists(root));
     }
 }
