@@ -85,7 +85,9 @@ final class SpanRequest {
     private final long deadlineNanos;
     private final AtomicBoolean finished = new AtomicBoolean();
     private final AtomicInteger attempts = new AtomicInteger();
+    private final AtomicInteger asked = new AtomicInteger();
     private final AtomicInteger corruptReplies = new AtomicInteger();
+    private volatile boolean refusedAsFenced;
     private volatile int failuresSinceNews;
     private volatile long patienceNanos = PATIENCE_NANOS;
     private volatile long askedNanos;
@@ -156,6 +158,7 @@ final class SpanRequest {
             retryElsewhere();
             return;
         }
+        asked.incrementAndGet();
         volume.pool()
                 .request(node.get(), new ToStore(target.store(), request(configuration.version())))
                 .whenComplete((answer, failure) -> {
@@ -287,6 +290,7 @@ final class SpanRequest {
             }
             case OVERLOADED -> retryAfterPause();
             case FENCED -> {
+                refusedAsFenced = true;
                 volume.onFenced();
                 fail(Reason.FENCED, refused.detail());
             }
@@ -360,10 +364,16 @@ final class SpanRequest {
         }
     }
 
-    /// Whether the pool said that it did not and will not do it.
-    private static boolean isRefusal(Exception failure) {
-        return failure instanceof VolumeException refused
-                && (refused.reason() == Reason.NO_SPACE || refused.reason() == Reason.FENCED);
+    /// Whether it was not done and will not be. A holder that is fenced knows that only of what it
+    /// asked for once and was refused: an earlier attempt may have its place in the order already,
+    /// before the token that refuses later ones.
+    private boolean isRefusal(Exception failure) {
+        return failure instanceof VolumeException told
+                && switch (told.reason()) {
+                    case NO_SPACE -> true;
+                    case FENCED -> asked.get() == (refusedAsFenced ? 1 : 0);
+                    case OUT_OF_RANGE, READ_ONLY, TIMED_OUT, CLOSED, CORRUPT -> false;
+                };
     }
 
     private void end(Optional<? extends Exception> failure) {

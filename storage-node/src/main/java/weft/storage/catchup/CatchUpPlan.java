@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -43,6 +44,10 @@ public final class CatchUpPlan {
     private final Map<ChunkKey, List<Entry>> underWay = new HashMap<>();
     private final TreeSet<ChunkKey> later = new TreeSet<>();
     private final TreeSet<ChunkKey> again = new TreeSet<>();
+
+    /// The last entry of a chunk that was left out: a copy from before it is not the one asked for.
+    private final Map<ChunkKey, Long> leftOut = new HashMap<>();
+
     private boolean compared;
 
     /// Pages are read one after the other: of entries up to here each page may have had some.
@@ -127,11 +132,22 @@ public final class CatchUpPlan {
         return List.copyOf(underWay.keySet());
     }
 
+    /// Whether a copy may be what was asked for last. A request that was repeated has two answers,
+    /// and the second may come when the chunk is asked for anew because of what was left out since.
+    ///
+    /// @param sequence of the copy's stamp; empty if there was no such chunk
+    public boolean isRecent(ChunkKey key, OptionalLong sequence) {
+        return sequence.orElse(0) >= leftOut.getOrDefault(key, 0L);
+    }
+
     /// The chunk is as the primary had it. Returns the entries to apply on top, in order.
     public List<Entry> installed(ChunkKey key) {
         List<Entry> held = underWay.remove(key);
         if (again.remove(key)) {
             later.add(key);
+            if (held != null && !held.isEmpty()) {
+                leftOut.merge(key, held.getLast().sequence(), Math::max);
+            }
             return List.of();
         }
         return held == null ? List.of() : held;
@@ -145,6 +161,7 @@ public final class CatchUpPlan {
             case Mutation.DropLayer drop -> {
                 stale.removeIf(key -> key.layer().equals(drop.layer()));
                 later.removeIf(key -> key.layer().equals(drop.layer()));
+                leftOut.keySet().removeIf(key -> key.layer().equals(drop.layer()));
                 // A copy on its way may be from before the drop, and entries held for another may
                 // read the layer: ask once more after it.
                 underWay.forEach((key, held) -> {
@@ -154,7 +171,13 @@ public final class CatchUpPlan {
                 });
                 yield Decision.APPLY;
             }
-            case Mutation.OfChunk change -> decideChunk(entry, change);
+            case Mutation.OfChunk change -> {
+                Decision decision = decideChunk(entry, change);
+                if (decision == Decision.SKIP) {
+                    leftOut.put(change.chunk(), entry.sequence());
+                }
+                yield decision;
+            }
         };
     }
 

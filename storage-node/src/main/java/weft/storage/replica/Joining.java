@@ -28,6 +28,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /// A store that should be a member of the present configuration and is not, or was in an earlier
 /// life. It asks the primary until it is accepted, then compares and copies chunks while it takes
@@ -250,6 +251,7 @@ final class Joining implements Role {
                 phase == Phase.COPYING
                         && reply.attempt() == attempt
                         && plan.underWay().contains(reply.key())
+                        && plan.isRecent(reply.key(), sequenceOf(reply))
                         && !installs.containsValue(reply.key());
         if (!expected) {
             return;
@@ -263,6 +265,12 @@ final class Joining implements Role {
         } else {
             state.disk.deleteChunk(ticket, reply.key());
         }
+    }
+
+    private static OptionalLong sequenceOf(ChunkReply reply) {
+        return reply.content()
+                .map(content -> OptionalLong.of(content.stamp().sequence()))
+                .orElseGet(OptionalLong::empty);
     }
 
     @Override

@@ -16,6 +16,7 @@ import weft.wire.storage.Mutation;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 class CatchUpPlanTest {
     private static final VolumeId BELOW = new VolumeId(7);
@@ -99,6 +100,21 @@ class CatchUpPlanTest {
         assertEquals(Optional.of(deeper), plan.next());
         assertEquals(List.of(), plan.installed(deeper));
         assertEquals(Optional.of(clone), plan.next());
+    }
+
+    @Test
+    void aCopyFromBeforeWhatWasLeftOutIsNotTheOneAskedFor() {
+        theyHave(LOWER, UPPER);
+        assertTrue(plan.isRecent(UPPER, OptionalLong.of(5)));
+        assertTrue(plan.isRecent(UPPER, OptionalLong.empty()));
+        assertEquals(Decision.SKIP, plan.decide(write(6, TOP, BELOW)));
+        assertFalse(plan.isRecent(UPPER, OptionalLong.of(5)));
+        assertFalse(plan.isRecent(UPPER, OptionalLong.empty()));
+        assertTrue(plan.isRecent(UPPER, OptionalLong.of(6)));
+        assertTrue(plan.isRecent(LOWER, OptionalLong.of(5)));
+        var drop = new Mutation.DropLayer(TOP);
+        assertEquals(Decision.APPLY, plan.decide(new Entry(1, 7, 0, 0, 0, 0, drop)));
+        assertTrue(plan.isRecent(UPPER, OptionalLong.empty()));
     }
 
     @Test

@@ -13,6 +13,7 @@ import weft.storage.replica.RepairOutcome;
 import weft.storage.replica.Replica;
 import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.ReplicaMessage;
+import weft.wire.storage.StorageMessage;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -439,6 +440,35 @@ class StorageScenarioTest {
         away.start();
         assertTrue(pool.runUntil(8_000, pool::isWhole), pool.world::trace);
         assertEquals(1, lost.size());
+        endWork();
+    }
+
+    /// A request that was repeated has two answers, and the first may be the last to come.
+    @Test
+    void anAnswerFromBeforeIsNotTakenForTheChunkThatIsAskedForAnew() {
+        SimNode away = missALayer();
+        SimNode primary = cluster.nodes.get(cluster.primary());
+        VolumeId top = pool.records.volume(SimPool.VOLUME).record().layers().getFirst();
+        List<ReplicaMessage> late = new ArrayList<>();
+        long until = pool.world.nowNanos() + 1_500 * SimPool.MILLIS;
+        cluster.lost =
+                message -> {
+                    if (!(message instanceof ReplicaMessage.ChunkReply reply)) {
+                        return false;
+                    }
+                    if (!reply.key().equals(new ChunkKey(top, 0))) {
+                        return isOfTheFirstChunkBelow(reply) && pool.world.nowNanos() < until;
+                    }
+                    if (late.isEmpty()) {
+                        return late.add(reply);
+                    }
+                    away.receive(
+                            new StorageMessage.ToReplica(
+                                    primary.self, away.store, late.getFirst()));
+                    return false;
+                };
+        away.start();
+        assertTrue(pool.runUntil(8_000, pool::isWhole), pool.world::trace);
         endWork();
     }
 }
