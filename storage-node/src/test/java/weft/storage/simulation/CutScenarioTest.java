@@ -9,7 +9,6 @@ import org.junit.jupiter.api.Test;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 import weft.sim.SimWorld;
-import weft.wire.holder.HolderMessage;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -100,28 +99,6 @@ class CutScenarioTest {
         var _ = pool.client(FIRST, 2);
         new SimCut(pool, cutter, List.of(FIRST), this::sealed).start();
         assertTrue(pool.runUntil(10_000, () -> taken.size() == 1), pool.world::trace);
-        end();
-    }
-
-    /// Its writes have their place in the order, before the token that refuses it.
-    @Test
-    void aFencedHolderDoesNotKnowWhatBecameOfItsWrites() {
-        work();
-        for (StorageCluster group : pool.groups) {
-            for (SimNode node : group.nodes.subList(1, 3)) {
-                node.freeze(1_500 * SimPool.MILLIS);
-            }
-        }
-        pool.run(100);
-        pool.client(FIRST, 2).start(4);
-        assertTrue(pool.runUntil(10_000, one::isFenced), pool.world::trace);
-        pool.run(5_000);
-        List<HolderMessage> answers = new ArrayList<>();
-        one.process.ask(
-                new HolderMessage.Settle(1, List.of(new HolderMessage.Holding(FIRST, 1))),
-                answers::add);
-        assertTrue(pool.runUntil(10_000, () -> !answers.isEmpty()), pool.world::trace);
-        assertEquals(List.of(new HolderMessage.Settled(false, false)), answers);
         end();
     }
 
