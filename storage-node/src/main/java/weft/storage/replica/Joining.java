@@ -178,6 +178,8 @@ final class Joining implements Role {
             return;
         }
         plan.compare(list.after(), list.stamps(), list.committedSequence(), list.last());
+        // Of an idle group nothing else would tell: what the pages may have is to be decided first.
+        commitKnown = Math.max(commitKnown, list.committedSequence());
         if (!list.stamps().isEmpty()) {
             comparedTo = Optional.of(list.stamps().getLast().key());
         }
