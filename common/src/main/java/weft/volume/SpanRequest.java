@@ -87,7 +87,7 @@ final class SpanRequest {
     private final AtomicInteger attempts = new AtomicInteger();
     private final AtomicInteger asked = new AtomicInteger();
     private final AtomicInteger corruptReplies = new AtomicInteger();
-    private volatile boolean refusedAsFenced;
+    private volatile boolean refusedAtOnce;
     private volatile int failuresSinceNews;
     private volatile long patienceNanos = PATIENCE_NANOS;
     private volatile long askedNanos;
@@ -290,11 +290,14 @@ final class SpanRequest {
             }
             case OVERLOADED -> retryAfterPause();
             case FENCED -> {
-                refusedAsFenced = true;
+                refusedAtOnce = true;
                 volume.onFenced();
                 fail(Reason.FENCED, refused.detail());
             }
-            case NO_SPACE -> fail(Reason.NO_SPACE, refused.detail());
+            case NO_SPACE -> {
+                refusedAtOnce = true;
+                fail(Reason.NO_SPACE, refused.detail());
+            }
             case CORRUPT -> fail(Reason.CORRUPT, refused.detail());
             case BAD_REQUEST ->
                     finish(
@@ -364,14 +367,13 @@ final class SpanRequest {
         }
     }
 
-    /// Whether it was not done and will not be. A holder that is fenced knows that only of what it
-    /// asked for once and was refused: an earlier attempt may have its place in the order already,
-    /// before the token that refuses later ones.
+    /// Whether it was not done and will not be. That is known only of what was asked for once and
+    /// was refused: an earlier attempt may have its place in the order already, before the token
+    /// that refuses later ones, or may arrive when there is space again.
     private boolean isRefusal(Exception failure) {
         return failure instanceof VolumeException told
                 && switch (told.reason()) {
-                    case NO_SPACE -> true;
-                    case FENCED -> asked.get() == (refusedAsFenced ? 1 : 0);
+                    case NO_SPACE, FENCED -> asked.get() == (refusedAtOnce ? 1 : 0);
                     case OUT_OF_RANGE, READ_ONLY, TIMED_OUT, CLOSED, CORRUPT -> false;
                 };
     }

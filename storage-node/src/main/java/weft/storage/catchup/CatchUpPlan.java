@@ -8,6 +8,7 @@ import weft.wire.storage.Mutation;
 
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -42,7 +43,11 @@ public final class CatchUpPlan {
     private final SortedMap<ChunkKey, ChunkStamp> own = new TreeMap<>();
     private final TreeSet<ChunkKey> stale = new TreeSet<>();
     private final Map<ChunkKey, List<Entry>> underWay = new HashMap<>();
-    private final TreeSet<ChunkKey> later = new TreeSet<>();
+
+    /// In the order of their coming, not of keys: what has to be copied once more waits for all
+    /// others, or a clone's chunks would go round and round before the layers that they wait for.
+    private final LinkedHashSet<ChunkKey> later = new LinkedHashSet<>();
+
     private final TreeSet<ChunkKey> again = new TreeSet<>();
 
     /// The last entry of a chunk that was left out: a copy from before it is not the one asked for.
@@ -119,10 +124,10 @@ public final class CatchUpPlan {
         if (underWay.size() >= UNDER_WAY_MAX) {
             return Optional.empty();
         }
-        ChunkKey key = stale.isEmpty() ? later.pollFirst() : stale.pollFirst();
-        if (key == null) {
+        if (stale.isEmpty() && later.isEmpty()) {
             return Optional.empty();
         }
+        ChunkKey key = stale.isEmpty() ? later.removeFirst() : stale.removeFirst();
         underWay.put(key, new ArrayList<>());
         return Optional.of(key);
     }

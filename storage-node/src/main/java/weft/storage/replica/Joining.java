@@ -69,6 +69,12 @@ final class Joining implements Role {
     private CatchUpPlan plan = new CatchUpPlan(0);
     private long listTicket;
     private boolean ownListed;
+
+    /// What it has from before is durable without the journal's help, which ends with `Adopted`; a
+    /// join that copies nothing would otherwise be in sync with old chunks after a crash.
+    private boolean settled;
+
+    private long settleTicket;
     private long commitKnown;
     private Optional<ChunkKey> comparedTo = Optional.empty();
     private Optional<Entry> lastLeftOut = Optional.empty();
@@ -142,6 +148,9 @@ final class Joining implements Role {
     private void onStarted(long ofAttempt, long nowNanos) {
         if (phase == Phase.STARTING && attempt == ofAttempt) {
             phase = Phase.COPYING;
+            settled = false;
+            settleTicket = state.nextTicket();
+            state.disk.settle(settleTicket);
             listOwn(Optional.empty());
             lastProgressNanos = nowNanos;
         }
@@ -233,7 +242,7 @@ final class Joining implements Role {
     }
 
     private void finishIfComplete(long nowNanos) {
-        if (phase == Phase.COPYING && plan.isComplete()) {
+        if (phase == Phase.COPYING && settled && plan.isComplete()) {
             phase = Phase.CAUGHT_UP;
             lastSentNanos = nowNanos;
             if (lastLeftOut.isPresent()) {
@@ -277,6 +286,12 @@ final class Joining implements Role {
 
     @Override
     public void onDone(long ticket, long nowNanos) {
+        if (ticket == settleTicket && phase == Phase.COPYING) {
+            settled = true;
+            lastProgressNanos = nowNanos;
+            finishIfComplete(nowNanos);
+            return;
+        }
         ChunkKey key = installs.remove(ticket);
         if (key == null || phase != Phase.COPYING) {
             return;

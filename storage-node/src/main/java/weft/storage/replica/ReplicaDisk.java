@@ -57,6 +57,10 @@ public interface ReplicaDisk {
     /// Removes a chunk; done when durable.
     void deleteChunk(long ticket, ChunkKey key);
 
+    /// Makes what the chunks hold durable without the journal; done when it is. `Adopted` voids the
+    /// records of all that was applied before it.
+    void settle(long ticket);
+
     /// Removes all data of the group; done when durable. Later calls start from nothing.
     void dropAll(long ticket);
 
@@ -105,7 +109,7 @@ public interface ReplicaDisk {
         /// [ReplicaDisk#repairBlock] ended. `fits`: the block is good again.
         void onRepaired(long ticket, boolean fits);
 
-        /// An install, delete or drop is durable.
+        /// An install, delete, settle or drop is durable.
         void onDone(long ticket);
 
         /// The store cannot go on: the replica stops and answers nothing more.

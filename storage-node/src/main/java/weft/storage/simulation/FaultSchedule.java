@@ -29,6 +29,7 @@ public final class FaultSchedule {
         ISOLATION(1),
         SESSION_LOSS(1),
         SLOW_DISK(1),
+        FULL_DISK(1),
         OTHER_WISHES(1),
         NEW_HOLDER(1),
         CLIENT_DEATH(1),
@@ -271,6 +272,11 @@ public final class FaultSchedule {
             case SLOW_DISK -> {
                 at.disk.slowness = 30;
                 pool.world.after(lasts, () -> at.disk.slowness = 1);
+            }
+            case FULL_DISK -> {
+                pool.world.tell(at.id + " is full");
+                at.freeBytes = 0;
+                pool.world.after(lasts, () -> at.freeBytes = Long.MAX_VALUE);
             }
             case OTHER_WISHES -> {
                 List<SimNode> all = new ArrayList<>(group.nodes);

@@ -82,8 +82,7 @@ final class SimClient {
         if (kind < 0.4) {
             read(first, cells);
         } else if (kind < 0.85) {
-            History.Operation write = history.beginWrite(id(), first, cells, attached.token());
-            end(write, volume.write(write.offsetBytes(), filled(cells, write.value())));
+            write(first, cells);
         } else if (kind < 0.93) {
             History.Operation zero = history.beginZero(id(), first, cells, attached.token());
             end(zero, volume.writeZeroes(zero.offsetBytes(), zero.lengthBytes()));
@@ -134,6 +133,18 @@ final class SimClient {
         running++;
         stopping = true;
         read(firstCell, cells);
+    }
+
+    /// Writes once, likewise.
+    void writeOnce(long firstCell, int cells) {
+        running++;
+        stopping = true;
+        write(firstCell, cells);
+    }
+
+    private void write(long firstCell, int cells) {
+        History.Operation write = history.beginWrite(id(), firstCell, cells, attached.token());
+        end(write, volume.write(write.offsetBytes(), filled(cells, write.value())));
     }
 
     private void read(long firstCell, int cells) {

@@ -110,7 +110,7 @@ final class SimCut {
     private void commit(List<Held> read) {
         List<Volume> records =
                 read.stream().map(held -> SimRecords.withNewLayer(held.record())).toList();
-        if (!pool.records.commit(read, records, true)) {
+        if (!pool.records.commit(read, records, _ -> true)) {
             start();
             return;
         }
@@ -290,7 +290,7 @@ final class SimCut {
             Volume record = part.held().record();
             sealed.add(record.withSealedBelow(record.layers().getFirst().generation()));
         }
-        if (!pool.records.commit(parts.stream().map(Part::held).toList(), sealed, true)) {
+        if (!pool.records.commit(parts.stream().map(Part::held).toList(), sealed, _ -> true)) {
             voidCut("a record was changed meanwhile");
             return;
         }

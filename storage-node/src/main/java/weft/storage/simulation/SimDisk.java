@@ -71,6 +71,9 @@ final class SimDisk implements ReplicaDisk {
     private int life;
     private long journalBusyUntil;
 
+    /// How often an entry is followed by a checkpoint.
+    double checkpointRate = 0.05;
+
     /// How much slower than usual it is.
     long slowness = 1;
 
@@ -247,7 +250,7 @@ final class SimDisk implements ReplicaDisk {
             open.headMap(applied, true).clear();
         }
         host.applied(entry, changed);
-        if (world.chance(0.05)) {
+        if (world.chance(checkpointRate)) {
             beginCheckpoint(List.of());
         }
     }
@@ -361,6 +364,11 @@ final class SimDisk implements ReplicaDisk {
     @Override
     public void deleteChunk(long ticket, ChunkKey key) {
         chunks.delete(key);
+        beginCheckpoint(List.of(ticket));
+    }
+
+    @Override
+    public void settle(long ticket) {
         beginCheckpoint(List.of(ticket));
     }
 

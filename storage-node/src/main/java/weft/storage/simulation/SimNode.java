@@ -66,6 +66,10 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
     @Nullable NodeLeases leases;
     Member self;
 
+    /// What its store may still hold, as others hear of it with the next beat. (A primary that is
+    /// full itself is not played.)
+    long freeBytes = Long.MAX_VALUE;
+
     /// Damaged blocks that it replaced.
     int repairs;
 
@@ -195,6 +199,7 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
                 _ -> {
                     NodeLeases beats = leases;
                     if (beats != null) {
+                        beats.setStores(List.of(new StoreBeat(self, freeBytes)));
                         beats.onTick(cluster.others(this), now());
                     }
                 });

@@ -10,6 +10,7 @@ import weft.sim.SimWorld;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 
 /// The records of volumes and attachments, as the coordination has them: each with the version that
 /// a commit expects.
@@ -92,13 +93,14 @@ final class SimRecords {
     /// Replaces the records of volumes if none was changed since.
     ///
     /// @param expected as they were read
-    /// @param attachments whether their attachments must be as they were, too
-    boolean commit(List<Held> expected, List<Volume> records, boolean attachments) {
+    /// @param attached whose attachments must be as they were, too
+    boolean commit(List<Held> expected, List<Volume> records, Predicate<Held> attached) {
         for (Held held : expected) {
             Held now = volume(held.id());
             boolean same =
                     now.version == held.version
-                            && (!attachments || now.attachmentVersion == held.attachmentVersion);
+                            && (!attached.test(held)
+                                    || now.attachmentVersion == held.attachmentVersion);
             if (!same) {
                 return false;
             }

@@ -136,6 +136,7 @@ final class StorageCluster implements SimNode.Surroundings {
         for (SimNode node : nodes) {
             configurations.setCut(node.store, false);
             node.disk.slowness = 1;
+            node.freeBytes = Long.MAX_VALUE;
         }
     }
 
@@ -229,14 +230,11 @@ final class StorageCluster implements SimNode.Surroundings {
         }
     }
 
-    /// A request of a client, which may be lost or come twice.
+    /// A request of a client, which may be lost. It comes twice only if the client sends it twice:
+    /// connections do not repeat anything.
     void request(String from, NodeId to, StorageMessage.Request request, SimPool.AnswerTo answer) {
-        if (cutLinks.contains(from + ">" + to) || world.chance(lossRate)) {
-            return;
-        }
-        deliver(new Exchange(to, from, answer), request);
-        if (world.chance(lossRate / 2)) {
-            deliver(new Exchange(to, from, _ -> {}), request);
+        if (!cutLinks.contains(from + ">" + to) && !world.chance(lossRate)) {
+            deliver(new Exchange(to, from, answer), request);
         }
     }
 

@@ -186,8 +186,7 @@ final class GroupStore implements ReplicaDisk {
         return true;
     }
 
-    /// The record's effect in memory, before it is queued: what a checkpoint sees is never less
-    /// than the journal's records up to `ordinal`.
+    /// In memory, before it is queued: a checkpoint sees no less than the records up to `ordinal`.
     private void take(JournalRecord record) throws MalformedMessage {
         changed = true;
         switch (record) {
@@ -221,8 +220,8 @@ final class GroupStore implements ReplicaDisk {
         }
     }
 
-    /// While chunks are being copied, entries reach them out of order or inside a copy. Now all up
-    /// to the tail have: the tables take them, in order.
+    /// All up to the tail have reached the chunks, in whatever order: the tables take them in
+    /// theirs.
     private void endCatchUp() {
         if (catchingUp) {
             catchingUp = false;
@@ -395,6 +394,11 @@ final class GroupStore implements ReplicaDisk {
     @Override
     public void deleteChunk(long ticket, ChunkKey key) {
         change(ticket, () -> chunks.delete(key));
+    }
+
+    @Override
+    public void settle(long ticket) {
+        change(ticket, () -> {});
     }
 
     @Override

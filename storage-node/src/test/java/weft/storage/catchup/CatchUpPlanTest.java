@@ -103,6 +103,27 @@ class CatchUpPlanTest {
     }
 
     @Test
+    void whatHasToBeCopiedOnceMoreWaitsForAllOthersThatWait() {
+        var clone = new ChunkKey(new VolumeId(9), 0);
+        theyHave(LOWER, clone, UPPER);
+        assertEquals(Optional.of(LOWER), plan.next());
+        assertEquals(Decision.SKIP, plan.decide(write(6, TOP, BELOW)));
+        assertEquals(Decision.SKIP, plan.decide(write(7, clone.layer(), TOP)));
+        assertEquals(List.of(), plan.installed(LOWER));
+        assertEquals(Optional.of(UPPER), plan.next());
+        assertEquals(Optional.of(clone), plan.next());
+        assertEquals(Decision.SKIP, plan.decide(write(8, clone.layer(), TOP)));
+        assertEquals(List.of(), plan.installed(clone));
+        assertEquals(Decision.SKIP, plan.decide(write(9, TOP, BELOW, new VolumeId(9))));
+        assertEquals(List.of(), plan.installed(UPPER));
+        // Both again: the clone, whose key is lower, came first.
+        assertEquals(Optional.of(clone), plan.next());
+        assertEquals(Decision.SKIP, plan.decide(write(10, clone.layer(), TOP)));
+        assertEquals(List.of(), plan.installed(clone));
+        assertEquals(Optional.of(UPPER), plan.next());
+    }
+
+    @Test
     void aCopyFromBeforeWhatWasLeftOutIsNotTheOneAskedFor() {
         theyHave(LOWER, UPPER);
         assertTrue(plan.isRecent(UPPER, OptionalLong.of(5)));

@@ -149,6 +149,9 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
     public void deleteChunk(long ticket, ChunkKey key) {}
 
     @Override
+    public void settle(long ticket) {}
+
+    @Override
     public void dropAll(long ticket) {}
 
     @Override

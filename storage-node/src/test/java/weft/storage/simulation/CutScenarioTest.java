@@ -9,6 +9,7 @@ import org.junit.jupiter.api.Test;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 import weft.sim.SimWorld;
+import weft.wire.holder.HolderMessage;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -53,8 +54,11 @@ class CutScenarioTest {
         pool.checkReplicasAreEqual();
     }
 
+    /// Many writes at a time: some begin in the one volume while the other has switched already.
     @Test
     void manyCutsAreSealedWhileWritesGoOn() {
+        one.start(16);
+        two.start(16);
         work();
         for (int i = 1; i <= 12; i++) {
             int wanted = 2 * i;
@@ -71,7 +75,7 @@ class CutScenarioTest {
         pool.run(2);
         StorageCluster group = pool.groups.getFirst();
         group.nodes.get(group.primary()).crash();
-        assertTrue(pool.runUntil(10_000, () -> taken.size() == 2), pool.world::trace);
+        assertTrue(pool.runUntil(30_000, () -> taken.size() == 2), pool.world::trace);
         end();
     }
 
@@ -99,6 +103,42 @@ class CutScenarioTest {
         var _ = pool.client(FIRST, 2);
         new SimCut(pool, cutter, List.of(FIRST), this::sealed).start();
         assertTrue(pool.runUntil(10_000, () -> taken.size() == 1), pool.world::trace);
+        end();
+    }
+
+    /// The first one's request is lost, and sent again after a second: to the layer below.
+    @Test
+    void aPartOfABlockWaitsForWhatGoesToTheLayerBelow() {
+        pool.run(500);
+        pool.groups.forEach(group -> group.lossRate = 1);
+        one.writeOnce(0, 1);
+        pool.run(50);
+        pool.groups.forEach(group -> group.lossRate = 0);
+        pool.addLayer(FIRST);
+        one.writeOnce(1, 1);
+        assertTrue(pool.runUntil(10_000, one::isIdle), pool.world::trace);
+        one.readOnce(0, 4);
+        assertTrue(pool.runUntil(10_000, one::isIdle), pool.world::trace);
+        assertEquals(3, pool.history.doneCount());
+    }
+
+    /// Its writes have their place in the order, before the token that refuses it.
+    @Test
+    void aFencedHolderDoesNotKnowWhatBecameOfItsWrites() {
+        work();
+        for (StorageCluster group : pool.groups) {
+            group.nodes.get(1).disk.slowness = 10_000;
+        }
+        pool.run(100);
+        pool.client(FIRST, 2).start(4);
+        assertTrue(pool.runUntil(10_000, one::isFenced), pool.world::trace);
+        List<HolderMessage> answers = new ArrayList<>();
+        one.process.ask(
+                new HolderMessage.Settle(1, List.of(new HolderMessage.Holding(FIRST, 1))),
+                answers::add);
+        assertTrue(pool.runUntil(10_000, () -> !answers.isEmpty()), pool.world::trace);
+        assertEquals(List.of(new HolderMessage.Settled(false, false)), answers);
+        pool.heal();
         end();
     }
 

@@ -8,14 +8,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import org.junit.jupiter.api.Test;
 
 import weft.fabric.ChunkKey;
-import weft.fabric.VolumeId;
 import weft.storage.replica.RepairOutcome;
 import weft.storage.replica.Replica;
 import weft.wire.storage.DamagedBlock;
-import weft.wire.storage.ReplicaMessage;
-import weft.wire.storage.StorageMessage;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 
@@ -384,91 +380,31 @@ class StorageScenarioTest {
     }
 
     @Test
+    void aMemberThatIsFullRefusesWritesAndGivesSpaceBack() {
+        startWork();
+        SimNode full = cluster.nodes.get((cluster.primary() + 1) % 3);
+        full.freeBytes = 0;
+        pool.run(1_000);
+        long tail = full.disk.durableTail();
+        int reads = pool.history.doneCount() - pool.history.doneWrites();
+        pool.run(2_000);
+        assertTrue(pool.history.doneCount() - pool.history.doneWrites() > reads + 20);
+        // Zeroes and trims are still taken.
+        assertTrue(full.disk.durableTail() > tail, pool.world::trace);
+        assertTrue(pool.world.trace().contains("is told"), pool.world::trace);
+        full.freeBytes = Long.MAX_VALUE;
+        pool.run(1_000);
+        int writes = pool.history.doneWrites();
+        assertTrue(pool.runUntil(1_000, () -> pool.history.doneWrites() > writes + 20));
+        endWork();
+    }
+
+    @Test
     void aMemberWithASlowDiskSlowsWritesAndStays() {
         startWork();
         cluster.nodes.get((cluster.primary() + 1) % 3).disk.slowness = 50;
         assertTrue(progressWithin(4_000), pool.world.trace());
         assertEquals(3, cluster.configurations.current().members().size());
-        endWork();
-    }
-
-    private boolean isOfTheFirstChunkBelow(ReplicaMessage message) {
-        List<VolumeId> layers = pool.records.volume(SimPool.VOLUME).record().layers();
-        ChunkKey key =
-                switch (message) {
-                    case ReplicaMessage.ChunkRequest m -> m.key();
-                    case ReplicaMessage.ChunkReply m -> m.key();
-                    default -> null;
-                };
-        return new ChunkKey(layers.get(1), 0).equals(key);
-    }
-
-    private SimNode missALayer() {
-        startWork();
-        SimNode away = cluster.nodes.get((cluster.primary() + 1) % 3);
-        away.crash();
-        pool.run(4_000);
-        pool.addLayer(SimPool.VOLUME);
-        pool.run(60);
-        return away;
-    }
-
-    @Test
-    void whatMayNeedALowerLayerIsNotMadeBeforeThatIsCopied() {
-        SimNode away = missALayer();
-        long until = pool.world.nowNanos() + 1_500 * SimPool.MILLIS;
-        cluster.lost =
-                message ->
-                        message instanceof ReplicaMessage.ChunkReply
-                                && isOfTheFirstChunkBelow(message)
-                                && pool.world.nowNanos() < until;
-        away.start();
-        assertTrue(pool.runUntil(8_000, pool::isWhole), pool.world::trace);
-        endWork();
-    }
-
-    @Test
-    void aChunkWhoseRequestIsLostIsAskedForAgainWhileOthersAreCopied() {
-        SimNode away = missALayer();
-        List<ReplicaMessage> lost = new ArrayList<>();
-        cluster.lost =
-                message ->
-                        lost.isEmpty()
-                                && message instanceof ReplicaMessage.ChunkRequest
-                                && isOfTheFirstChunkBelow(message)
-                                && lost.add(message);
-        away.start();
-        assertTrue(pool.runUntil(8_000, pool::isWhole), pool.world::trace);
-        assertEquals(1, lost.size());
-        endWork();
-    }
-
-    /// A request that was repeated has two answers, and the first may be the last to come.
-    @Test
-    void anAnswerFromBeforeIsNotTakenForTheChunkThatIsAskedForAnew() {
-        SimNode away = missALayer();
-        SimNode primary = cluster.nodes.get(cluster.primary());
-        VolumeId top = pool.records.volume(SimPool.VOLUME).record().layers().getFirst();
-        List<ReplicaMessage> late = new ArrayList<>();
-        long until = pool.world.nowNanos() + 1_500 * SimPool.MILLIS;
-        cluster.lost =
-                message -> {
-                    if (!(message instanceof ReplicaMessage.ChunkReply reply)) {
-                        return false;
-                    }
-                    if (!reply.key().equals(new ChunkKey(top, 0))) {
-                        return isOfTheFirstChunkBelow(reply) && pool.world.nowNanos() < until;
-                    }
-                    if (late.isEmpty()) {
-                        return late.add(reply);
-                    }
-                    away.receive(
-                            new StorageMessage.ToReplica(
-                                    primary.self, away.store, late.getFirst()));
-                    return false;
-                };
-        away.start();
-        assertTrue(pool.runUntil(8_000, pool::isWhole), pool.world::trace);
         endWork();
     }
 }
