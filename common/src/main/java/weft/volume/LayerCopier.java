@@ -11,7 +11,6 @@ import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
-import java.util.function.LongConsumer;
 
 /// Makes a layer dispensable: moves what it maps to the layer below it. No reader sees a
 /// difference, also in the middle of it, so it may be stopped at any time and begun again by
@@ -39,10 +38,7 @@ public final class LayerCopier implements AutoCloseable {
 
     /// Moves what `upper` maps down to `lower`, directly below it, and drops `upper` everywhere.
     /// Nothing is written to either any more.
-    ///
-    /// @param progress is told how many bytes of the volume have been gone through
-    public void mergeDown(VolumeId upper, VolumeId lower, LongConsumer progress)
-            throws IOException, InterruptedException {
+    public void mergeDown(VolumeId upper, VolumeId lower) throws IOException, InterruptedException {
         Volume alone = volume.withAccess(Volume.Access.READ_ONLY).withLayers(List.of(upper));
         try (RemoteVolume has = client.openReadOnly(alone)) {
             for (long at = 0; at < volume.sizeBytes(); at += ChunkKey.CHUNK_BYTES) {
@@ -55,7 +51,6 @@ public final class LayerCopier implements AutoCloseable {
                         underWay.add(changes.copyDown(upper, lower, at + piece, pieceBytes));
                     }
                 }
-                progress.accept(at + length);
             }
             drain(0);
         }

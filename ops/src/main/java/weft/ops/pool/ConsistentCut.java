@@ -58,10 +58,9 @@ import java.util.function.Supplier;
 /// nobody holds the volume. A void cut leaves nothing but an empty layer more in its volumes: its
 /// snapshots are taken back here, or by control if this process dies.
 ///
-/// Causal closure: no change within the cut was accepted after a change outside it was answered.
-/// With one process that is so by itself: it withholds while it switches its volumes one by one.
-/// With several it holds if each switched at the first question, and none let go of its answers
-/// before it was told to.
+/// Causal closure: no change within the cut was accepted after a change outside it was answered. It
+/// holds if each process switched all its volumes at the first question (it withholds while it
+/// switches them one by one), and, of several, none let go of its answers before it was told to.
 public final class ConsistentCut {
     private static final Logger log = LoggerFactory.getLogger(ConsistentCut.class);
 
@@ -186,7 +185,7 @@ public final class ConsistentCut {
         List<CutPart> unknown = switchAll(cut, hold ? holdMillis : 0, byProcess, switched);
         if (!unknown.isEmpty()) {
             askAgain(cut, force, byProcess, switched, unknown);
-            if (hold) {
+            if (parts.size() > 1) {
                 throw new VoidCut("a process had to be asked twice");
             }
         }

@@ -155,7 +155,7 @@ public final class LayerMerge {
         if (isUsed) {
             log.info("layer {} is merged into {}", upper, lower);
             try (LayerCopier copier = pool.layerCopier(largest(volumes, upper))) {
-                copier.mergeDown(upper, lower, _ -> {});
+                copier.mergeDown(upper, lower);
             }
         }
         rewrite(

@@ -8,7 +8,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 import weft.coordination.FabricPaths;
-import weft.fabric.Attachment;
 import weft.fabric.Volume;
 import weft.fixtures.Await;
 import weft.ops.admin.VolumeAdmin;
@@ -19,7 +18,6 @@ import weft.volume.BlockVolume;
 import weft.volume.RemoteVolume;
 import weft.wire.holder.HolderMessage;
 
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -254,15 +252,6 @@ final class ConsistentCutSystemTest extends VolumeSystemTest {
             assertTrue(fails(late), "the old holder is refused");
             assertArrayEquals(filled(2, BLOCK), readOnce("offered@x", 0, BLOCK));
         }
-    }
-
-    private long token(String volume) throws IOException {
-        return fabric().session()
-                .records()
-                .find(FabricPaths.attachment(record(volume).id()), Attachment.class)
-                .orElseThrow()
-                .noun()
-                .token();
     }
 
     @Test

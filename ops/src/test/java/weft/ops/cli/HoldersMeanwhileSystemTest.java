@@ -14,8 +14,11 @@ import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.fabric.Volume;
 import weft.fixtures.Await;
+import weft.transport.Caller;
+import weft.transport.Handshake;
 import weft.volume.PoolClient;
 import weft.volume.RemoteVolume;
+import weft.wire.WireMessage;
 import weft.wire.holder.HolderMessage;
 import weft.wire.holder.HolderMessage.Standing;
 
@@ -99,6 +102,72 @@ final class HoldersMeanwhileSystemTest extends VolumeSystemTest {
         }
     }
 
+    /// What it accepts for the second volume between the two questions may be caused by what it
+    /// answered of the first.
+    @Test
+    void aProcessThatSwitchedOneOfItsVolumesLaterMakesTheCutVoid() throws Exception {
+        create("sooner");
+        create("later");
+        var switches = new AtomicInteger();
+        HolderProcess.Deafness ear =
+                own ->
+                        (message, caller) -> {
+                            if (message instanceof HolderMessage.Switch cut
+                                    && cut.volumes().size() == 2
+                                    && switches.incrementAndGet() == 1) {
+                                var half =
+                                        new HolderMessage.Switch(
+                                                cut.cut(),
+                                                cut.holdMillis(),
+                                                cut.volumes().subList(0, 1));
+                                own.onMessage(half, new HalfAnswer(caller));
+                            } else {
+                                own.onMessage(message, caller);
+                            }
+                        };
+        try (var one = new HolderProcess(fabric(), "halves-host", ear);
+                RemoteVolume sooner = one.open("sooner");
+                RemoteVolume later = one.open("later")) {
+            write(sooner, 0, (byte) 1, BLOCK);
+            write(later, 0, (byte) 2, BLOCK);
+            type("volume snapshot sooner@cut later@cut");
+            assertEquals(2, switches.get(), "the first attempt was void");
+            assertArrayEquals(filled(1, BLOCK), readOnce("sooner@cut", 0, BLOCK));
+            assertArrayEquals(filled(2, BLOCK), readOnce("later@cut", 0, BLOCK));
+        }
+    }
+
+    /// Says of a second volume that it is not known (yet).
+    private record HalfAnswer(Caller asker) implements Caller {
+        @Override
+        public Handshake peer() {
+            return asker.peer();
+        }
+
+        @Override
+        public boolean expectsReply() {
+            return asker.expectsReply();
+        }
+
+        @Override
+        public void charge(int bytes) {
+            asker.charge(bytes);
+        }
+
+        @Override
+        public void reply(WireMessage message) {
+            var told = (HolderMessage.Switched) message;
+            asker.reply(
+                    new HolderMessage.Switched(
+                            List.of(told.standings().getFirst(), Standing.UNKNOWN)));
+        }
+
+        @Override
+        public void fail(String reason) {
+            asker.fail(reason);
+        }
+    }
+
     /// The claim of its successor reached the coordination, and not one storage node.
     @Test
     void aHolderOfBeforeWhoHeardNothingCannotWriteToWhatIsSealed() throws Exception {
@@ -160,15 +229,6 @@ final class HoldersMeanwhileSystemTest extends VolumeSystemTest {
             assertTrue(empty.pool() != null);
             assertArrayEquals(filled(1, BLOCK), readOnce("heir@cut", 0, BLOCK));
         }
-    }
-
-    private long token(String volume) throws IOException {
-        return fabric().session()
-                .records()
-                .find(FabricPaths.attachment(record(volume).id()), Attachment.class)
-                .orElseThrow()
-                .noun()
-                .token();
     }
 
     /// Nothing of what it still writes would be found again.

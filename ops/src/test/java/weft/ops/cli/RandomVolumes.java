@@ -12,8 +12,8 @@ import weft.ops.admin.Refusal;
 import weft.ops.admin.VolumeAdmin;
 import weft.ops.cli.ModelVolume.Range;
 import weft.ops.pool.PoolSession;
+import weft.ops.pool.Rollback;
 import weft.ops.pool.VolumeResizer;
-import weft.ops.pool.VolumeRollback;
 import weft.volume.BlockVolume;
 import weft.volume.RemoteVolume;
 import weft.volume.VolumeException;
@@ -356,9 +356,7 @@ final class RandomVolumes {
         ModelVolume volume = writable().stream().filter(to::isSnapshotOf).findFirst().orElseThrow();
         letGo(volume);
         say("rollback %s", to);
-        var _ =
-                new VolumeRollback(pool, fabric.session().records(), fabric.session()::image)
-                        .to(to.name);
+        var _ = new Rollback(pool, fabric.session().records(), fabric.session()::image).to(to.name);
         volume.bytes = to.bytes.clone();
         awaitPicture(volume.name);
     }

@@ -10,6 +10,7 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
 import weft.coordination.FabricPaths;
+import weft.fabric.Attachment;
 import weft.fabric.Volume;
 import weft.fixtures.Await;
 import weft.ops.pool.PoolSession;
@@ -71,6 +72,16 @@ abstract class VolumeSystemTest {
                 .find(FabricPaths.volume(name), Volume.class)
                 .orElseThrow()
                 .noun();
+    }
+
+    /// Of its newest holder.
+    long token(String volume) throws IOException {
+        return fabric().session()
+                .records()
+                .find(FabricPaths.attachment(record(volume).id()), Attachment.class)
+                .orElseThrow()
+                .noun()
+                .token();
     }
 
     static void write(BlockVolume volume, long offset, byte value, int length) throws Exception {

@@ -173,7 +173,7 @@ final class SimCut {
             }
         }
         if (unknown.isEmpty()) {
-            if (hold && askedTwice) {
+            if (parts.size() > 1 && askedTwice) {
                 voidCut("a process had to be asked twice");
             } else {
                 settle();

@@ -5,6 +5,7 @@ import picocli.CommandLine.Command;
 import weft.fabric.Volume;
 import weft.ops.cli.FabricSession;
 import weft.ops.pool.PoolSession;
+import weft.ops.pool.Rollback;
 
 import java.io.IOException;
 
@@ -27,9 +28,7 @@ final class VolumeRollback extends OneVolumeCommand {
     protected void run(FabricSession session) throws IOException {
         Volume back;
         try (var pool = new PoolSession(session.records().store(), session::image)) {
-            back =
-                    new weft.ops.pool.VolumeRollback(pool, session.records(), session::image)
-                            .to(name());
+            back = new Rollback(pool, session.records(), session::image).to(name());
         }
         output().result(back, "volume %s is as it was at %s".formatted(back.name(), name()));
     }

@@ -28,7 +28,7 @@ import java.util.function.Supplier;
 /// ```
 ///
 /// The layers that no record has then are given back in the background.
-public final class VolumeRollback {
+public final class Rollback {
     private static final int ATTEMPTS_MAX = 8;
 
     private final PoolSession pool;
@@ -36,7 +36,7 @@ public final class VolumeRollback {
     private final Supplier<FabricImage> image;
 
     /// @param image the newest picture of the fabric
-    public VolumeRollback(PoolSession pool, FabricRecords records, Supplier<FabricImage> image) {
+    public Rollback(PoolSession pool, FabricRecords records, Supplier<FabricImage> image) {
         this.pool = pool;
         this.records = records;
         this.image = image;
