@@ -279,39 +279,41 @@ final class GroupStore implements ReplicaDisk {
 
     @Override
     public void read(long ticket, ReadBlocks request) {
-        ReplicaDisk.ReadOutcome outcome;
-        try {
-            BlocksRead found;
-            synchronized (lock) {
-                found =
-                        chunks.read(
+        answer(
+                ticket,
+                () ->
+                        switch (chunks.read(
                                 request.layers(),
                                 request.chunkIndex(),
                                 request.offsetInChunk(),
-                                request.lengthBytes());
-            }
-            outcome =
-                    switch (found) {
-                        case BlocksRead.Intact(var blocks, var checksums) ->
-                                new ReplicaDisk.ReadOutcome.Blocks(blocks, checksums);
-                        case BlocksRead.Corrupt(var block) ->
-                                new ReplicaDisk.ReadOutcome.Damaged(block);
-                    };
-        } catch (IOException e) {
-            outcome = new ReplicaDisk.ReadOutcome.Failed(pg + ": " + e.getMessage());
-        }
-        ReplicaDisk.ReadOutcome result = outcome;
-        tell(e -> e.onRead(ticket, result));
+                                request.lengthBytes())) {
+                            case BlocksRead.Intact(var blocks, var checksums) ->
+                                    new ReplicaDisk.ReadOutcome.Blocks(blocks, checksums);
+                            case BlocksRead.Corrupt(var block) ->
+                                    new ReplicaDisk.ReadOutcome.Damaged(block);
+                        });
     }
 
     @Override
     public void map(long ticket, MapBlocks request) {
+        answer(
+                ticket,
+                () ->
+                        new ReplicaDisk.ReadOutcome.Mapped(
+                                chunks.map(request.layers(), request.chunkIndex())));
+    }
+
+    /// What is looked for in the chunks.
+    @FunctionalInterface
+    private interface Look<T> {
+        T make() throws IOException;
+    }
+
+    private void answer(long ticket, Look<ReplicaDisk.ReadOutcome> look) {
         ReplicaDisk.ReadOutcome outcome;
         try {
             synchronized (lock) {
-                outcome =
-                        new ReplicaDisk.ReadOutcome.Mapped(
-                                chunks.map(request.layers(), request.chunkIndex()));
+                outcome = look.make();
             }
         } catch (IOException e) {
             outcome = new ReplicaDisk.ReadOutcome.Failed(pg + ": " + e.getMessage());
@@ -339,13 +341,7 @@ final class GroupStore implements ReplicaDisk {
         export(ticket, () -> chunks.export(block));
     }
 
-    /// A copy for another member.
-    @FunctionalInterface
-    private interface Export {
-        Optional<ChunkContent> make() throws IOException;
-    }
-
-    private void export(long ticket, Export export) {
+    private void export(long ticket, Look<Optional<ChunkContent>> export) {
         try {
             Optional<ChunkContent> content;
             synchronized (lock) {
