@@ -1,5 +1,9 @@
 package weft.fabric;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
+
+import org.jspecify.annotations.Nullable;
+
 import java.util.List;
 
 /// A virtual disk of the pool: a chain of layers of which only the top is written.
@@ -17,6 +21,9 @@ import java.util.List;
 ///   might is known to have gone on to a later one, or is fenced
 /// @param extentBytes how far the layers may reach: the largest size the volume ever had
 /// @param isProtected whether commands refuse to delete it or to roll it back
+/// @param ends the visible ends of the layers, see [LayerChain]
+/// @param flattening a sealed layer that gets what is seen of those below it, to do without them
+/// @param trimFrom what layers have from here on may be of no use any more; 0 if all is used
 public record Volume(
         VolumeId id,
         String name,
@@ -26,9 +33,16 @@ public record Volume(
         VolumeId placementRoot,
         int sealedBelow,
         long extentBytes,
-        boolean isProtected) {
+        boolean isProtected,
+        @JsonInclude(JsonInclude.Include.NON_EMPTY) @Nullable List<Long> ends,
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable VolumeId flattening,
+        @JsonInclude(JsonInclude.Include.NON_DEFAULT) long trimFrom) {
     /// The longest chain of layers; a deeper clone is refused.
     public static final int LAYERS_MAX = 32;
+
+    /// The longest chain of which a snapshot is made: flattening, which makes it shorter, first
+    /// makes it longer by two layers, and by one more for each attempt in vain.
+    public static final int LAYERS_OF_SNAPSHOTS_MAX = LAYERS_MAX - 5;
 
     private static final char SNAPSHOT_MARK = '@';
 
@@ -49,21 +63,37 @@ public record Volume(
             Access access,
             List<VolumeId> layers,
             VolumeId placementRoot) {
-        this(id, name, sizeBytes, access, layers, placementRoot, 0, sizeBytes, false);
+        this(
+                id,
+                name,
+                sizeBytes,
+                access,
+                layers,
+                placementRoot,
+                0,
+                sizeBytes,
+                false,
+                null,
+                null,
+                0);
     }
 
     public Volume {
         checkName(name);
-        layers = List.copyOf(layers);
+        var chain = new LayerChain(layers, ends == null ? List.of() : ends);
+        layers = chain.layers();
+        ends = chain.ends();
         extentBytes = Math.max(extentBytes, sizeBytes);
+        flattening = layers.contains(flattening) ? flattening : null;
         if (sizeBytes <= 0 || sizeBytes % 4096 != 0) {
             throw new IllegalArgumentException(
                     "volume size %d is not a positive multiple of 4096 bytes".formatted(sizeBytes));
         }
         boolean guarded =
                 access != Access.READ_WRITE
-                        || !layers.isEmpty() && layers.getFirst().volume().equals(id);
-        if (layers.isEmpty() || layers.size() > LAYERS_MAX || !guarded) {
+                        || chain.top().volume().equals(id)
+                                && chain.endOf(chain.top()) == LayerChain.NO_END;
+        if (layers.size() > LAYERS_MAX || !guarded) {
             throw new IllegalArgumentException("volume %s: layers %s".formatted(name, layers));
         }
     }
@@ -102,53 +132,105 @@ public record Volume(
         return name.startsWith(volume + SNAPSHOT_MARK);
     }
 
+    /// Another volume that has the same in it, to which nothing was done yet.
+    ///
+    /// @param otherChain its layers
+    public Volume derived(
+            VolumeId otherId, String otherName, Access otherAccess, LayerChain otherChain) {
+        return new Volume(
+                otherId,
+                otherName,
+                sizeBytes,
+                otherAccess,
+                otherChain.layers(),
+                placementRoot,
+                0,
+                extentBytes,
+                false,
+                otherChain.ends(),
+                null,
+                0);
+    }
+
+    /// Its layers and how far they are seen.
+    public LayerChain chain() {
+        return new LayerChain(layers, ends == null ? List.of() : ends);
+    }
+
+    /// Whether the layer is never written again, if it is one of the volume's own.
+    public boolean isSealed(VolumeId layer) {
+        return layer.generation() < sealedBelow;
+    }
+
     /// The same volume, reading and writing through other layers.
+    public Volume withChain(LayerChain other) {
+        return with(name, sizeBytes, access, other, sealedBelow, isProtected, flattening, trimFrom);
+    }
+
+    /// The same volume, reading and writing through all of other layers.
     public Volume withLayers(List<VolumeId> other) {
-        return with(name, sizeBytes, access, other, sealedBelow, isProtected);
+        return withChain(LayerChain.of(other));
     }
 
     /// The same volume when its layers of lower generations are sealed.
     public Volume withSealedBelow(int generation) {
         int highest = Math.max(sealedBelow, generation);
-        return with(name, sizeBytes, access, layers, highest, isProtected);
+        return with(name, sizeBytes, access, chain(), highest, isProtected, flattening, trimFrom);
     }
 
     /// The same volume under another name.
     public Volume withName(String other) {
-        return with(other, sizeBytes, access, layers, sealedBelow, isProtected);
+        return with(
+                other, sizeBytes, access, chain(), sealedBelow, isProtected, flattening, trimFrom);
     }
 
     /// The same volume for other uses.
     public Volume withAccess(Access other) {
-        return with(name, sizeBytes, other, layers, sealedBelow, isProtected);
+        return with(
+                name, sizeBytes, other, chain(), sealedBelow, isProtected, flattening, trimFrom);
     }
 
     /// The same volume with another end; its layers still reach as far as they ever did.
     public Volume withSizeBytes(long bytes) {
-        return with(name, bytes, access, layers, sealedBelow, isProtected);
+        return with(name, bytes, access, chain(), sealedBelow, isProtected, flattening, trimFrom);
     }
 
     /// The same volume, which commands refuse to delete or roll back, or not.
     public Volume withProtection(boolean wanted) {
-        return with(name, sizeBytes, access, layers, sealedBelow, wanted);
+        return with(name, sizeBytes, access, chain(), sealedBelow, wanted, flattening, trimFrom);
+    }
+
+    /// The same volume, of which a layer is to do without those below it; null for none.
+    public Volume withFlattening(@Nullable VolumeId layer) {
+        return with(name, sizeBytes, access, chain(), sealedBelow, isProtected, layer, trimFrom);
+    }
+
+    /// The same volume, of which layers may have what nobody sees; 0 for none.
+    public Volume withTrimFrom(long bytes) {
+        return with(name, sizeBytes, access, chain(), sealedBelow, isProtected, flattening, bytes);
     }
 
     private Volume with(
             String otherName,
             long otherSizeBytes,
             Access otherAccess,
-            List<VolumeId> otherLayers,
+            LayerChain chain,
             int otherSealedBelow,
-            boolean protection) {
+            boolean protection,
+            @Nullable VolumeId otherFlattening,
+            long otherTrimFrom) {
         return new Volume(
                 id,
                 otherName,
                 otherSizeBytes,
                 otherAccess,
-                otherLayers,
+                chain.layers(),
                 placementRoot,
                 otherSealedBelow,
                 extentBytes,
-                protection);
+                protection,
+                chain.ends(),
+                otherFlattening,
+                otherTrimFrom);
     }
 }

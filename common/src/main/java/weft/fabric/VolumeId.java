@@ -19,6 +19,9 @@ public record VolumeId(@JsonValue long value) {
     /// The last generation of a volume's layers.
     public static final int GENERATION_MAX = (1 << 23) - 1;
 
+    /// No volume has it: its token guards what is done to layers behind the scenes.
+    public static final VolumeId MAINTENANCE = new VolumeId(VOLUME_MAX);
+
     @JsonCreator(mode = JsonCreator.Mode.DELEGATING)
     public VolumeId {
         if (value <= 0 || (value & VOLUME_MAX) == 0) {

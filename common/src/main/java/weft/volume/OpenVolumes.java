@@ -118,7 +118,7 @@ public final class OpenVolumes implements Endpoint {
             if (volume == null) {
                 standings.add(standingOf(wanted.volume(), wanted.token()));
             } else {
-                boolean done = volume.switchLayers(wanted.layers(), hold.released);
+                boolean done = volume.switchTo(wanted, hold.released);
                 standings.add(done ? Standing.SWITCHED : Standing.UNKNOWN);
             }
         }
@@ -182,7 +182,7 @@ public final class OpenVolumes implements Endpoint {
         if (volume == null) {
             return new HolderMessage.Switched(List.of(standingOf(resize.volume(), resize.token())));
         }
-        volume.resized(resize.sizeBytes());
-        return new HolderMessage.Switched(List.of(Standing.SWITCHED));
+        boolean done = volume.grown(resize.sizeBytes(), resize.top());
+        return new HolderMessage.Switched(List.of(done ? Standing.SWITCHED : Standing.UNKNOWN));
     }
 }

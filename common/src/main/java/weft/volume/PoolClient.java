@@ -19,6 +19,7 @@ import weft.fabric.NodeId;
 import weft.fabric.Placement;
 import weft.fabric.PlacementGroupId;
 import weft.fabric.Volume;
+import weft.fabric.VolumeId;
 import weft.runtime.BrokenInvariant;
 import weft.runtime.Clock;
 import weft.runtime.FreshIds;
@@ -122,14 +123,40 @@ public final class PoolClient implements PoolAccess, AutoCloseable {
         return opened;
     }
 
-    /// For moving what layers of the volume hold to other layers.
-    public LayerCopier layerCopier(Volume volume) {
-        return new LayerCopier(this, volume);
+    /// For moving what layers of the volume hold to other layers: the one of these that may change
+    /// anything from now on. Blocks.
+    ///
+    /// @param volume that has the layers, as long as they reach
+    /// @param number of the piece of maintenance; each has a higher one than those before
+    /// @throws IOException if not all groups answer: what was asked before may still be done
+    public LayerCopier layerCopier(Volume volume, long number) throws IOException {
+        long token = WriteBlocks.maintenanceToken(number);
+        try {
+            if (!raising(volume, token).get()) {
+                throw new IOException("not all placement groups of " + volume.name() + " answer");
+            }
+        } catch (ExecutionException e) {
+            throw new BrokenInvariant("raising a token says what became of it: " + e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while layers were to be copied", e);
+        }
+        return new LayerCopier(this, volume, token);
     }
 
     /// For changes that no holder and no reader can see.
-    RemoteVolume openForMaintenance(Volume volume) {
-        return opened(volume, WriteBlocks.MAINTENANCE_TOKEN, false, Optional.empty());
+    RemoteVolume openForMaintenance(Volume volume, long token) {
+        return opened(volume, token, false, Optional.empty());
+    }
+
+    /// Up to where one of the volume's layers maps every block, from an offset on: so far nothing
+    /// of the layers below it is seen. Blocks.
+    public long mappedUntil(Volume volume, VolumeId layer, long fromBytes, long endBytes)
+            throws IOException, InterruptedException {
+        Volume alone = volume.withAccess(Volume.Access.READ_ONLY).withLayers(List.of(layer));
+        try (RemoteVolume has = openReadOnly(alone)) {
+            return LayerCopier.mappedUntil(has, fromBytes, endBytes);
+        }
     }
 
     /// Opens a volume for reading, whoever holds it; nobody is fenced and the reader never is.
@@ -211,9 +238,13 @@ public final class PoolClient implements PoolAccess, AutoCloseable {
     /// @return after a bounded time, whether all groups know the token: nothing of earlier holders
     ///   can be done any more
     public CompletableFuture<Boolean> raising(Volume volume, Attachment attachment) {
+        return raising(volume, attachment.token());
+    }
+
+    private CompletableFuture<Boolean> raising(Volume volume, long token) {
         // Layers may reach beyond the volume's end: a rollback makes it smaller.
         Volume whole = volume.withSizeBytes(volume.extentBytes());
-        var session = opened(whole, attachment.token(), false, Optional.of(RAISE_WAIT));
+        var session = opened(whole, token, false, Optional.of(RAISE_WAIT));
         List<CompletableFuture<Void>> raises = new ArrayList<>();
         groupsOf(whole).forEach((_, chunkIndex) -> raises.add(session.raiseAt(chunkIndex)));
         return CompletableFuture.allOf(raises.toArray(CompletableFuture[]::new))
@@ -224,7 +255,7 @@ public final class PoolClient implements PoolAccess, AutoCloseable {
                                 "{}: token {} is not known to all groups yet; their first request"
                                         + " brings it",
                                 volume.name(),
-                                attachment.token());
+                                token);
                     }
                     return failure == null;
                 });

@@ -7,6 +7,8 @@ import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 import weft.volume.VolumeException.Reason;
 import weft.volume.VolumeOperation.Kind;
+import weft.wire.holder.HolderMessage.NewLayers;
+import weft.wire.storage.StorageMessage.WriteBlocks;
 
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -82,7 +84,7 @@ public final class RemoteVolume implements BlockVolume {
         this.session = session;
         this.readOnly = readOnly;
         this.deadline = deadline;
-        layers = new WriteLayers(record.layers());
+        layers = new WriteLayers(record.chain());
         sizeBytes = record.sizeBytes();
         pgBits = pool.pgBits();
     }
@@ -149,6 +151,15 @@ public final class RemoteVolume implements BlockVolume {
                 new Kind.CopyDown(upper, lower), offsetBytes, lengthBytes, OPERATION_BYTES_MIN);
     }
 
+    CompletableFuture<Void> fill(long offsetBytes, ByteBuffer bytes) {
+        int length = bytes.remaining();
+        return begin(new Kind.Fill(bytes, bytes.position()), offsetBytes, length, length);
+    }
+
+    CompletableFuture<Void> cover(long offsetBytes, long lengthBytes) {
+        return begin(new Kind.Cover(), offsetBytes, lengthBytes, OPERATION_BYTES_MIN);
+    }
+
     CompletableFuture<Void> dropLayerAt(VolumeId layer, long chunkIndex) {
         return begin(new Kind.DropLayer(layer), chunkIndex * ChunkKey.CHUNK_BYTES, 1, 0);
     }
@@ -167,11 +178,7 @@ public final class RemoteVolume implements BlockVolume {
             return failed(Reason.READ_ONLY);
         }
         if (offsetBytes < 0 || lengthBytes < 0 || offsetBytes > sizeBytes - lengthBytes) {
-            return CompletableFuture.failedFuture(
-                    new VolumeException(
-                            Reason.OUT_OF_RANGE,
-                            "%s: %d bytes at %d are not within its %d"
-                                    .formatted(this, lengthBytes, offsetBytes, sizeBytes)));
+            return CompletableFuture.failedFuture(outOfRange(offsetBytes, lengthBytes));
         }
         if (lengthBytes == 0) {
             return CompletableFuture.completedFuture(null);
@@ -185,6 +192,13 @@ public final class RemoteVolume implements BlockVolume {
         var _ = done.whenComplete((_, _) -> bytes.release(chargedBytes));
         bytes.acquire(chargedBytes, operation::pump);
         return done;
+    }
+
+    VolumeException outOfRange(long offsetBytes, long lengthBytes) {
+        return new VolumeException(
+                Reason.OUT_OF_RANGE,
+                "%s: %d bytes at %d are not within its %d"
+                        .formatted(this, lengthBytes, offsetBytes, sizeBytes));
     }
 
     private CompletableFuture<Void> failed(Reason reason) {
@@ -211,13 +225,24 @@ public final class RemoteVolume implements BlockVolume {
         return record;
     }
 
+    /// Whose token [#raiseAt] raises.
+    VolumeId guard() {
+        return WriteBlocks.isMaintenance(token) ? VolumeId.MAINTENANCE : record.id();
+    }
+
     WriteLayers layers() {
         return layers;
     }
 
-    /// See [WriteLayers#switchTo].
-    boolean switchLayers(List<VolumeId> wanted, CompletableFuture<Void> mayAnswer) {
-        return layers.switchTo(wanted, mayAnswer);
+    /// Stamps later changes with these layers, and ends where the volume does now. Nothing beyond a
+    /// new end gets a new stamp: a shrunken volume that grows again has zeroes there.
+    ///
+    /// @return false if the layers are older than the present ones
+    synchronized boolean switchTo(NewLayers wanted, CompletableFuture<Void> mayAnswer) {
+        if (layers.isNewer(wanted.chain()) && wanted.sizeBytes() < sizeBytes) {
+            setSize(wanted.sizeBytes());
+        }
+        return layers.switchTo(wanted.chain(), mayAnswer);
     }
 
     /// See [WriteLayers#settled].
@@ -235,11 +260,21 @@ public final class RemoteVolume implements BlockVolume {
         resizeListeners.add(listener);
     }
 
-    /// The volume has grown. Questions may come late: who has it open never sees it shrink.
-    synchronized void resized(long bytes) {
-        if (bytes <= sizeBytes) {
-            return;
+    /// The volume has grown. Questions may come late: only a cut makes it smaller.
+    ///
+    /// @param top the volume's top layer then
+    /// @return false if it has another top layer here
+    synchronized boolean grown(long bytes, VolumeId top) {
+        if (!layers.chain().top().equals(top)) {
+            return false;
         }
+        if (bytes > sizeBytes) {
+            setSize(bytes);
+        }
+        return true;
+    }
+
+    private void setSize(long bytes) {
         sizeBytes = bytes;
         resizeListeners.forEach(Runnable::run);
     }

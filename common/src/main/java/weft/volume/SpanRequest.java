@@ -5,6 +5,7 @@ import weft.fabric.Configuration;
 import weft.fabric.Member;
 import weft.fabric.NodeId;
 import weft.fabric.PlacementGroupId;
+import weft.fabric.VolumeId;
 import weft.runtime.BrokenInvariant;
 import weft.volume.VolumeException.Reason;
 import weft.wire.WireMessage;
@@ -21,6 +22,7 @@ import weft.wire.storage.StorageMessage.WriteDone;
 
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -195,14 +197,23 @@ final class SpanRequest {
                             pg,
                             knownVersion,
                             volume.token(),
-                            volume.layers().layers(),
+                            layersAt(fetch.offsetInChunk()),
                             chunkIndex,
                             fetch.offsetInChunk(),
                             fetch.lengthBytes());
-            case Work.Survey _ ->
+            case Work.Survey survey ->
                     new MapBlocks(
-                            pg, knownVersion, volume.token(), volume.layers().layers(), chunkIndex);
+                            pg,
+                            knownVersion,
+                            volume.token(),
+                            layersAt(survey.firstBlock() * ChunkKey.BLOCK_BYTES),
+                            chunkIndex);
         };
+    }
+
+    /// What is read is read through the layers of the moment in which it is asked for.
+    private List<VolumeId> layersAt(int offsetInChunk) {
+        return volume.layers().chain().at(chunkIndex * ChunkKey.CHUNK_BYTES + offsetInChunk);
     }
 
     private void onAnswerOrEnd(WireMessage answer) {

@@ -5,6 +5,7 @@ import com.google.errorprone.annotations.concurrent.GuardedBy;
 import org.jspecify.annotations.Nullable;
 
 import weft.fabric.ChunkKey;
+import weft.fabric.LayerChain;
 import weft.fabric.VolumeId;
 import weft.runtime.BrokenInvariant;
 import weft.wire.storage.Mutation;
@@ -37,6 +38,14 @@ final class VolumeOperation {
 
         /// See [Mutation.CopyDown].
         record CopyDown(VolumeId upper, VolumeId lower) implements Kind {}
+
+        /// See [Mutation.Fill]; whole blocks.
+        ///
+        /// @param source read from `start`
+        record Fill(ByteBuffer source, int start) implements Kind {}
+
+        /// See [Mutation.Cover]; whole blocks.
+        record Cover() implements Kind {}
 
         /// Of one chunk's group only.
         record DropLayer(VolumeId layer) implements Kind {}
@@ -98,13 +107,14 @@ final class VolumeOperation {
                     return;
                 }
                 offset = nextBytes;
-                length =
-                        (int)
-                                Math.min(
-                                        endBytes - offset,
-                                        ChunkKey.CHUNK_BYTES - offset % ChunkKey.CHUNK_BYTES);
                 if (kind.isChange()) {
                     epoch = volume.layers().enter();
+                    length = lengthFrom(offset, epoch.chain());
+                    if (offset + length > volume.sizeBytes()) {
+                        epoch.leave();
+                        failBeyondEnd(offset, length);
+                        return;
+                    }
                     if (mustWait(epoch, offset, length)) {
                         epoch.leave();
                         epoch.before().thenRun(this::pump);
@@ -117,12 +127,30 @@ final class VolumeOperation {
                         return;
                     }
                     mayAnswer = epoch.mayAnswer();
+                } else {
+                    length = lengthFrom(offset, volume.layers().chain());
                 }
                 nextBytes += length;
                 spansInFlight++;
             }
             start(offset, length, number, epoch);
         }
+    }
+
+    /// The volume has shrunk since the operation began: nothing of the new stamp goes there.
+    @GuardedBy("this")
+    private void failBeyondEnd(long offset, int length) {
+        failure = volume.outOfRange(offset, length);
+        if (spansInFlight == 0) {
+            done.completeExceptionally(failure);
+        }
+    }
+
+    /// To the end of the chunk, or to where other layers are seen.
+    private int lengthFrom(long offset, LayerChain chain) {
+        long chunkEnd = offset - offset % ChunkKey.CHUNK_BYTES + ChunkKey.CHUNK_BYTES;
+        long end = Math.min(endBytes, Math.min(chunkEnd, chain.sameUntil(offset)));
+        return (int) (end - offset);
     }
 
     /// A change of a part of a block is completed from the layers below: not before all that goes
@@ -140,7 +168,12 @@ final class VolumeOperation {
                 epoch == null
                         ? look(offset, length, inChunk)
                         : new SpanRequest.Work.Change(
-                                mutation(offset, length, chunkIndex, inChunk, epoch.layers()),
+                                mutation(
+                                        offset,
+                                        length,
+                                        chunkIndex,
+                                        inChunk,
+                                        epoch.chain().at(offset)),
                                 number,
                                 epoch);
         var span = new SpanRequest(volume, this, chunkIndex, work, deadlineNanos);
@@ -182,12 +215,18 @@ final class VolumeOperation {
                 yield new Mutation.Write(
                         layers, chunkIndex, inChunk, payload, BlockChecksums.of(inChunk, payload));
             }
+            case Kind.Fill(var source, var start) -> {
+                ByteBuffer payload = copyOf(source, start, offset, length);
+                yield new Mutation.Fill(
+                        layers, chunkIndex, inChunk, payload, BlockChecksums.of(inChunk, payload));
+            }
+            case Kind.Cover _ -> new Mutation.Cover(layers, chunkIndex, inChunk, length);
             case Kind.CopyDown(var upper, var lower) ->
                     new Mutation.CopyDown(upper, lower, chunkIndex, inChunk, length);
             case Kind.DropLayer(var layer) -> new Mutation.DropLayer(layer);
             case Kind.Zero _ -> new Mutation.Zero(layers, chunkIndex, inChunk, length);
             case Kind.Discard _ -> new Mutation.Discard(layers, chunkIndex, inChunk, length);
-            case Kind.RaiseToken _ -> new Mutation.RaiseToken(volume.record().id(), volume.token());
+            case Kind.RaiseToken _ -> new Mutation.RaiseToken(volume.guard(), volume.token());
         };
     }
 

@@ -1,8 +1,7 @@
 package weft.volume;
 
-import weft.fabric.VolumeId;
+import weft.fabric.LayerChain;
 
-import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -14,7 +13,7 @@ import java.util.concurrent.atomic.AtomicLong;
 final class WriteLayers {
     /// The time between two switches.
     static final class Epoch {
-        private final List<VolumeId> layers;
+        private final LayerChain chain;
         private final CompletableFuture<Void> mayAnswer;
         private final CompletableFuture<Void> before;
         private final CompletableFuture<Void> ended = new CompletableFuture<>();
@@ -23,17 +22,16 @@ final class WriteLayers {
         private final AtomicLong underWay = new AtomicLong(1);
 
         private Epoch(
-                List<VolumeId> layers,
+                LayerChain chain,
                 CompletableFuture<Void> mayAnswer,
                 CompletableFuture<Void> before) {
-            this.layers = layers;
+            this.chain = chain;
             this.mayAnswer = mayAnswer;
             this.before = before;
         }
 
-        /// Top first.
-        List<VolumeId> layers() {
-            return layers;
+        LayerChain chain() {
+            return chain;
         }
 
         /// Completes when the changes of this epoch may be answered.
@@ -64,14 +62,14 @@ final class WriteLayers {
 
     private volatile Epoch current;
 
-    WriteLayers(List<VolumeId> layers) {
+    WriteLayers(LayerChain chain) {
         var done = CompletableFuture.<Void>completedFuture(null);
-        current = new Epoch(List.copyOf(layers), done, done);
+        current = new Epoch(chain, done, done);
     }
 
     /// The layers to read through now.
-    List<VolumeId> layers() {
-        return current.layers;
+    LayerChain chain() {
+        return current.chain;
     }
 
     /// The epoch that a new change belongs to; the change calls [Epoch#leave] when it has ended.
@@ -88,21 +86,22 @@ final class WriteLayers {
     ///
     /// @param mayAnswer when their completions may be told
     /// @return false if the layers are older than the present ones
-    synchronized boolean switchTo(List<VolumeId> layers, CompletableFuture<Void> mayAnswer) {
+    synchronized boolean switchTo(LayerChain chain, CompletableFuture<Void> mayAnswer) {
         Epoch old = current;
-        if (layers.equals(old.layers)) {
+        if (chain.equals(old.chain)) {
             return true;
         }
-        if (layers.getFirst().generation() <= old.layers.getFirst().generation()) {
+        if (!isNewer(chain)) {
             return false;
         }
-        current =
-                new Epoch(
-                        List.copyOf(layers),
-                        mayAnswer,
-                        CompletableFuture.allOf(old.before, old.ended));
+        current = new Epoch(chain, mayAnswer, CompletableFuture.allOf(old.before, old.ended));
         old.leave();
         return true;
+    }
+
+    /// Whether the chain is of a later cut than the present one.
+    boolean isNewer(LayerChain chain) {
+        return chain.top().generation() > current.chain.top().generation();
     }
 
     /// Completes when all changes with earlier stamps than the present one have ended.

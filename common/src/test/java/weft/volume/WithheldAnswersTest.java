@@ -2,6 +2,7 @@ package weft.volume;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -16,9 +17,12 @@ import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.coordination.zookeeper.EmbeddedZooKeeper;
 import weft.coordination.zookeeper.ZooKeeperFabricStore;
+import weft.fabric.Attachment;
+import weft.fabric.ChunkKey;
 import weft.fabric.Cluster;
 import weft.fabric.Configuration;
 import weft.fabric.FabricImage;
+import weft.fabric.LayerChain;
 import weft.fabric.Member;
 import weft.fabric.NodeDisk;
 import weft.fabric.NodeId;
@@ -57,6 +61,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
@@ -65,6 +70,7 @@ import java.util.concurrent.TimeUnit;
 @Timeout(60)
 class WithheldAnswersTest {
     private static final int BLOCK = 4096;
+    private static final long SIZE = 1 << 20;
     private static final UUID CLUSTER = new UUID(1, 2);
     private static final VolumeId FIRST = new VolumeId(1);
     private static final VolumeId SECOND = FIRST.nextGeneration();
@@ -81,6 +87,7 @@ class WithheldAnswersTest {
     private final BlockingQueue<Asked> asked = new LinkedBlockingQueue<>();
     private final Deque<AutoCloseable> parts = new ArrayDeque<>();
     private final OpenVolumes holds = new OpenVolumes();
+    private PoolClient client;
     private RemoteVolume volume;
 
     @BeforeEach
@@ -130,7 +137,7 @@ class WithheldAnswersTest {
                                 List.of(new StorageCodec()),
                                 1,
                                 new SimpleMeterRegistry()));
-        PoolClient client =
+        client =
                 own(
                         new PoolClient(
                                 store,
@@ -140,11 +147,8 @@ class WithheldAnswersTest {
                                 new SimpleMeterRegistry(),
                                 holds));
         var record =
-                new Volume(FIRST, "disk", 1 << 20, Volume.Access.READ_WRITE, List.of(FIRST), FIRST);
-        volume =
-                client.open(
-                        new PoolClient.Claimed(
-                                record, new weft.fabric.Attachment(FIRST, "test", 5)));
+                new Volume(FIRST, "disk", SIZE, Volume.Access.READ_WRITE, List.of(FIRST), FIRST);
+        volume = client.open(new PoolClient.Claimed(record, new Attachment(FIRST, "test", 5)));
     }
 
     private MessageServer node() throws Exception {
@@ -222,11 +226,13 @@ class WithheldAnswersTest {
         return answer;
     }
 
+    private static HolderMessage.NewLayers newLayers(long token, long sizeBytes, LayerChain chain) {
+        return new HolderMessage.NewLayers(FIRST, token, sizeBytes, chain);
+    }
+
     private static HolderMessage.Switch cut(int holdMillis) {
         return new HolderMessage.Switch(
-                9,
-                holdMillis,
-                List.of(new HolderMessage.NewLayers(FIRST, 5, List.of(SECOND, FIRST))));
+                9, holdMillis, List.of(newLayers(5, SIZE, LayerChain.of(List.of(SECOND, FIRST)))));
     }
 
     private static void answer(Asked one) {
@@ -280,7 +286,8 @@ class WithheldAnswersTest {
         assertTrue(settled.clean());
 
         var hold = new CompletableFuture<Void>();
-        assertTrue(volume.switchLayers(List.of(SECOND.nextGeneration(), SECOND, FIRST), hold));
+        var third = LayerChain.of(List.of(SECOND.nextGeneration(), SECOND, FIRST));
+        assertTrue(volume.switchTo(newLayers(5, SIZE, third), hold));
         var withheld = write(0, BLOCK);
         answer(next());
         var later = write(BLOCK, BLOCK);
@@ -305,12 +312,67 @@ class WithheldAnswersTest {
     }
 
     @Test
+    void aShrunkenVolumeStampsNothingBeyondItsEndAndReadsOldLayersOnlyBeforeIt() throws Exception {
+        long end = 4 * BLOCK;
+        VolumeId third = SECOND.nextGeneration();
+        var shrunk = LayerChain.of(List.of(SECOND, FIRST)).endingAt(end).below(third);
+        var told = new HolderMessage.Switched(List.of(HolderMessage.Standing.SWITCHED));
+        var cut = new HolderMessage.Switch(9, 0, List.of(newLayers(5, end, shrunk)));
+        assertEquals(told, ask(cut).join());
+
+        assertEquals(end, volume.sizeBytes());
+        var refused = assertThrows(ExecutionException.class, () -> write(end, BLOCK).get());
+        assertTrue(
+                refused.getCause() instanceof VolumeException e
+                        && e.reason() == VolumeException.Reason.OUT_OF_RANGE);
+        var _ = write(end - BLOCK, BLOCK);
+        assertEquals(List.of(third, SECOND, FIRST), next().layers());
+
+        // A question from before the shrink is refused, and one from after it is not.
+        var late = new HolderMessage.Resize(FIRST, 5, SIZE, SECOND);
+        var unknown = new HolderMessage.Switched(List.of(HolderMessage.Standing.UNKNOWN));
+        assertEquals(unknown, ask(late).join());
+        assertEquals(end, volume.sizeBytes());
+        assertEquals(told, ask(new HolderMessage.Resize(FIRST, 5, SIZE, third)).join());
+
+        // What has grown again has nothing of the old layers.
+        var _ = write(end - BLOCK, 2 * BLOCK);
+        assertEquals(List.of(third, SECOND, FIRST), next().layers());
+        assertEquals(List.of(third), next().layers());
+    }
+
+    /// A long operation's spans are made as earlier ones end.
+    @Test
+    void anOperationThatAShrinkCutsOffFailsWithoutTouchingWhatIsBeyond() throws Exception {
+        var record =
+                new Volume(
+                        FIRST,
+                        "disk",
+                        40L * ChunkKey.CHUNK_BYTES,
+                        Volume.Access.READ_WRITE,
+                        List.of(FIRST),
+                        FIRST);
+        volume = client.open(new PoolClient.Claimed(record, new Attachment(FIRST, "test", 6)));
+        CompletableFuture<Void> zeroes = volume.writeZeroes(0, record.sizeBytes());
+        long end = 33L * ChunkKey.CHUNK_BYTES;
+        var shrunk = LayerChain.of(List.of(FIRST)).endingAt(end).below(SECOND);
+        assertTrue(
+                volume.switchTo(
+                        newLayers(6, end, shrunk), CompletableFuture.completedFuture(null)));
+        for (int i = 0; i < 33; i++) {
+            Asked one = next();
+            assertTrue(((Mutation.OfChunk) one.write().mutation()).chunkIndex() < 33);
+            answer(one);
+        }
+        assertThrows(ExecutionException.class, () -> zeroes.get(20, TimeUnit.SECONDS));
+        assertTrue(asked.isEmpty());
+    }
+
+    @Test
     void whoDoesNotHoldTheVolumeSaysSo() throws Exception {
         var stranger =
                 new HolderMessage.Switch(
-                        9,
-                        0,
-                        List.of(new HolderMessage.NewLayers(FIRST, 4, List.of(SECOND, FIRST))));
+                        9, 0, List.of(newLayers(4, SIZE, LayerChain.of(List.of(SECOND, FIRST)))));
         assertEquals(
                 new HolderMessage.Switched(List.of(HolderMessage.Standing.UNKNOWN)),
                 ask(stranger).join());

@@ -1,5 +1,6 @@
 package weft.wire.holder;
 
+import weft.fabric.LayerChain;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 import weft.wire.MalformedMessage;
@@ -21,14 +22,15 @@ import java.util.List;
 /// The bytes of [HolderMessage]s:
 ///
 /// ```text
-///   0x0701 Switch    cut 8 | hold 4 | count 4, (volume 8 | token 8 | layers: count 4, ids 8 each)
+///   0x0701 Switch    cut 8 | hold 4 | count 4, (volume 8 | token 8 | size 8
+///                    | layers: count 4, ids 8 each | visible ends: count 4, 8 each; none, or all)
 ///   0x0702 Switched  count 4, standing 1 each
 ///   0x0703 Settle    cut 8 | count 4, volume 8 and token 8 each
 ///   0x0704 Settled   held 1 | clean 1
-///   0x0705 Resize    volume 8 | token 8 | size 8
+///   0x0705 Resize    volume 8 | token 8 | size 8 | top layer 8
 /// ```
 public final class HolderFamily implements MessageFamily<HolderMessage> {
-    private static final int NEW_LAYERS_BYTES_MIN = 28;
+    private static final int NEW_LAYERS_BYTES_MIN = 40;
     private static final int HOLDING_BYTES = 16;
 
     @Override
@@ -64,7 +66,8 @@ public final class HolderFamily implements MessageFamily<HolderMessage> {
                 for (NewLayers one : m.volumes()) {
                     out.putLong(one.volume().value());
                     out.putLong(one.token());
-                    putIds(one.layers(), out);
+                    out.putLong(one.sizeBytes());
+                    putChain(one.chain(), out);
                 }
             }
             case Switched m -> {
@@ -87,13 +90,16 @@ public final class HolderFamily implements MessageFamily<HolderMessage> {
                 out.putLong(m.volume().value());
                 out.putLong(m.token());
                 out.putLong(m.sizeBytes());
+                out.putLong(m.top().value());
             }
         }
     }
 
-    private static void putIds(List<VolumeId> ids, WireWriter out) {
-        out.putInt(ids.size());
-        ids.forEach(id -> out.putLong(id.value()));
+    private static void putChain(LayerChain chain, WireWriter out) {
+        out.putInt(chain.layers().size());
+        chain.layers().forEach(id -> out.putLong(id.value()));
+        out.putInt(chain.ends().size());
+        chain.ends().forEach(out::putLong);
     }
 
     @Override
@@ -109,7 +115,8 @@ public final class HolderFamily implements MessageFamily<HolderMessage> {
                             new NewLayers(
                                     new VolumeId(in.readLong()),
                                     in.readLong(),
-                                    ids(in, Volume.LAYERS_MAX)));
+                                    in.readLong(),
+                                    chain(in)));
                 }
                 yield new Switch(cut, holdMillis, volumes);
             }
@@ -131,7 +138,12 @@ public final class HolderFamily implements MessageFamily<HolderMessage> {
                 yield new Settle(cut, volumes);
             }
             case 4 -> new Settled(in.readByte() != 0, in.readByte() != 0);
-            case 5 -> new Resize(new VolumeId(in.readLong()), in.readLong(), in.readLong());
+            case 5 ->
+                    new Resize(
+                            new VolumeId(in.readLong()),
+                            in.readLong(),
+                            in.readLong(),
+                            new VolumeId(in.readLong()));
             default ->
                     throw new MalformedMessage(
                             "no holder message has type 0x%04x".formatted(typeId));
@@ -146,15 +158,23 @@ public final class HolderFamily implements MessageFamily<HolderMessage> {
         return all[code];
     }
 
-    private static List<VolumeId> ids(WireReader in, int countMax) throws MalformedMessage {
+    private static LayerChain chain(WireReader in) throws MalformedMessage {
+        List<VolumeId> layers = new ArrayList<>();
+        for (int left = countOfLayers(in); left > 0; left--) {
+            layers.add(new VolumeId(in.readLong()));
+        }
+        List<Long> ends = new ArrayList<>();
+        for (int left = countOfLayers(in); left > 0; left--) {
+            ends.add(in.readLong());
+        }
+        return new LayerChain(layers, ends);
+    }
+
+    private static int countOfLayers(WireReader in) throws MalformedMessage {
         int count = in.readCount(Long.BYTES);
-        if (count > countMax) {
-            throw new MalformedMessage(count + " ids");
+        if (count > Volume.LAYERS_MAX) {
+            throw new MalformedMessage(count + " layers");
         }
-        List<VolumeId> ids = new ArrayList<>(count);
-        for (int i = 0; i < count; i++) {
-            ids.add(new VolumeId(in.readLong()));
-        }
-        return ids;
+        return count;
     }
 }

@@ -1,5 +1,7 @@
 package weft.wire.holder;
 
+import weft.fabric.ChunkKey;
+import weft.fabric.LayerChain;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 import weft.wire.WireMessage;
@@ -34,13 +36,20 @@ public sealed interface HolderMessage extends WireMessage {
     /// A volume's layers after a cut.
     ///
     /// @param token of the attachment by which the process holds the volume
-    record NewLayers(VolumeId volume, long token, List<VolumeId> layers) {
+    /// @param sizeBytes the volume's size; a greater one than the process knows is not for it to
+    ///   take from here
+    record NewLayers(VolumeId volume, long token, long sizeBytes, LayerChain chain) {
         public NewLayers {
-            layers = List.copyOf(layers);
-            boolean own = !layers.isEmpty() && layers.getFirst().volume().equals(volume);
-            if (!own || layers.size() > Volume.LAYERS_MAX) {
-                throw new IllegalArgumentException(volume + ": layers " + layers);
+            checkSize(sizeBytes);
+            if (!chain.top().volume().equals(volume) || chain.layers().size() > Volume.LAYERS_MAX) {
+                throw new IllegalArgumentException(volume + ": layers " + chain.layers());
             }
+        }
+    }
+
+    private static void checkSize(long sizeBytes) {
+        if (sizeBytes <= 0 || sizeBytes % ChunkKey.BLOCK_BYTES != 0) {
+            throw new IllegalArgumentException("size " + sizeBytes);
         }
     }
 
@@ -82,12 +91,14 @@ public sealed interface HolderMessage extends WireMessage {
     /// @param clean whether it is known what became of each change; if not, some may still come
     record Settled(boolean held, boolean clean) implements HolderMessage {}
 
-    /// The volume has a new size; answered by [Switched] with one standing.
-    record Resize(VolumeId volume, long token, long sizeBytes) implements HolderMessage {
+    /// The volume has grown; answered by [Switched] with one standing.
+    ///
+    /// @param top its top layer then: a process with another one has not heard of a cut yet, or the
+    ///   question is older than one
+    record Resize(VolumeId volume, long token, long sizeBytes, VolumeId top)
+            implements HolderMessage {
         public Resize {
-            if (sizeBytes <= 0 || sizeBytes % 4096 != 0) {
-                throw new IllegalArgumentException("size " + sizeBytes);
-            }
+            checkSize(sizeBytes);
         }
     }
 }

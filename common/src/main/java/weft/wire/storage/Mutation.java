@@ -119,6 +119,23 @@ public sealed interface Mutation {
         }
     }
 
+    /// Maps as zeroes the whole blocks of the range that the layer does not map: what the layers
+    /// below have of them is not seen any more.
+    ///
+    /// @param layers only the one that is covered
+    record Cover(List<VolumeId> layers, long chunkIndex, int offsetInChunk, int lengthBytes)
+            implements OfChunk {
+        public Cover {
+            layers = checkRange(layers, chunkIndex, offsetInChunk, lengthBytes);
+            boolean whole = (offsetInChunk | lengthBytes) % ChunkKey.BLOCK_BYTES == 0;
+            if (!whole || layers.size() != 1) {
+                throw new IllegalArgumentException(
+                        "cover of %d bytes at %d in %d layers"
+                                .formatted(lengthBytes, offsetInChunk, layers.size()));
+            }
+        }
+    }
+
     /// Copies what a layer maps in the range, as bytes or as zeroes, over what the layer below it
     /// maps, so that the upper one can go: no reader sees a difference.
     ///

@@ -47,9 +47,34 @@ public sealed interface StorageMessage extends WireMessage {
             long token,
             Mutation mutation)
             implements Request {
-        /// The token of changes that no holder can see, such as giving back what nobody reads: it
-        /// is above all others, and raises none.
+        /// Tokens from here on are those of changes that no holder can see: they are held against
+        /// that of [VolumeId#MAINTENANCE] and not against the volume's.
+        private static final long MAINTENANCE_BASE = 1L << 62;
+
+        /// The token of giving back what no record names any more: it is above all others, and
+        /// raises none.
         public static final long MAINTENANCE_TOKEN = Long.MAX_VALUE;
+
+        /// The token of a piece of maintenance: of those before it nothing can be done any more
+        /// once a group knows it.
+        ///
+        /// @param number of the piece, 0 to 2^62 - 2; grows
+        public static long maintenanceToken(long number) {
+            if (number < 0 || number >= MAINTENANCE_BASE - 1) {
+                throw new IllegalArgumentException("maintenance " + number);
+            }
+            return MAINTENANCE_BASE + number;
+        }
+
+        /// Whether the token is one of maintenance.
+        public static boolean isMaintenance(long token) {
+            return token >= MAINTENANCE_BASE;
+        }
+
+        /// Whose token the request's is held against.
+        public VolumeId guard() {
+            return isMaintenance(token) ? VolumeId.MAINTENANCE : mutation.volume();
+        }
     }
 
     /// A request that changes nothing.

@@ -9,6 +9,7 @@ import weft.fabric.Attachment;
 import weft.fabric.Cluster;
 import weft.fabric.Export;
 import weft.fabric.FabricImage;
+import weft.fabric.LayerChain;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.fabric.Volume;
@@ -119,23 +120,9 @@ public final class VolumeAdmin {
 
     /// The record of a new volume above the layers of a read-only one.
     static Volume cloneRecord(Volume origin, VolumeId id, String name, long sizeBytes) {
-        return new Volume(
-                id,
-                name,
-                sizeBytes,
-                Volume.Access.READ_WRITE,
-                above(id, origin.layers()),
-                origin.placementRoot(),
-                0,
-                origin.extentBytes(),
-                false);
-    }
-
-    private static List<VolumeId> above(VolumeId top, List<VolumeId> layers) {
-        var all = new ArrayList<VolumeId>();
-        all.add(top);
-        all.addAll(layers);
-        return all;
+        // Its origin's layers are seen as far as the origin reaches, however long the clone is.
+        LayerChain chain = origin.chain().endingAt(origin.sizeBytes()).below(id);
+        return origin.derived(id, name, Volume.Access.READ_WRITE, chain).withSizeBytes(sizeBytes);
     }
 
     private Found<Volume> fresh(FabricImage image, String name) throws IOException {

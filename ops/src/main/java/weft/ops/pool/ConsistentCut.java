@@ -32,6 +32,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -98,7 +99,31 @@ public final class ConsistentCut {
     /// What is wanted of a volume.
     ///
     /// @param snapshot its snapshot's name; empty if its layers shall only be sealed
-    record Wanted(String volume, Optional<String> snapshot) {}
+    /// @param sizeBytes where it ends from now on, before its present end
+    /// @param flattened a layer that has all that is seen of those below it: the volume does
+    ///   without these from now on
+    record Wanted(
+            String volume,
+            Optional<String> snapshot,
+            OptionalLong sizeBytes,
+            Optional<VolumeId> flattened) {
+        static Wanted snapshot(String volume, String name) {
+            return new Wanted(volume, Optional.of(name), OptionalLong.empty(), Optional.empty());
+        }
+
+        static Wanted sealed(String volume) {
+            return new Wanted(volume, Optional.empty(), OptionalLong.empty(), Optional.empty());
+        }
+
+        static Wanted shrunk(String volume, long sizeBytes) {
+            return new Wanted(
+                    volume, Optional.empty(), OptionalLong.of(sizeBytes), Optional.empty());
+        }
+
+        static Wanted flattened(String volume, VolumeId layer) {
+            return new Wanted(volume, Optional.empty(), OptionalLong.empty(), Optional.of(layer));
+        }
+    }
 
     /// A volume and what its snapshot is to be called.
     public record Snapshot(String volume, String name) {}
@@ -120,9 +145,7 @@ public final class ConsistentCut {
     public List<Volume> take(List<Snapshot> snapshots, boolean force)
             throws IOException, InterruptedException {
         List<Wanted> wanted =
-                snapshots.stream()
-                        .map(one -> new Wanted(one.volume(), Optional.of(one.name())))
-                        .toList();
+                snapshots.stream().map(one -> Wanted.snapshot(one.volume(), one.name())).toList();
         return parts(wanted, force).stream()
                 .map(part -> part.snapshot().orElseThrow().withAccess(Volume.Access.READ_ONLY))
                 .toList();
@@ -133,7 +156,12 @@ public final class ConsistentCut {
     /// @return the volume as it is then
     /// @throws Refusal naming what stands in the way
     public Found<Volume> seal(String volume) throws IOException, InterruptedException {
-        CutPart part = parts(List.of(new Wanted(volume, Optional.empty())), false).getFirst();
+        return alone(Wanted.sealed(volume), false);
+    }
+
+    /// Cuts one volume without a snapshot.
+    Found<Volume> alone(Wanted wanted, boolean force) throws IOException, InterruptedException {
+        CutPart part = parts(List.of(wanted), force).getFirst();
         return new Found<>(part.sealed(), part.version() + 1);
     }
 

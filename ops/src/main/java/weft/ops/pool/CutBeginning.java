@@ -7,6 +7,7 @@ import weft.coordination.FabricStore.Change;
 import weft.coordination.FabricStore.Outcome;
 import weft.fabric.Attachment;
 import weft.fabric.FabricImage;
+import weft.fabric.LayerChain;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 import weft.ops.admin.Refusal;
@@ -100,15 +101,24 @@ final class CutBeginning {
             throw Refusal.state(
                     "volume '%s' is read-only: it is as good as a snapshot", volume.name());
         }
-        if (volume.layers().size() == Volume.LAYERS_MAX) {
+        wanted.flattened()
+                .filter(layer -> !layer.equals(volume.flattening()))
+                .ifPresent(layer -> {
+                    throw Refusal.state("volume '%s' is not flattened any more", volume.name());
+                });
+        int most =
+                wanted.snapshot().isPresent()
+                        ? Volume.LAYERS_OF_SNAPSHOTS_MAX
+                        : Volume.LAYERS_MAX - 1;
+        if (volume.layers().size() > most) {
             long snapshots =
                     image.get().volumes().values().stream()
                             .filter(other -> other.isSnapshotOf(volume.name()))
                             .count();
             throw Refusal.state(
                     "volume '%s' already has %d layers, the most there can be, and %d snapshots:"
-                            + " clone the newest one and go on with that",
-                    volume.name(), Volume.LAYERS_MAX, snapshots);
+                            + " weft volume flatten %1$s",
+                    volume.name(), volume.layers().size(), snapshots);
         }
         return found;
     }
@@ -134,22 +144,26 @@ final class CutBeginning {
             VolumeId id,
             Found<Attachment> attachment) {
         Volume before = found.noun();
-        List<VolumeId> layers = new ArrayList<>();
-        layers.add(before.layers().getFirst().nextGeneration());
-        layers.addAll(before.layers());
+        Volume now = before;
+        if (wanted.sizeBytes().isPresent()) {
+            long end = wanted.sizeBytes().getAsLong();
+            long trimFrom = before.trimFrom() == 0 ? end : Math.min(before.trimFrom(), end);
+            now =
+                    before.withSizeBytes(end)
+                            .withChain(before.chain().endingAt(end))
+                            .withTrimFrom(trimFrom);
+        }
+        LayerChain chain = now.chain().below(now.chain().top().nextGeneration());
         Optional<Volume> snapshot =
                 wanted.snapshot()
+                        .map(name -> Volume.snapshotName(wanted.volume(), name))
                         .map(name ->
-                                new Volume(
-                                        id,
-                                        Volume.snapshotName(wanted.volume(), name),
-                                        before.sizeBytes(),
-                                        Volume.Access.SEALING,
-                                        before.layers(),
-                                        before.placementRoot(),
-                                        0,
-                                        before.extentBytes(),
-                                        false));
-        return new CutPart(before.withLayers(layers), found.version() + 1, snapshot, attachment);
+                                before.derived(id, name, Volume.Access.SEALING, before.chain()));
+        return new CutPart(
+                now.withChain(chain),
+                wanted.flattened().map(chain::downTo).orElse(chain),
+                found.version() + 1,
+                snapshot,
+                attachment);
     }
 }

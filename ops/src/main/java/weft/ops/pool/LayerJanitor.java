@@ -21,16 +21,18 @@ import weft.volume.PoolSpace;
 
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
-/// Tidies up behind snapshots, in the background, in one control process at a time: merges layers
-/// that no snapshot needs any more, takes back snapshots whose maker died, and gives back what a
-/// command that died had cut off a volume.
+/// Looks after layers in the background, in one control process at a time: merges those that no
+/// snapshot needs any more, takes back snapshots whose maker died, gives back what shrunken volumes
+/// had beyond their ends, and flattens volumes.
 ///
-/// The seat is a hint: [LayerMerge] and [VolumeResizer] hold when several are at it, and one of
+/// The seat is a hint: what is done in a [MaintenanceTurn] holds when several are at it, and one of
 /// them was asleep. It keeps nothing that matters in memory.
 public final class LayerJanitor implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(LayerJanitor.class);
@@ -57,6 +59,9 @@ public final class LayerJanitor implements AutoCloseable {
     private final Seat seat;
     private final Thread thread;
     private final Map<VolumeId, Long> sealingSinceNanos = new HashMap<>();
+    private final Map<VolumeId, Long> filled = new HashMap<>();
+    private final LayerTrim trim = new LayerTrim();
+    private int rounds;
     private long askedNanos = BootClock.SYSTEM.nowNanos() - SPACE_PERIOD.toNanos();
     private volatile boolean closing;
 
@@ -95,21 +100,60 @@ public final class LayerJanitor implements AutoCloseable {
         Collection<Volume> volumes = watcher.image().volumes().values();
         boolean isUnderWay =
                 records.find(FabricPaths.MERGE, LayerMerge.Intent.class)
-                        .filter(found -> found.noun().upper() != null)
+                        .filter(found -> !found.noun().isNone())
                         .isPresent();
         List<LayerMerge.Pair> open = LayerMerge.openPairs(volumes);
-        boolean isWanted = isUnderWay || LayerMerge.isWanted(volumes);
+        boolean isMergeWanted = isUnderWay || LayerMerge.isWanted(volumes);
+        boolean isTrimWanted = trim.isWanted(volumes);
+        Optional<Volume> flattening = nextToFlatten(records, volumes);
         boolean mayAsk = BootClock.SYSTEM.nowNanos() - askedNanos >= SPACE_PERIOD.toNanos();
-        if (!isWanted && (open.isEmpty() || !mayAsk)) {
+        boolean mayMore = false;
+        if (!isMergeWanted
+                && !isTrimWanted
+                && flattening.isEmpty()
+                && (open.isEmpty() || !mayAsk)) {
             return false;
         }
         try (var session = new PoolSession(store, watcher::image)) {
-            if (isWanted) {
-                return new LayerMerge(records, session.client()).mergeNext();
+            if (isMergeWanted) {
+                mayMore = new LayerMerge(records, session.client()).mergeNext();
             }
-            sealOne(records, session, open);
+            if (isTrimWanted) {
+                trim.trimNext(records, session.client());
+            }
+            if (flattening.isPresent()) {
+                mayMore |= flatten(records, session, flattening.get());
+            }
+            if (mayAsk && !mayMore && !open.isEmpty()) {
+                sealOne(records, session, open);
+            }
         }
-        return false;
+        return mayMore;
+    }
+
+    /// One after the other, so that one that cannot go on keeps no other waiting.
+    private Optional<Volume> nextToFlatten(FabricRecords records, Collection<Volume> volumes)
+            throws IOException {
+        List<Volume> waiting = new ArrayList<>();
+        for (Volume volume : volumes) {
+            if (volume.flattening() != null && !isCommands(records, volume)) {
+                waiting.add(volume);
+            }
+        }
+        filled.keySet().retainAll(waiting.stream().map(Volume::flattening).toList());
+        return waiting.isEmpty()
+                ? Optional.empty()
+                : Optional.of(waiting.get(rounds++ % waiting.size()));
+    }
+
+    private boolean flatten(FabricRecords records, PoolSession session, Volume volume)
+            throws IOException, InterruptedException {
+        try {
+            return new Flattening(session, records, watcher::image, filled).goOn(volume.name());
+        } catch (Refusal e) {
+            log.info("volume {} is not flattened yet: {}", volume.name(), e.getMessage());
+            return false;
+        }
     }
 
     private void sealOne(FabricRecords records, PoolSession session, List<LayerMerge.Pair> open)
@@ -121,6 +165,7 @@ public final class LayerJanitor implements AutoCloseable {
             long below = space.layers().getOrDefault(pair.lower(), 0L);
             if (space.silent().isEmpty()
                     && top >= Math.max(HIDDEN_BYTES_MIN, below / HIDDEN_PART)
+                    && pair.volume().layers().size() < Volume.LAYERS_OF_SNAPSHOTS_MAX
                     && !isCommands(records, pair.volume())) {
                 try {
                     var _ =

@@ -10,6 +10,7 @@ import weft.coordination.FabricRecords.Found;
 import weft.coordination.FabricRecords.VolumeIds;
 import weft.coordination.FabricStore.Change;
 import weft.coordination.FabricStore.Outcome;
+import weft.fabric.LayerChain;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 import weft.runtime.BrokenInvariant;
@@ -24,6 +25,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.UnaryOperator;
@@ -35,16 +37,19 @@ import java.util.function.UnaryOperator;
 ///
 /// ```text
 ///   1 commit   the intent; from here on nothing else changes how the two are chained
-///   2 copy     in each placement group what the upper one maps goes down to the lower one
-///   3 drop     the upper one, in each group: a late copy of anyone finds nothing to copy
-///   4 commit   the chains without it, and the intent's end
+///   2 raise    each placement group refuses what was asked in a turn before this one
+///   3 trim     the lower one, where nobody sees it
+///   4 copy     in each placement group what the upper one maps goes down to the lower one
+///   5 drop     the upper one, in each group
+///   6 commit   the chains without it, and the intent's end
 /// ```
 ///
-/// No reader can see a difference at any moment, and who finds an intent goes on with it. New
-/// chains are made of whole ones, so what held for a pair when its intent was committed holds until
-/// it ends. The intent's record stays, and its version grows: a process that was asleep ends no
-/// other one. Of a chain the lowest pair comes first, so that no layer is ever the source of a copy
-/// and then the target of another: a store that replays its journal reads the source again.
+/// No reader can see a difference at any moment, and who finds an intent goes on with it, in a turn
+/// of its own. New chains are made of whole ones, and a shrink draws in all ends of one, so what
+/// held for a pair when its intent was committed holds until it ends. The intent's record stays,
+/// and its version grows: a process that was asleep ends no other one, and changes no layer any
+/// more. Of a chain the lowest pair comes first, so that no layer is ever the source of a copy and
+/// then the target of another: a store that replays its journal reads the source again.
 ///
 /// Records are read one after the other, so each step reads the counter of ids before and after
 /// ([FabricRecords#commitLayers]).
@@ -71,6 +76,10 @@ public final class LayerMerge {
     /// What is being merged; nothing if it has no layers.
     public record Intent(@Nullable VolumeId upper, @Nullable VolumeId lower) {
         static final Intent NONE = new Intent(null, null);
+
+        boolean isNone() {
+            return upper == null || lower == null;
+        }
     }
 
     /// Whether there seems to be something to merge.
@@ -101,6 +110,7 @@ public final class LayerMerge {
                 sealedBelow.put(volume.id(), volume.sealedBelow());
             }
         }
+        Map<VolumeId, Long> seen = visibleEnds(volumes);
         List<Pair> found = new ArrayList<>();
         for (Volume volume : volumes) {
             List<VolumeId> layers = volume.layers();
@@ -112,7 +122,8 @@ public final class LayerMerge {
                                 && above.getOrDefault(lower, Set.of()).size() == 1
                                 && users.getOrDefault(upper, 0) <= VOLUMES_MAX
                                 && isSealed(lower, sealedBelow)
-                                && isSealed(upper, sealedBelow) == sealedOnly;
+                                && isSealed(upper, sealedBelow) == sealedOnly
+                                && mayChange(volumes, upper, lower, seen);
                 if (fits) {
                     found.add(new Pair(upper, lower, largest(volumes, upper)));
                     break;
@@ -122,13 +133,45 @@ public final class LayerMerge {
         return found;
     }
 
+    /// Whether all who see the upper layer where they do not see the lower one may see the lower
+    /// one there instead: nobody else does, so it can be trimmed. And the upper one is not just
+    /// filled with what is below.
+    private static boolean mayChange(
+            Collection<Volume> volumes,
+            VolumeId upper,
+            VolumeId lower,
+            Map<VolumeId, Long> visibleEnds) {
+        for (Volume volume : volumes) {
+            LayerChain chain = volume.chain();
+            if (!chain.layers().contains(upper)) {
+                continue;
+            }
+            long end = chain.endOf(lower);
+            if (upper.equals(volume.flattening())
+                    || chain.endOf(upper) > end && end < visibleEnds.getOrDefault(lower, 0L)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /// Up to where any of the volumes sees each layer.
+    static Map<VolumeId, Long> visibleEnds(Collection<Volume> volumes) {
+        Map<VolumeId, Long> ends = new HashMap<>();
+        for (Volume volume : volumes) {
+            LayerChain chain = volume.chain();
+            chain.layers().forEach(layer -> ends.merge(layer, chain.endOf(layer), Math::max));
+        }
+        return ends;
+    }
+
     private static boolean isSealed(VolumeId layer, Map<VolumeId, Integer> sealedBelow) {
         Integer bound = sealedBelow.get(layer.volume());
         return bound == null || layer.generation() < bound;
     }
 
     /// A volume that has the layer, as long as the layer may reach.
-    private static Volume largest(Collection<Volume> volumes, VolumeId layer) {
+    static Volume largest(Collection<Volume> volumes, VolumeId layer) {
         Volume largest =
                 volumes.stream()
                         .filter(volume -> volume.layers().contains(layer))
@@ -145,35 +188,43 @@ public final class LayerMerge {
     /// @return whether there was one
     public boolean mergeNext() throws IOException, InterruptedException {
         Optional<Found<Intent>> intent = records.find(FabricPaths.MERGE, Intent.class);
-        VolumeId upper = intent.map(found -> found.noun().upper()).orElse(null);
-        VolumeId lower = intent.map(found -> found.noun().lower()).orElse(null);
-        if (upper == null || lower == null) {
+        if (intent.isEmpty() || intent.get().noun().isNone()) {
             return begin(intent) && mergeNext();
         }
-        List<Volume> volumes = consistentRecords().nouns();
-        boolean isUsed = volumes.stream().anyMatch(volume -> volume.layers().contains(upper));
-        if (isUsed) {
-            log.info("layer {} is merged into {}", upper, lower);
-            try (LayerCopier copier = pool.layerCopier(largest(volumes, upper))) {
-                copier.mergeDown(upper, lower);
-            }
+        Optional<Found<Intent>> mine = MaintenanceTurn.goOn(records, intent.get());
+        if (mine.isPresent()) {
+            merge(mine.get());
         }
-        rewrite(
-                layers -> {
-                    if (!isUsed && layers.contains(upper)) {
-                        throw new BrokenInvariant(
-                                upper + " was in no chain, and is in one: nothing was merged");
-                    }
-                    List<VolumeId> others = new ArrayList<>(layers);
-                    others.remove(upper);
-                    return others;
-                },
-                intent.orElseThrow());
         return true;
     }
 
+    private void merge(Found<Intent> intent) throws IOException, InterruptedException {
+        VolumeId upper = Objects.requireNonNull(intent.noun().upper());
+        VolumeId lower = Objects.requireNonNull(intent.noun().lower());
+        List<Volume> volumes = consistentRecords(records).nouns();
+        boolean isUsed = volumes.stream().anyMatch(volume -> volume.layers().contains(upper));
+        if (isUsed) {
+            log.info("layer {} is merged into {}", upper, lower);
+            Volume whole = largest(volumes, upper);
+            Map<VolumeId, Long> seen = visibleEnds(volumes);
+            try (LayerCopier copier = pool.layerCopier(whole, intent.version())) {
+                copier.trim(lower, seen.getOrDefault(lower, 0L));
+                copier.mergeDown(upper, lower, seen.getOrDefault(upper, 0L));
+            }
+        }
+        rewrite(
+                chain -> {
+                    if (!isUsed && chain.layers().contains(upper)) {
+                        throw new BrokenInvariant(
+                                upper + " was in no chain, and is in one: nothing was merged");
+                    }
+                    return chain.merged(upper);
+                },
+                intent);
+    }
+
     private boolean begin(Optional<Found<Intent>> before) throws IOException {
-        Records now = consistentRecords();
+        Records now = consistentRecords(records);
         Optional<Pair> pair = pairs(now.nouns(), true).stream().findFirst();
         if (pair.isEmpty()) {
             return false;
@@ -191,7 +242,7 @@ public final class LayerMerge {
     /// All volumes as they were at one moment, as far as their layers go.
     ///
     /// @param ids the counter of ids then
-    private record Records(Found<VolumeIds> ids, List<Found<Volume>> volumes) {
+    record Records(Found<VolumeIds> ids, List<Found<Volume>> volumes) {
         /// Expects that no layer was passed on since.
         Change unchanged() {
             return FabricRecords.replacement(FabricPaths.VOLUME_IDS, ids.noun(), ids.version());
@@ -202,7 +253,7 @@ public final class LayerMerge {
         }
     }
 
-    private Records consistentRecords() throws IOException {
+    static Records consistentRecords(FabricRecords records) throws IOException {
         for (int attempt = 0; attempt < COMMIT_ATTEMPTS_MAX; attempt++) {
             var before = records.find(FabricPaths.VOLUME_IDS, VolumeIds.class);
             List<Found<Volume>> volumes = new ArrayList<>();
@@ -220,21 +271,20 @@ public final class LayerMerge {
     /// Changes the chains of all records in one step, or none if layers were passed on meanwhile.
     ///
     /// @param intent that ends with it
-    private void rewrite(UnaryOperator<List<VolumeId>> change, Found<Intent> intent)
+    private void rewrite(UnaryOperator<LayerChain> change, Found<Intent> intent)
             throws IOException {
         for (int attempt = 0; attempt < COMMIT_ATTEMPTS_MAX; attempt++) {
-            Records now = consistentRecords();
+            Records now = consistentRecords(records);
             List<Change> changes = new ArrayList<>();
             for (Found<Volume> found : now.volumes()) {
-                List<VolumeId> layers = found.noun().layers();
-                List<VolumeId> wanted = change.apply(layers);
-                if (layers.equals(wanted)) {
+                LayerChain wanted = change.apply(found.noun().chain());
+                if (wanted.equals(found.noun().chain())) {
                     continue;
                 }
                 changes.add(
                         FabricRecords.replacement(
                                 FabricPaths.volume(found.noun().name()),
-                                found.noun().withLayers(wanted),
+                                found.noun().withChain(wanted),
                                 found.version()));
             }
             changes.add(now.unchanged());

@@ -7,6 +7,7 @@ import weft.coordination.FabricStore.Change;
 import weft.coordination.FabricStore.Outcome;
 import weft.fabric.Attachment;
 import weft.fabric.FabricImage;
+import weft.fabric.LayerChain;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 import weft.ops.admin.Refusal;
@@ -89,10 +90,9 @@ public final class Rollback {
             throw Refusal.state(
                     "'%s' is another volume by now: nothing was rolled back", before.name());
         }
-        List<VolumeId> layers = new ArrayList<>();
-        layers.add(now.noun().layers().getFirst().nextGeneration());
-        layers.addAll(to.noun().layers());
-        made.add(now.noun().withLayers(layers).withSizeBytes(to.noun().sizeBytes()));
+        VolumeId top = now.noun().chain().top().nextGeneration();
+        LayerChain chain = to.noun().chain().endingAt(to.noun().sizeBytes()).below(top);
+        made.add(now.noun().withChain(chain).withSizeBytes(to.noun().sizeBytes()));
         return List.of(
                 new Change.Check(FabricPaths.volume(snapshot), to.version()),
                 FabricRecords.replacement(

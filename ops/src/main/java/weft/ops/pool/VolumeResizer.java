@@ -23,7 +23,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
 
-/// Grows a volume, also while it is used: one change of its record; then its holder is told.
+/// Makes a volume longer or shorter, also while it is used. It grows by one change of its record;
+/// then its holder is told. It shrinks by a cut ([ConsistentCut]): all its layers end there, what
+/// is written from then on goes to a new one, and what nobody sees any more is given back in the
+/// background ([LayerTrim]).
 public final class VolumeResizer {
     private static final int ANSWER_SECONDS_MAX = 3;
     private static final int ATTEMPTS_MAX = 8;
@@ -63,10 +66,39 @@ public final class VolumeResizer {
         return new Resized(volume, standing == Standing.SWITCHED || !isUsed);
     }
 
+    /// Draws the end in: what was beyond is gone, but for what snapshots have of it. Blocks.
+    ///
+    /// @param force fences a holder that does not answer although the volume is in use
+    public Resized shrink(String name, long sizeBytes, boolean force)
+            throws IOException, InterruptedException {
+        Volume before = find(name).noun();
+        checkResizable(before);
+        if (sizeBytes >= before.sizeBytes()) {
+            throw Refusal.state(
+                    "volume '%s' was changed by someone else meanwhile: try again", name);
+        }
+        try {
+            Volume volume =
+                    new ConsistentCut(pool, records, image)
+                            .alone(ConsistentCut.Wanted.shrunk(name, sizeBytes), force)
+                            .noun();
+            return new Resized(volume, true);
+        } catch (Refusal e) {
+            Volume now = find(name).noun();
+            if (now.id().equals(before.id()) && now.sizeBytes() == sizeBytes) {
+                return new Resized(now, false);
+            }
+            throw e;
+        }
+    }
+
+    private Found<Volume> find(String name) throws IOException {
+        return records.find(FabricPaths.volume(name), Volume.class)
+                .orElseThrow(() -> VolumeAdmin.unknown(image.get(), name));
+    }
+
     private List<Change> growth(String name, long sizeBytes, List<Volume> made) throws IOException {
-        Found<Volume> now =
-                records.find(FabricPaths.volume(name), Volume.class)
-                        .orElseThrow(() -> VolumeAdmin.unknown(image.get(), name));
+        Found<Volume> now = find(name);
         checkResizable(now.noun());
         if (sizeBytes < now.noun().sizeBytes()) {
             throw Refusal.state(
@@ -97,7 +129,10 @@ public final class VolumeResizer {
                             : pool.ask(
                                             process,
                                             new HolderMessage.Resize(
-                                                    volume.id(), holder.token(), sizeBytes))
+                                                    volume.id(),
+                                                    holder.token(),
+                                                    sizeBytes,
+                                                    volume.chain().top()))
                                     .get(ANSWER_SECONDS_MAX, TimeUnit.SECONDS);
             return answer instanceof Switched told && told.standings().size() == 1
                     ? told.standings().getFirst()

@@ -201,6 +201,16 @@ public final class CatchUpPlan {
             var _ = held == null ? later.add(key) : again.add(key);
             return Decision.SKIP;
         }
+        if (change instanceof Mutation.CopyDown) {
+            // What is held for another chunk of this place may read what changes here.
+            underWay.forEach((other, waiting) -> {
+                if (!other.equals(key)
+                        && other.chunkIndex() == key.chunkIndex()
+                        && readsFrom(waiting, key.layer())) {
+                    again.add(other);
+                }
+            });
+        }
         if (held != null && !again.contains(key)) {
             held.add(entry);
             return Decision.HOLD;

@@ -58,6 +58,7 @@ final class ChunkWriter {
                 zeroBlocks(chunk, map, from, to);
             }
             case Mutation.Fill fill -> new LayerCopy(this, cache).fill(chunk, map, fill);
+            case Mutation.Cover cover -> LayerCopy.cover(map, cover);
             case Mutation.CopyDown copy -> {
                 Chunk source = chunks.get(copy.source());
                 if (source != null) {
@@ -192,6 +193,14 @@ final class ChunkWriter {
             int end = punched.nextClearBit(at);
             placements.fileToWrite(chunk).punch(at, end);
             at = punched.nextSetBit(end);
+        }
+    }
+
+    /// Takes blocks `[from, to)` out of the map with their bytes left as they are.
+    void leaveBlocks(Chunk chunk, BlockMap map, int from, int to) {
+        for (int block = map.nextStored(from); block < to; block = map.nextStored(block + 1)) {
+            placements.blocksOf(chunk).left(map.place(block));
+            map.zero(block, block + 1);
         }
     }
 

@@ -38,6 +38,20 @@ final class LayerCopy {
         }
     }
 
+    /// Maps as zeroes what is not mapped.
+    static void cover(BlockMap map, Mutation.Cover cover) {
+        int first = cover.offsetInChunk() / ChunkKey.BLOCK_BYTES;
+        int end = first + cover.lengthBytes() / ChunkKey.BLOCK_BYTES;
+        for (int block = first; block < end; block++) {
+            if (!map.isMapped(block)) {
+                map.zero(block, block + 1);
+            }
+        }
+    }
+
+    /// What the lower one has in its file stays there until a checkpoint: a replay may complete an
+    /// earlier write of a part of a block from it, of a volume that does without this layer by now.
+    ///
     /// Checksums go along as they are: a block that is damaged stays one that its checksum tells
     /// of, and is repaired from another member when it is read.
     void copyDown(Chunk upper, Chunk lower, BlockMap lowerMap, Mutation.CopyDown copy)
@@ -50,7 +64,8 @@ final class LayerCopy {
             if (map.isStored(block)) {
                 copyBytes(upper, map, lower, lowerMap, block, runEnd);
             } else if (map.isMapped(block)) {
-                writer.zeroBlocks(lower, lowerMap, block, runEnd);
+                writer.leaveBlocks(lower, lowerMap, block, runEnd);
+                lowerMap.zero(block, runEnd);
             }
             block = runEnd;
         }
@@ -65,6 +80,7 @@ final class LayerCopy {
         for (int at = block; at < end; at++) {
             checksums.putInt(map.checksum(at));
         }
+        writer.leaveBlocks(lower, lowerMap, block, end);
         writer.writeBlocks(lower, lowerMap, block, bytes.flip(), checksums.flip());
     }
 }

@@ -100,9 +100,9 @@ final class ClientRequests {
 
     private void start(Key key, Held next) {
         WriteBlocks request = next.request();
-        VolumeId volume = request.mutation().volume();
-        if (request.token() < tokenAhead(volume)) {
-            refuse(next, Reason.FENCED, volume + " has token " + tokenAhead(volume));
+        VolumeId guard = request.guard();
+        if (request.token() < tokenAhead(guard)) {
+            refuse(next, Reason.FENCED, guard + " has token " + tokenAhead(guard));
             return;
         }
         Long before = sequenced.get(key);
@@ -158,13 +158,13 @@ final class ClientRequests {
     }
 
     private void raiseIfHigher(WriteBlocks request) {
-        VolumeId volume = request.mutation().volume();
-        if (request.token() > tokenAhead(volume)
+        VolumeId guard = request.guard();
+        if (request.token() > tokenAhead(guard)
                 && request.token() != WriteBlocks.MAINTENANCE_TOKEN
                 && request.mutation() instanceof Mutation.OfChunk) {
             remember(
                     primary.sequence(
-                            request, new Mutation.RaiseToken(volume, request.token()), true));
+                            request, new Mutation.RaiseToken(guard, request.token()), true));
         }
     }
 

@@ -59,7 +59,8 @@ final class SimCut {
         }
 
         NewLayers newLayers() {
-            return new NewLayers(id(), held.token(), held.record().layers());
+            return new NewLayers(
+                    id(), held.token(), held.record().sizeBytes(), held.record().chain());
         }
     }
 

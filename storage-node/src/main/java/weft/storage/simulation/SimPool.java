@@ -129,7 +129,7 @@ final class SimPool {
         world.tell("%s has layers %s".formatted(volume, record.layers()));
         for (SimClient client : clients) {
             if (client.attached.record().id().equals(volume)) {
-                client.process.switchTo(volume, client.attached.token(), record.layers());
+                client.process.switchTo(record, client.attached.token());
             }
         }
     }

@@ -7,7 +7,6 @@ import weft.fabric.Member;
 import weft.fabric.NodeId;
 import weft.fabric.PlacementGroupId;
 import weft.fabric.Volume;
-import weft.fabric.VolumeId;
 import weft.transport.Caller;
 import weft.transport.Handshake;
 import weft.transport.Role;
@@ -88,8 +87,11 @@ final class SimProcess implements PoolAccess {
     }
 
     /// Goes on to other layers at once, without holding anything back.
-    void switchTo(VolumeId volume, long token, List<VolumeId> layers) {
-        var wanted = List.of(new HolderMessage.NewLayers(volume, token, layers));
+    void switchTo(Volume volume, long token) {
+        var wanted =
+                List.of(
+                        new HolderMessage.NewLayers(
+                                volume.id(), token, volume.sizeBytes(), volume.chain()));
         ask(new HolderMessage.Switch(pool.freshId(), 0, wanted), _ -> {});
     }
 

@@ -69,9 +69,7 @@ final class SimRecords {
 
     /// The volume as it is after a cut.
     static Volume withNewLayer(Volume record) {
-        List<VolumeId> layers = new ArrayList<>(record.layers());
-        layers.addFirst(layers.getFirst().nextGeneration());
-        return record.withLayers(layers);
+        return record.withChain(record.chain().below(record.chain().top().nextGeneration()));
     }
 
     Volume addLayer(VolumeId id) {

@@ -35,6 +35,13 @@ final class GroupModel {
                 put(discard, from * ChunkKey.BLOCK_BYTES, new byte[count * ChunkKey.BLOCK_BYTES]);
             }
             case Mutation.Fill fill -> fill(fill);
+            case Mutation.Cover cover -> {
+                int first = cover.offsetInChunk() / ChunkKey.BLOCK_BYTES;
+                for (int i = 0; i < cover.lengthBytes() / ChunkKey.BLOCK_BYTES; i++) {
+                    var block = new Block(cover.chunk(), first + i);
+                    blocks.putIfAbsent(block, new byte[ChunkKey.BLOCK_BYTES]);
+                }
+            }
             case Mutation.CopyDown copy -> copyDown(copy);
             case Mutation.DropLayer drop ->
                     blocks.keySet().removeIf(block -> block.key().layer().equals(drop.layer()));

@@ -44,6 +44,7 @@ final class SimStore implements ReplicaDisk.Events {
     static final PlacementGroupId PG = new PlacementGroupId(3);
     static final VolumeId BASE = new VolumeId(1);
     static final VolumeId CLONE = new VolumeId(2);
+    static final VolumeId OTHER = new VolumeId(3);
     static final List<VolumeId> BASE_ONLY = List.of(BASE);
     static final List<VolumeId> CLONE_ON_BASE = List.of(CLONE, BASE);
 

@@ -207,16 +207,51 @@ class StoreCrashPropertyTest {
 
         private Mutation mutation() {
             cloned |= random.nextInt(20) == 0;
-            List<VolumeId> layers = cloned ? SimStore.CLONE_ON_BASE : SimStore.BASE_ONLY;
             if (cloned && random.nextInt(40) == 0) {
                 return new Mutation.DropLayer(SimStore.CLONE);
             }
             long chunk = random.nextInt(CHUNKS);
             // Once it is being merged, nothing is written to the upper layer until it is dropped.
-            boolean merging = isMerging() || cloned && random.nextInt(20) == 0;
-            if (merging || cloned && random.nextInt(10) == 0) {
-                return layerChange(chunk, merging);
+            boolean merging = isMerging(SimStore.CLONE);
+            boolean mergingOther = isMerging(SimStore.OTHER);
+            if (mergingOther && random.nextInt(10) == 0) {
+                return new Mutation.DropLayer(SimStore.OTHER);
             }
+            if (cloned && !merging && (mergingOther ? random.nextBoolean() : isRare())) {
+                return copyDown(SimStore.OTHER, chunk);
+            }
+            if (merging || cloned && !isCutOff() && isRare()) {
+                return copyDown(SimStore.CLONE, chunk);
+            }
+            if (cloned && random.nextInt(10) == 0) {
+                return fillOrCover(chunk);
+            }
+            return change(layers(mergingOther), chunk);
+        }
+
+        private boolean isRare() {
+            return random.nextInt(20) == 0;
+        }
+
+        private List<VolumeId> layers(boolean mergingOther) {
+            if (!cloned) {
+                return SimStore.BASE_ONLY;
+            }
+            if (!mergingOther && random.nextInt(3) == 0) {
+                return List.of(SimStore.OTHER, SimStore.BASE);
+            }
+            return isCutOff() ? List.of(SimStore.CLONE) : SimStore.CLONE_ON_BASE;
+        }
+
+        /// Whether the clone does without its base by now, so that another layer's blocks go there.
+        private boolean isCutOff() {
+            return entries.stream()
+                    .anyMatch(entry ->
+                            entry.mutation() instanceof Mutation.CopyDown copy
+                                    && copy.upper().equals(SimStore.OTHER));
+        }
+
+        private Mutation change(List<VolumeId> layers, long chunk) {
             boolean aligned = random.nextBoolean();
             int unit = aligned ? ChunkKey.BLOCK_BYTES : 1;
             int offset = random.nextInt(BLOCKS * ChunkKey.BLOCK_BYTES / unit) * unit;
@@ -232,30 +267,43 @@ class StoreCrashPropertyTest {
             };
         }
 
-        private boolean isMerging() {
+        private boolean isMerging(VolumeId upper) {
             for (Entry entry : entries.reversed()) {
-                if (entry.mutation() instanceof Mutation.CopyDown) {
+                if (entry.mutation() instanceof Mutation.CopyDown copy
+                        && copy.upper().equals(upper)) {
                     return true;
                 }
-                if (entry.mutation() instanceof Mutation.DropLayer) {
+                if (entry.mutation() instanceof Mutation.DropLayer drop
+                        && drop.layer().equals(upper)) {
                     return false;
                 }
             }
             return false;
         }
 
-        private Mutation layerChange(long chunk, boolean merging) {
+        private Mutation copyDown(VolumeId upper, long chunk) {
+            int first = random.nextInt(BLOCKS);
+            int count = 1 + random.nextInt(Math.min(9, BLOCKS - first));
+            return new Mutation.CopyDown(
+                    upper,
+                    SimStore.BASE,
+                    chunk,
+                    first * ChunkKey.BLOCK_BYTES,
+                    count * ChunkKey.BLOCK_BYTES);
+        }
+
+        private Mutation fillOrCover(long chunk) {
             int first = random.nextInt(BLOCKS);
             int count = 1 + random.nextInt(Math.min(9, BLOCKS - first));
             int offset = first * ChunkKey.BLOCK_BYTES;
             int length = count * ChunkKey.BLOCK_BYTES;
-            if (merging) {
-                return new Mutation.CopyDown(SimStore.CLONE, SimStore.BASE, chunk, offset, length);
+            List<VolumeId> layers = List.of(SimStore.CLONE);
+            if (random.nextBoolean()) {
+                return new Mutation.Cover(layers, chunk, offset, length);
             }
             byte[] bytes = SimStore.bytes(random.nextLong(), length);
-            Mutation.Write write = SimStore.write(List.of(SimStore.CLONE), chunk, offset, bytes);
-            return new Mutation.Fill(
-                    write.layers(), chunk, offset, write.payload(), write.checksums());
+            Mutation.Write write = SimStore.write(layers, chunk, offset, bytes);
+            return new Mutation.Fill(layers, chunk, offset, write.payload(), write.checksums());
         }
 
         private void checkEverything() {
@@ -267,6 +315,7 @@ class StoreCrashPropertyTest {
             for (int chunk = 0; chunk < CHUNKS; chunk++) {
                 sim.assertReads(model, SimStore.BASE_ONLY, chunk, 0, BLOCKS);
                 sim.assertReads(model, SimStore.CLONE_ON_BASE, chunk, 0, BLOCKS);
+                sim.assertReads(model, List.of(SimStore.OTHER), chunk, 0, BLOCKS);
                 var key = new ChunkKey(SimStore.BASE, chunk);
                 sim.lastNextBlock = 0;
                 while (sim.store().failure().isEmpty()

@@ -39,6 +39,7 @@ import java.util.Optional;
             VolumeSnapshot.class,
             VolumeClone.class,
             VolumeRollback.class,
+            VolumeFlatten.class,
             VolumeProtect.class,
             VolumeUnprotect.class,
             VolumeDf.class,
