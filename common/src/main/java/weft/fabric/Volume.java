@@ -84,7 +84,7 @@ public record Volume(
         layers = chain.layers();
         ends = chain.ends();
         extentBytes = Math.max(extentBytes, sizeBytes);
-        flattening = layers.contains(flattening) ? flattening : null;
+        flattening = flattening != null && layers.contains(flattening) ? flattening : null;
         if (sizeBytes <= 0 || sizeBytes % 4096 != 0) {
             throw new IllegalArgumentException(
                     "volume size %d is not a positive multiple of 4096 bytes".formatted(sizeBytes));

@@ -32,7 +32,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -97,32 +96,30 @@ public final class ConsistentCut {
     }
 
     /// What is wanted of a volume.
-    ///
-    /// @param snapshot its snapshot's name; empty if its layers shall only be sealed
-    /// @param sizeBytes where it ends from now on, before its present end
-    /// @param flattened a layer that has all that is seen of those below it: the volume does
-    ///   without these from now on
-    record Wanted(
-            String volume,
-            Optional<String> snapshot,
-            OptionalLong sizeBytes,
-            Optional<VolumeId> flattened) {
-        static Wanted snapshot(String volume, String name) {
-            return new Wanted(volume, Optional.of(name), OptionalLong.empty(), Optional.empty());
+    record Wanted(String volume, Purpose purpose) {
+        Optional<String> snapshot() {
+            return purpose instanceof Purpose.Snapshot(var name)
+                    ? Optional.of(Volume.snapshotName(volume, name))
+                    : Optional.empty();
         }
+    }
 
-        static Wanted sealed(String volume) {
-            return new Wanted(volume, Optional.empty(), OptionalLong.empty(), Optional.empty());
-        }
+    /// What a volume gets a new top layer for.
+    sealed interface Purpose {
+        /// @param name without the volume's
+        record Snapshot(String name) implements Purpose {}
 
-        static Wanted shrunk(String volume, long sizeBytes) {
-            return new Wanted(
-                    volume, Optional.empty(), OptionalLong.of(sizeBytes), Optional.empty());
-        }
+        /// Its layers shall be sealed.
+        record Seal() implements Purpose {}
 
-        static Wanted flattened(String volume, VolumeId layer) {
-            return new Wanted(volume, Optional.empty(), OptionalLong.empty(), Optional.of(layer));
-        }
+        /// @param sizeBytes where it ends from now on, before its present end
+        record Shrink(long sizeBytes) implements Purpose {}
+
+        /// Its layers shall be sealed, of which the uppermost is to have everything.
+        record BeginFlattening() implements Purpose {}
+
+        /// It does without the layers below one that has everything.
+        record EndFlattening(VolumeId layer) implements Purpose {}
     }
 
     /// A volume and what its snapshot is to be called.
@@ -145,7 +142,9 @@ public final class ConsistentCut {
     public List<Volume> take(List<Snapshot> snapshots, boolean force)
             throws IOException, InterruptedException {
         List<Wanted> wanted =
-                snapshots.stream().map(one -> Wanted.snapshot(one.volume(), one.name())).toList();
+                snapshots.stream()
+                        .map(one -> new Wanted(one.volume(), new Purpose.Snapshot(one.name())))
+                        .toList();
         return parts(wanted, force).stream()
                 .map(part -> part.snapshot().orElseThrow().withAccess(Volume.Access.READ_ONLY))
                 .toList();
@@ -156,7 +155,7 @@ public final class ConsistentCut {
     /// @return the volume as it is then
     /// @throws Refusal naming what stands in the way
     public Found<Volume> seal(String volume) throws IOException, InterruptedException {
-        return alone(Wanted.sealed(volume), false);
+        return alone(new Wanted(volume, new Purpose.Seal()), false);
     }
 
     /// Cuts one volume without a snapshot.

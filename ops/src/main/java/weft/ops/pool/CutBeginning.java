@@ -12,6 +12,7 @@ import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 import weft.ops.admin.Refusal;
 import weft.ops.admin.VolumeAdmin;
+import weft.ops.pool.ConsistentCut.Purpose;
 
 import java.io.IOException;
 import java.util.ArrayList;
@@ -78,7 +79,7 @@ final class CutBeginning {
 
     private static void checkNoneExists(List<ConsistentCut.Wanted> wanted, String path) {
         for (ConsistentCut.Wanted one : wanted) {
-            String name = one.snapshot().map(s -> Volume.snapshotName(one.volume(), s)).orElse("");
+            String name = one.snapshot().orElse("");
             if (path.equals(FabricPaths.volume(name))) {
                 throw Refusal.state("snapshot '%s' exists already: choose another name", name);
             }
@@ -101,11 +102,10 @@ final class CutBeginning {
             throw Refusal.state(
                     "volume '%s' is read-only: it is as good as a snapshot", volume.name());
         }
-        wanted.flattened()
-                .filter(layer -> !layer.equals(volume.flattening()))
-                .ifPresent(layer -> {
-                    throw Refusal.state("volume '%s' is not flattened any more", volume.name());
-                });
+        if (wanted.purpose() instanceof Purpose.EndFlattening(var layer)
+                && !layer.equals(volume.flattening())) {
+            throw Refusal.state("volume '%s' is not flattened any more", volume.name());
+        }
         int most =
                 wanted.snapshot().isPresent()
                         ? Volume.LAYERS_OF_SNAPSHOTS_MAX
@@ -145,8 +145,7 @@ final class CutBeginning {
             Found<Attachment> attachment) {
         Volume before = found.noun();
         Volume now = before;
-        if (wanted.sizeBytes().isPresent()) {
-            long end = wanted.sizeBytes().getAsLong();
+        if (wanted.purpose() instanceof Purpose.Shrink(var end)) {
             long trimFrom = before.trimFrom() == 0 ? end : Math.min(before.trimFrom(), end);
             now =
                     before.withSizeBytes(end)
@@ -154,14 +153,21 @@ final class CutBeginning {
                             .withTrimFrom(trimFrom);
         }
         LayerChain chain = now.chain().below(now.chain().top().nextGeneration());
+        Volume cut = now.withChain(chain);
+        Volume after =
+                switch (wanted.purpose()) {
+                    case Purpose.BeginFlattening _ -> cut.withFlattening(before.chain().top());
+                    case Purpose.EndFlattening(var layer) ->
+                            cut.withChain(chain.downTo(layer)).withFlattening(null);
+                    default -> cut;
+                };
         Optional<Volume> snapshot =
                 wanted.snapshot()
-                        .map(name -> Volume.snapshotName(wanted.volume(), name))
                         .map(name ->
                                 before.derived(id, name, Volume.Access.SEALING, before.chain()));
         return new CutPart(
-                now.withChain(chain),
-                wanted.flattened().map(chain::downTo).orElse(chain),
+                cut,
+                after.withSealedBelow(chain.top().generation()),
                 found.version() + 1,
                 snapshot,
                 attachment);

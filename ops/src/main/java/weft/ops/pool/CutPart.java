@@ -2,7 +2,6 @@ package weft.ops.pool;
 
 import weft.coordination.FabricRecords.Found;
 import weft.fabric.Attachment;
-import weft.fabric.LayerChain;
 import weft.fabric.Volume;
 import weft.wire.holder.HolderMessage.Holding;
 import weft.wire.holder.HolderMessage.NewLayers;
@@ -11,24 +10,18 @@ import java.util.Optional;
 
 /// A volume of the cut, as it is from step 1 on.
 ///
-/// @param chain what its holder goes on with, and the volume when the cut has come to its end: the
-///   volume's, or without layers below one that has all that is seen of them
+/// @param sealed the volume when the cut has come to its end: its holder goes on with these layers
 /// @param version of its record
 /// @param attachment its holder's then
 record CutPart(
         Volume volume,
-        LayerChain chain,
+        Volume sealed,
         int version,
         Optional<Volume> snapshot,
         Found<Attachment> attachment) {
     NewLayers newLayers() {
-        return new NewLayers(volume.id(), attachment.noun().token(), volume.sizeBytes(), chain);
-    }
-
-    /// The volume when the cut has come to its end.
-    Volume sealed() {
-        Volume sealed = volume.withSealedBelow(chain.top().generation());
-        return chain.equals(volume.chain()) ? sealed : sealed.withChain(chain).withFlattening(null);
+        return new NewLayers(
+                volume.id(), attachment.noun().token(), volume.sizeBytes(), sealed.chain());
     }
 
     Holding holding() {

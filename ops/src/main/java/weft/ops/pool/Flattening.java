@@ -6,20 +6,19 @@ import org.slf4j.LoggerFactory;
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.coordination.FabricRecords.Found;
-import weft.coordination.FabricStore.Outcome;
 import weft.fabric.FabricImage;
 import weft.fabric.LayerChain;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 import weft.ops.admin.Refusal;
 import weft.ops.admin.VolumeAdmin;
+import weft.ops.pool.ConsistentCut.Purpose;
 import weft.runtime.BootClock;
 import weft.volume.LayerCopier;
 
 import java.io.IOException;
 import java.time.Duration;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -29,11 +28,11 @@ import java.util.function.Supplier;
 /// while it is used.
 ///
 /// ```text
-///   1 seal     its layers so far; the topmost of them is to have everything
-///   2 commit   the volume's record says so: control does the rest, in turns
-///   3 fill     chunk after chunk: what is seen of the layers below, which this one does not map
-///   4 cover    the rest of the chunk, as zeroes: nothing below is seen any more, whoever looks
-///   5 cut      the holder goes on without the layers below, then the record does
+///   1 cut      its layers so far are sealed, and the topmost of them is to have everything, says
+///              the volume's record: control does the rest, in turns
+///   2 fill     chunk after chunk: what is seen of the layers below, which this one does not map
+///   3 cover    the rest of the chunk, as zeroes: nothing below is seen any more, whoever looks
+///   4 cut      the holder goes on without the layers below, then the record does
 /// ```
 ///
 /// Whoever still reads through the longer chain, and for however long, ends at the covered layer.
@@ -41,7 +40,6 @@ import java.util.function.Supplier;
 /// by then is merged ([LayerMerge]).
 public final class Flattening {
     private static final Logger log = LoggerFactory.getLogger(Flattening.class);
-    private static final int ATTEMPTS_MAX = 8;
 
     /// Others get turns, too.
     private static final Duration TURN = Duration.ofSeconds(3);
@@ -86,30 +84,17 @@ public final class Flattening {
     /// @return the volume as it is then
     /// @throws Refusal naming what stands in the way
     public Volume begin(String name) throws IOException, InterruptedException {
-        for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-            Volume before = find(name).noun();
-            if (before.access() != Volume.Access.READ_WRITE) {
-                throw Refusal.state("volume '%s' is read-only: clone it, and flatten that", name);
-            }
-            if (before.flattening() != null) {
-                return before;
-            }
-            Found<Volume> sealed = new ConsistentCut(pool, records, image).seal(name);
-            Volume wanted = sealed.noun().withFlattening(sealed.noun().layers().get(1));
-            Outcome outcome =
-                    records.commitLayers(
-                            0,
-                            _ ->
-                                    List.of(
-                                            FabricRecords.replacement(
-                                                    FabricPaths.volume(name),
-                                                    wanted,
-                                                    sealed.version())));
-            if (outcome instanceof Outcome.Committed) {
-                return wanted;
-            }
+        Volume before = find(name).noun();
+        if (before.access() != Volume.Access.READ_WRITE) {
+            throw Refusal.state("volume '%s' is read-only: clone it, and flatten that", name);
         }
-        throw Refusal.state("volume '%s' is changed by others all the time: try again", name);
+        return before.flattening() == null ? cut(name, new Purpose.BeginFlattening()) : before;
+    }
+
+    private Volume cut(String name, Purpose purpose) throws IOException, InterruptedException {
+        return new ConsistentCut(pool, records, image)
+                .alone(new ConsistentCut.Wanted(name, purpose), false)
+                .noun();
     }
 
     private Found<Volume> find(String name) throws IOException {
@@ -142,9 +127,7 @@ public final class Flattening {
         if (at < end) {
             return true;
         }
-        var _ =
-                new ConsistentCut(pool, records, image)
-                        .alone(ConsistentCut.Wanted.flattened(name, layer), false);
+        var _ = cut(name, new Purpose.EndFlattening(layer));
         filled.remove(layer);
         log.info("volume {} has everything itself", name);
         return false;

@@ -11,6 +11,7 @@ import weft.fabric.Volume;
 import weft.ops.admin.Refusal;
 import weft.ops.admin.VolumeAdmin;
 import weft.ops.admin.VolumeUsers;
+import weft.runtime.Pause;
 import weft.wire.holder.HolderMessage;
 import weft.wire.holder.HolderMessage.Standing;
 import weft.wire.holder.HolderMessage.Switched;
@@ -30,6 +31,8 @@ import java.util.function.Supplier;
 public final class VolumeResizer {
     private static final int ANSWER_SECONDS_MAX = 3;
     private static final int ATTEMPTS_MAX = 8;
+    private static final int TELLINGS_MAX = 4;
+    private static final int TELL_AGAIN_MILLIS = 100;
 
     private final PoolSession pool;
     private final FabricRecords records;
@@ -48,7 +51,7 @@ public final class VolumeResizer {
     public record Resized(Volume volume, boolean isTold) {}
 
     /// Moves the end further away. Blocks.
-    public Resized grow(String name, long sizeBytes) throws IOException {
+    public Resized grow(String name, long sizeBytes) throws IOException, InterruptedException {
         List<Volume> made = new ArrayList<>();
         for (int attempt = 0; ; attempt++) {
             Outcome outcome = records.commitLayers(0, _ -> growth(name, sizeBytes, made));
@@ -62,6 +65,11 @@ public final class VolumeResizer {
         }
         Volume volume = made.getLast();
         Standing standing = tell(volume, sizeBytes);
+        for (int i = 0; standing == Standing.UNKNOWN && i < TELLINGS_MAX; i++) {
+            // A cut may be on its way to the holder, which brings the top layer that it needs.
+            Pause.millis(TELL_AGAIN_MILLIS);
+            standing = tell(volume, sizeBytes);
+        }
         boolean isUsed = VolumeUsers.writerOf(image.get(), volume).isPresent();
         return new Resized(volume, standing == Standing.SWITCHED || !isUsed);
     }
@@ -80,7 +88,10 @@ public final class VolumeResizer {
         try {
             Volume volume =
                     new ConsistentCut(pool, records, image)
-                            .alone(ConsistentCut.Wanted.shrunk(name, sizeBytes), force)
+                            .alone(
+                                    new ConsistentCut.Wanted(
+                                            name, new ConsistentCut.Purpose.Shrink(sizeBytes)),
+                                    force)
                             .noun();
             return new Resized(volume, true);
         } catch (Refusal e) {

@@ -51,7 +51,7 @@ final class BadInputSystemTest {
             volume create data --size 4M      | 3 | exists already
             volume create a/b --size 4M       | 2 | is not usable
             volume resize nosuch --size 8M    | 3 | there is no volume 'nosuch'
-            volume resize data --size 1M      | 3 | does not shrink
+            volume resize data --size 1M      | 3 | --allow-shrink
             volume resize data --size 65T     | 2 | 64 TiB
             volume snapshot data              | 2 | is not VOLUME@NAME
             volume snapshot data@A            | 2 | is not usable

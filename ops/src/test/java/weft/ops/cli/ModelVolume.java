@@ -75,7 +75,7 @@ final class ModelVolume {
         Arrays.fill(bytes, range.start(), range.end(), (byte) 0);
     }
 
-    void grow(int sizeBytes) {
+    void resize(int sizeBytes) {
         bytes = Arrays.copyOf(bytes, sizeBytes);
     }
 

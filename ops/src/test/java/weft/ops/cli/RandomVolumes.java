@@ -11,6 +11,7 @@ import weft.fixtures.Await;
 import weft.ops.admin.Refusal;
 import weft.ops.admin.VolumeAdmin;
 import weft.ops.cli.ModelVolume.Range;
+import weft.ops.pool.Flattening;
 import weft.ops.pool.PoolSession;
 import weft.ops.pool.Rollback;
 import weft.ops.pool.VolumeResizer;
@@ -98,11 +99,15 @@ final class RandomVolumes {
             rollback();
         } else if (dice < 88) {
             rename(holdable());
-        } else if (dice < 91) {
+        } else if (dice < 90) {
             grow(holdable());
-        } else if (dice < 95) {
+        } else if (dice < 92) {
+            shrink(holdable());
+        } else if (dice < 93) {
+            flatten(holdable());
+        } else if (dice < 96) {
             delete(any());
-        } else if (dice < 97) {
+        } else if (dice < 98) {
             takeAway(holdable());
         } else if (dice < 99) {
             letGo(holdable());
@@ -386,10 +391,44 @@ final class RandomVolumes {
         say("grow %s from %d by %d", volume, size, more);
         var resizer = new VolumeResizer(pool, fabric.session().records(), fabric.session()::image);
         assertTrue(resizer.grow(volume.name, size + more).isTold(), volume.name);
-        volume.grow(size + more);
+        volume.resize(size + more);
         RemoteVolume open = volume.open;
         if (open != null) {
             assertEquals(size + more, open.sizeBytes());
+        }
+        awaitPicture(volume.name);
+    }
+
+    private void shrink(ModelVolume volume) throws Exception {
+        int blocks = volume.bytes.length / BLOCK;
+        if (blocks == 1 || !mayHaveOneLayerMore(volume)) {
+            return;
+        }
+        int size = (1 + random.nextInt(blocks - 1)) * BLOCK;
+        say("shrink %s from %d to %d", volume, volume.bytes.length, size);
+        var resizer = new VolumeResizer(pool, fabric.session().records(), fabric.session()::image);
+        assertTrue(resizer.shrink(volume.name, size, false).isTold(), volume.name);
+        volume.resize(size);
+        RemoteVolume open = volume.open;
+        if (open != null) {
+            assertEquals(size, open.sizeBytes());
+        }
+        awaitPicture(volume.name);
+    }
+
+    /// Others go on meanwhile, mostly.
+    private void flatten(ModelVolume volume) throws Exception {
+        if (!mayHaveOneLayerMore(volume)) {
+            return;
+        }
+        say("flatten %s", volume);
+        Volume begun =
+                new Flattening(pool, fabric.session().records(), fabric.session()::image)
+                        .begin(volume.name);
+        if (random.nextInt(3) == 0) {
+            Await.until("flattened", () -> record(volume.name).flattening() == null);
+            assertEquals(begun.flattening(), record(volume.name).layers().getLast());
+            say("  it is done");
         }
         awaitPicture(volume.name);
     }

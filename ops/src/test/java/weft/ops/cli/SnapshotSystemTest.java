@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
+import weft.fabric.Volume;
 import weft.fixtures.Await;
 import weft.volume.RemoteVolume;
 
@@ -22,6 +23,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -133,9 +135,82 @@ final class SnapshotSystemTest extends VolumeSystemTest {
             write(volume, 64 << 20, (byte) 1, 2 * CHUNK);
             assertEquals(1, told.get());
             type("volume snapshot elastic@large");
-            assertTrue(refused("volume resize elastic --size 65M").contains("does not shrink"));
+            assertTrue(refused("volume resize elastic --size 65M").contains("--allow-shrink"));
+
+            int end = (64 << 20) + 3 * BLOCK;
+            type("volume resize elastic --allow-shrink --size " + end);
+            assertEquals(2, told.get());
+            assertEquals(end, volume.sizeBytes());
+            assertTrue(fails(() -> volume.write(end, ByteBuffer.allocate(BLOCK)).get()));
+            write(volume, end - BLOCK, (byte) 2, BLOCK);
+            type("volume resize elastic --size 96M");
+            assertArrayEquals(filled(1, 2 * BLOCK), read(volume, 64 << 20, 2 * BLOCK));
+            assertArrayEquals(filled(0, CHUNK), read(volume, end, CHUNK));
+            // Parts of blocks are not completed from what was there, either.
+            write(volume, end + 10, (byte) 3, 10);
+            byte[] block = new byte[BLOCK];
+            Arrays.fill(block, 10, 20, (byte) 3);
+            assertArrayEquals(block, read(volume, end, BLOCK));
         }
+        assertArrayEquals(filled(2, BLOCK), readOnce("elastic", (64 << 20) + 2 * BLOCK, BLOCK));
         assertArrayEquals(filled(1, 2 * CHUNK), readOnce("elastic@large", 64 << 20, 2 * CHUNK));
+        type("volume delete elastic@large");
+        Await.until(
+                "what was cut off is given back",
+                Duration.ofSeconds(60),
+                () -> stored("elastic") == 4 * BLOCK);
+        assertArrayEquals(filled(1, 2 * BLOCK), readOnce("elastic", 64 << 20, 2 * BLOCK));
+    }
+
+    /// The clone has everything itself, and what is done to the layers it had means nothing to it.
+    @Test
+    void aCloneIsFlattenedWhileItIsWritten() throws Exception {
+        create("root");
+        try (var holder = new HolderProcess(fabric(), "root-host");
+                RemoteVolume volume = holder.open("root")) {
+            write(volume, 0, (byte) 1, 2 * CHUNK);
+        }
+        type("volume snapshot root@shared");
+        type("volume clone root@shared one --size 96M");
+        type("volume clone root@shared two");
+        try (var holder = new HolderProcess(fabric(), "clone-host");
+                RemoteVolume one = holder.open("one");
+                RemoteVolume two = holder.open("two")) {
+            write(one, BLOCK, (byte) 2, BLOCK);
+            type("volume flatten one");
+            Volume flat = record("one");
+            assertTrue(flat.layers().stream().allMatch(l -> l.volume().equals(flat.id())));
+            assertEquals(2 * CHUNK, stored("one"));
+            assertTrue(type("volume flatten one").contains("reads nothing of others"));
+            write(one, 2 * BLOCK, (byte) 3, BLOCK);
+
+            // Only the other clone has the shared layer now: what it writes is merged there.
+            type("volume delete root@shared");
+            type("volume delete root");
+            write(two, 0, (byte) 4, 60 << 20);
+            type("volume snapshot two@sealed");
+            type("volume delete two@sealed");
+            Await.until(
+                    "the layers of the other clone are merged",
+                    Duration.ofSeconds(60),
+                    () -> record("two").layers().size() == 2);
+            byte[] wanted = filled(1, 3 * CHUNK);
+            Arrays.fill(wanted, BLOCK, 2 * BLOCK, (byte) 2);
+            Arrays.fill(wanted, 2 * BLOCK, 3 * BLOCK, (byte) 3);
+            Arrays.fill(wanted, 2 * CHUNK, 3 * CHUNK, (byte) 0);
+            assertArrayEquals(wanted, read(one, 0, 3 * CHUNK));
+            assertArrayEquals(wanted, readOnce("one", 0, 3 * CHUNK));
+            assertArrayEquals(filled(4, CHUNK), read(two, CHUNK, CHUNK));
+        }
+    }
+
+    @Test
+    void whatCannotBeFlattenedIsRefused() throws Exception {
+        create("plain");
+        assertTrue(type("volume flatten plain").contains("reads nothing of others"));
+        type("volume snapshot plain@kept");
+        assertTrue(refused("volume flatten plain@kept").contains("read-only"));
+        assertTrue(refused("volume flatten plein").contains("did you mean 'plain'"));
     }
 
     /// An NBD client goes on through a snapshot and a resize: its export is not taken away.

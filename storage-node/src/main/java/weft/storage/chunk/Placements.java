@@ -224,7 +224,7 @@ final class Placements {
             return;
         }
         BlockMap map = mapOf(chunk);
-        int sweptBlocks = chunk.unswept ? cache.file(chunk).sizeBlocks() : 0;
+        int sweptBlocks = chunk.unswept ? opened(chunk).sizeBlocks() : 0;
         chunk.unswept = false;
         BitSet done = blocks.settled(map, sweptBlocks);
         if (done.isEmpty()) {
@@ -234,7 +234,7 @@ final class Placements {
         } else {
             for (int from = done.nextSetBit(0); from >= 0; ) {
                 int to = done.nextClearBit(from);
-                cache.file(chunk).punch(from, to);
+                opened(chunk).punch(from, to);
                 from = done.nextSetBit(to);
             }
         }
@@ -248,6 +248,11 @@ final class Placements {
     /// The chunk's file, of which the next checkpoint hears.
     ChunkFile fileToWrite(Chunk chunk) throws IOException {
         changes.written(pathOf(chunk));
+        return opened(chunk);
+    }
+
+    /// To open a file may make it: what is written to it later needs its folder's entry.
+    private ChunkFile opened(Chunk chunk) throws IOException {
         if (!cache.isOpen(chunk)) {
             changes.folderChanged();
         }

@@ -400,4 +400,75 @@ class StoreTest {
             sim.assertReads(model, SimStore.BASE_ONLY, chunk, 0, 2);
         }
     }
+
+    /// A chunk file of an earlier life is swept at the first checkpoint, which makes it anew if it
+    /// was deleted meanwhile; what is written to it afterwards needs its entry in the folder.
+    @Test
+    void aFileThatASweepMadeAnewIsThereAfterACrash() throws Exception {
+        for (int seed = 0; seed < 20; seed++) {
+            var lives = new SimStore(new Random(seed));
+            Mutation.Write write =
+                    SimStore.write(SimStore.BASE_ONLY, 0, 0, SimStore.bytes(seed, BLOCK));
+            Store store = lives.open();
+            lives.commit(SimStore.entry(1, write));
+            store.checkpoint();
+            lives.crash();
+            store = lives.open();
+            lives.commit(SimStore.entry(2, new Mutation.Discard(SimStore.BASE_ONLY, 0, 0, BLOCK)));
+            store.checkpoint();
+            lives.commit(SimStore.entry(3, write));
+            store.checkpoint();
+            lives.crash();
+            lives.open();
+            var model = new GroupModel();
+            model.apply(SimStore.entry(3, write));
+            lives.assertReads(model, SimStore.BASE_ONLY, 0, 0, 1);
+        }
+    }
+
+    /// A clone does without its base, and another clone's blocks go there: a replay completes what
+    /// the first one wrote before from what the base had then.
+    @Test
+    void whatIsMergedIntoALayerIsNotReadByAReplayOfWhatCameBefore() throws Exception {
+        for (int seed = 0; seed < 20; seed++) {
+            var lives = new SimStore(new Random(seed));
+            var model = new GroupModel();
+            List<Entry> entries =
+                    List.of(
+                            SimStore.entry(
+                                    1,
+                                    SimStore.write(
+                                            SimStore.BASE_ONLY, 0, 0, SimStore.bytes(1, BLOCK))),
+                            SimStore.entry(
+                                    2,
+                                    SimStore.write(
+                                            List.of(SimStore.OTHER),
+                                            0,
+                                            0,
+                                            SimStore.bytes(2, BLOCK))),
+                            SimStore.entry(
+                                    3,
+                                    SimStore.write(
+                                            SimStore.CLONE_ON_BASE, 0, 7, SimStore.bytes(3, 9))),
+                            SimStore.entry(
+                                    4,
+                                    new Mutation.CopyDown(
+                                            SimStore.OTHER, SimStore.BASE, 0, 0, BLOCK)));
+            Store store = lives.open();
+            for (Entry entry : entries) {
+                lives.commit(entry);
+                model.apply(entry);
+                if (entry.sequence() == 2) {
+                    store.checkpoint();
+                }
+            }
+            lives.crash();
+            store = lives.open();
+            for (Entry entry : store.recovered(SimStore.PG).prepared()) {
+                lives.group().apply(entry);
+            }
+            lives.assertReads(model, SimStore.BASE_ONLY, 0, 0, 1);
+            lives.assertReads(model, List.of(SimStore.CLONE), 0, 0, 1);
+        }
+    }
 }
