@@ -144,15 +144,14 @@ final class CutBeginning {
             VolumeId id,
             Found<Attachment> attachment) {
         Volume before = found.noun();
+        LayerChain inherited = before.chain();
         Volume now = before;
         if (wanted.purpose() instanceof Purpose.Shrink(var end)) {
+            inherited = inherited.endingAt(end);
             long trimFrom = before.trimFrom() == 0 ? end : Math.min(before.trimFrom(), end);
-            now =
-                    before.withSizeBytes(end)
-                            .withChain(before.chain().endingAt(end))
-                            .withTrimFrom(trimFrom);
+            now = before.withSizeBytes(end).withTrimFrom(trimFrom);
         }
-        LayerChain chain = now.chain().below(now.chain().top().nextGeneration());
+        LayerChain chain = inherited.below(inherited.top().nextGeneration());
         Volume cut = now.withChain(chain);
         Volume after =
                 switch (wanted.purpose()) {

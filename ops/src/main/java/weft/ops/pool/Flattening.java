@@ -113,24 +113,32 @@ public final class Flattening {
             return turn.isEmpty();
         }
         Volume volume = found.get().noun();
-        long end = endOfInherited(volume, layer);
-        long at = filled.getOrDefault(layer, 0L);
-        LayerChain below = volume.chain().under(layer);
-        long untilNanos = BootClock.SYSTEM.nowNanos() + TURN.toNanos();
-        try (LayerCopier copier =
-                pool.client().layerCopier(LayerTrim.whole(volume), turn.getAsLong())) {
-            while (at < end && BootClock.SYSTEM.nowNanos() < untilNanos) {
-                at = copier.fill(layer, below, at, end);
-                filled.put(layer, at);
-            }
-        }
-        if (at < end) {
+        if (!fill(volume, layer, turn.getAsLong())) {
             return true;
         }
         var _ = cut(name, new Purpose.EndFlattening(layer));
         filled.remove(layer);
         log.info("volume {} has everything itself", name);
         return false;
+    }
+
+    /// Returns whether the layer has everything.
+    private boolean fill(Volume volume, VolumeId layer, long turn)
+            throws IOException, InterruptedException {
+        long end = endOfInherited(volume, layer);
+        long at = filled.getOrDefault(layer, 0L);
+        if (at >= end) {
+            return true;
+        }
+        LayerChain below = volume.chain().under(layer);
+        long untilNanos = BootClock.SYSTEM.nowNanos() + TURN.toNanos();
+        try (LayerCopier copier = pool.client().layerCopier(LayerTrim.whole(volume), turn)) {
+            while (at < end && BootClock.SYSTEM.nowNanos() < untilNanos) {
+                at = copier.fill(layer, below, at, end);
+                filled.put(layer, at);
+            }
+        }
+        return at >= end;
     }
 
     /// Up to where the layers below one are seen: none of them further than the uppermost.

@@ -158,7 +158,7 @@ final class SnapshotSystemTest extends VolumeSystemTest {
         Await.until(
                 "what was cut off is given back",
                 Duration.ofSeconds(60),
-                () -> stored("elastic") == 4 * BLOCK);
+                () -> stored("elastic") == 5 * BLOCK);
         assertArrayEquals(filled(1, 2 * BLOCK), readOnce("elastic", 64 << 20, 2 * BLOCK));
     }
 
