@@ -16,6 +16,8 @@ import org.junit.jupiter.api.Timeout;
 
 import weft.fabric.Volume;
 import weft.fixtures.Await;
+import weft.ops.pool.PoolSession;
+import weft.volume.BlockVolume;
 import weft.volume.RemoteVolume;
 
 import java.nio.ByteBuffer;
@@ -177,6 +179,7 @@ final class SnapshotSystemTest extends VolumeSystemTest {
                 RemoteVolume one = holder.open("one");
                 RemoteVolume two = holder.open("two")) {
             write(one, BLOCK, (byte) 2, BLOCK);
+            Volume before = record("one");
             type("volume flatten one");
             Volume flat = record("one");
             assertTrue(flat.layers().stream().allMatch(l -> l.volume().equals(flat.id())));
@@ -201,6 +204,14 @@ final class SnapshotSystemTest extends VolumeSystemTest {
             assertArrayEquals(wanted, read(one, 0, 3 * CHUNK));
             assertArrayEquals(wanted, readOnce("one", 0, 3 * CHUNK));
             assertArrayEquals(filled(4, CHUNK), read(two, CHUNK, CHUNK));
+            Arrays.fill(wanted, 2 * BLOCK, 3 * BLOCK, (byte) 1);
+            try (var pool =
+                            new PoolSession(
+                                    fabric().session().records().store(),
+                                    fabric().session()::image);
+                    BlockVolume late = pool.client().openReadOnly(before)) {
+                assertArrayEquals(wanted, read(late, 0, 3 * CHUNK), "who comes late");
+            }
         }
     }
 
