@@ -49,7 +49,7 @@ public record LayerChain(List<VolumeId> layers, List<Long> ends) {
 
     /// The layers that are seen at an offset, top first; the top is always one of them.
     public List<VolumeId> at(long offsetBytes) {
-        if (sees(offsetBytes)) {
+        if (ends.isEmpty() || sees(offsetBytes)) {
             return layers;
         }
         List<VolumeId> seen = new ArrayList<>();
@@ -72,6 +72,9 @@ public record LayerChain(List<VolumeId> layers, List<Long> ends) {
 
     /// Up to where the layers are those that are seen at an offset.
     public long sameUntil(long offsetBytes) {
+        if (ends.isEmpty()) {
+            return NO_END;
+        }
         long nearest = NO_END;
         for (long end : ends) {
             if (end > offsetBytes) {

@@ -40,9 +40,9 @@ public record Volume(
     /// The longest chain of layers; a deeper clone is refused.
     public static final int LAYERS_MAX = 32;
 
-    /// The longest chain of which a snapshot is made: flattening, which makes it shorter, first
-    /// makes it longer by two layers, and by one more for each attempt in vain.
-    public static final int LAYERS_OF_SNAPSHOTS_MAX = LAYERS_MAX - 5;
+    /// The longest chain that is cut, but for the end of flattening, which makes it shorter: there
+    /// is room for attempts in vain.
+    public static final int LAYERS_OF_CUTS_MAX = LAYERS_MAX - 6;
 
     private static final char SNAPSHOT_MARK = '@';
 

@@ -82,9 +82,9 @@ public final class LayerCopier implements AutoCloseable {
             while (at < volume.sizeBytes()) {
                 long length = toChunkEnd(at, volume.sizeBytes());
                 byte[] states = await(has.map(at, length));
-                if (isAnyMapped(states, 0, length)) {
+                if (isAnyStored(states)) {
                     drain(PIECES_MAX - 1);
-                    underWay.add(changes.discard(at, length));
+                    underWay.add(changes.trim(at, length));
                 }
                 at += length;
             }
@@ -177,6 +177,15 @@ public final class LayerCopier implements AutoCloseable {
             }
         }
         return true;
+    }
+
+    private static boolean isAnyStored(byte[] states) {
+        for (byte state : states) {
+            if (BlockState.of(state) == BlockState.DATA) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private static boolean isAnyMapped(byte[] states, long fromBytes, long lengthBytes) {

@@ -160,6 +160,10 @@ public final class RemoteVolume implements BlockVolume {
         return begin(new Kind.Cover(), offsetBytes, lengthBytes, OPERATION_BYTES_MIN);
     }
 
+    CompletableFuture<Void> trim(long offsetBytes, long lengthBytes) {
+        return begin(new Kind.Trim(), offsetBytes, lengthBytes, OPERATION_BYTES_MIN);
+    }
+
     CompletableFuture<Void> dropLayerAt(VolumeId layer, long chunkIndex) {
         return begin(new Kind.DropLayer(layer), chunkIndex * ChunkKey.CHUNK_BYTES, 1, 0);
     }
@@ -239,7 +243,7 @@ public final class RemoteVolume implements BlockVolume {
     ///
     /// @return false if the layers are older than the present ones
     synchronized boolean switchTo(NewLayers wanted, CompletableFuture<Void> mayAnswer) {
-        if (layers.isNewer(wanted.chain()) && wanted.sizeBytes() < sizeBytes) {
+        if (layers.isNewer(wanted.chain()) && wanted.sizeBytes() != sizeBytes) {
             setSize(wanted.sizeBytes());
         }
         return layers.switchTo(wanted.chain(), mayAnswer);

@@ -47,6 +47,9 @@ final class VolumeOperation {
         /// See [Mutation.Cover]; whole blocks.
         record Cover() implements Kind {}
 
+        /// See [Mutation.Trim]; whole blocks.
+        record Trim() implements Kind {}
+
         /// Of one chunk's group only.
         record DropLayer(VolumeId layer) implements Kind {}
 
@@ -112,8 +115,8 @@ final class VolumeOperation {
                     length = lengthFrom(offset, epoch.chain());
                     if (offset + length > volume.sizeBytes()) {
                         epoch.leave();
-                        failBeyondEnd(offset, length);
-                        return;
+                        failure = volume.outOfRange(offset, length);
+                        break;
                     }
                     if (mustWait(epoch, offset, length)) {
                         epoch.leave();
@@ -135,14 +138,13 @@ final class VolumeOperation {
             }
             start(offset, length, number, epoch);
         }
-    }
-
-    /// The volume has shrunk since the operation began: nothing of the new stamp goes there.
-    @GuardedBy("this")
-    private void failBeyondEnd(long offset, int length) {
-        failure = volume.outOfRange(offset, length);
-        if (spansInFlight == 0) {
-            done.completeExceptionally(failure);
+        // The volume has shrunk since the operation began: nothing of the new stamp goes there.
+        @Nullable Exception failed;
+        synchronized (this) {
+            failed = spansInFlight == 0 ? failure : null;
+        }
+        if (failed != null) {
+            done.completeExceptionally(failed);
         }
     }
 
@@ -220,6 +222,7 @@ final class VolumeOperation {
                 yield new Mutation.Fill(
                         layers, chunkIndex, inChunk, payload, BlockChecksums.of(inChunk, payload));
             }
+            case Kind.Trim _ -> new Mutation.Trim(layers, chunkIndex, inChunk, length);
             case Kind.Cover _ -> new Mutation.Cover(layers, chunkIndex, inChunk, length);
             case Kind.CopyDown(var upper, var lower) ->
                     new Mutation.CopyDown(upper, lower, chunkIndex, inChunk, length);

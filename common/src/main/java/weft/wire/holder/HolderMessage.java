@@ -36,8 +36,7 @@ public sealed interface HolderMessage extends WireMessage {
     /// A volume's layers after a cut.
     ///
     /// @param token of the attachment by which the process holds the volume
-    /// @param sizeBytes the volume's size; a greater one than the process knows is not for it to
-    ///   take from here
+    /// @param sizeBytes the volume's size from now on
     record NewLayers(VolumeId volume, long token, long sizeBytes, LayerChain chain) {
         public NewLayers {
             checkSize(sizeBytes);

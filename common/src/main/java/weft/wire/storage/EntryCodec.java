@@ -26,6 +26,7 @@ import java.util.UUID;
 ///     7 fill      as write
 ///     8 copy down upper layer 8 | lower layer 8 | chunk index 8 | offset 4 | length 4
 ///     9 cover     as zero
+///    10 trim      as zero
 ///   layers: count 4 | volume ids, 8 each, top first
 /// ```
 public final class EntryCodec {
@@ -38,6 +39,7 @@ public final class EntryCodec {
     private static final int FILL = 7;
     private static final int COPY_DOWN = 8;
     private static final int COVER = 9;
+    private static final int TRIM = 10;
 
     private EntryCodec() {}
 
@@ -73,6 +75,7 @@ public final class EntryCodec {
             case Mutation.Zero m -> putRange(ZERO, m, out);
             case Mutation.Discard m -> putRange(DISCARD, m, out);
             case Mutation.Cover m -> putRange(COVER, m, out);
+            case Mutation.Trim m -> putRange(TRIM, m, out);
             case Mutation.RaiseToken m -> {
                 out.putByte(RAISE_TOKEN);
                 out.putLong(m.volume().value());
@@ -127,6 +130,7 @@ public final class EntryCodec {
             case DISCARD ->
                     new Mutation.Discard(layers(in), in.readLong(), in.readInt(), in.readInt());
             case COVER -> new Mutation.Cover(layers(in), in.readLong(), in.readInt(), in.readInt());
+            case TRIM -> new Mutation.Trim(layers(in), in.readLong(), in.readInt(), in.readInt());
             case RAISE_TOKEN -> new Mutation.RaiseToken(new VolumeId(in.readLong()), count(in));
             case DROP_LAYER -> new Mutation.DropLayer(new VolumeId(in.readLong()));
             case FORGET_VOLUME -> new Mutation.ForgetVolume(new VolumeId(in.readLong()));

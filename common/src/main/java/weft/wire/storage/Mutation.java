@@ -17,6 +17,17 @@ public sealed interface Mutation {
     /// The volume that the request is for: its token guards it.
     VolumeId volume();
 
+    /// Whether it is done to sealed layers behind their volumes, and never by a holder.
+    default boolean isMaintenance() {
+        return this instanceof Fill
+                || this instanceof Cover
+                || this instanceof Trim
+                || this instanceof CopyDown
+                || this instanceof DropLayer
+                || this instanceof ForgetVolume
+                || this instanceof RaiseToken raise && raise.volume().equals(VolumeId.MAINTENANCE);
+    }
+
     /// A mutation of a range of one chunk of the top layer.
     sealed interface OfChunk extends Mutation {
         /// Layer ids, top (the written one) first.
@@ -131,6 +142,22 @@ public sealed interface Mutation {
             if (!whole || layers.size() != 1) {
                 throw new IllegalArgumentException(
                         "cover of %d bytes at %d in %d layers"
+                                .formatted(lengthBytes, offsetInChunk, layers.size()));
+            }
+        }
+    }
+
+    /// Maps as zeroes the whole blocks of the range: nobody sees them in this layer any more.
+    ///
+    /// @param layers only the one that is trimmed
+    record Trim(List<VolumeId> layers, long chunkIndex, int offsetInChunk, int lengthBytes)
+            implements OfChunk {
+        public Trim {
+            layers = checkRange(layers, chunkIndex, offsetInChunk, lengthBytes);
+            boolean whole = (offsetInChunk | lengthBytes) % ChunkKey.BLOCK_BYTES == 0;
+            if (!whole || layers.size() != 1) {
+                throw new IllegalArgumentException(
+                        "trim of %d bytes at %d in %d layers"
                                 .formatted(lengthBytes, offsetInChunk, layers.size()));
             }
         }

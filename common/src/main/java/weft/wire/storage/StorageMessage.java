@@ -73,6 +73,11 @@ public sealed interface StorageMessage extends WireMessage {
 
         /// Whose token the request's is held against.
         public VolumeId guard() {
+            return guard(token, mutation);
+        }
+
+        /// Whose token that of a mutation is held against.
+        public static VolumeId guard(long token, Mutation mutation) {
             return isMaintenance(token) ? VolumeId.MAINTENANCE : mutation.volume();
         }
     }

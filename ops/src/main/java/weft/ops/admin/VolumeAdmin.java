@@ -120,8 +120,12 @@ public final class VolumeAdmin {
 
     /// The record of a new volume above the layers of a read-only one.
     static Volume cloneRecord(Volume origin, VolumeId id, String name, long sizeBytes) {
-        // Its origin's layers are seen as far as the origin reaches, however long the clone is.
-        LayerChain chain = origin.chain().endingAt(origin.sizeBytes()).below(id);
+        // Of a longer one it is known that the origin's layers have nothing for its rest.
+        LayerChain inherited =
+                sizeBytes > origin.sizeBytes()
+                        ? origin.chain().endingAt(origin.sizeBytes())
+                        : origin.chain();
+        LayerChain chain = inherited.below(id);
         return origin.derived(id, name, Volume.Access.READ_WRITE, chain).withSizeBytes(sizeBytes);
     }
 

@@ -158,10 +158,41 @@ public final class ConsistentCut {
         return alone(new Wanted(volume, new Purpose.Seal()), false);
     }
 
-    /// Cuts one volume without a snapshot.
+    /// Cuts one volume without a snapshot, if its holder is there: each attempt makes a layer more.
     Found<Volume> alone(Wanted wanted, boolean force) throws IOException, InterruptedException {
+        if (!force) {
+            checkHolderAnswers(wanted.volume());
+        }
         CutPart part = parts(List.of(wanted), force).getFirst();
         return new Found<>(part.sealed(), part.version() + 1);
+    }
+
+    private void checkHolderAnswers(String name) throws IOException, InterruptedException {
+        var volume = records.find(FabricPaths.volume(name), Volume.class);
+        if (volume.isEmpty()) {
+            return;
+        }
+        VolumeId id = volume.get().noun().id();
+        var attachment = records.find(FabricPaths.attachment(id), Attachment.class);
+        Attachment.Process process = attachment.map(found -> found.noun().process()).orElse(null);
+        if (attachment.isEmpty() || process == null) {
+            return;
+        }
+        var held = List.of(new Holding(id, attachment.get().noun().token()));
+        boolean isThere =
+                answer(pool.ask(process, new HolderMessage.Settle(FreshIds.positive(), held)))
+                                instanceof Settled told
+                        && told.clean();
+        if (!isThere && VolumeUsers.writerNow(records, volume.get().noun()).isPresent()) {
+            throw doesNotAnswer(name, attachment.get().noun());
+        }
+    }
+
+    private static Refusal doesNotAnswer(String name, Attachment attachment) {
+        return Refusal.state(
+                "'%s' is in use, and its holder (%s) does not answer: try again, or take the"
+                        + " volume away from it with --force",
+                name, attachment.holder());
     }
 
     private List<CutPart> parts(List<Wanted> wanted, boolean force)
@@ -323,10 +354,7 @@ public final class ConsistentCut {
     private void takeAway(CutPart part, boolean force) throws IOException, VoidCut {
         if (!force && VolumeUsers.writerNow(records, part.volume()).isPresent()) {
             checkUnchanged(part);
-            throw Refusal.state(
-                    "'%s' is in use, and its holder (%s) does not answer: try again, or take the"
-                            + " volume away from it with --force",
-                    part.volume().name(), part.attachment().noun().holder());
+            throw doesNotAnswer(part.volume().name(), part.attachment().noun());
         }
         VolumeId id = part.volume().id();
         Attachment nobody = Attachment.nobody(id, part.attachment().noun().token() + 1);

@@ -106,18 +106,21 @@ final class CutBeginning {
                 && !layer.equals(volume.flattening())) {
             throw Refusal.state("volume '%s' is not flattened any more", volume.name());
         }
-        int most =
-                wanted.snapshot().isPresent()
-                        ? Volume.LAYERS_OF_SNAPSHOTS_MAX
-                        : Volume.LAYERS_MAX - 1;
+        if (wanted.purpose() instanceof Purpose.Shrink(var end) && end > volume.sizeBytes()) {
+            throw Refusal.state(
+                    "volume '%s' was changed by someone else meanwhile: try again", volume.name());
+        }
+        boolean makesShorter = wanted.purpose() instanceof Purpose.EndFlattening;
+        int most = makesShorter ? Volume.LAYERS_MAX - 1 : Volume.LAYERS_OF_CUTS_MAX;
         if (volume.layers().size() > most) {
             long snapshots =
                     image.get().volumes().values().stream()
                             .filter(other -> other.isSnapshotOf(volume.name()))
                             .count();
             throw Refusal.state(
-                    "volume '%s' already has %d layers, the most there can be, and %d snapshots:"
-                            + " weft volume flatten %1$s",
+                    "volume '%s' already has %d layers and %d snapshots, and is not cut before it"
+                        + " has fewer: delete snapshots, or weft volume flatten %1$s, and wait a"
+                        + " moment",
                     volume.name(), volume.layers().size(), snapshots);
         }
         return found;

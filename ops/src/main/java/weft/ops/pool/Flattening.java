@@ -68,15 +68,17 @@ public final class Flattening {
         this.filled = filled;
     }
 
-    /// Whether the volume reads anything that is not its own.
+    /// Whether the volume reads anything that is not its own, or has layers that are never merged
+    /// because they are not seen equally far.
     public static boolean isWanted(Volume volume, FabricImage image) {
-        return volume.layers().stream()
-                .anyMatch(layer ->
-                        !layer.volume().equals(volume.id())
-                                || image.volumes().values().stream()
-                                        .anyMatch(other ->
-                                                !other.name().equals(volume.name())
-                                                        && other.layers().contains(layer)));
+        return !volume.chain().ends().isEmpty()
+                || volume.layers().stream()
+                        .anyMatch(layer ->
+                                !layer.volume().equals(volume.id())
+                                        || image.volumes().values().stream()
+                                                .anyMatch(other ->
+                                                        !other.name().equals(volume.name())
+                                                                && other.layers().contains(layer)));
     }
 
     /// Has a volume flattened in the background. Blocks until that is recorded.

@@ -165,7 +165,6 @@ public final class LayerJanitor implements AutoCloseable {
             long below = space.layers().getOrDefault(pair.lower(), 0L);
             if (space.silent().isEmpty()
                     && top >= Math.max(HIDDEN_BYTES_MIN, below / HIDDEN_PART)
-                    && pair.volume().layers().size() < Volume.LAYERS_OF_SNAPSHOTS_MAX
                     && !isCommands(records, pair.volume())) {
                 try {
                     var _ =

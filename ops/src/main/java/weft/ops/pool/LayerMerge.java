@@ -38,10 +38,9 @@ import java.util.function.UnaryOperator;
 /// ```text
 ///   1 commit   the intent; from here on nothing else changes how the two are chained
 ///   2 raise    each placement group refuses what was asked in a turn before this one
-///   3 trim     the lower one, where nobody sees it
-///   4 copy     in each placement group what the upper one maps goes down to the lower one
-///   5 drop     the upper one, in each group
-///   6 commit   the chains without it, and the intent's end
+///   3 copy     in each placement group what the upper one maps goes down to the lower one
+///   4 drop     the upper one, in each group
+///   5 commit   the chains without it, and the intent's end
 /// ```
 ///
 /// No reader can see a difference at any moment, and who finds an intent goes on with it, in a turn
@@ -110,7 +109,6 @@ public final class LayerMerge {
                 sealedBelow.put(volume.id(), volume.sealedBelow());
             }
         }
-        Map<VolumeId, Long> seen = visibleEnds(volumes);
         List<Pair> found = new ArrayList<>();
         for (Volume volume : volumes) {
             List<VolumeId> layers = volume.layers();
@@ -123,7 +121,7 @@ public final class LayerMerge {
                                 && users.getOrDefault(upper, 0) <= VOLUMES_MAX
                                 && isSealed(lower, sealedBelow)
                                 && isSealed(upper, sealedBelow) == sealedOnly
-                                && mayChange(volumes, upper, lower, seen);
+                                && mayChange(volumes, upper, lower);
                 if (fits) {
                     found.add(new Pair(upper, lower, largest(volumes, upper)));
                     break;
@@ -133,34 +131,30 @@ public final class LayerMerge {
         return found;
     }
 
-    /// Whether all who see the upper layer where they do not see the lower one may see the lower
-    /// one there instead: nobody else does, so it can be trimmed. And the upper one is not just
-    /// filled with what is below.
-    private static boolean mayChange(
-            Collection<Volume> volumes,
-            VolumeId upper,
-            VolumeId lower,
-            Map<VolumeId, Long> visibleEnds) {
-        for (Volume volume : volumes) {
-            LayerChain chain = volume.chain();
-            if (!chain.layers().contains(upper)) {
-                continue;
-            }
-            long end = chain.endOf(lower);
-            if (upper.equals(volume.flattening())
-                    || chain.endOf(upper) > end && end < visibleEnds.getOrDefault(lower, 0L)) {
-                return false;
-            }
-        }
-        return true;
+    /// Whether the two are seen equally far wherever they are, so that nobody's view depends on
+    /// which of them has a block; a holder keeps its chain with the ends it has. And the upper one
+    /// is not just filled with what is below.
+    private static boolean mayChange(Collection<Volume> volumes, VolumeId upper, VolumeId lower) {
+        return volumes.stream()
+                .filter(volume -> volume.layers().contains(upper))
+                .noneMatch(volume ->
+                        upper.equals(volume.flattening())
+                                || volume.chain().endOf(upper) != volume.chain().endOf(lower));
     }
 
-    /// Up to where any of the volumes sees each layer.
+    /// Up to where any of the volumes sees each layer. The holder of one whose last cut did not
+    /// come to its end may not have heard of an end.
     static Map<VolumeId, Long> visibleEnds(Collection<Volume> volumes) {
         Map<VolumeId, Long> ends = new HashMap<>();
         for (Volume volume : volumes) {
             LayerChain chain = volume.chain();
-            chain.layers().forEach(layer -> ends.merge(layer, chain.endOf(layer), Math::max));
+            boolean isHeard =
+                    volume.access() != Volume.Access.READ_WRITE
+                            || volume.sealedBelow() >= chain.top().generation();
+            for (VolumeId layer : chain.layers()) {
+                long end = isHeard ? chain.endOf(layer) : LayerChain.NO_END;
+                ends.merge(layer, end, Math::max);
+            }
         }
         return ends;
     }
@@ -206,10 +200,9 @@ public final class LayerMerge {
         if (isUsed) {
             log.info("layer {} is merged into {}", upper, lower);
             Volume whole = largest(volumes, upper);
-            Map<VolumeId, Long> seen = visibleEnds(volumes);
+            long end = visibleEnds(volumes).getOrDefault(upper, 0L);
             try (LayerCopier copier = pool.layerCopier(whole, intent.version())) {
-                copier.trim(lower, seen.getOrDefault(lower, 0L));
-                copier.mergeDown(upper, lower, seen.getOrDefault(upper, 0L));
+                copier.mergeDown(upper, lower, end);
             }
         }
         rewrite(

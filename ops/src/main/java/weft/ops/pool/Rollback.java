@@ -91,7 +91,7 @@ public final class Rollback {
                     "'%s' is another volume by now: nothing was rolled back", before.name());
         }
         VolumeId top = now.noun().chain().top().nextGeneration();
-        LayerChain chain = to.noun().chain().endingAt(to.noun().sizeBytes()).below(top);
+        LayerChain chain = to.noun().chain().below(top);
         made.add(now.noun().withChain(chain).withSizeBytes(to.noun().sizeBytes()));
         return List.of(
                 new Change.Check(FabricPaths.volume(snapshot), to.version()),

@@ -196,26 +196,30 @@ public final class CatchUpPlan {
     private Decision decideChunk(Entry entry, Mutation.OfChunk change) {
         ChunkKey key = change.chunk();
         List<Entry> held = underWay.get(key);
+        if (change instanceof Mutation.CopyDown || change instanceof Mutation.Trim) {
+            copyAgainWhatReads(key);
+        }
         if (readsWhatIsMissing(entry, change)) {
             stale.remove(key);
             var _ = held == null ? later.add(key) : again.add(key);
             return Decision.SKIP;
-        }
-        if (change instanceof Mutation.CopyDown) {
-            // What is held for another chunk of this place may read what changes here.
-            underWay.forEach((other, waiting) -> {
-                if (!other.equals(key)
-                        && other.chunkIndex() == key.chunkIndex()
-                        && readsFrom(waiting, key.layer())) {
-                    again.add(other);
-                }
-            });
         }
         if (held != null && !again.contains(key)) {
             held.add(entry);
             return Decision.HOLD;
         }
         return isToCome(key) ? Decision.SKIP : Decision.APPLY;
+    }
+
+    /// What is held for another chunk of this place may read what changes here.
+    private void copyAgainWhatReads(ChunkKey key) {
+        underWay.forEach((other, held) -> {
+            if (!other.equals(key)
+                    && other.chunkIndex() == key.chunkIndex()
+                    && readsFrom(held, key.layer())) {
+                again.add(other);
+            }
+        });
     }
 
     /// A partial block is completed from the layers below, and a layer is copied to another one:

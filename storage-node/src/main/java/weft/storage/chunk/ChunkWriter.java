@@ -59,6 +59,12 @@ final class ChunkWriter {
             }
             case Mutation.Fill fill -> new LayerCopy(this, cache).fill(chunk, map, fill);
             case Mutation.Cover cover -> LayerCopy.cover(map, cover);
+            case Mutation.Trim trim -> {
+                int from = trim.offsetInChunk() / ChunkKey.BLOCK_BYTES;
+                int to = from + trim.lengthBytes() / ChunkKey.BLOCK_BYTES;
+                leaveBlocks(chunk, map, from, to);
+                map.zero(from, to);
+            }
             case Mutation.CopyDown copy -> {
                 Chunk source = chunks.get(copy.source());
                 if (source != null) {
@@ -184,8 +190,8 @@ final class ChunkWriter {
         }
         map.zero(from, to);
         FileBlocks blocks = chunk.file;
-        boolean isFrozen = blocks != null && blocks.isAnyFrozen();
-        if (!punched.isEmpty() && map.storedBlocks() == 0 && !isFrozen) {
+        boolean isNeeded = blocks != null && blocks.isAnyNeeded();
+        if (!punched.isEmpty() && map.storedBlocks() == 0 && !isNeeded) {
             placements.deleteFile(chunk);
             return;
         }

@@ -95,6 +95,12 @@ final class FileBlocks {
         return !held.isEmpty() || !placed.isEmpty() || !placing.isEmpty();
     }
 
+    /// Whether a replay may need any of the file's bytes: those of a large write, or what the saved
+    /// map still names.
+    boolean isAnyNeeded() {
+        return isAnyFrozen() || idle.intersects(freed) || idle.intersects(freeing);
+    }
+
     boolean isAnyHeld() {
         return !held.isEmpty();
     }

@@ -229,7 +229,7 @@ final class Placements {
         BitSet done = blocks.settled(map, sweptBlocks);
         if (done.isEmpty()) {
             // Nothing to give back.
-        } else if (map.storedBlocks() == 0 && !blocks.isAnyFrozen()) {
+        } else if (map.storedBlocks() == 0 && !blocks.isAnyNeeded()) {
             deleteFile(chunk);
         } else {
             for (int from = done.nextSetBit(0); from >= 0; ) {

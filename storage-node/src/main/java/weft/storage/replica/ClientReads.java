@@ -6,6 +6,7 @@ import weft.wire.storage.StorageMessage.ReadBlocks;
 import weft.wire.storage.StorageMessage.ReadDone;
 import weft.wire.storage.StorageMessage.ReadRequest;
 import weft.wire.storage.StorageMessage.Refused.Reason;
+import weft.wire.storage.StorageMessage.WriteBlocks;
 
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -52,7 +53,9 @@ final class ClientReads {
     void admit(long exchange, ReadRequest request, long nowNanos) {
         long token = request.token();
         long known = requests.tokenAhead(request.volume());
-        if (!primary.mayRead(nowNanos)) {
+        if (WriteBlocks.isMaintenance(token)) {
+            Role.refuse(state, exchange, Reason.BAD_REQUEST, "not by this token");
+        } else if (!primary.mayRead(nowNanos)) {
             Role.refuse(state, exchange, Reason.NOT_SERVING, "no lease");
         } else if (token != 0 && token < known) {
             Role.refuse(state, exchange, Reason.FENCED, "token " + known);

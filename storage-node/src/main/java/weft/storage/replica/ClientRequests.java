@@ -100,6 +100,10 @@ final class ClientRequests {
 
     private void start(Key key, Held next) {
         WriteBlocks request = next.request();
+        if (WriteBlocks.isMaintenance(request.token()) != request.mutation().isMaintenance()) {
+            refuse(next, Reason.BAD_REQUEST, "not by this token: " + request.mutation().volume());
+            return;
+        }
         VolumeId guard = request.guard();
         if (request.token() < tokenAhead(guard)) {
             refuse(next, Reason.FENCED, guard + " has token " + tokenAhead(guard));

@@ -6,6 +6,7 @@ import weft.wire.WireReader;
 import weft.wire.WireWriter;
 import weft.wire.storage.Entry;
 import weft.wire.storage.Mutation;
+import weft.wire.storage.StorageMessage.WriteBlocks;
 
 import java.nio.ByteBuffer;
 import java.util.Collections;
@@ -114,7 +115,10 @@ public final class ReplicatedTables {
         Session session =
                 sessions.computeIfAbsent(
                         entry.session(),
-                        id -> new Session(entry.mutation().volume(), entry.token()));
+                        id ->
+                                new Session(
+                                        WriteBlocks.guard(entry.token(), entry.mutation()),
+                                        entry.token()));
         session.lastSequence = entry.sequence();
         session.lowestUnfinished = Math.max(session.lowestUnfinished, entry.lowestUnfinished());
         int before = session.finished.size();

@@ -66,7 +66,7 @@ final class SimChunks {
                 chunks.keySet().removeIf(key -> key.layer().equals(drop.layer()));
                 damaged.removeIf(block -> block.key().layer().equals(drop.layer()));
             }
-            case Mutation.CopyDown _, Mutation.Fill _, Mutation.Cover _ ->
+            case Mutation.CopyDown _, Mutation.Fill _, Mutation.Cover _, Mutation.Trim _ ->
                     throw new AssertionError("simulated clients do not merge layers");
             case Mutation.OfChunk change -> {
                 Chunk old = chunks.get(change.chunk());

@@ -42,6 +42,8 @@ final class GroupModel {
                     blocks.putIfAbsent(block, new byte[ChunkKey.BLOCK_BYTES]);
                 }
             }
+            case Mutation.Trim trim ->
+                    put(trim, trim.offsetInChunk(), new byte[trim.lengthBytes()]);
             case Mutation.CopyDown copy -> copyDown(copy);
             case Mutation.DropLayer drop ->
                     blocks.keySet().removeIf(block -> block.key().layer().equals(drop.layer()));

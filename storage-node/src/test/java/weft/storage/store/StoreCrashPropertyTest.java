@@ -226,6 +226,12 @@ class StoreCrashPropertyTest {
             if (cloned && random.nextInt(10) == 0) {
                 return fillOrCover(chunk);
             }
+            if (cloned && isRare()) {
+                int first = random.nextInt(BLOCKS);
+                int length = (1 + random.nextInt(BLOCKS - first)) * ChunkKey.BLOCK_BYTES;
+                return new Mutation.Trim(
+                        SimStore.BASE_ONLY, chunk, first * ChunkKey.BLOCK_BYTES, length);
+            }
             return change(layers(mergingOther), chunk);
         }
 

@@ -405,8 +405,9 @@ class StoreTest {
     /// was deleted meanwhile; what is written to it afterwards needs its entry in the folder.
     @Test
     void aFileThatASweepMadeAnewIsThereAfterACrash() throws Exception {
+        var random = new Random(4);
         for (int seed = 0; seed < 20; seed++) {
-            var lives = new SimStore(new Random(seed));
+            var lives = new SimStore(random);
             Mutation.Write write =
                     SimStore.write(SimStore.BASE_ONLY, 0, 0, SimStore.bytes(seed, BLOCK));
             Store store = lives.open();
@@ -430,8 +431,9 @@ class StoreTest {
     /// the first one wrote before from what the base had then.
     @Test
     void whatIsMergedIntoALayerIsNotReadByAReplayOfWhatCameBefore() throws Exception {
+        var random = new Random(4);
         for (int seed = 0; seed < 20; seed++) {
-            var lives = new SimStore(new Random(seed));
+            var lives = new SimStore(random);
             var model = new GroupModel();
             List<Entry> entries =
                     List.of(

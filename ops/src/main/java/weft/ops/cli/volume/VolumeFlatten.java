@@ -19,14 +19,16 @@ import java.io.IOException;
 @Command(
         name = "flatten",
         description =
-                "Give a clone everything that it reads from layers of others, and do without"
-                        + " these.",
+                "Give a volume everything that it reads from layers that others have, too, and do"
+                        + " without these.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
             "The volume is used meanwhile. It takes space of its own for what it inherited, and its"
                     + " chain of",
-            "layers gets short. Control does the work: ending the command does not end it.",
+            "layers gets short. Control does the work: ending the command does not end it. If it"
+                    + " does not get",
+            "on, control's log says why: no space, or a holder that does not answer.",
             "",
             "Examples:",
             "  weft volume flatten rehearsal",
@@ -77,8 +79,9 @@ final class VolumeFlatten extends OneVolumeCommand {
                                 .filter(volume -> volume.id().equals(begun.id()))
                                 .orElseThrow(() ->
                                         CliFailure.failed(
-                                                "volume %s is gone: nothing was flattened"
-                                                        .formatted(name())));
+                                                "volume %s is not there any more: if it has another"
+                                                        + " name now, it is flattened all the same"
+                                                                .formatted(name())));
             }
         }
         if (!now.layers().getLast().equals(begun.flattening())) {
