@@ -10,16 +10,20 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
+import weft.fabric.Attachment;
 import weft.fabric.LayerChain;
 import weft.fabric.Volume;
 import weft.volume.BlockVolume;
 import weft.volume.LayerCopier;
 import weft.volume.PoolClient;
+import weft.wire.storage.StorageMessage.WriteBlocks;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
 
 /// What is done to layers behind their volumes, over real sockets and disks.
 @Timeout(120)
@@ -153,5 +157,31 @@ class LayerCopierTest {
         assertArrayEquals(wanted, all(both));
         assertArrayEquals(wanted, all(lower));
         assertArrayEquals(new byte[SIZE], all(upper));
+    }
+
+    /// Whoever comes with a token of maintenance as if he held the volume changes nothing, and
+    /// fences nobody.
+    @Test
+    void aTokenOfMaintenanceIsNoHoldersToken() throws Exception {
+        Volume volume = cluster.createVolume("guarded", SIZE);
+        var token = WriteBlocks.maintenanceToken(1L << 40);
+        var forged = new Attachment(volume.id(), "test", token);
+        try (BlockVolume holder = openForWriting(volume)) {
+            write(holder, 0, 1, BLOCK);
+            BlockVolume other = client.open(new PoolClient.Claimed(volume, forged));
+            assertThrows(ExecutionException.class, () -> write(other, 0, 2, BLOCK));
+            assertThrows(
+                    ExecutionException.class,
+                    () -> other.read(0, ByteBuffer.allocate(BLOCK)).get(20, TimeUnit.SECONDS));
+            other.close();
+            write(holder, BLOCK, 1, BLOCK);
+        }
+        byte[] wanted = new byte[SIZE];
+        Arrays.fill(wanted, 0, 2 * BLOCK, (byte) 1);
+        assertArrayEquals(wanted, all(volume));
+        try (LayerCopier copier = client.layerCopier(volume, ++turns)) {
+            copier.trim(volume.id(), 0);
+        }
+        assertArrayEquals(new byte[SIZE], all(volume));
     }
 }

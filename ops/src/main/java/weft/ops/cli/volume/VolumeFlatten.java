@@ -79,9 +79,10 @@ final class VolumeFlatten extends OneVolumeCommand {
                                 .filter(volume -> volume.id().equals(begun.id()))
                                 .orElseThrow(() ->
                                         CliFailure.failed(
-                                                "volume %s is not there any more: if it has another"
-                                                        + " name now, it is flattened all the same"
-                                                                .formatted(name())));
+                                                ("volume %s is not there any more; if it was"
+                                                                + " renamed, it is flattened all"
+                                                                + " the same")
+                                                        .formatted(name())));
             }
         }
         if (!now.layers().getLast().equals(begun.flattening())) {
