@@ -8,6 +8,7 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
+import weft.runtime.Loop;
 import weft.wire.MalformedMessage;
 import weft.wire.MessageFamily;
 import weft.wire.WireMessage;
@@ -27,7 +28,9 @@ import java.util.concurrent.atomic.AtomicLong;
 /// One connection after its handshake: envelopes both ways.
 ///
 /// Any thread sends: messages are encoded by the caller, queued, and written by the event loop in
-/// batches with one flush. What is received is decoded and handed on by the event loop.
+/// batches with one flush. Small ones of a loop that gathers wait for the end of its batch: the
+/// event loop is woken once for all of them. What is received is decoded and handed on by the event
+/// loop.
 ///
 /// Limits. A caller's queue is at most [#QUEUED_BYTES_MAX]; beyond it messages are dropped
 /// (one-way) or fail (requests). The accepting side instead stops reading while the answers not yet
@@ -42,6 +45,9 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
 
     /// One write to the socket; loopback and 10 GbE gain nothing from longer ones.
     private static final int BATCH_BYTES = 128 << 10;
+
+    /// A longer message is written at once, while its sender goes on.
+    private static final int GATHERED_BYTES_MAX = 32 << 10;
 
     private static final int REASON_BYTES_MAX = 1024;
     private static final Logger log = LoggerFactory.getLogger(MessageChannel.class);
@@ -58,6 +64,8 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
     private final AtomicLong queuedBytes = new AtomicLong();
     private final AtomicLong heldBytes = new AtomicLong();
     private final AtomicBoolean drainScheduled = new AtomicBoolean();
+    private final Runnable drain = this::drain;
+    private final Runnable scheduleDrain = this::scheduleDrain;
     private final Map<Long, CompletableFuture<WireMessage>> pending = new ConcurrentHashMap<>();
     private final AtomicLong lastRequestId = new AtomicLong();
     private volatile boolean closed;
@@ -140,8 +148,16 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
         queuedBytes.addAndGet(outgoing.lengthBytes());
         outbound.add(outgoing);
         meters.messagesOut.increment();
-        if (drainScheduled.compareAndSet(false, true)) {
-            channel.eventLoop().execute(this::drain);
+        if (outgoing.lengthBytes() > GATHERED_BYTES_MAX) {
+            scheduleDrain();
+        } else {
+            Loop.atBatchEnd(scheduleDrain);
+        }
+    }
+
+    private void scheduleDrain() {
+        if (!outbound.isEmpty() && drainScheduled.compareAndSet(false, true)) {
+            channel.eventLoop().execute(drain);
         }
     }
 
