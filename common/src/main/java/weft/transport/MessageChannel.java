@@ -5,6 +5,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -73,6 +74,11 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
 
     /// The peer sent garbage. The event loop's.
     private boolean refused;
+
+    private boolean draining;
+
+    /// What the present drain has not written yet. The event loop's.
+    private @Nullable ByteBuf batch;
 
     MessageChannel(
             Channel channel,
@@ -172,38 +178,53 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
 
     private void drain() {
         drainScheduled.set(false);
-        ByteBuf batch = null;
+        draining = true;
         Envelope.Outgoing next;
         while (channel.isWritable() && (next = outbound.poll()) != null) {
-            if (batch != null && batch.writableBytes() < next.lengthBytes()) {
-                write(batch);
-                batch = null;
-            }
-            if (batch == null) {
-                int waiting = (int) Math.min(BATCH_BYTES, queuedBytes.get());
-                batch = channel.alloc().directBuffer(Math.max(waiting, next.lengthBytes()));
-            }
-            batch.writeBytes(next.head());
+            add(ByteBuffer.wrap(next.head()));
             for (ByteBuffer part : next.payload()) {
-                batch.writeBytes(part.duplicate());
+                add(part.duplicate());
             }
             queuedBytes.addAndGet(-next.lengthBytes());
         }
-        if (batch != null) {
-            write(batch);
-            channel.flush();
-        }
+        draining = false;
+        writeBatch();
         updateReading();
     }
 
-    private void write(ByteBuf batch) {
-        meters.bytesOut.increment(batch.readableBytes());
-        channel.write(batch, channel.voidPromise());
+    /// Adds bytes to the batch. A long message takes several, each on its way before the next one
+    /// is filled: that is the same memory again, and none that the pool has to make anew.
+    private void add(ByteBuffer part) {
+        while (part.hasRemaining()) {
+            ByteBuf open = batch;
+            if (open == null) {
+                int waiting = (int) Math.min(BATCH_BYTES, queuedBytes.get());
+                open = channel.alloc().directBuffer(waiting, waiting);
+                batch = open;
+            }
+            int end = part.limit();
+            part.limit(Math.min(end, part.position() + open.writableBytes()));
+            open.writeBytes(part);
+            part.limit(end);
+            if (!open.isWritable()) {
+                writeBatch();
+            }
+        }
+    }
+
+    private void writeBatch() {
+        ByteBuf full = batch;
+        if (full != null) {
+            batch = null;
+            meters.bytesOut.increment(full.readableBytes());
+            channel.writeAndFlush(full, channel.voidPromise());
+        }
     }
 
     @Override
     public void channelWritabilityChanged(ChannelHandlerContext ctx) {
-        if (channel.isWritable()) {
+        // Within a drain this would come between the pieces of a message; the drain looks itself.
+        if (channel.isWritable() && !draining) {
             drain();
         }
         ctx.fireChannelWritabilityChanged();

@@ -2,6 +2,7 @@ package weft.storage.nbd;
 
 import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.bootstrap.ServerBootstrap;
+import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
@@ -35,6 +36,19 @@ import java.util.concurrent.TimeUnit;
 public final class NbdServer implements AutoCloseable {
     private static final int EVENT_LOOPS = 2;
     private static final int CLOSE_SECONDS_MAX = 5;
+
+    /// Chunks of 16 MiB: in the pool's usual 4 MiB three requests of 1 MiB have room, and a chunk
+    /// that is made anew is filled with zeroes.
+    private static final ByteBufAllocator BUFFERS =
+            new PooledByteBufAllocator(
+                    true,
+                    0,
+                    PooledByteBufAllocator.defaultNumDirectArena(),
+                    PooledByteBufAllocator.defaultPageSize(),
+                    11,
+                    PooledByteBufAllocator.defaultSmallCacheSize(),
+                    PooledByteBufAllocator.defaultNormalCacheSize(),
+                    false);
 
     /// How many replies one system call may carry.
     private static final int FLUSHES_CONSOLIDATED = 64;
@@ -102,7 +116,7 @@ public final class NbdServer implements AutoCloseable {
                         .option(ChannelOption.SO_BACKLOG, 256)
                         .option(ChannelOption.AUTO_READ, false)
                         .option(ChannelOption.SO_REUSEADDR, true)
-                        .childOption(ChannelOption.ALLOCATOR, PooledByteBufAllocator.DEFAULT)
+                        .childOption(ChannelOption.ALLOCATOR, BUFFERS)
                         .childOption(ChannelOption.TCP_NODELAY, true)
                         .childOption(ChannelOption.SO_KEEPALIVE, true)
                         .childHandler(
