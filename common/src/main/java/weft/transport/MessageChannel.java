@@ -5,9 +5,11 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
+import weft.runtime.Loop;
 import weft.wire.MalformedMessage;
 import weft.wire.MessageFamily;
 import weft.wire.WireMessage;
@@ -27,7 +29,9 @@ import java.util.concurrent.atomic.AtomicLong;
 /// One connection after its handshake: envelopes both ways.
 ///
 /// Any thread sends: messages are encoded by the caller, queued, and written by the event loop in
-/// batches with one flush. What is received is decoded and handed on by the event loop.
+/// batches with one flush. Small ones of a loop that gathers wait for the end of its batch: the
+/// event loop is woken once for all of them. What is received is decoded and handed on by the event
+/// loop.
 ///
 /// Limits. A caller's queue is at most [#QUEUED_BYTES_MAX]; beyond it messages are dropped
 /// (one-way) or fail (requests). The accepting side instead stops reading while the answers not yet
@@ -42,6 +46,9 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
 
     /// One write to the socket; loopback and 10 GbE gain nothing from longer ones.
     private static final int BATCH_BYTES = 128 << 10;
+
+    /// A longer message is written at once, while its sender goes on.
+    private static final int GATHERED_BYTES_MAX = 32 << 10;
 
     private static final int REASON_BYTES_MAX = 1024;
     private static final Logger log = LoggerFactory.getLogger(MessageChannel.class);
@@ -58,6 +65,8 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
     private final AtomicLong queuedBytes = new AtomicLong();
     private final AtomicLong heldBytes = new AtomicLong();
     private final AtomicBoolean drainScheduled = new AtomicBoolean();
+    private final Runnable drain = this::drain;
+    private final Runnable scheduleDrain = this::scheduleDrain;
     private final Map<Long, CompletableFuture<WireMessage>> pending = new ConcurrentHashMap<>();
     private final AtomicLong lastRequestId = new AtomicLong();
     private volatile boolean closed;
@@ -65,6 +74,11 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
 
     /// The peer sent garbage. The event loop's.
     private boolean refused;
+
+    private boolean draining;
+
+    /// What the present drain has not written yet. The event loop's.
+    private @Nullable ByteBuf batch;
 
     MessageChannel(
             Channel channel,
@@ -140,8 +154,16 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
         queuedBytes.addAndGet(outgoing.lengthBytes());
         outbound.add(outgoing);
         meters.messagesOut.increment();
-        if (drainScheduled.compareAndSet(false, true)) {
-            channel.eventLoop().execute(this::drain);
+        if (outgoing.lengthBytes() > GATHERED_BYTES_MAX) {
+            scheduleDrain();
+        } else {
+            Loop.atBatchEnd(scheduleDrain);
+        }
+    }
+
+    private void scheduleDrain() {
+        if (!outbound.isEmpty() && drainScheduled.compareAndSet(false, true)) {
+            channel.eventLoop().execute(drain);
         }
     }
 
@@ -156,38 +178,53 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
 
     private void drain() {
         drainScheduled.set(false);
-        ByteBuf batch = null;
+        draining = true;
         Envelope.Outgoing next;
         while (channel.isWritable() && (next = outbound.poll()) != null) {
-            if (batch != null && batch.writableBytes() < next.lengthBytes()) {
-                write(batch);
-                batch = null;
-            }
-            if (batch == null) {
-                int waiting = (int) Math.min(BATCH_BYTES, queuedBytes.get());
-                batch = channel.alloc().directBuffer(Math.max(waiting, next.lengthBytes()));
-            }
-            batch.writeBytes(next.head());
+            add(ByteBuffer.wrap(next.head()));
             for (ByteBuffer part : next.payload()) {
-                batch.writeBytes(part.duplicate());
+                add(part.duplicate());
             }
             queuedBytes.addAndGet(-next.lengthBytes());
         }
-        if (batch != null) {
-            write(batch);
-            channel.flush();
-        }
+        draining = false;
+        writeBatch();
         updateReading();
     }
 
-    private void write(ByteBuf batch) {
-        meters.bytesOut.increment(batch.readableBytes());
-        channel.write(batch, channel.voidPromise());
+    /// Adds bytes to the batch. A long message takes several, each on its way before the next one
+    /// is filled: that is the same memory again, and none that the pool has to make anew.
+    private void add(ByteBuffer part) {
+        while (part.hasRemaining()) {
+            ByteBuf open = batch;
+            if (open == null) {
+                int waiting = (int) Math.min(BATCH_BYTES, queuedBytes.get());
+                open = channel.alloc().directBuffer(waiting, waiting);
+                batch = open;
+            }
+            int end = part.limit();
+            part.limit(Math.min(end, part.position() + open.writableBytes()));
+            open.writeBytes(part);
+            part.limit(end);
+            if (!open.isWritable()) {
+                writeBatch();
+            }
+        }
+    }
+
+    private void writeBatch() {
+        ByteBuf full = batch;
+        if (full != null) {
+            batch = null;
+            meters.bytesOut.increment(full.readableBytes());
+            channel.writeAndFlush(full, channel.voidPromise());
+        }
     }
 
     @Override
     public void channelWritabilityChanged(ChannelHandlerContext ctx) {
-        if (channel.isWritable()) {
+        // Within a drain this would come between the pieces of a message; the drain looks itself.
+        if (channel.isWritable() && !draining) {
             drain();
         }
         ctx.fireChannelWritabilityChanged();

@@ -3,10 +3,12 @@ package weft.transport;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.bootstrap.ServerBootstrap;
+import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoopGroup;
 import io.netty.channel.IoHandlerFactory;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.ServerChannel;
@@ -73,6 +75,12 @@ public final class Transport implements AutoCloseable {
     /// What this process says of itself.
     public Handshake self() {
         return self;
+    }
+
+    /// The threads that move bytes, for servers of other protocols in this process; they end with
+    /// the transport.
+    public EventLoopGroup eventLoops() {
+        return eventLoops;
     }
 
     /// Listens for peers and serves them.
@@ -222,8 +230,12 @@ public final class Transport implements AutoCloseable {
         }
     }
 
+    /// The pooled allocator, as Netty's own choice, the adaptive one, makes a buffer anew for each
+    /// read of 64 KiB, and the JDK then fills it with zeroes: a third of what a secondary's event
+    /// loop does for large writes.
     private void configure(Channel channel) {
         var config = channel.config();
+        config.setOption(ChannelOption.ALLOCATOR, PooledByteBufAllocator.DEFAULT);
         config.setOption(ChannelOption.TCP_NODELAY, true);
         config.setOption(ChannelOption.SO_KEEPALIVE, true);
         config.setOption(

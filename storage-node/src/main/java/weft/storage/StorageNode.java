@@ -34,7 +34,6 @@ import java.util.stream.Stream;
 /// coordination. [#start] reads as a table of contents; [#close] undoes it backwards.
 public final class StorageNode implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(StorageNode.class);
-    private static final int EVENT_LOOPS = 2;
 
     private final Deque<AutoCloseable> opened;
     private final List<Member> members;
@@ -101,7 +100,7 @@ public final class StorageNode implements AutoCloseable {
                 new Transport(
                         self,
                         List.of(new StorageCodec(), new AuditCodec(), new HolderFamily()),
-                        EVENT_LOOPS,
+                        settings.loopCount(),
                         registry);
         opened.push(transport);
         var peers = new Peers(transport, nodes::addressOf, List.of());

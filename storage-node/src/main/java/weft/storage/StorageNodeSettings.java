@@ -24,7 +24,7 @@ import java.util.UUID;
 /// @param metrics `host:port` of its metrics page, for its presence record; may be empty
 /// @param domain where it stands, for the records that it makes when it is new
 /// @param garbagePeriod between looks for layers of deleted volumes
-/// @param loopCount threads that run replicas, for each store
+/// @param loopCount threads that run replicas, for each store, and threads that move bytes
 public record StorageNodeSettings(
         NodeId node,
         UUID clusterId,
@@ -40,6 +40,11 @@ public record StorageNodeSettings(
         ScrubSettings scrub,
         Duration garbagePeriod,
         int loopCount) {
+    /// Half of the processors, as each of the two kinds has so many, and no more than four: with
+    /// more threads than processors batches are smaller, and each write wakes more of them.
+    private static final int LOOPS =
+            Math.clamp(Runtime.getRuntime().availableProcessors() / 2, 1, 4);
+
     public StorageNodeSettings {
         folders = List.copyOf(folders);
         adopted = List.copyOf(adopted);
@@ -71,7 +76,7 @@ public record StorageNodeSettings(
                 StoreSettings.DEFAULT,
                 ScrubSettings.DEFAULT,
                 Duration.ofSeconds(30),
-                2);
+                LOOPS);
     }
 
     /// The same, with what the presence record says of the node's other addresses.

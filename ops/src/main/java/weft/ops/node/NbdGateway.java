@@ -84,7 +84,7 @@ final class NbdGateway implements AutoCloseable {
         var exports = new NbdExports();
         NbdServer server;
         try {
-            server = new NbdServer(listen, exports, tls, registry);
+            server = new NbdServer(storage.transport(), listen, exports, tls, registry);
         } catch (IOException e) {
             pool.close();
             throw e;

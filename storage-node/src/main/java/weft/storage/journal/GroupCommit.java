@@ -4,6 +4,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
+import weft.runtime.Loop;
 import weft.storage.disk.Disk;
 import weft.storage.disk.StoreIdentity;
 
@@ -20,9 +21,10 @@ import java.util.function.Consumer;
 /// The durability point of a store: records go in from any thread, callbacks come out when they are
 /// durable, in the order of the appends.
 ///
-/// One device write carries every record that waited when the device became free. At depth 1 that
-/// is the record alone, at once: nothing ever waits for company. A platform thread of its own
-/// writes; callbacks run on it and must only hand over to loops.
+/// One device write carries every record that waited when the device became free, and what one
+/// batch of a replica's loop appends comes together. At depth 1 that is the record alone, at once:
+/// nothing ever waits for company that is not there. A platform thread of its own writes; callbacks
+/// run on it and must only hand over to loops.
 ///
 /// A record may rely on bytes in another file ([UnforcedBytes]): these are forced first, once for
 /// all records of a group, so that the journal never names bytes that a crash can take.
@@ -53,8 +55,11 @@ public final class GroupCommit implements Closeable {
     private long appendedCount;
     private long durableCount;
     private int flushing;
+    private boolean isWriterIdle;
     private boolean closed;
     private @Nullable IOException failure;
+
+    private final Runnable wakeWriter = this::wakeWriter;
 
     // Journal thread only.
     private final List<Waiting> batch = new ArrayList<>();
@@ -120,6 +125,10 @@ public final class GroupCommit implements Closeable {
     /// with a lock held.
     public void awaitRoom() {
         synchronized (lock) {
+            if (isFull()) {
+                // What the caller's loop has appended in this batch is to be written meanwhile.
+                lock.notifyAll();
+            }
             boolean interrupted = false;
             while (isFull() && !closed && failure == null) {
                 try {
@@ -179,7 +188,13 @@ public final class GroupCommit implements Closeable {
             queuedBytes += lengthBytes + waiting.dataBytes();
             dataBytes += waiting.dataBytes();
             appendedCount++;
-            if (queue.size() == 1) {
+        }
+        Loop.atBatchEnd(wakeWriter);
+    }
+
+    private void wakeWriter() {
+        synchronized (lock) {
+            if (isWriterIdle) {
                 lock.notifyAll();
             }
         }
@@ -196,6 +211,7 @@ public final class GroupCommit implements Closeable {
 
     private boolean awaitWork() {
         synchronized (lock) {
+            isWriterIdle = true;
             while (queue.isEmpty() && !closed && failure == null) {
                 try {
                     lock.wait();
@@ -203,6 +219,7 @@ public final class GroupCommit implements Closeable {
                     log.debug("journal thread interrupted; it ends by close only");
                 }
             }
+            isWriterIdle = false;
             return !queue.isEmpty() && failure == null;
         }
     }

@@ -27,8 +27,8 @@ import java.util.List;
 /// done by another: `segments` guards what they share.
 @Owned("journal thread")
 final class Journal implements Closeable {
-    /// Recycled files beyond so many are deleted.
-    private static final int SPARES_MAX = 2;
+    /// Free files that are kept at least.
+    private static final int SPARES_MIN = 2;
 
     private static final int FILL_BYTES = 1 << 20;
 
@@ -171,23 +171,24 @@ final class Journal implements Closeable {
         }
     }
 
-    /// Frees the segments before `startEpoch`: a checkpoint that says so is durable. For the
-    /// checkpoint's thread.
+    /// Frees the segments before `startEpoch`: a checkpoint that says so is durable. As many files
+    /// are kept as it freed, for the next one will find as many in use: a file that is made anew is
+    /// written twice, once full of zeroes. For the checkpoint's thread.
     void recycleBefore(long startEpoch) throws IOException {
         assert startEpoch <= currentEpoch;
-        List<JournalSegment> surplus = new ArrayList<>();
+        List<Integer> surplus = new ArrayList<>();
         synchronized (segments) {
+            int freed = 0;
             while (live.getFirst().epoch() < startEpoch) {
-                JournalSegment done = live.removeFirst();
-                if (free.size() < SPARES_MAX) {
-                    free.add(done.fileNumber());
-                } else {
-                    surplus.add(done);
-                }
+                free.add(live.removeFirst().fileNumber());
+                freed++;
+            }
+            while (free.size() > Math.max(SPARES_MIN, freed)) {
+                surplus.add(free.removeLast());
             }
         }
-        for (JournalSegment segment : surplus) {
-            disk.delete(segment.fileName());
+        for (int fileNumber : surplus) {
+            disk.delete(JournalSegment.spare(fileNumber).fileName());
         }
     }
 

@@ -33,6 +33,7 @@ final class RecordGroup {
     private static final int SEQUENCE_AT = 16;
     private static final int COUNT_AT = 24;
     private static final int CHECKSUM_AT = 28;
+    private static final byte[] PADDING = new byte[ALIGNMENT_BYTES];
 
     private RecordGroup() {}
 
@@ -74,9 +75,7 @@ final class RecordGroup {
         group.putLong(EPOCH_AT, place.segmentEpoch()).putLong(SEQUENCE_AT, place.sequence());
         group.putInt(COUNT_AT, recordCount);
         group.putInt(CHECKSUM_AT, checksum(group, 0, length, store));
-        while (group.position() < aligned(length)) {
-            group.put((byte) 0);
-        }
+        group.put(PADDING, 0, aligned(length) - length);
         group.flip();
     }
 

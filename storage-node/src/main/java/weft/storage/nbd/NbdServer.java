@@ -2,9 +2,12 @@ package weft.storage.nbd;
 
 import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.bootstrap.ServerBootstrap;
+import io.netty.buffer.ByteBufAllocator;
+import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoopGroup;
 import io.netty.channel.IoHandlerFactory;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.Epoll;
@@ -20,6 +23,8 @@ import io.netty.util.concurrent.GlobalEventExecutor;
 
 import org.jspecify.annotations.Nullable;
 
+import weft.transport.Transport;
+
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.Optional;
@@ -32,16 +37,30 @@ public final class NbdServer implements AutoCloseable {
     private static final int EVENT_LOOPS = 2;
     private static final int CLOSE_SECONDS_MAX = 5;
 
+    /// Chunks of 16 MiB: in the pool's usual 4 MiB three requests of 1 MiB have room, and a chunk
+    /// that is made anew is filled with zeroes.
+    private static final ByteBufAllocator BUFFERS =
+            new PooledByteBufAllocator(
+                    true,
+                    0,
+                    PooledByteBufAllocator.defaultNumDirectArena(),
+                    PooledByteBufAllocator.defaultPageSize(),
+                    11,
+                    PooledByteBufAllocator.defaultSmallCacheSize(),
+                    PooledByteBufAllocator.defaultNormalCacheSize(),
+                    false);
+
     /// How many replies one system call may carry.
     private static final int FLUSHES_CONSOLIDATED = 64;
 
-    private final MultiThreadIoEventLoopGroup eventLoops;
+    private final EventLoopGroup eventLoops;
+    private final boolean ownsLoops;
     private final ChannelGroup sessions = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
     private final Channel listening;
     private final NbdMeters meters;
     private final @Nullable NbdTls tls;
 
-    /// Listens at once.
+    /// Listens at once, on event loops of its own.
     ///
     /// @param listen port 0 takes a free one
     /// @param tls empty for connections in the clear
@@ -52,13 +71,41 @@ public final class NbdServer implements AutoCloseable {
             Optional<NbdTls> tls,
             MeterRegistry registry)
             throws IOException {
+        this(ownLoops(), true, listen, exports, tls, registry);
+    }
+
+    /// The same on the event loops of the transport by which the volumes ask the pool: where client
+    /// and pool meet on one, a request is sent and answered without another thread.
+    public NbdServer(
+            Transport transport,
+            InetSocketAddress listen,
+            NbdExports exports,
+            Optional<NbdTls> tls,
+            MeterRegistry registry)
+            throws IOException {
+        this(transport.eventLoops(), false, listen, exports, tls, registry);
+    }
+
+    private static EventLoopGroup ownLoops() {
+        IoHandlerFactory io =
+                Epoll.isAvailable() ? EpollIoHandler.newFactory() : NioIoHandler.newFactory();
+        return new MultiThreadIoEventLoopGroup(
+                EVENT_LOOPS, new DefaultThreadFactory("nbd", true), io);
+    }
+
+    private NbdServer(
+            EventLoopGroup eventLoops,
+            boolean ownsLoops,
+            InetSocketAddress listen,
+            NbdExports exports,
+            Optional<NbdTls> tls,
+            MeterRegistry registry)
+            throws IOException {
+        this.eventLoops = eventLoops;
+        this.ownsLoops = ownsLoops;
         this.tls = tls.orElse(null);
         var budget = new InFlightBudget();
         boolean isEpoll = Epoll.isAvailable();
-        IoHandlerFactory io = isEpoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory();
-        eventLoops =
-                new MultiThreadIoEventLoopGroup(
-                        EVENT_LOOPS, new DefaultThreadFactory("nbd", true), io);
         var bootstrap =
                 new ServerBootstrap()
                         .group(eventLoops)
@@ -69,6 +116,7 @@ public final class NbdServer implements AutoCloseable {
                         .option(ChannelOption.SO_BACKLOG, 256)
                         .option(ChannelOption.AUTO_READ, false)
                         .option(ChannelOption.SO_REUSEADDR, true)
+                        .childOption(ChannelOption.ALLOCATOR, BUFFERS)
                         .childOption(ChannelOption.TCP_NODELAY, true)
                         .childOption(ChannelOption.SO_KEEPALIVE, true)
                         .childHandler(
@@ -85,7 +133,7 @@ public final class NbdServer implements AutoCloseable {
                                 });
         var bound = bootstrap.bind(listen).awaitUninterruptibly();
         if (!bound.isSuccess()) {
-            eventLoops.shutdownGracefully(0, 1, TimeUnit.SECONDS);
+            endLoops();
             Throwable cause = bound.cause();
             throw new IOException(
                     "NBD address %s:%d cannot be used: %s"
@@ -123,7 +171,13 @@ public final class NbdServer implements AutoCloseable {
         }
         sessions.newCloseFuture().awaitUninterruptibly(CLOSE_SECONDS_MAX, TimeUnit.SECONDS);
         sessions.close().awaitUninterruptibly(CLOSE_SECONDS_MAX, TimeUnit.SECONDS);
-        eventLoops.shutdownGracefully(0, CLOSE_SECONDS_MAX, TimeUnit.SECONDS);
+        endLoops();
         meters.removeAll();
+    }
+
+    private void endLoops() {
+        if (ownsLoops) {
+            eventLoops.shutdownGracefully(0, CLOSE_SECONDS_MAX, TimeUnit.SECONDS);
+        }
     }
 }

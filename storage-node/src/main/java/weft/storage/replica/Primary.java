@@ -231,8 +231,9 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
             reads.onCommitted(entry.sequence());
         }
         release();
-        boolean reconciled = followers.values().stream().allMatch(f -> f.reconciled);
-        if (!established && reconciled && state.list.committed() >= openAtStart) {
+        if (!established
+                && state.list.committed() >= openAtStart
+                && followers.values().stream().allMatch(f -> f.reconciled)) {
             established = true;
             state.outbox.tell("%s: primary of v%d".formatted(state.pg, configuration.version()));
             requests.answerDone();

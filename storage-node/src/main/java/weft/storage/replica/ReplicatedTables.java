@@ -123,7 +123,10 @@ public final class ReplicatedTables {
         session.lowestUnfinished = Math.max(session.lowestUnfinished, entry.lowestUnfinished());
         int before = session.finished.size();
         session.finished.add(entry.requestSequence());
-        session.finished.headSet(session.lowestUnfinished).clear();
+        // Usually none or one: a view of the set would cost more than they do.
+        while (!session.finished.isEmpty() && session.finished.first() < session.lowestUnfinished) {
+            session.finished.pollFirst();
+        }
         while (session.finished.size() > FINISHED_MAX) {
             session.lowestUnfinished = session.finished.pollFirst() + 1;
         }

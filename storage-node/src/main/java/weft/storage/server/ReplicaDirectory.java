@@ -57,7 +57,7 @@ final class ReplicaDirectory implements AutoCloseable {
                 new HostedReplica.Surroundings(
                         self, clock, peers, nodes, configurations, meters, new AtomicLong());
         for (int i = 0; i < loopCount; i++) {
-            loops.add(new Loop("replicas-%s-%d".formatted(self.store(), i)));
+            loops.add(Loop.gathering("replicas-%s-%d".formatted(self.store(), i)));
         }
     }
 

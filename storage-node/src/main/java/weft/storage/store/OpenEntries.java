@@ -162,17 +162,16 @@ final class OpenEntries {
 
     /// Those up to the sequence are applied.
     void releaseTo(long sequence) {
-        release(bySequence.headMap(sequence, true));
+        while (!bySequence.isEmpty() && bySequence.firstKey() <= sequence) {
+            letGo(bySequence.pollFirstEntry().getValue());
+        }
     }
 
     /// Those above the sequence are void.
     void voidAfter(long sequence) {
-        release(bySequence.tailMap(sequence, false));
-    }
-
-    private void release(SortedMap<Long, OpenEntry> entries) {
-        entries.values().forEach(this::letGo);
-        entries.clear();
+        SortedMap<Long, OpenEntry> voided = bySequence.tailMap(sequence, false);
+        voided.values().forEach(this::letGo);
+        voided.clear();
     }
 
     private void letGo(OpenEntry entry) {
