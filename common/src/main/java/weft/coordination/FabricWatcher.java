@@ -5,31 +5,27 @@ import org.slf4j.LoggerFactory;
 
 import weft.fabric.Attachment;
 import weft.fabric.Cluster;
-import weft.fabric.Export;
 import weft.fabric.FabricImage;
 import weft.fabric.FabricJson;
-import weft.fabric.Image;
-import weft.fabric.Migration;
-import weft.fabric.Network;
-import weft.fabric.NodePresence;
-import weft.fabric.PortBinding;
-import weft.fabric.VmPlacement;
-import weft.fabric.VmSpec;
-import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 
 import java.io.IOException;
+import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
-/// Keeps a [FabricImage] up to date: one recursive watch per kind of record, so that placement
-/// groups, which change most, are not sent to those who do not need them.
+/// Keeps a [FabricImage] up to date: one recursive watch per kind of record, so that nobody is sent
+/// what he does not need. Placement groups, which change most, are no kind.
+///
+/// A change costs a new map of all records of its kind, and nothing of the other kinds.
 ///
 /// Listeners are called with each new image on the store's threads, one at a time; they hand it to
 /// their own loop.
@@ -39,15 +35,26 @@ public final class FabricWatcher implements AutoCloseable {
     private final Map<FabricPaths.Kind, Map<String, Record>> records = new HashMap<>();
     private final List<AutoCloseable> watches = new CopyOnWriteArrayList<>();
     private final List<Consumer<FabricImage>> listeners = new CopyOnWriteArrayList<>();
-    private final CountDownLatch filled = new CountDownLatch(FabricPaths.Kind.values().length);
+    private final Map<FabricPaths.Kind, Map<?, ?>> pictures = new EnumMap<>(FabricPaths.Kind.class);
+    private final CountDownLatch filled;
     private volatile FabricImage image = FabricImage.EMPTY;
 
-    private FabricWatcher() {}
+    private FabricWatcher(int kinds) {
+        filled = new CountDownLatch(kinds);
+    }
+
+    /// Starts watching everything; returns when the first complete image is there.
+    public static FabricWatcher start(FabricStore store) throws IOException {
+        return start(store, EnumSet.allOf(FabricPaths.Kind.class));
+    }
 
     /// Starts watching; returns when the first complete image is there.
-    public static FabricWatcher start(FabricStore store) throws IOException {
-        var watcher = new FabricWatcher();
-        for (FabricPaths.Kind kind : FabricPaths.Kind.values()) {
+    ///
+    /// @param kinds that the image has; of others there is nothing in it
+    public static FabricWatcher start(FabricStore store, Set<FabricPaths.Kind> kinds)
+            throws IOException {
+        var watcher = new FabricWatcher(kinds.size());
+        for (FabricPaths.Kind kind : kinds) {
             String root = FabricPaths.ROOT + "/" + kind.folder();
             watcher.watches.add(store.watch(root, entries -> watcher.accept(kind, root, entries)));
         }
@@ -86,6 +93,7 @@ public final class FabricWatcher implements AutoCloseable {
             for (FabricStore.Entry entry : entries) {
                 apply(kind, root, ofKind, entry);
             }
+            pictures.put(kind, picture(kind, ofKind));
             image = assemble();
             if (first) {
                 filled.countDown();
@@ -118,32 +126,38 @@ public final class FabricWatcher implements AutoCloseable {
         }
     }
 
-    private FabricImage assemble() {
-        Map<String, Record> cluster = records.getOrDefault(FabricPaths.Kind.CLUSTER, Map.of());
-        Map<VolumeId, Attachment> attachments = new HashMap<>();
-        for (Attachment attachment :
-                ofKind(FabricPaths.Kind.ATTACHMENT, Attachment.class).values()) {
+    private static Map<?, ?> picture(FabricPaths.Kind kind, Map<String, Record> ofKind) {
+        if (kind != FabricPaths.Kind.ATTACHMENT) {
+            return Map.copyOf(ofKind);
+        }
+        Map<VolumeId, Attachment> attachments = HashMap.newHashMap(ofKind.size());
+        for (Record noun : ofKind.values()) {
+            var attachment = (Attachment) noun;
             attachments.put(attachment.volume(), attachment);
         }
-        return new FabricImage(
-                Optional.ofNullable(cluster.get("")).map(Cluster.class::cast),
-                ofKind(FabricPaths.Kind.PRESENCE, NodePresence.class),
-                ofKind(FabricPaths.Kind.VOLUME, Volume.class),
-                Map.copyOf(attachments),
-                ofKind(FabricPaths.Kind.EXPORT, Export.class),
-                ofKind(FabricPaths.Kind.IMAGE, Image.class),
-                ofKind(FabricPaths.Kind.NETWORK, Network.class),
-                ofKind(FabricPaths.Kind.PORT, PortBinding.class),
-                ofKind(FabricPaths.Kind.VM, VmSpec.class),
-                ofKind(FabricPaths.Kind.PLACEMENT, VmPlacement.class),
-                ofKind(FabricPaths.Kind.MIGRATION, Migration.class));
+        return Map.copyOf(attachments);
     }
 
-    private <T extends Record> Map<String, T> ofKind(FabricPaths.Kind kind, Class<T> type) {
-        Map<String, T> typed = new HashMap<>();
-        records.getOrDefault(kind, Map.of())
-                .forEach((name, noun) -> typed.put(name, type.cast(noun)));
-        return Map.copyOf(typed);
+    private FabricImage assemble() {
+        Map<String, Cluster> cluster = pictured(FabricPaths.Kind.CLUSTER);
+        return new FabricImage(
+                Optional.ofNullable(cluster.get("")),
+                pictured(FabricPaths.Kind.PRESENCE),
+                pictured(FabricPaths.Kind.VOLUME),
+                pictured(FabricPaths.Kind.ATTACHMENT),
+                pictured(FabricPaths.Kind.EXPORT),
+                pictured(FabricPaths.Kind.IMAGE),
+                pictured(FabricPaths.Kind.NETWORK),
+                pictured(FabricPaths.Kind.PORT),
+                pictured(FabricPaths.Kind.VM),
+                pictured(FabricPaths.Kind.PLACEMENT),
+                pictured(FabricPaths.Kind.MIGRATION));
+    }
+
+    /// What is kept of a kind was read as its type.
+    @SuppressWarnings("unchecked")
+    private <K, T extends Record> Map<K, T> pictured(FabricPaths.Kind kind) {
+        return (Map<K, T>) pictures.getOrDefault(kind, Map.of());
     }
 
     @Override

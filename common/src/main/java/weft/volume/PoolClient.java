@@ -42,6 +42,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
 
 /// The pool as its clients see it: opens volumes and claims them. One a process; all volumes share
@@ -71,6 +72,7 @@ public final class PoolClient implements PoolAccess, AutoCloseable {
     private final Loop loop = new Loop("pool-client");
     private final OpenVolumes holds;
     private final Map<RemoteVolume, Boolean> volumes = new ConcurrentHashMap<>();
+    private final AtomicBoolean ticking = new AtomicBoolean();
 
     /// @param image the newest picture of the fabric, as of a FabricWatcher
     /// @param transport speaks the storage protocol; stays open when the client is closed
@@ -89,12 +91,26 @@ public final class PoolClient implements PoolAccess, AutoCloseable {
         map = new PoolMap(store, image, nodes);
         meters = new PoolMeters(registry);
         peers = new Peers(transport, nodes::addressOf, List.of());
-        var _ = loop.every(TICK, this::onTick);
+    }
+
+    /// Ticks as long as any volume is open: waking is most of what an idle process costs.
+    private void beginTicking() {
+        if (ticking.compareAndSet(false, true)) {
+            var _ = loop.schedule(TICK, this::onTick);
+        }
     }
 
     private void onTick() {
         long now = clock.nowNanos();
-        volumes.keySet().forEach(volume -> volume.onTick(now));
+        try {
+            volumes.keySet().forEach(volume -> volume.onTick(now));
+        } finally {
+            ticking.set(false);
+            // One that was opened a moment ago saw that there are ticks.
+            if (!volumes.isEmpty()) {
+                beginTicking();
+            }
+        }
     }
 
     /// A volume and the attachment by which it may be written.
@@ -168,6 +184,7 @@ public final class PoolClient implements PoolAccess, AutoCloseable {
             Volume record, long token, boolean readOnly, Optional<Duration> deadline) {
         var volume = new RemoteVolume(this, record, token, FreshIds.positive(), readOnly, deadline);
         volumes.put(volume, true);
+        beginTicking();
         return volume;
     }
 

@@ -25,6 +25,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
@@ -167,6 +169,43 @@ class ZooKeeperFabricStoreTest {
     void watchingARecordThatIsNotThereDoesNotMakeIt() throws Exception {
         try (var _ = FabricWatcher.start(store)) {
             assertTrue(store.read(FabricPaths.CLUSTER).isEmpty());
+        }
+    }
+
+    /// The names of a folder come in one answer, which may be larger than the 1 MiB that ZooKeeper
+    /// allows by default.
+    @Test
+    void aFolderMayHaveMoreNamesThanFitInAMebibyte() throws Exception {
+        int count = 5_500;
+        List<Change> batch = new ArrayList<>();
+        for (int i = 1; i <= count; i++) {
+            batch.add(new Change.Create("/weft/things/%0200d".formatted(i), new byte[1]));
+            if (i % 500 == 0) {
+                assertEquals(new Outcome.Committed(), store.commit(batch));
+                batch.clear();
+            }
+        }
+        assertEquals(count, store.children("/weft/things").size());
+        var seen = new CompletableFuture<Integer>();
+        try (var _ = store.watch("/weft/things", entries -> seen.complete(entries.size()))) {
+            assertEquals(count + 1, seen.get(30, TimeUnit.SECONDS), "the folder itself, too");
+        }
+    }
+
+    private static Volume volume(String name, int number) {
+        var id = new VolumeId(number);
+        return new Volume(id, name, 4096, Volume.Access.READ_WRITE, List.of(id), id);
+    }
+
+    /// Who names the kinds is not sent the others.
+    @Test
+    void aWatcherHasOnlyTheKindsItAsksFor() throws Exception {
+        var records = new FabricRecords(store);
+        records.create(FabricPaths.network("blue"), new Network("blue", 10, 4106, "10.0.0.0/24"));
+        records.create(FabricPaths.volume("disk"), volume("disk", 1));
+        try (var watcher = FabricWatcher.start(store, Set.of(FabricPaths.Kind.VOLUME))) {
+            assertEquals(Set.of("disk"), watcher.image().volumes().keySet());
+            assertTrue(watcher.image().networks().isEmpty());
         }
     }
 

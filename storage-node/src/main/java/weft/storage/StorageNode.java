@@ -5,6 +5,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
+import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.coordination.FabricStore;
 import weft.coordination.FabricWatcher;
@@ -27,13 +28,24 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /// A storage node: its stores, their replicas, and their ties to peers, clients and the
 /// coordination. [#start] reads as a table of contents; [#close] undoes it backwards.
 public final class StorageNode implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(StorageNode.class);
+
+    /// Who is there, and for NBD what is exported: not VMs, networks and holders, which change with
+    /// every VM.
+    private static final Set<FabricPaths.Kind> WATCHED =
+            EnumSet.of(
+                    FabricPaths.Kind.CLUSTER,
+                    FabricPaths.Kind.PRESENCE,
+                    FabricPaths.Kind.VOLUME,
+                    FabricPaths.Kind.EXPORT);
 
     private final Deque<AutoCloseable> opened;
     private final List<Member> members;
@@ -90,7 +102,7 @@ public final class StorageNode implements AutoCloseable {
                 new NodeAnnouncement(
                         settings, coordination, incarnation, folders.disks(), registry);
 
-        FabricWatcher watcher = FabricWatcher.start(coordination);
+        FabricWatcher watcher = FabricWatcher.start(coordination, WATCHED);
         opened.push(watcher);
         var nodes = new StorageNodes(watcher::image);
 
@@ -112,6 +124,7 @@ public final class StorageNode implements AutoCloseable {
                         self,
                         folders.stores(),
                         coordination,
+                        watcher::image,
                         nodes,
                         peers,
                         BootClock.SYSTEM,
@@ -157,7 +170,7 @@ public final class StorageNode implements AutoCloseable {
         return transport;
     }
 
-    /// The node's picture of the fabric.
+    /// The node's picture of the fabric: its cluster, presences, volumes and exports.
     public FabricWatcher watcher() {
         return watcher;
     }

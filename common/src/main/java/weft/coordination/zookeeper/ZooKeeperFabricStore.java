@@ -6,11 +6,14 @@ import org.apache.curator.framework.api.transaction.CuratorOp;
 import org.apache.curator.framework.recipes.cache.ChildData;
 import org.apache.curator.framework.recipes.cache.CuratorCache;
 import org.apache.curator.framework.recipes.cache.CuratorCacheListener;
+import org.apache.curator.framework.recipes.cache.CuratorCacheStorage;
 import org.apache.curator.framework.recipes.leader.LeaderLatch;
 import org.apache.curator.framework.recipes.nodes.PersistentNode;
 import org.apache.curator.retry.BoundedExponentialBackoffRetry;
 import org.apache.zookeeper.CreateMode;
 import org.apache.zookeeper.KeeperException;
+import org.apache.zookeeper.client.ZKClientConfig;
+import org.apache.zookeeper.common.ZKConfig;
 import org.apache.zookeeper.data.Stat;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -37,6 +40,11 @@ public final class ZooKeeperFabricStore implements FabricStore {
     private static final int RECORD_BYTES_MAX = 64 << 10;
     private static final int RETRIES_MAX = 3;
 
+    /// The names of one folder come in one answer, each with 4 bytes: a million volumes with names
+    /// of 20 bytes are 24 MB. ZooKeeper's own limit, 1 MiB, ends at 44,000 of them, and the client
+    /// then loses its connection again and again.
+    private static final int ANSWER_BYTES_MAX = 64 << 20;
+
     private final CuratorFramework curator;
     private final List<PersistentNode> announced = new CopyOnWriteArrayList<>();
 
@@ -56,6 +64,7 @@ public final class ZooKeeperFabricStore implements FabricStore {
                         .sessionTimeoutMs((int) SESSION_TIMEOUT.toMillis())
                         .connectionTimeoutMs(
                                 (int) Math.min(timeout.toMillis(), SESSION_TIMEOUT.toMillis()))
+                        .zkClientConfig(clientConfig())
                         .retryPolicy(new BoundedExponentialBackoffRetry(50, 1000, RETRIES_MAX))
                         .build();
         curator.start();
@@ -70,6 +79,12 @@ public final class ZooKeeperFabricStore implements FabricStore {
         throw new IOException(
                 "ZooKeeper at %s does not answer within %d ms: is the fabric up?"
                         .formatted(connectString, timeout.toMillis()));
+    }
+
+    private static ZKClientConfig clientConfig() {
+        var config = new ZKClientConfig();
+        config.setProperty(ZKConfig.JUTE_MAXBUFFER, Integer.toString(ANSWER_BYTES_MAX));
+        return config;
     }
 
     @Override
@@ -185,7 +200,11 @@ public final class ZooKeeperFabricStore implements FabricStore {
                 "watch " + root,
                 () -> {
                     // The root need not exist: making it would be an empty record at some path.
-                    CuratorCache cache = CuratorCache.build(curator, root);
+                    CuratorCache cache =
+                            CuratorCache.builder(curator, root)
+                                    // The listener keeps what it needs.
+                                    .withStorage(CuratorCacheStorage.dataNotCached())
+                                    .build();
                     cache.listenable().addListener(new CacheListener(listener));
                     cache.start();
                     return cache::close;

@@ -80,12 +80,7 @@ public final class Control implements AutoCloseable {
                 if (wakeUps.tryAcquire(LOOK_AGAIN_MILLIS, TimeUnit.MILLISECONDS)) {
                     wakeUps.drainPermits();
                 }
-                if (seat.isHeld()) {
-                    act(watcher.image());
-                } else {
-                    // Who has not looked all the time does not know who was away for how long.
-                    rebalancing = new Rebalancing(settings);
-                }
+                look();
             } catch (IOException e) {
                 log.warn("control: {}; trying again", e.getMessage());
             } catch (InterruptedException e) {
@@ -93,6 +88,16 @@ public final class Control implements AutoCloseable {
             } catch (RuntimeException e) {
                 log.error("control: a round failed; trying again", e);
             }
+        }
+    }
+
+    /// One look, and what is to be done about it. On one thread at a time.
+    void look() throws IOException {
+        if (seat.isHeld()) {
+            act(watcher.image());
+        } else {
+            // Who has not looked all the time does not know who was away for how long.
+            rebalancing = new Rebalancing(settings);
         }
     }
 

@@ -42,6 +42,15 @@ public record ChunkChanges(
         }
     }
 
+    /// What the maps take, as stored.
+    public long mapBytes() {
+        long bytes = 0;
+        for (SavedChunk chunk : saved) {
+            bytes += chunk.map().length;
+        }
+        return bytes;
+    }
+
     List<Chunk> saving() {
         return saved.stream().map(SavedChunk::chunk).toList();
     }

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.OpenOption;
@@ -42,6 +43,9 @@ public final class FileDisk implements Disk {
     private final Path root;
     private final boolean direct;
 
+    /// Asked twice a second; finding it reads the table of all mounts.
+    private final FileStore space;
+
     /// Which folder it is: device and number, where the file system has them.
     private final @Nullable Object rootKey;
 
@@ -50,6 +54,7 @@ public final class FileDisk implements Disk {
         this.root = root;
         direct = probeDirect(root);
         rootKey = keyOf(root);
+        space = Files.getFileStore(root);
         if (!direct) {
             log.warn("{}: no direct I/O in this file system; journal writes use the cache", root);
         }
@@ -194,7 +199,7 @@ public final class FileDisk implements Disk {
             throw new IOException(
                     "%s is another folder than it was: was its disk unmounted?".formatted(root));
         }
-        return Files.getFileStore(root).getUsableSpace();
+        return space.getUsableSpace();
     }
 
     /// A file behind a channel.

@@ -105,6 +105,25 @@ public final class RocksMetadataStore implements MetadataStore {
         }
     }
 
+    /// What RocksDB has in memory, in bytes: beside the heap, and beside what its allocator keeps.
+    ///
+    /// @param blockCache blocks of tables that were read, at most [#CACHE_BYTES]
+    /// @param memtables what was written and is in no table yet
+    /// @param tableReaders indexes and filters of the tables, which the cache does not count
+    public record Memory(long blockCache, long memtables, long tableReaders) {}
+
+    /// What RocksDB has in memory now.
+    public Memory memory() throws IOException {
+        try {
+            return new Memory(
+                    database.getLongProperty("rocksdb.block-cache-usage"),
+                    database.getLongProperty("rocksdb.cur-size-all-mem-tables"),
+                    database.getLongProperty("rocksdb.estimate-table-readers-mem"));
+        } catch (RocksDBException e) {
+            throw failed("memory", e);
+        }
+    }
+
     private static IOException failed(String operation, RocksDBException e) {
         return new IOException("metadata: %s: %s".formatted(operation, e.getMessage()), e);
     }

@@ -8,6 +8,7 @@ import weft.coordination.FabricRecords;
 import weft.coordination.FabricRecords.Found;
 import weft.coordination.FabricRecords.VolumeIds;
 import weft.coordination.FabricStore;
+import weft.fabric.FabricImage;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 import weft.runtime.FreshIds;
@@ -48,6 +49,9 @@ import java.util.function.Supplier;
 /// round that sees two versions does nothing. The counter also guards against a coordination that
 /// was restored from an old copy and knows too few volumes.
 ///
+/// All records are read only if the node's picture of them, which may be old, lacks something that
+/// is here: what it shows costs nothing, however many volumes there are.
+///
 /// A token is kept as long as any layer of its volume is: a late request of an old holder must not
 /// reach what a clone shares.
 final class LayerGarbage implements AutoCloseable {
@@ -55,6 +59,7 @@ final class LayerGarbage implements AutoCloseable {
     private static final int ANSWER_SECONDS_MAX = 20;
 
     private final FabricRecords records;
+    private final Supplier<FabricImage> image;
     private final Supplier<List<HostedStore>> stores;
     private final Handshake handshake;
     private final StorageMeters meters;
@@ -64,15 +69,18 @@ final class LayerGarbage implements AutoCloseable {
     private final AtomicLong lastNumber = new AtomicLong();
     private volatile boolean busy;
 
+    /// @param image the newest picture of the fabric, with its volumes
     /// @param stores of the node that work: one that failed would not answer
     LayerGarbage(
             FabricStore store,
+            Supplier<FabricImage> image,
             Supplier<List<HostedStore>> stores,
             Handshake handshake,
             StorageMeters meters,
             Loop timers,
             Duration period) {
         records = new FabricRecords(store);
+        this.image = image;
         this.stores = stores;
         this.handshake = handshake;
         this.meters = meters;
@@ -115,7 +123,9 @@ final class LayerGarbage implements AutoCloseable {
         }
         CompletableFuture.allOf(answers.toArray(CompletableFuture[]::new))
                 .get(ANSWER_SECONDS_MAX, TimeUnit.SECONDS);
-        if (held.values().stream().allMatch(HostedReplica.Held::isEmpty)) {
+        var shown = new Used(new HashSet<>(), new HashSet<>());
+        image.get().volumes().values().forEach(shown::add);
+        if (held.values().stream().allMatch(shown::hasAll)) {
             return;
         }
         // The first read begins with a sync: all that follow are at least as new.
@@ -146,17 +156,23 @@ final class LayerGarbage implements AutoCloseable {
     /// What the records name.
     ///
     /// @param volumes with a record of their own, or with a layer in another's
-    private record Used(Set<VolumeId> layers, Set<VolumeId> volumes) {}
+    private record Used(Set<VolumeId> layers, Set<VolumeId> volumes) {
+        void add(Volume volume) {
+            volumes.add(volume.id());
+            layers.addAll(volume.layers());
+            volume.layers().forEach(layer -> volumes.add(layer.volume()));
+        }
+
+        boolean hasAll(HostedReplica.Held held) {
+            return layers.containsAll(held.layers()) && volumes.containsAll(held.volumes());
+        }
+    }
 
     private Used used() throws IOException {
         var used = new Used(new HashSet<>(), new HashSet<>());
         for (String name : records.store().children(FabricPaths.VOLUMES)) {
             records.find(FabricPaths.volume(name), Volume.class)
-                    .ifPresent(volume -> {
-                        used.volumes().add(volume.noun().id());
-                        used.layers().addAll(volume.noun().layers());
-                        volume.noun().layers().forEach(l -> used.volumes().add(l.volume()));
-                    });
+                    .ifPresent(volume -> used.add(volume.noun()));
         }
         return used;
     }

@@ -7,6 +7,7 @@ import org.slf4j.LoggerFactory;
 
 import weft.coordination.FabricStore;
 import weft.coordination.StorageNodes;
+import weft.fabric.FabricImage;
 import weft.fabric.NodeId;
 import weft.fabric.StoreId;
 import weft.runtime.Clock;
@@ -29,6 +30,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.BiConsumer;
+import java.util.function.Supplier;
 
 /// All replicas of a node's stores, its beats and their housekeeping.
 ///
@@ -57,6 +59,7 @@ public final class ReplicationService implements AutoCloseable {
     private final Set<StoreId> failed = new HashSet<>();
 
     /// @param self what this node says of itself on connections
+    /// @param image the newest picture of the fabric, with its volumes
     /// @param peers to the storage nodes; to this one, too, for stores that replicate each other
     /// @param garbagePeriod between looks for layers of deleted volumes
     /// @param loopCount threads that run replicas, for each store
@@ -66,6 +69,7 @@ public final class ReplicationService implements AutoCloseable {
             Handshake self,
             List<Store> stores,
             FabricStore coordination,
+            Supplier<FabricImage> image,
             StorageNodes nodes,
             Peers peers,
             Clock clock,
@@ -98,7 +102,7 @@ public final class ReplicationService implements AutoCloseable {
         server = new StorageServer(this.stores, clock, leases, beatLoop, meters);
         garbage =
                 new LayerGarbage(
-                        coordination, this::working, self, meters, beatLoop, garbagePeriod);
+                        coordination, image, this::working, self, meters, beatLoop, garbagePeriod);
     }
 
     /// What this node serves on its connections.

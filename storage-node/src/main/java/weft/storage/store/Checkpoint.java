@@ -9,8 +9,10 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /// Makes a store's data and maps durable, so that the journal before a point is no longer needed.
@@ -25,56 +27,80 @@ import java.util.Set;
 ///     left the maps, report installs as done
 /// ```
 ///
+/// What is copied is in memory three times: here, in the batch, and in RocksDB's table of what was
+/// written last; and after random writes all loaded maps have changed. So steps 2 to 6 are done for
+/// a portion of the groups at a time, mostly all. The last says where the journal begins: after a
+/// crash before it the journal is read from where it began earlier, and records of groups that were
+/// saved have had their effect.
+///
 /// I/O goes on all the while: step 2 holds one group at a time for as long as copying its maps
 /// takes. One checkpoint runs at a time.
 final class Checkpoint {
     private final Disk disk;
     private final MetadataStore metadata;
     private final GroupCommit journal;
+    private final long portionBytes;
     private long savedEpoch;
 
-    Checkpoint(Disk disk, MetadataStore metadata, GroupCommit journal) {
+    /// @param portionBytes of maps that are enough for a batch
+    Checkpoint(Disk disk, MetadataStore metadata, GroupCommit journal, long portionBytes) {
         this.disk = disk;
         this.metadata = metadata;
         this.journal = journal;
+        this.portionBytes = portionBytes;
     }
 
     /// Saves every group and frees the journal before the current segment.
     synchronized void runFull(Collection<GroupStore> groups) throws IOException {
         long firstEpoch = journal.currentEpoch();
         long dataBytes = journal.dataBytes();
-        List<GroupStore.Taken> taken = take(groups, firstEpoch);
-        if (taken.isEmpty() && firstEpoch == savedEpoch) {
-            return;
-        }
-        forceFiles(taken);
-        journal.flush();
-        var batch = new MetadataStore.Batch();
-        addTo(batch, taken);
-        batch.put(
-                MetadataKeys.JOURNAL_START,
-                ByteBuffer.allocate(Long.BYTES).putLong(firstEpoch).array());
-        metadata.write(batch);
-        savedEpoch = firstEpoch;
-        journal.recycleBefore(firstEpoch, dataBytes);
-        finish(taken);
+        var rest = List.copyOf(groups).iterator();
+        boolean changed = false;
+        boolean isLast;
+        do {
+            List<GroupStore.Taken> taken = take(rest, firstEpoch);
+            isLast = !rest.hasNext();
+            changed |= !taken.isEmpty();
+            if (!changed && firstEpoch == savedEpoch) {
+                return;
+            }
+            forceFiles(taken);
+            journal.flush();
+            MetadataStore.Batch batch = batchOf(taken);
+            if (isLast) {
+                byte[] start = ByteBuffer.allocate(Long.BYTES).putLong(firstEpoch).array();
+                batch.put(MetadataKeys.JOURNAL_START, start);
+            }
+            metadata.write(batch);
+            if (isLast) {
+                savedEpoch = firstEpoch;
+                journal.recycleBefore(firstEpoch, dataBytes);
+            }
+            finish(taken);
+        } while (!isLast);
     }
 
     /// Saves some groups, whose installs and deletes wait for it; the journal stays as it is.
     synchronized void runPartial(Collection<GroupStore> groups) throws IOException {
-        List<GroupStore.Taken> taken = take(groups, 0);
-        forceFiles(taken);
-        var batch = new MetadataStore.Batch();
-        addTo(batch, taken);
-        metadata.write(batch);
-        finish(taken);
+        for (var rest = List.copyOf(groups).iterator(); rest.hasNext(); ) {
+            List<GroupStore.Taken> taken = take(rest, 0);
+            forceFiles(taken);
+            metadata.write(batchOf(taken));
+            finish(taken);
+        }
     }
 
-    private static List<GroupStore.Taken> take(Collection<GroupStore> groups, long firstEpoch)
+    /// From the next groups a portion.
+    private List<GroupStore.Taken> take(Iterator<GroupStore> groups, long firstEpoch)
             throws IOException {
         List<GroupStore.Taken> taken = new ArrayList<>();
-        for (GroupStore group : groups) {
-            group.takeChanges(firstEpoch).ifPresent(taken::add);
+        long bytes = 0;
+        while (groups.hasNext() && bytes < portionBytes) {
+            Optional<GroupStore.Taken> next = groups.next().takeChanges(firstEpoch);
+            if (next.isPresent()) {
+                taken.add(next.get());
+                bytes += next.get().chunks().mapBytes();
+            }
         }
         return taken;
     }
@@ -95,11 +121,13 @@ final class Checkpoint {
         }
     }
 
-    private static void addTo(MetadataStore.Batch batch, List<GroupStore.Taken> taken) {
+    private static MetadataStore.Batch batchOf(List<GroupStore.Taken> taken) {
+        var batch = new MetadataStore.Batch();
         for (GroupStore.Taken group : taken) {
             group.chunks().addTo(batch);
             batch.put(MetadataKeys.group(group.group().pg()), group.state().encode());
         }
+        return batch;
     }
 
     private static void finish(List<GroupStore.Taken> taken) throws IOException {

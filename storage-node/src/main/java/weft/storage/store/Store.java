@@ -50,6 +50,10 @@ public final class Store implements Closeable {
 
     private static final Logger log = LoggerFactory.getLogger(Store.class);
     private static final Duration CHECKPOINT_TICK = Duration.ofMillis(500);
+
+    /// The part of all maps in memory that a checkpoint saves at a time: 8 MiB by default.
+    private static final int CHECKPOINT_PORTIONS = 8;
+
     private static final int METADATA_MAGIC = 0x57464D44;
     private static final int METADATA_FORMAT = 1;
 
@@ -121,7 +125,9 @@ public final class Store implements Closeable {
                         recovery::record,
                         this::fail);
         shared = new GroupStore.Shared(journal, space, settings, groupEvents);
-        checkpoint = new Checkpoint(disk, metadata, journal);
+        checkpoint =
+                new Checkpoint(
+                        disk, metadata, journal, settings.mapBytesMax() / CHECKPOINT_PORTIONS);
         checkpointLoop = new Loop("checkpoint-" + id());
         for (var found : recovery.finish().entrySet()) {
             recoverGroup(found.getKey(), found.getValue());
