@@ -40,10 +40,11 @@ public record StorageNodeSettings(
         ScrubSettings scrub,
         Duration garbagePeriod,
         int loopCount) {
-    /// Half of the processors, as each of the two kinds has so many, and no more than four: with
-    /// more threads than processors batches are smaller, and each write wakes more of them.
+    /// Half of the processors, as each of the two kinds has so many; no more than four: with more
+    /// threads than processors batches are smaller, and each write wakes more of them. Two at the
+    /// least: with one a lone write waits for whatever else its node does.
     private static final int LOOPS =
-            Math.clamp(Runtime.getRuntime().availableProcessors() / 2, 1, 4);
+            Math.clamp(Runtime.getRuntime().availableProcessors() / 2, 2, 4);
 
     public StorageNodeSettings {
         folders = List.copyOf(folders);

@@ -149,4 +149,44 @@ class CatchUpPlanTest {
         assertEquals(List.of(), plan.installed(UPPER));
         assertEquals(Optional.of(UPPER), plan.next());
     }
+
+    /// What is held would be completed from a layer that others' blocks have come into since, or
+    /// that was trimmed.
+    @Test
+    void aChunkUnderWayIsCopiedAgainIfWhatItsHeldEntriesReadChanges() {
+        var changes =
+                List.of(
+                        new Mutation.CopyDown(new VolumeId(9), BELOW, 0, 0, ChunkKey.BLOCK_BYTES),
+                        new Mutation.Trim(List.of(BELOW), 0, 0, ChunkKey.BLOCK_BYTES));
+        for (Mutation change : changes) {
+            var joining = new CatchUpPlan(0);
+            var stale = List.of(new ChunkStamp(UPPER, 1, 5));
+            joining.compare(Optional.empty(), stale, 0, true);
+            assertEquals(Optional.of(UPPER), joining.next());
+            assertEquals(Decision.HOLD, joining.decide(write(6, TOP, BELOW)));
+            assertEquals(
+                    Decision.APPLY,
+                    joining.decide(new Entry(1, 7, 0, 0, 0, 0, change)),
+                    "to BELOW");
+            assertEquals(List.of(), joining.installed(UPPER));
+            assertFalse(joining.isComplete());
+            assertEquals(Optional.of(UPPER), joining.next());
+        }
+    }
+
+    /// The same if the other layer is not here yet, so that the change itself is left out.
+    @Test
+    void aChunkUnderWayIsCopiedAgainIfWhatItsHeldEntriesReadWillBeCopied() {
+        var source = new ChunkKey(new VolumeId(9), 0);
+        theyHave(UPPER, source);
+        assertEquals(Optional.of(source), plan.next());
+        assertEquals(Optional.of(UPPER), plan.next());
+        assertEquals(Decision.HOLD, plan.decide(write(6, TOP, BELOW)));
+        var copy = new Mutation.CopyDown(source.layer(), BELOW, 0, 0, ChunkKey.BLOCK_BYTES);
+        assertEquals(Decision.SKIP, plan.decide(new Entry(1, 7, 0, 0, 0, 0, copy)));
+        assertEquals(List.of(), plan.installed(UPPER));
+        assertEquals(List.of(), plan.installed(source));
+        assertEquals(Optional.of(LOWER), plan.next());
+        assertEquals(Optional.of(UPPER), plan.next());
+    }
 }
