@@ -145,6 +145,14 @@ public final class Loop implements Executor, AutoCloseable {
         }
     }
 
+    /// Runs what the calling loop's tasks have left to the end of the batch, before one of them
+    /// waits for something or takes long.
+    public static void endBatchNow() {
+        if (Thread.currentThread() instanceof LoopThread caller) {
+            caller.loop.endBatch();
+        }
+    }
+
     private void leaveToBatchEnd(Runnable task) {
         for (Runnable left : batchEnd) {
             if (left == task) {
@@ -248,11 +256,10 @@ public final class Loop implements Executor, AutoCloseable {
     }
 
     private void endBatch() {
-        // By index: what runs here may leave more to be done.
-        for (int i = 0; i < batchEnd.size(); i++) {
-            runGuarded(batchEnd.get(i));
+        // Taken out first: what runs here may leave more to be done, also itself.
+        while (!batchEnd.isEmpty()) {
+            runGuarded(batchEnd.removeFirst());
         }
-        batchEnd.clear();
     }
 
     private void runDue(long now) {

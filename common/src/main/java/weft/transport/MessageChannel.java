@@ -4,6 +4,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.util.ReferenceCountUtil;
 
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -46,6 +47,9 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
 
     /// One write to the socket; loopback and 10 GbE gain nothing from longer ones.
     private static final int BATCH_BYTES = 128 << 10;
+
+    /// Of one drain: other channels of the event loop wait meanwhile.
+    private static final long DRAINED_BYTES_MAX = 1 << 20;
 
     /// A longer message is written at once, while its sender goes on.
     private static final int GATHERED_BYTES_MAX = 32 << 10;
@@ -176,20 +180,39 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
         throw new IllegalArgumentException("no family for " + message.getClass());
     }
 
+    /// Sends what waits, as long as the peer takes it, and then lets the event loop's other
+    /// channels have a turn.
     private void drain() {
         drainScheduled.set(false);
         draining = true;
-        Envelope.Outgoing next;
-        while (channel.isWritable() && (next = outbound.poll()) != null) {
-            add(ByteBuffer.wrap(next.head()));
-            for (ByteBuffer part : next.payload()) {
-                add(part.duplicate());
+        try {
+            long sentBytes = 0;
+            Envelope.Outgoing next;
+            while (sentBytes < DRAINED_BYTES_MAX
+                    && channel.isWritable()
+                    && (next = outbound.poll()) != null) {
+                add(ByteBuffer.wrap(next.head()));
+                for (ByteBuffer part : next.payload()) {
+                    add(part.duplicate());
+                }
+                queuedBytes.addAndGet(-next.lengthBytes());
+                sentBytes += next.lengthBytes();
             }
-            queuedBytes.addAndGet(-next.lengthBytes());
+            writeBatch();
+        } catch (RuntimeException | Error e) {
+            // A part of a message may have left: what follows would be taken for the rest of it.
+            log.error("{}: closed, as it cannot be written to", peer.nodeId(), e);
+            ReferenceCountUtil.release(batch);
+            batch = null;
+            channel.close();
+            return;
+        } finally {
+            draining = false;
         }
-        draining = false;
-        writeBatch();
         updateReading();
+        if (channel.isWritable()) {
+            scheduleDrain();
+        }
     }
 
     /// Adds bytes to the batch. A long message takes several, each on its way before the next one

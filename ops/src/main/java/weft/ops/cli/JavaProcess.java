@@ -19,7 +19,7 @@ public final class JavaProcess {
         command.add("-ea");
         command.add("--enable-native-access=ALL-UNNAMED");
         command.add("--sun-misc-unsafe-memory-access=allow");
-        // Tests look for leaks; here it would cost 4 % of what moves bytes.
+        // Looking for leaks of buffers costs 4 % of what moves bytes.
         command.add("-Dio.netty.leakDetection.level=disabled");
         command.add("-Dweft.log.to=file");
         command.add("-Dweft.log.level=INFO");

@@ -84,7 +84,11 @@ final class NbdGateway implements AutoCloseable {
         var exports = new NbdExports();
         NbdServer server;
         try {
-            server = new NbdServer(storage.transport(), listen, exports, tls, registry);
+            // A TLS handshake takes milliseconds, which beats of the node should not wait for.
+            server =
+                    tls.isPresent()
+                            ? new NbdServer(listen, exports, tls, registry)
+                            : new NbdServer(storage.transport(), listen, exports, tls, registry);
         } catch (IOException e) {
             pool.close();
             throw e;

@@ -125,10 +125,14 @@ public final class GroupCommit implements Closeable {
     /// with a lock held.
     public void awaitRoom() {
         synchronized (lock) {
-            if (isFull()) {
-                // What the caller's loop has appended in this batch is to be written meanwhile.
-                lock.notifyAll();
+            if (!isFull()) {
+                return;
             }
+        }
+        // What the caller's loop has said and appended in this batch is not to wait, too.
+        Loop.endBatchNow();
+        synchronized (lock) {
+            lock.notifyAll();
             boolean interrupted = false;
             while (isFull() && !closed && failure == null) {
                 try {

@@ -1,9 +1,12 @@
 package weft.storage.nbd;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
 
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 import weft.runtime.Owned;
 import weft.volume.BlockVolume;
@@ -20,6 +23,11 @@ import java.util.concurrent.CompletionException;
 /// buffer are allocated: at 50,000 requests/s some 10 MB/s of short-lived objects.
 @Owned("the channel's event loop")
 final class NbdTransmission {
+    private static final Logger log = LoggerFactory.getLogger(NbdTransmission.class);
+
+    /// A quarter of a pool's chunk, with the head of a reply.
+    private static final int POOLED_BYTES_MAX = (4 << 20) - 4096;
+
     /// Requests of one connection in flight: four times the deepest queue clients use (256 slots is
     /// virtio-blk's).
     static final int REQUESTS_MAX = 1024;
@@ -188,10 +196,15 @@ final class NbdTransmission {
         write = request;
         writeRefusal = refusal;
         missingBytes = request.lengthBytes();
-        payload =
-                refusal == NbdProtocol.OK
-                        ? ctx.alloc().directBuffer((int) request.lengthBytes())
-                        : null;
+        payload = refusal == NbdProtocol.OK ? buffer((int) request.lengthBytes()) : null;
+    }
+
+    /// What is long takes no more than it needs: the pool's chunks would leave the rest of one
+    /// idle, and the budget counts bytes that were asked for.
+    private ByteBuf buffer(int lengthBytes) {
+        return lengthBytes <= POOLED_BYTES_MAX
+                ? ctx.alloc().directBuffer(lengthBytes)
+                : Unpooled.directBuffer(lengthBytes, lengthBytes);
     }
 
     /// Takes what there is of the payload.
@@ -230,7 +243,7 @@ final class NbdTransmission {
                     return;
                 }
                 int header = NbdReply.readHeaderBytes(isStructured);
-                ByteBuf buffer = ctx.alloc().directBuffer(header + (int) length);
+                ByteBuf buffer = buffer(header + (int) length);
                 buffer.writerIndex(header + (int) length);
                 complete(
                         request,
@@ -243,7 +256,7 @@ final class NbdTransmission {
                             volume.map(offset, Math.min(length, NbdProtocol.STATUS_BYTES_MAX)));
             case NbdProtocol.CMD_CACHE -> {
                 // The pool's nodes have it in memory when it has been read.
-                ByteBuf buffer = ctx.alloc().directBuffer((int) request.bufferBytes());
+                ByteBuf buffer = buffer((int) request.bufferBytes());
                 complete(
                         request,
                         buffer,
@@ -280,11 +293,21 @@ final class NbdTransmission {
                         : operation;
         stable.whenComplete((nothing, failure) -> {
             if (ctx.executor().inEventLoop()) {
-                answer(request, buffer, failure);
+                answerOrClose(request, buffer, failure);
             } else {
-                ctx.executor().execute(() -> answer(request, buffer, failure));
+                ctx.executor().execute(() -> answerOrClose(request, buffer, failure));
             }
         });
+    }
+
+    private void answerOrClose(
+            NbdRequest request, @Nullable ByteBuf buffer, @Nullable Throwable failure) {
+        try {
+            answer(request, buffer, failure);
+        } catch (RuntimeException | Error e) {
+            log.error("export {}: closed, as a reply could not be made", volume, e);
+            ctx.close();
+        }
     }
 
     private void answer(NbdRequest request, @Nullable ByteBuf buffer, @Nullable Throwable failure) {
