@@ -116,6 +116,34 @@ class LoopTest {
         }
     }
 
+    /// What runs at the end may leave itself once more.
+    @Test
+    void whatABatchHasLeftRunsBeforeATaskThatWaits() throws Exception {
+        try (var loop = Loop.gathering("test")) {
+            var seen = new CompletableFuture<List<Integer>>();
+            int[] ran = {0};
+            var again =
+                    new Runnable() {
+                        @Override
+                        public void run() {
+                            if (++ran[0] == 1) {
+                                Loop.atBatchEnd(this);
+                            }
+                        }
+                    };
+            loop.execute(() -> {
+                List<Integer> counts = new ArrayList<>();
+                Loop.atBatchEnd(again);
+                Loop.atBatchEnd(again);
+                counts.add(ran[0]);
+                Loop.endBatchNow();
+                counts.add(ran[0]);
+                seen.complete(counts);
+            });
+            assertEquals(List.of(0, 2), seen.get(10, TimeUnit.SECONDS));
+        }
+    }
+
     @Test
     void aLoopThatDoesNotGatherLeavesNothing() throws Exception {
         try (var loop = new Loop("test")) {
