@@ -83,7 +83,9 @@ public final class VolumeCommand {
 
     private static String accessOf(Volume volume) {
         return switch (volume.access()) {
-            case READ_WRITE -> protection(volume, "read-write");
+            case READ_WRITE ->
+                    protection(volume, "read-write")
+                            + (volume.flattening() == null ? "" : ", being flattened");
             case READ_ONLY -> protection(volume, volume.isSnapshot() ? "snapshot" : "read-only");
             case SEALING -> "being made";
         };
