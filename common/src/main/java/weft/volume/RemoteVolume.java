@@ -239,14 +239,20 @@ public final class RemoteVolume implements BlockVolume {
     }
 
     /// Stamps later changes with these layers, and ends where the volume does now. Nothing beyond a
-    /// new end gets a new stamp: a shrunken volume that grows again has zeroes there.
+    /// new end gets a new stamp: a shrunken volume that grows again has zeroes there. And nothing
+    /// beyond an old end gets an old stamp: older layers may not be seen there.
     ///
     /// @return false if the layers are older than the present ones
     synchronized boolean switchTo(NewLayers wanted, CompletableFuture<Void> mayAnswer) {
-        if (layers.isNewer(wanted.chain()) && wanted.sizeBytes() != sizeBytes) {
+        boolean isNewer = layers.isNewer(wanted.chain());
+        if (isNewer && wanted.sizeBytes() < sizeBytes) {
             setSize(wanted.sizeBytes());
         }
-        return layers.switchTo(wanted.chain(), mayAnswer);
+        boolean done = layers.switchTo(wanted.chain(), mayAnswer);
+        if (isNewer && wanted.sizeBytes() > sizeBytes) {
+            setSize(wanted.sizeBytes());
+        }
+        return done;
     }
 
     /// See [WriteLayers#settled].

@@ -53,6 +53,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
@@ -339,6 +340,20 @@ class WithheldAnswersTest {
         var _ = write(end - BLOCK, 2 * BLOCK);
         assertEquals(List.of(third, SECOND, FIRST), next().layers());
         assertEquals(List.of(third), next().layers());
+    }
+
+    /// Nobody is to write beyond an end with layers that are not seen there.
+    @Test
+    void aSwitchDrawsAnEndInBeforeItAndMovesItOutAfterIt() {
+        List<VolumeId> tops = new ArrayList<>();
+        volume.onResize(() -> tops.add(volume.layers().chain().top()));
+        var done = CompletableFuture.<Void>completedFuture(null);
+        var shrunk = LayerChain.of(List.of(FIRST)).endingAt(BLOCK).below(SECOND);
+        assertTrue(volume.switchTo(newLayers(5, BLOCK, shrunk), done));
+        VolumeId third = SECOND.nextGeneration();
+        assertTrue(volume.switchTo(newLayers(5, SIZE, shrunk.below(third)), done));
+        assertEquals(List.of(FIRST, third), tops);
+        assertEquals(SIZE, volume.sizeBytes());
     }
 
     /// A long operation's spans are made as earlier ones end.

@@ -110,8 +110,13 @@ final class CutBeginning {
             throw Refusal.state(
                     "volume '%s' was changed by someone else meanwhile: try again", volume.name());
         }
-        boolean makesShorter = wanted.purpose() instanceof Purpose.EndFlattening;
-        int most = makesShorter ? Volume.LAYERS_MAX - 1 : Volume.LAYERS_OF_CUTS_MAX;
+        int most =
+                switch (wanted.purpose()) {
+                    case Purpose.EndFlattening _ -> Volume.LAYERS_MAX - 1;
+                    // Its end needs one more, and each attempt in vain.
+                    case Purpose.BeginFlattening _ -> Volume.LAYERS_MAX - 3;
+                    default -> Volume.LAYERS_OF_CUTS_MAX;
+                };
         if (volume.layers().size() > most) {
             long snapshots =
                     image.get().volumes().values().stream()
