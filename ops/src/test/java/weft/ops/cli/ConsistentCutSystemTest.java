@@ -246,6 +246,11 @@ final class ConsistentCutSystemTest extends VolumeSystemTest {
             LoopbackFabric.Ended mute = fabric().type("volume snapshot offered@x");
             assertEquals(ExitCode.REFUSED.value(), mute.exitCode(), mute.out());
             assertTrue(mute.err().contains("does not answer"), mute.err());
+            // A shrink asks first: it leaves not even a layer.
+            Volume before = record("offered");
+            String why = refused("volume resize offered --size 32M --allow-shrink");
+            assertTrue(why.contains("does not answer"), why);
+            assertEquals(before, record("offered"));
             write(offered, 0, (byte) 2, BLOCK);
             type("volume snapshot offered@x --force");
             Callable<Object> late = () -> offered.write(0, ByteBuffer.allocate(BLOCK)).get();
