@@ -2,12 +2,9 @@ package weft.volume;
 
 import io.micrometer.core.instrument.MeterRegistry;
 
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-import weft.coordination.FabricPaths;
-import weft.coordination.FabricRecords;
 import weft.coordination.FabricStore;
 import weft.coordination.StorageNodes;
 import weft.fabric.Attachment;
@@ -24,6 +21,7 @@ import weft.runtime.BrokenInvariant;
 import weft.runtime.Clock;
 import weft.runtime.FreshIds;
 import weft.runtime.Loop;
+import weft.runtime.VirtualThreads;
 import weft.transport.Peers;
 import weft.transport.Transport;
 import weft.wire.WireMessage;
@@ -40,6 +38,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -53,7 +52,6 @@ import java.util.function.Supplier;
 /// storage nodes. A group that does not answer is raised by the first request that reaches it.
 public final class PoolClient implements PoolAccess, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PoolClient.class);
-    private static final int CLAIM_ATTEMPTS_MAX = 16;
     private static final Duration TICK = Duration.ofMillis(100);
 
     /// Longer than a reconfiguration takes; a group that is down longer is raised by its first
@@ -63,7 +61,10 @@ public final class PoolClient implements PoolAccess, AutoCloseable {
     /// The smallest read there is: one block.
     private static final int REACH_BYTES = 4096;
 
+    private static final Executor BLOCKING = new VirtualThreads("pool-client");
+
     private final FabricStore store;
+    private final VolumeClaims claims;
     private final Clock clock;
     private final StorageNodes nodes;
     private final PoolMap map;
@@ -86,6 +87,7 @@ public final class PoolClient implements PoolAccess, AutoCloseable {
             OpenVolumes holds) {
         this.holds = holds;
         this.store = store;
+        claims = new VolumeClaims(store);
         this.clock = clock;
         nodes = new StorageNodes(image);
         map = new PoolMap(store, image, nodes);
@@ -148,7 +150,7 @@ public final class PoolClient implements PoolAccess, AutoCloseable {
     public LayerCopier layerCopier(Volume volume, long number) throws IOException {
         long token = WriteBlocks.maintenanceToken(number);
         try {
-            if (!raising(volume, token).get()) {
+            if (!raising(volume, token, token).get()) {
                 throw new IOException("not all placement groups of " + volume.name() + " answer");
             }
         } catch (ExecutionException e) {
@@ -193,46 +195,39 @@ public final class PoolClient implements PoolAccess, AutoCloseable {
     ///
     /// @param volume as it was seen last
     /// @param holder in words, for people: `nbd @ node2`
-    /// @param process that answers for the volume while it is open; null for a command
+    /// @param process that answers for the volume while it is open
     /// @return the volume as it was when it was claimed: with all its layers
-    public Claimed claim(Volume volume, String holder, Attachment.@Nullable Process process)
+    public Claimed claim(Volume volume, String holder, Attachment.Process process)
             throws IOException {
-        Claimed claimed = take(volume, holder, process);
+        return raised(claims.take(volume, holder, Optional.of(process)));
+    }
+
+    /// Becomes the volume's holder, for a command, which answers no questions.
+    public Claimed claim(Volume volume, String holder) throws IOException {
+        return raised(claims.take(volume, holder, Optional.empty()));
+    }
+
+    private Claimed raised(Claimed claimed) {
         var _ = raise(claimed.volume(), claimed.attachment());
         return claimed;
     }
 
-    /// Becomes the volume's holder, for a command.
-    public Claimed claim(Volume volume, String holder) throws IOException {
-        return claim(volume, holder, null);
-    }
-
-    private Claimed take(Volume volume, String holder, Attachment.@Nullable Process process)
-            throws IOException {
-        var records = new FabricRecords(store);
-        String path = FabricPaths.attachment(volume.id());
-        for (int attempt = 0; attempt < CLAIM_ATTEMPTS_MAX; attempt++) {
-            var now = records.find(FabricPaths.volume(volume.name()), Volume.class);
-            if (now.isEmpty() || !now.get().noun().id().equals(volume.id())) {
-                throw new IOException("volume '%s' is gone".formatted(volume.name()));
-            }
-            var found = records.find(path, Attachment.class);
-            long token = found.map(f -> f.noun().token()).orElse(0L) + 1;
-            var mine = new Attachment(volume.id(), holder, token, process);
-            FabricStore.Change change =
-                    found.<FabricStore.Change>map(
-                                    f -> FabricRecords.replacement(path, mine, f.version()))
-                            .orElseGet(() -> FabricRecords.creation(path, mine));
-            var unchanged =
-                    new FabricStore.Change.Check(
-                            FabricPaths.volume(volume.name()), now.get().version());
-            if (store.commit(List.of(change, unchanged)) instanceof FabricStore.Outcome.Committed) {
-                return new Claimed(now.get().noun(), mine);
-            }
-        }
-        throw new IOException(
-                "volume '%s' is claimed by others all the time: try again"
-                        .formatted(volume.name()));
+    /// Opens a volume that this node exports, as its holder together with other nodes that export
+    /// it: a token that one of them raises, or a cut, is no reason to end. Blocks.
+    ///
+    /// @throws IOException if it is not exported here any more
+    public RemoteVolume openExported(Volume volume, NodeId node) throws IOException {
+        Claimed claimed = raised(claims.takeExported(volume, node));
+        var self =
+                new Attachment.Sharer(VolumeClaims.processOf(node), claimed.attachment().token());
+        RemoteVolume opened =
+                opened(claimed.volume(), claimed.attachment().token(), false, Optional.empty());
+        opened.renewBy(known ->
+                CompletableFuture.supplyAsync(
+                        () -> claims.renewed(claimed.volume(), self, known, opened::isClosed),
+                        BLOCKING));
+        holds.opened(opened);
+        return opened;
     }
 
     /// Tells all storage nodes of the volume that the attachment's token is in force, and waits a
@@ -255,15 +250,16 @@ public final class PoolClient implements PoolAccess, AutoCloseable {
     /// @return after a bounded time, whether all groups know the token: nothing of earlier holders
     ///   can be done any more
     public CompletableFuture<Boolean> raising(Volume volume, Attachment attachment) {
-        return raising(volume, attachment.token());
+        return raising(volume, attachment.token(), attachment.sessionsFrom());
     }
 
-    private CompletableFuture<Boolean> raising(Volume volume, long token) {
+    private CompletableFuture<Boolean> raising(Volume volume, long token, long sessionsFrom) {
         // Layers may reach beyond the volume's end: a rollback makes it smaller.
         Volume whole = volume.withSizeBytes(volume.extentBytes());
         var session = opened(whole, token, false, Optional.of(RAISE_WAIT));
         List<CompletableFuture<Void>> raises = new ArrayList<>();
-        groupsOf(whole).forEach((_, chunkIndex) -> raises.add(session.raiseAt(chunkIndex)));
+        groupsOf(whole)
+                .forEach((_, chunkIndex) -> raises.add(session.raiseAt(chunkIndex, sessionsFrom)));
         return CompletableFuture.allOf(raises.toArray(CompletableFuture[]::new))
                 .handleAsync((_, failure) -> {
                     session.close();

@@ -1,6 +1,9 @@
 package weft.volume;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+
 import weft.fabric.ChunkKey;
+import weft.fabric.LayerChain;
 import weft.fabric.Placement;
 import weft.fabric.PlacementGroupId;
 import weft.fabric.Volume;
@@ -45,7 +48,6 @@ public final class RemoteVolume implements BlockVolume {
 
     private final PoolAccess pool;
     private final Volume record;
-    private final long token;
     private final long session;
     private final boolean readOnly;
     private final Optional<Duration> deadline;
@@ -61,10 +63,27 @@ public final class RemoteVolume implements BlockVolume {
 
     private final AtomicLong spanCount = new AtomicLong();
 
+    @GuardedBy("this")
+    private CompletableFuture<?> renewing = CompletableFuture.completedFuture(null);
+
+    private volatile Optional<Renewal> renewal = Optional.empty();
     private volatile Optional<Reason> stopped = Optional.empty();
     private volatile boolean closing;
     private volatile boolean clean = true;
     private volatile long sizeBytes;
+
+    /// What a holder goes on by when its token is not the newest any more.
+    ///
+    /// @param sizeBytes the volume's size then
+    public record Renewed(long token, LayerChain chain, long sizeBytes) {}
+
+    /// Looks whether a holder is still one of those who hold the volume.
+    @FunctionalInterface
+    public interface Renewal {
+        /// @param known the generation of the layer that the holder writes
+        /// @return empty if it is not
+        CompletableFuture<Optional<Renewed>> renew(int known);
+    }
 
     /// A volume as a process has it open; for writers it is not yet known to its [OpenVolumes].
     ///
@@ -80,11 +99,10 @@ public final class RemoteVolume implements BlockVolume {
             Optional<Duration> deadline) {
         this.pool = pool;
         this.record = record;
-        this.token = token;
         this.session = session;
         this.readOnly = readOnly;
         this.deadline = deadline;
-        layers = new WriteLayers(record.chain());
+        layers = new WriteLayers(record.chain(), token);
         sizeBytes = record.sizeBytes();
         pgBits = pool.pgBits();
     }
@@ -169,8 +187,10 @@ public final class RemoteVolume implements BlockVolume {
     }
 
     /// Brings the token to the group of the chunk.
-    public CompletableFuture<Void> raiseAt(long chunkIndex) {
-        return begin(new Kind.RaiseToken(), chunkIndex * ChunkKey.CHUNK_BYTES, 1, 0);
+    ///
+    /// @param sessionsFrom sessions that began by a lower token than this never come again
+    public CompletableFuture<Void> raiseAt(long chunkIndex, long sessionsFrom) {
+        return begin(new Kind.RaiseToken(sessionsFrom), chunkIndex * ChunkKey.CHUNK_BYTES, 1, 0);
     }
 
     private CompletableFuture<Void> begin(
@@ -231,7 +251,7 @@ public final class RemoteVolume implements BlockVolume {
 
     /// Whose token [#raiseAt] raises.
     VolumeId guard() {
-        return WriteBlocks.isMaintenance(token) ? VolumeId.MAINTENANCE : record.id();
+        return WriteBlocks.isMaintenance(token()) ? VolumeId.MAINTENANCE : record.id();
     }
 
     WriteLayers layers() {
@@ -289,8 +309,9 @@ public final class RemoteVolume implements BlockVolume {
         resizeListeners.forEach(Runnable::run);
     }
 
-    long token() {
-        return token;
+    /// By which changes are asked for now.
+    public long token() {
+        return layers.current().token();
     }
 
     long session() {
@@ -352,9 +373,72 @@ public final class RemoteVolume implements BlockVolume {
         }
     }
 
+    /// Has the volume go on, when it is refused, by what the holder's record says then.
+    public void renewBy(Renewal by) {
+        renewal = Optional.of(by);
+    }
+
+    /// Looks what the records say by now, without waiting to be refused: a holder that shares the
+    /// volume is not told when it grows.
+    public void lookAgain() {
+        synchronized (this) {
+            if (renewing.isDone() && stopped.isEmpty()) {
+                renewing = renew();
+            }
+        }
+    }
+
+    /// Whether this is still a holder, by a newer token than the one that was refused. The answer
+    /// is of a look that began after the refusal.
+    CompletableFuture<Boolean> isRenewed(long refusedToken) {
+        CompletableFuture<?> underWay;
+        synchronized (this) {
+            if (token() > refusedToken) {
+                return CompletableFuture.completedFuture(true);
+            }
+            if (renewal.isEmpty() || stopped.isPresent()) {
+                return CompletableFuture.completedFuture(false);
+            }
+            if (renewing.isDone()) {
+                renewing = renew();
+                return renewing.thenApply(_ -> token() > refusedToken);
+            }
+            underWay = renewing;
+        }
+        return underWay.thenCompose(_ -> isRenewed(refusedToken));
+    }
+
+    private CompletableFuture<?> renew() {
+        int known = layers.chain().top().generation();
+        return renewal.map(by ->
+                        by.renew(known)
+                                .thenAccept(now -> now.ifPresentOrElse(this::goOn, this::onFenced)))
+                .orElseGet(() -> CompletableFuture.completedFuture(null));
+    }
+
+    private synchronized void goOn(Renewed now) {
+        boolean isNewer = now.token() > token();
+        if (isNewer && now.sizeBytes() < sizeBytes) {
+            setSize(now.sizeBytes());
+        }
+        if (isNewer) {
+            layers.renew(now.chain(), now.token());
+        }
+        if (now.sizeBytes() > sizeBytes && now.chain().top().equals(layers.chain().top())) {
+            setSize(now.sizeBytes());
+        }
+    }
+
+    /// Whether nothing is asked any more.
+    boolean isClosed() {
+        return stopped.isPresent();
+    }
+
     /// A newer holder has the volume: nothing that is asked from now on would be done.
-    void onFenced() {
-        stopped = Optional.of(Reason.FENCED);
+    synchronized void onFenced() {
+        if (stopped.isEmpty()) {
+            stopped = Optional.of(Reason.FENCED);
+        }
     }
 
     /// Time passes; called by its process every 100 ms or so.

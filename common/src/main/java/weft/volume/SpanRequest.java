@@ -83,12 +83,15 @@ final class SpanRequest {
     private final VolumeOperation operation;
     private final PlacementGroupId pg;
     private final long chunkIndex;
-    private final Work work;
     private final long deadlineNanos;
     private final AtomicBoolean finished = new AtomicBoolean();
     private final AtomicInteger attempts = new AtomicInteger();
     private final AtomicInteger asked = new AtomicInteger();
     private final AtomicInteger corruptReplies = new AtomicInteger();
+
+    /// A change is stamped anew when its holder goes on by a newer token; not after its end.
+    private volatile Work work;
+
     private volatile boolean refusedAtOnce;
     private volatile int failuresSinceNews;
     private volatile long patienceNanos = PATIENCE_NANOS;
@@ -161,12 +164,15 @@ final class SpanRequest {
             return;
         }
         asked.incrementAndGet();
+        Work wanted = work;
+        WriteLayers.Epoch epoch = epochOf(wanted);
+        var request = request(wanted, epoch, configuration.version());
         volume.pool()
-                .request(node.get(), new ToStore(target.store(), request(configuration.version())))
+                .request(node.get(), new ToStore(target.store(), request))
                 .whenComplete((answer, failure) -> {
                     if (failure == null) {
                         learnIfNews(index != primary, answer);
-                        onAnswerOrEnd(answer);
+                        onAnswerOrEnd(answer, epoch);
                     } else {
                         retryElsewhere();
                     }
@@ -181,8 +187,15 @@ final class SpanRequest {
         }
     }
 
-    private StorageMessage.Request request(long knownVersion) {
-        return switch (work) {
+    /// Of which a request has both its layers and its token. What is read is read through the
+    /// layers of the moment in which it is asked for.
+    private WriteLayers.Epoch epochOf(Work wanted) {
+        return wanted instanceof Work.Change(_, _, var epoch) ? epoch : volume.layers().current();
+    }
+
+    private StorageMessage.Request request(
+            Work wanted, WriteLayers.Epoch epoch, long knownVersion) {
+        return switch (wanted) {
             case Work.Change(var mutation, var number, _) ->
                     new WriteBlocks(
                             pg,
@@ -190,14 +203,14 @@ final class SpanRequest {
                             volume.session(),
                             number,
                             volume.writes().lowestUnfinished(),
-                            volume.token(),
+                            epoch.token(),
                             mutation);
             case Work.Fetch fetch ->
                     new ReadBlocks(
                             pg,
                             knownVersion,
-                            volume.token(),
-                            layersAt(fetch.offsetInChunk()),
+                            epoch.token(),
+                            epoch.chain().at(offsetBytes(fetch.offsetInChunk())),
                             chunkIndex,
                             fetch.offsetInChunk(),
                             fetch.lengthBytes());
@@ -205,26 +218,26 @@ final class SpanRequest {
                     new MapBlocks(
                             pg,
                             knownVersion,
-                            volume.token(),
-                            layersAt(survey.firstBlock() * ChunkKey.BLOCK_BYTES),
+                            epoch.token(),
+                            epoch.chain()
+                                    .at(offsetBytes(survey.firstBlock() * ChunkKey.BLOCK_BYTES)),
                             chunkIndex);
         };
     }
 
-    /// What is read is read through the layers of the moment in which it is asked for.
-    private List<VolumeId> layersAt(int offsetInChunk) {
-        return volume.layers().chain().at(chunkIndex * ChunkKey.CHUNK_BYTES + offsetInChunk);
+    private long offsetBytes(int offsetInChunk) {
+        return chunkIndex * ChunkKey.CHUNK_BYTES + offsetInChunk;
     }
 
-    private void onAnswerOrEnd(WireMessage answer) {
+    private void onAnswerOrEnd(WireMessage answer, WriteLayers.Epoch epoch) {
         try {
-            onAnswer(answer);
+            onAnswer(answer, epoch);
         } catch (RuntimeException e) {
             finish(Optional.of(e));
         }
     }
 
-    private void onAnswer(WireMessage answer) {
+    private void onAnswer(WireMessage answer, WriteLayers.Epoch epoch) {
         switch (answer) {
             case WriteDone _ when work instanceof Work.Change -> finish(Optional.empty());
             case ReadDone done when work instanceof Work.Fetch fetch -> onRead(done, fetch);
@@ -236,7 +249,7 @@ final class SpanRequest {
                     end(Optional.empty());
                 }
             }
-            case Refused refused -> onRefused(refused);
+            case Refused refused -> onRefused(refused, epoch);
             case WireMessage other -> retryElsewhere("an answer of type " + other.getClass());
         }
     }
@@ -278,7 +291,7 @@ final class SpanRequest {
         }
     }
 
-    private void onRefused(Refused refused) {
+    private void onRefused(Refused refused, WriteLayers.Epoch epoch) {
         volume.meters().refused.increment();
         boolean news = refused.current().map(volume.pool()::learn).orElse(false);
         if (news) {
@@ -300,11 +313,10 @@ final class SpanRequest {
                 }
             }
             case OVERLOADED -> retryAfterPause();
-            case FENCED -> {
-                refusedAtOnce = true;
-                volume.onFenced();
-                fail(Reason.FENCED, refused.detail());
-            }
+            case FENCED ->
+                    volume.isRenewed(epoch.token())
+                            .whenComplete((goesOn, failure) ->
+                                    onFenced(failure == null && goesOn, refused.detail()));
             case NO_SPACE -> {
                 refusedAtOnce = true;
                 fail(Reason.NO_SPACE, refused.detail());
@@ -321,6 +333,57 @@ final class SpanRequest {
                                                             pg,
                                                             refused.detail()))));
         }
+    }
+
+    private void onFenced(boolean goesOn, String detail) {
+        try {
+            if (!goesOn) {
+                refusedAtOnce = true;
+                volume.onFenced();
+                fail(Reason.FENCED, detail);
+            } else if (stampAnew()) {
+                attempt();
+            } else {
+                fail(Reason.OUT_OF_RANGE, "the volume has shrunk meanwhile");
+            }
+        } catch (RuntimeException e) {
+            finish(Optional.of(e));
+        }
+    }
+
+    /// A change gets the layers and the token of now, and keeps its number: if it was done with
+    /// those of before, it is not done once more.
+    ///
+    /// @return false if the volume has ended before where the change goes
+    private synchronized boolean stampAnew() {
+        if (finished.get() || !(work instanceof Work.Change(var mutation, var same, var old))) {
+            return true;
+        }
+        WriteLayers.Epoch now = volume.layers().enter();
+        var change = (Mutation.OfChunk) mutation;
+        long start = offsetBytes(change.offsetInChunk());
+        long end = start + change.lengthBytes();
+        if (now == old || end > volume.sizeBytes() || end > now.chain().sameUntil(start)) {
+            now.leave();
+            return now == old;
+        }
+        work = new Work.Change(stamped(change, now.chain().at(start)), same, now);
+        old.leave();
+        return true;
+    }
+
+    private static Mutation stamped(Mutation.OfChunk change, List<VolumeId> layers) {
+        long chunk = change.chunkIndex();
+        int offset = change.offsetInChunk();
+        return switch (change) {
+            case Mutation.Write write ->
+                    new Mutation.Write(layers, chunk, offset, write.payload(), write.checksums());
+            case Mutation.Zero zero -> new Mutation.Zero(layers, chunk, offset, zero.lengthBytes());
+            case Mutation.Discard discard ->
+                    new Mutation.Discard(layers, chunk, offset, discard.lengthBytes());
+            case Mutation.Fill _, Mutation.Cover _, Mutation.Trim _, Mutation.CopyDown _ ->
+                    throw new BrokenInvariant("maintenance shares no volume: " + change);
+        };
     }
 
     private void retryElsewhere() {
@@ -390,7 +453,12 @@ final class SpanRequest {
     }
 
     private void end(Optional<? extends Exception> failure) {
-        if (work instanceof Work.Change(_, long number, WriteLayers.Epoch epoch)) {
+        Work last;
+        synchronized (this) {
+            // From here on it is not stamped anew.
+            last = work;
+        }
+        if (last instanceof Work.Change(_, long number, WriteLayers.Epoch epoch)) {
             volume.writes().finish(number);
             if (failure.isPresent() && !isRefusal(failure.get())) {
                 volume.onUnknownOutcome();

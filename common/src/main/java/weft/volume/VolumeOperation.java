@@ -54,7 +54,7 @@ final class VolumeOperation {
         record DropLayer(VolumeId layer) implements Kind {}
 
         /// Of one chunk's group only.
-        record RaiseToken() implements Kind {}
+        record RaiseToken(long sessionsFrom) implements Kind {}
 
         /// Whether it has a number, and takes effect once.
         default boolean isChange() {
@@ -229,7 +229,8 @@ final class VolumeOperation {
             case Kind.DropLayer(var layer) -> new Mutation.DropLayer(layer);
             case Kind.Zero _ -> new Mutation.Zero(layers, chunkIndex, inChunk, length);
             case Kind.Discard _ -> new Mutation.Discard(layers, chunkIndex, inChunk, length);
-            case Kind.RaiseToken _ -> new Mutation.RaiseToken(volume.guard(), volume.token());
+            case Kind.RaiseToken(var sessionsFrom) ->
+                    new Mutation.RaiseToken(volume.guard(), volume.token(), sessionsFrom);
         };
     }
 

@@ -14,6 +14,7 @@ final class WriteLayers {
     /// The time between two switches.
     static final class Epoch {
         private final LayerChain chain;
+        private final long token;
         private final CompletableFuture<Void> mayAnswer;
         private final CompletableFuture<Void> before;
         private final CompletableFuture<Void> ended = new CompletableFuture<>();
@@ -23,15 +24,23 @@ final class WriteLayers {
 
         private Epoch(
                 LayerChain chain,
+                long token,
                 CompletableFuture<Void> mayAnswer,
                 CompletableFuture<Void> before) {
             this.chain = chain;
+            this.token = token;
             this.mayAnswer = mayAnswer;
             this.before = before;
         }
 
         LayerChain chain() {
             return chain;
+        }
+
+        /// By which its requests are made. What has these stamps is asked by this token only: a cut
+        /// of a volume that several processes hold fences the stamps of before with it.
+        long token() {
+            return token;
         }
 
         /// Completes when the changes of this epoch may be answered.
@@ -62,9 +71,14 @@ final class WriteLayers {
 
     private volatile Epoch current;
 
-    WriteLayers(LayerChain chain) {
+    WriteLayers(LayerChain chain, long token) {
         var done = CompletableFuture.<Void>completedFuture(null);
-        current = new Epoch(chain, done, done);
+        current = new Epoch(chain, token, done, done);
+    }
+
+    /// The layers to read through now, and the token to do it by.
+    Epoch current() {
+        return current;
     }
 
     /// The layers to read through now.
@@ -94,9 +108,21 @@ final class WriteLayers {
         if (!isNewer(chain)) {
             return false;
         }
-        current = new Epoch(chain, mayAnswer, CompletableFuture.allOf(old.before, old.ended));
-        old.leave();
+        begin(chain, old.token, mayAnswer);
         return true;
+    }
+
+    /// Goes on by a token that was raised, with the layers that the volume had then. Changes that
+    /// are refused from now on are asked for anew with these stamps.
+    synchronized void renew(LayerChain chain, long token) {
+        begin(chain, token, CompletableFuture.completedFuture(null));
+    }
+
+    private void begin(LayerChain chain, long token, CompletableFuture<Void> mayAnswer) {
+        Epoch old = current;
+        current =
+                new Epoch(chain, token, mayAnswer, CompletableFuture.allOf(old.before, old.ended));
+        old.leave();
     }
 
     /// Whether the chain is of a later cut than the present one.

@@ -40,6 +40,7 @@ public final class EntryCodec {
     private static final int COPY_DOWN = 8;
     private static final int COVER = 9;
     private static final int TRIM = 10;
+    private static final int RAISE_TOKEN_FOR_MORE = 11;
 
     private EntryCodec() {}
 
@@ -77,9 +78,13 @@ public final class EntryCodec {
             case Mutation.Cover m -> putRange(COVER, m, out);
             case Mutation.Trim m -> putRange(TRIM, m, out);
             case Mutation.RaiseToken m -> {
-                out.putByte(RAISE_TOKEN);
+                boolean alone = m.sessionsFrom() == m.token();
+                out.putByte(alone ? RAISE_TOKEN : RAISE_TOKEN_FOR_MORE);
                 out.putLong(m.volume().value());
                 out.putLong(m.token());
+                if (!alone) {
+                    out.putLong(m.sessionsFrom());
+                }
             }
             case Mutation.DropLayer m -> {
                 out.putByte(DROP_LAYER);
@@ -132,6 +137,8 @@ public final class EntryCodec {
             case COVER -> new Mutation.Cover(layers(in), in.readLong(), in.readInt(), in.readInt());
             case TRIM -> new Mutation.Trim(layers(in), in.readLong(), in.readInt(), in.readInt());
             case RAISE_TOKEN -> new Mutation.RaiseToken(new VolumeId(in.readLong()), count(in));
+            case RAISE_TOKEN_FOR_MORE ->
+                    new Mutation.RaiseToken(new VolumeId(in.readLong()), count(in), count(in));
             case DROP_LAYER -> new Mutation.DropLayer(new VolumeId(in.readLong()));
             case FORGET_VOLUME -> new Mutation.ForgetVolume(new VolumeId(in.readLong()));
             case FILL ->

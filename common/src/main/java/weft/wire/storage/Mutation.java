@@ -195,7 +195,22 @@ public sealed interface Mutation {
     }
 
     /// From here on requests for the volume with a lower token are refused.
-    record RaiseToken(VolumeId volume, long token) implements Mutation {}
+    ///
+    /// @param sessionsFrom sessions that began by a lower token than this never come again; those
+    ///   of others may go on by a higher one, and what they did stays known
+    record RaiseToken(VolumeId volume, long token, long sessionsFrom) implements Mutation {
+        public RaiseToken {
+            if (sessionsFrom < 0 || sessionsFrom > token) {
+                throw new IllegalArgumentException(
+                        "token %d, sessions from %d".formatted(token, sessionsFrom));
+            }
+        }
+
+        /// Of a holder that comes alone: those before it are gone.
+        public RaiseToken(VolumeId volume, long token) {
+            this(volume, token, token);
+        }
+    }
 
     /// Deletes all chunks of a layer that no volume uses any more.
     record DropLayer(VolumeId layer) implements Mutation {

@@ -52,6 +52,7 @@ class StorageCodecTest {
                 new Mutation.Zero(layers, 9, 1, 4096),
                 new Mutation.Discard(layers, 0, 0, ChunkKey.CHUNK_BYTES),
                 new Mutation.RaiseToken(new VolumeId(7), 8),
+                new Mutation.RaiseToken(new VolumeId(7), 8, 3),
                 new Mutation.DropLayer(new VolumeId(7).nextGeneration()),
                 new Mutation.ForgetVolume(new VolumeId(7)),
                 new Mutation.Fill(

@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 
 /// Volumes: create, clone, export, delete.
 public final class VolumeAdmin {
@@ -314,12 +315,20 @@ public final class VolumeAdmin {
         return changes;
     }
 
-    /// Offers a volume over NBD at a storage node, and answers the URI under which clients reach
-    /// it.
+    /// An export and where clients reach it.
     ///
-    /// @param wanted the node to export at; empty takes the first that is alive
-    public String export(
-            FabricImage image, String name, Optional<NodeId> wanted, Volume.Access access)
+    /// @param uris of its nodes that are alive
+    public record Exported(Export export, List<String> uris) {
+        static Exported of(FabricImage image, Export export) {
+            return new Exported(export, urisOf(image, export));
+        }
+    }
+
+    /// Offers a volume over NBD at storage nodes; one more than before, if it is exported already.
+    ///
+    /// @param wanted the nodes to export at; if there is none, the first that is alive
+    public Exported export(
+            FabricImage image, String name, List<NodeId> wanted, Volume.Access access)
             throws IOException {
         Volume volume = find(image, name);
         if (volume.access() == Volume.Access.SEALING) {
@@ -335,35 +344,140 @@ public final class VolumeAdmin {
                         name, vm.name());
             }
         }
-        NodePresence node = exporter(image, wanted);
         boolean readOnly =
                 access == Volume.Access.READ_ONLY || volume.access() == Volume.Access.READ_ONLY;
-        if (!records.create(FabricPaths.export(name), new Export(name, node.node(), readOnly))) {
-            throw Refusal.state(
-                    "volume '%s' is exported already: weft volume unexport %s", name, name);
-        }
-        return node.nbdUri(name);
+        var export = new Export(name, exporters(image, wanted), readOnly);
+        return Exported.of(
+                image,
+                records.create(FabricPaths.export(name), export)
+                        ? export
+                        : exportedToo(export, !wanted.isEmpty()));
     }
 
-    private static NodePresence exporter(FabricImage image, Optional<NodeId> wanted) {
-        if (wanted.isPresent()) {
-            return image.presence(NodePresence.Role.STORAGE, wanted.get())
-                    .orElseThrow(() ->
-                            Refusal.state(
-                                    "there is no live storage node '%s' (weft status shows them)",
-                                    wanted.get()));
+    /// Adds nodes to an export.
+    private Export exportedToo(Export more, boolean areNamed) throws IOException {
+        String name = more.volume();
+        return records.update(
+                        FabricPaths.export(name),
+                        Export.class,
+                        now -> {
+                            var nodes = new java.util.LinkedHashSet<>(now.nodes());
+                            if (!areNamed || !nodes.addAll(more.nodes())) {
+                                throw Refusal.state(
+                                        "volume '%s' is exported already, by %s: weft volume"
+                                            + " unexport %1$s, or name another node with --node",
+                                        name, names(now.nodes()));
+                            }
+                            if (now.readOnly() != more.readOnly()) {
+                                throw Refusal.state(
+                                        "volume '%s' is exported already, %s: one export is the"
+                                                + " same at all its nodes",
+                                        name, now.readOnly() ? "read-only" : "for writing");
+                            }
+                            return new Export(name, List.copyOf(nodes), now.readOnly());
+                        })
+                .orElseThrow(() ->
+                        Refusal.state(
+                                "volume '%s' was unexported by someone else meanwhile: try again",
+                                name));
+    }
+
+    private static String names(List<NodeId> nodes) {
+        return nodes.stream().map(NodeId::name).collect(Collectors.joining(", "));
+    }
+
+    private static List<NodeId> exporters(FabricImage image, List<NodeId> wanted) {
+        for (NodeId node : wanted) {
+            var _ =
+                    image.presence(NodePresence.Role.STORAGE, node)
+                            .orElseThrow(() ->
+                                    Refusal.state(
+                                            "there is no live storage node '%s' (weft status shows"
+                                                    + " them)",
+                                            node));
+        }
+        if (!wanted.isEmpty()) {
+            return wanted.stream().distinct().toList();
         }
         return image.presences().values().stream()
                 .filter(presence -> presence.role() == NodePresence.Role.STORAGE)
-                .min(java.util.Comparator.comparing(NodePresence::node))
+                .map(NodePresence::node)
+                .min(java.util.Comparator.naturalOrder())
+                .map(List::of)
                 .orElseThrow(() -> Refusal.state("no storage node is alive (weft status)"));
+    }
+
+    /// Where an export's clients reach it: at those of its nodes that are alive.
+    public static List<String> urisOf(FabricImage image, Export export) {
+        return export.nodes().stream()
+                .flatMap(node -> image.presence(NodePresence.Role.STORAGE, node).stream())
+                .map(node -> node.nbdUri(export.volume()))
+                .toList();
     }
 
     /// Takes an export back.
     public void unexport(String name) throws IOException {
         if (!records.delete(FabricPaths.export(name))) {
-            throw Refusal.state("volume '%s' is not exported", name);
+            throw notExported(name);
         }
+    }
+
+    private static Refusal notExported(String name) {
+        return Refusal.state("volume '%s' is not exported", name);
+    }
+
+    /// Takes an export back at one of its nodes. What that node still has under way is refused once
+    /// the attachment's token has been raised at the storage nodes.
+    ///
+    /// @return the attachment of those who stay; empty if that node did not hold the volume
+    ///   together with others
+    public Optional<Attachment> unexport(FabricImage image, String name, NodeId node)
+            throws IOException {
+        Volume volume = find(image, name);
+        return retried(() -> unexportOnce(volume, node));
+    }
+
+    private Optional<Attachment> unexportOnce(Volume volume, NodeId node)
+            throws IOException, Meanwhile {
+        String name = volume.name();
+        String path = FabricPaths.export(name);
+        Found<Export> export =
+                records.find(path, Export.class).orElseThrow(() -> notExported(name));
+        List<NodeId> others = new ArrayList<>(export.noun().nodes());
+        if (!others.remove(node)) {
+            throw Refusal.state(
+                    "volume '%s' is not exported by '%s', but by %s",
+                    name, node, names(export.noun().nodes()));
+        }
+        List<Change> changes = new ArrayList<>();
+        changes.add(
+                others.isEmpty()
+                        ? new Change.Delete(path, export.version())
+                        : FabricRecords.replacement(
+                                path,
+                                new Export(name, others, export.noun().readOnly()),
+                                export.version()));
+        Optional<Attachment> staying = without(volume, node, changes);
+        if (records.store().commit(changes) instanceof Outcome.Conflict(var at)) {
+            throw new Meanwhile(at);
+        }
+        return staying;
+    }
+
+    private Optional<Attachment> without(Volume volume, NodeId node, List<Change> changes)
+            throws IOException {
+        String path = FabricPaths.attachment(volume.id());
+        var held = records.find(path, Attachment.class);
+        if (held.isEmpty() || !held.get().noun().isShared()) {
+            return Optional.empty();
+        }
+        Attachment now = held.get().noun();
+        Attachment staying = now.without(new Attachment.Process(NodePresence.Role.STORAGE, node));
+        if (staying.sharers().size() == now.sharers().size()) {
+            return Optional.empty();
+        }
+        changes.add(FabricRecords.replacement(path, staying, held.get().version()));
+        return Optional.of(staying);
     }
 
     /// The volume of that name.

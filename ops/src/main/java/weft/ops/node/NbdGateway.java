@@ -11,7 +11,6 @@ import weft.fabric.Attachment;
 import weft.fabric.Export;
 import weft.fabric.FabricImage;
 import weft.fabric.NodeId;
-import weft.fabric.NodePresence;
 import weft.fabric.Volume;
 import weft.runtime.BootClock;
 import weft.runtime.Loop;
@@ -22,6 +21,7 @@ import weft.storage.nbd.NbdServer;
 import weft.storage.nbd.NbdTls;
 import weft.volume.BlockVolume;
 import weft.volume.PoolClient;
+import weft.volume.RemoteVolume;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -31,10 +31,12 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
 
 /// The exports that the fabric wants of a storage node, offered by its NBD server. A writable
-/// export claims the volume's attachment when it is made; if someone claims it later, the export is
-/// closed.
+/// export claims the volume's attachment when a first client wants it, together with other nodes
+/// that export the same volume; if someone else claims it later, the export is closed.
 @Owned("nbd-gateway loop")
 final class NbdGateway implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(NbdGateway.class);
@@ -46,13 +48,16 @@ final class NbdGateway implements AutoCloseable {
     private final Loop loop = new Loop("nbd-gateway");
     private final Map<String, Offered> offered = new HashMap<>();
 
+    /// What was opened for writing last, by the volume's name.
+    private final ConcurrentMap<String, RemoteVolume> opened = new ConcurrentHashMap<>();
+
     /// What was wanted when the export was made, and of which volume it is.
     private record Offered(Export export, Volume volume) {
         /// Whether who uses the export need not notice the difference: a holder is told of new
         /// layers and of a new size, a reader is not.
         boolean isAsGoodAs(@Nullable Offered other) {
             return other != null
-                    && export.equals(other.export)
+                    && export.readOnly() == other.export.readOnly()
                     && volume.id().equals(other.volume.id())
                     && (!export.readOnly() || volume.equals(other.volume));
         }
@@ -103,7 +108,7 @@ final class NbdGateway implements AutoCloseable {
         Map<String, Offered> wanted = new HashMap<>();
         for (Export export : image.exports().values()) {
             Volume volume = image.volumes().get(export.volume());
-            if (export.node().equals(node) && volume != null) {
+            if (export.nodes().contains(node) && volume != null) {
                 wanted.put(export.volume(), new Offered(export, volume));
             }
         }
@@ -111,6 +116,7 @@ final class NbdGateway implements AutoCloseable {
             Offered now = offered.get(name);
             if (now == null || !now.isAsGoodAs(wanted.get(name))) {
                 offered.remove(name);
+                opened.remove(name);
                 var _ = exports.remove(name);
                 log.info("volume {} is not exported any more", name);
             }
@@ -118,6 +124,21 @@ final class NbdGateway implements AutoCloseable {
         wanted.values().stream()
                 .filter(one -> !offered.containsKey(one.export().volume()))
                 .forEach(this::offer);
+        opened.forEach((name, volume) -> lookAfter(image, name, volume));
+    }
+
+    /// A volume that others hold, too, may have been cut or may have grown; nobody asks each
+    /// holder.
+    private static void lookAfter(FabricImage image, String name, RemoteVolume volume) {
+        Volume record = image.volumes().get(name);
+        Attachment held = record == null ? null : image.attachments().get(record.id());
+        if (record == null || held == null) {
+            return;
+        }
+        boolean isLonger = held.isShared() && record.sizeBytes() > volume.sizeBytes();
+        if (held.token() > volume.token() || isLonger) {
+            volume.lookAgain();
+        }
     }
 
     private void offer(Offered wanted) {
@@ -129,16 +150,13 @@ final class NbdGateway implements AutoCloseable {
 
     private CompletionStage<BlockVolume> open(Offered wanted) {
         Volume volume = wanted.volume();
+        if (wanted.export().readOnly()) {
+            return CompletableFuture.completedFuture(pool.openReadOnly(volume));
+        }
         try {
-            return CompletableFuture.completedFuture(
-                    wanted.export().readOnly()
-                            ? pool.openReadOnly(volume)
-                            : pool.open(
-                                    pool.claim(
-                                            volume,
-                                            "nbd @ " + node,
-                                            new Attachment.Process(
-                                                    NodePresence.Role.STORAGE, node))));
+            RemoteVolume open = pool.openExported(volume, node);
+            opened.put(volume.name(), open);
+            return CompletableFuture.completedFuture(open);
         } catch (IOException e) {
             return CompletableFuture.failedFuture(e);
         }

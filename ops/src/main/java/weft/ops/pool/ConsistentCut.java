@@ -52,6 +52,10 @@ import java.util.function.Supplier;
 ///              their layers any more
 /// ```
 ///
+/// A volume that several processes hold gets a higher token in step 1. They are refused from step 2
+/// on, wait until the snapshot is sealed (or make the cut void), and stamp the new layer with the
+/// new token: for them the instant is before that of all others, and they are not asked.
+///
 /// Who claims a volume after step 1 knows its new layers (a claim expects the record as it was
 /// read), and makes the cut void: it would have answered without waiting for the others. A holder
 /// that answers no questions is fenced, which makes the cut void, too: the next attempt finds that
@@ -222,8 +226,8 @@ public final class ConsistentCut {
             Attachment attachment = part.attachment().noun();
             if (attachment.process() != null) {
                 byProcess.computeIfAbsent(attachment.process(), _ -> new ArrayList<>()).add(part);
-            } else if (!attachment.isNobody()) {
-                // A command: it answers no questions.
+            } else if (attachment.isOfCommand()) {
+                // It answers no questions.
                 takeAway(part, force);
             }
         }

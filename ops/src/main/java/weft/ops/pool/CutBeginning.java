@@ -64,6 +64,7 @@ final class CutBeginning {
         for (int i = 0; i < wanted.size(); i++) {
             Found<Volume> before = cuttable(wanted.get(i), atAGlance);
             Found<Attachment> attachment = attachment(before.noun(), changes, atAGlance);
+            checkAlone(wanted.get(i), attachment.noun());
             var id = new VolumeId(firstId.value() + i);
             CutPart part = part(wanted.get(i), before, id, attachment);
             parts.add(part);
@@ -131,12 +132,28 @@ final class CutBeginning {
         return found;
     }
 
-    /// Who holds the volume, and that it is expected to stay so until the commit. A volume that
+    /// What several processes wrote beyond a new end, and were not answered for, would come again.
+    private static void checkAlone(ConsistentCut.Wanted wanted, Attachment attachment) {
+        if (wanted.purpose() instanceof Purpose.Shrink && attachment.isShared()) {
+            throw Refusal.state(
+                    "volume '%s' is made smaller only when one node at most exports it, and now"
+                            + " there are %d (%s): weft volume unexport %1$s --node NODE",
+                    wanted.volume(), attachment.sharers().size(), attachment.holder());
+        }
+    }
+
+    /// Who holds the volume, and that it is expected to stay so until the commit. Several processes
+    /// get another token with it: they are refused, and go on with the new layer. A volume that
     /// nobody ever held gets a record: a holder that comes first would be noticed by nothing else.
     private Found<Attachment> attachment(Volume volume, List<Change> conditions, boolean atAGlance)
             throws IOException {
         String path = FabricPaths.attachment(volume.id());
         var found = see(path, Attachment.class, atAGlance);
+        if (found.isPresent() && found.get().noun().isShared()) {
+            Attachment raised = found.get().noun().raised();
+            conditions.add(FabricRecords.replacement(path, raised, found.get().version()));
+            return new Found<>(raised, found.get().version() + 1);
+        }
         if (found.isPresent()) {
             conditions.add(new Change.Check(path, found.get().version()));
             return found.get();

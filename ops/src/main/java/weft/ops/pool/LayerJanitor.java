@@ -181,7 +181,7 @@ public final class LayerJanitor implements AutoCloseable {
     /// A cut would take the volume away from a command that writes it.
     private static boolean isCommands(FabricRecords records, Volume volume) throws IOException {
         return records.find(FabricPaths.attachment(volume.id()), Attachment.class)
-                .filter(held -> held.noun().process() == null && !held.noun().isNobody())
+                .filter(held -> held.noun().isOfCommand())
                 .isPresent();
     }
 

@@ -128,10 +128,14 @@ public final class VolumeResizer {
 
     private Standing tell(Volume volume, long sizeBytes) throws IOException {
         var attachment = records.find(FabricPaths.attachment(volume.id()), Attachment.class);
-        if (attachment.isEmpty() || attachment.get().noun().process() == null) {
+        if (attachment.isEmpty() || attachment.get().noun().sharers().isEmpty()) {
             return Standing.UNKNOWN;
         }
         Attachment holder = attachment.get().noun();
+        if (holder.isShared()) {
+            // Each looks for itself when the record changes.
+            return Standing.SWITCHED;
+        }
         Attachment.Process process = holder.process();
         try {
             Object answer =

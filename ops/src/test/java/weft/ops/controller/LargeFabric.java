@@ -69,7 +69,7 @@ final class LargeFabric {
         for (int i = 1; i <= volumes; i++) {
             var id = new VolumeId(i);
             put(FabricPaths.volume(name(i)), volume(name(i), id));
-            put(FabricPaths.attachment(id), new Attachment(id, "vm web @ host1", 1, null));
+            put(FabricPaths.attachment(id), new Attachment(id, "vm web @ host1", 1));
         }
         view = PoolWatcher.start(tree.session());
     }

@@ -14,7 +14,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.Optional;
 import java.util.Random;
 import java.util.stream.Stream;
 
@@ -82,10 +81,12 @@ final class FaultRun {
         Await.until("the volume", () -> session.image().volumes().containsKey("fio"));
         String uri =
                 volumes.export(
-                        session.image(),
-                        "fio",
-                        Optional.of(new NodeId("node" + FaultyFabric.NODES)),
-                        Volume.Access.READ_WRITE);
+                                session.image(),
+                                "fio",
+                                List.of(new NodeId("node" + FaultyFabric.NODES)),
+                                Volume.Access.READ_WRITE)
+                        .uris()
+                        .getFirst();
         Await.until("the export", () -> isOffered(uri));
         try (var pool = new PoolSession(session.records().store(), session::image);
                 var open = pool.client().open(pool.client().claim(checked, "fault run"));

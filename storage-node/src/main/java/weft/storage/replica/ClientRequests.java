@@ -166,17 +166,20 @@ final class ClientRequests {
         if (request.token() > tokenAhead(guard)
                 && request.token() != WriteBlocks.MAINTENANCE_TOKEN
                 && request.mutation() instanceof Mutation.OfChunk) {
-            remember(
-                    primary.sequence(
-                            request, new Mutation.RaiseToken(guard, request.token()), true));
+            remember(primary.sequence(request, raiseForMore(guard, request.token()), true));
         }
+    }
+
+    /// A request does not tell who else holds the volume: all sessions stay known.
+    private static Mutation.RaiseToken raiseForMore(VolumeId volume, long token) {
+        return new Mutation.RaiseToken(volume, token, 0);
     }
 
     /// Raises a volume's token for a read that came with a higher one. Returns the sequence after
     /// whose commit the read may be served.
     long raise(VolumeId volume, long token) {
         if (token > tokenAhead(volume)) {
-            var mutation = new Mutation.RaiseToken(volume, token);
+            var mutation = raiseForMore(volume, token);
             var request = new WriteBlocks(state.pg, 0, 0, 0, 0, token, mutation);
             remember(primary.sequence(request, mutation, true));
         }

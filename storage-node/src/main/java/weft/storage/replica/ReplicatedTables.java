@@ -39,6 +39,8 @@ public final class ReplicatedTables {
     private static final int SESSION_BYTES_MIN = 36;
 
     /// What is known of one attachment session.
+    ///
+    /// The token is that of its first request: it may have gone on by higher ones.
     private static final class Session {
         final VolumeId volume;
         final long token;
@@ -91,23 +93,28 @@ public final class ReplicatedTables {
     /// Takes the effect of a committed entry. Must be called once for each, in order.
     public void apply(Entry entry) {
         switch (entry.mutation()) {
-            case Mutation.RaiseToken raise -> raise(raise.volume(), raise.token());
+            case Mutation.RaiseToken raise -> raise(raise);
             case Mutation.ForgetVolume gone -> {
                 tokens.remove(gone.volume());
                 forgetIf(session -> session.volume.equals(gone.volume()));
             }
             case Mutation.DropLayer _, Mutation.OfChunk _ -> {}
         }
-        if (entry.session() != 0) {
+        // To raise a token twice is to raise it once: nobody needs to know.
+        if (entry.session() != 0 && !(entry.mutation() instanceof Mutation.RaiseToken)) {
             finish(entry);
         }
     }
 
-    private void raise(VolumeId volume, long token) {
-        if (token > token(volume)) {
-            tokens.put(volume, token);
-            // Requests of lower tokens are refused, so nobody asks about them again.
-            forgetIf(session -> session.volume.equals(volume) && session.token < token);
+    private void raise(Mutation.RaiseToken raise) {
+        VolumeId volume = raise.volume();
+        if (raise.token() > token(volume)) {
+            tokens.put(volume, raise.token());
+            // A holder that shares the volume goes on by the new token, and may repeat what it
+            // asked
+            // by an older one.
+            forgetIf(session ->
+                    session.volume.equals(volume) && session.token < raise.sessionsFrom());
         }
     }
 

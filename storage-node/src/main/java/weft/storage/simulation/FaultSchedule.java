@@ -36,6 +36,7 @@ public final class FaultSchedule {
         FULL_DISK(1),
         OTHER_WISHES(1),
         NEW_HOLDER(1),
+        SHARER(2),
         CLIENT_DEATH(1),
         CUT(4);
 
@@ -139,6 +140,13 @@ public final class FaultSchedule {
         return client;
     }
 
+    /// A new process works on the volume, perhaps together with others.
+    private SimClient sharer(VolumeId volume) {
+        SimClient client = pool.sharer(volume);
+        client.start(atOnce());
+        return client;
+    }
+
     private void readAll() {
         int before = pool.history.doneCount();
         for (VolumeId volume : volumes) {
@@ -208,17 +216,19 @@ public final class FaultSchedule {
     }
 
     private void clientDeath(VolumeId volume) {
-        SimProcess process = pool.records.volume(volume).process();
-        if (peace || process == null || process.isDead()) {
+        List<SimProcess> sharers = pool.records.volume(volume).sharers();
+        if (peace || sharers.isEmpty() || sharers.getLast().isDead()) {
             return;
         }
+        SimProcess process = sharers.getLast();
         process.die();
         pool.world.after(
                 pool.world.between(10 * MILLIS, 2_000 * MILLIS),
                 () -> {
                     for (VolumeId held : volumes) {
-                        if (!peace && process.equals(pool.records.volume(held).process())) {
-                            holder(held);
+                        SimRecords.Held now = pool.records.volume(held);
+                        if (!peace && now.sharers().contains(process)) {
+                            var _ = now.exported() ? sharer(held) : holder(held);
                         }
                     }
                 });
@@ -291,6 +301,7 @@ public final class FaultSchedule {
                         all.subList(0, 3).stream().map(chosen -> chosen.store).toList());
             }
             case NEW_HOLDER -> holder(anyVolume());
+            case SHARER -> sharer(anyVolume());
             case CLIENT_DEATH -> clientDeath(anyVolume());
             case CUT -> cut();
         }

@@ -25,13 +25,35 @@ final class History {
     private static final long CELLS_PER_CHUNK = ChunkKey.CHUNK_BYTES / CELL_BYTES;
     private static final long NEVER = Long.MAX_VALUE;
 
+    private static final Holder NOBODY =
+            new Holder() {
+                @Override
+                public long token() {
+                    return 0;
+                }
+
+                @Override
+                public boolean isShared() {
+                    return false;
+                }
+            };
+
+    /// Who does operations.
+    interface Holder {
+        /// By which it holds the volume now.
+        long token();
+
+        /// Whether others may hold it, too: their tokens say nothing about who came later.
+        boolean isShared();
+    }
+
     /// One operation on a range of cells of a volume.
     static final class Operation {
         private final VolumeId volume;
         private final long firstCell;
         private final int cells;
         private final boolean write;
-        private final long token;
+        private final Holder holder;
         private final long start;
         private final long value;
         private long end = NEVER;
@@ -41,14 +63,14 @@ final class History {
                 long firstCell,
                 int cells,
                 boolean write,
-                long token,
+                Holder holder,
                 long value,
                 long start) {
             this.volume = volume;
             this.firstCell = firstCell;
             this.cells = cells;
             this.write = write;
-            this.token = token;
+            this.holder = holder;
             this.value = value;
             this.start = start;
         }
@@ -79,7 +101,7 @@ final class History {
                             firstCell,
                             cells,
                             value,
-                            token,
+                            holder.token(),
                             start / 1e6,
                             end == NEVER ? "open" : "%.3f".formatted(end / 1e6));
         }
@@ -125,7 +147,7 @@ final class History {
                 new Place(volume, cell),
                 _ -> {
                     long value = initial.getOrDefault(volume, Map.of()).getOrDefault(cell, 0L);
-                    var first = new Operation(volume, cell, 1, true, 0, value, -2);
+                    var first = new Operation(volume, cell, 1, true, NOBODY, value, -2);
                     first.end = -1;
                     var register = new Register();
                     register.writes.add(first);
@@ -140,14 +162,14 @@ final class History {
     }
 
     /// A write of a number of its own.
-    Operation beginWrite(VolumeId volume, long firstCell, int cells, long token) {
+    Operation beginWrite(VolumeId volume, long firstCell, int cells, Holder holder) {
         values++;
-        return begin(new Operation(volume, firstCell, cells, true, token, values, now()));
+        return begin(new Operation(volume, firstCell, cells, true, holder, values, now()));
     }
 
     /// A write of zeroes, or a trim.
-    Operation beginZero(VolumeId volume, long firstCell, int cells, long token) {
-        return begin(new Operation(volume, firstCell, cells, true, token, 0, now()));
+    Operation beginZero(VolumeId volume, long firstCell, int cells, Holder holder) {
+        return begin(new Operation(volume, firstCell, cells, true, holder, 0, now()));
     }
 
     private Operation begin(Operation write) {
@@ -165,8 +187,8 @@ final class History {
         return world.nowNanos();
     }
 
-    Operation beginRead(VolumeId volume, long firstCell, int cells, long token) {
-        return new Operation(volume, firstCell, cells, false, token, 0, now());
+    Operation beginRead(VolumeId volume, long firstCell, int cells, Holder holder) {
+        return new Operation(volume, firstCell, cells, false, holder, 0, now());
     }
 
     void endWrite(Operation write) {
@@ -281,17 +303,21 @@ final class History {
         }
     }
 
-    /// Once a higher token had an answer, nothing that began later with a lower one may have one:
-    /// for each chunk, because each group learns of the token by itself.
+    /// Once a higher token of one who holds the volume alone had an answer, nothing that began
+    /// later with a lower one may have one: for each chunk, because each group learns of the token
+    /// by itself.
     private void checkFence(Operation operation) {
         long last = (operation.firstCell + operation.cells - 1) / CELLS_PER_CHUNK;
         for (long chunk = operation.firstCell / CELLS_PER_CHUNK; chunk <= last; chunk++) {
             Map<Long, Long> firstDone =
                     firstDoneByToken.computeIfAbsent(
                             new Place(operation.volume, chunk), _ -> new HashMap<>());
-            firstDone.merge(operation.token, operation.end, Math::min);
+            long own = operation.holder.token();
+            if (!operation.holder.isShared()) {
+                firstDone.merge(own, operation.end, Math::min);
+            }
             firstDone.forEach((token, first) -> {
-                if (token > operation.token && first < operation.start) {
+                if (token > own && first < operation.start) {
                     throw new AssertionError(
                             operation + " was answered after token " + token + " was in use");
                 }

@@ -11,7 +11,7 @@ import java.util.concurrent.CompletableFuture;
 /// Who uses one volume: several operations at a time, of all kinds and sizes. Parts of blocks,
 /// whole blocks and writes of 64 KiB and more overlap in a few hot places, two of which lie across
 /// the ends of chunks.
-final class SimClient {
+final class SimClient implements History.Holder {
     /// Blocks in use at the start of each chunk: a large write is 16 blocks or more.
     static final int HOT_BLOCKS = 20;
 
@@ -24,17 +24,23 @@ final class SimClient {
     final SimProcess process;
     final RemoteVolume volume;
     final SimPool.Attached attached;
+    private final boolean isShared;
     private boolean fenced;
     private boolean stopping;
     private int running;
 
-    SimClient(SimPool pool, SimProcess process, SimPool.Attached attached) {
+    /// @param shared whether it may hold the volume together with others
+    SimClient(SimPool pool, SimProcess process, SimPool.Attached attached, boolean shared) {
         this.pool = pool;
+        isShared = shared;
         this.process = process;
         this.attached = attached;
         world = pool.world;
         history = pool.history;
-        volume = process.open(attached.record(), attached.token());
+        volume =
+                shared
+                        ? process.openShared(attached.record(), attached.token())
+                        : process.open(attached.record(), attached.token());
     }
 
     /// Where what clients use of a chunk begins: what lies across its start begins before it.
@@ -55,6 +61,16 @@ final class SimClient {
 
     void stop() {
         stopping = true;
+    }
+
+    @Override
+    public long token() {
+        return volume.token();
+    }
+
+    @Override
+    public boolean isShared() {
+        return isShared;
     }
 
     boolean isFenced() {
@@ -84,7 +100,7 @@ final class SimClient {
         } else if (kind < 0.85) {
             write(first, cells);
         } else if (kind < 0.93) {
-            History.Operation zero = history.beginZero(id(), first, cells, attached.token());
+            History.Operation zero = history.beginZero(id(), first, cells, this);
             end(zero, volume.writeZeroes(zero.offsetBytes(), zero.lengthBytes()));
         } else {
             discard(first, cells);
@@ -124,7 +140,7 @@ final class SimClient {
         long from = (first + CELLS_PER_BLOCK - 1) / CELLS_PER_BLOCK * CELLS_PER_BLOCK;
         long to = (first + cells) / CELLS_PER_BLOCK * CELLS_PER_BLOCK;
         int whole = (int) Math.max(0, to - from);
-        History.Operation trim = history.beginZero(id(), from, whole, attached.token());
+        History.Operation trim = history.beginZero(id(), from, whole, this);
         end(trim, volume.discard(first * History.CELL_BYTES, (long) cells * History.CELL_BYTES));
     }
 
@@ -143,12 +159,12 @@ final class SimClient {
     }
 
     private void write(long firstCell, int cells) {
-        History.Operation write = history.beginWrite(id(), firstCell, cells, attached.token());
+        History.Operation write = history.beginWrite(id(), firstCell, cells, this);
         end(write, volume.write(write.offsetBytes(), filled(cells, write.value())));
     }
 
     private void read(long firstCell, int cells) {
-        History.Operation read = history.beginRead(id(), firstCell, cells, attached.token());
+        History.Operation read = history.beginRead(id(), firstCell, cells, this);
         ByteBuffer into = ByteBuffer.allocate(cells * History.CELL_BYTES);
         ByteBuffer seen = into.duplicate();
         var _ =

@@ -111,7 +111,7 @@ final class SimCut {
     private void commit(List<Held> read) {
         List<Volume> records =
                 read.stream().map(held -> SimRecords.withNewLayer(held.record())).toList();
-        if (!pool.records.commit(read, records, _ -> true)) {
+        if (!pool.records.commitCut(read, records)) {
             start();
             return;
         }
@@ -213,8 +213,9 @@ final class SimCut {
     }
 
     /// Nothing goes on before all groups know the token.
-    private void raise(Volume record, long token, Runnable then) {
-        RemoteVolume session = self.openUnasked(record, token);
+    private void raise(Held held, Runnable then) {
+        Volume record = held.record();
+        RemoteVolume session = self.openUnasked(record, held.token());
         Map<PlacementGroupId, Long> groups = new LinkedHashMap<>();
         for (long chunk = 0; chunk < pool.chunks(); chunk++) {
             groups.putIfAbsent(
@@ -224,7 +225,7 @@ final class SimCut {
         var all =
                 CompletableFuture.allOf(
                         groups.values().stream()
-                                .map(session::raiseAt)
+                                .map(chunk -> session.raiseAt(chunk, held.sessionsFrom()))
                                 .toArray(CompletableFuture[]::new));
         var _ =
                 all.whenComplete((_, failure) ->
@@ -281,7 +282,7 @@ final class SimCut {
         if (held.token() == 0) {
             raiseAll(left);
         } else {
-            raise(held.record(), held.token(), () -> raiseAll(left));
+            raise(held, () -> raiseAll(left));
         }
     }
 

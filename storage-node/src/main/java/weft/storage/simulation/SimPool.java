@@ -114,8 +114,16 @@ final class SimPool {
     }
 
     SimClient client(SimProcess process, VolumeId volume, long token) {
-        Attached attached = records.attach(volume, token, process);
-        var client = new SimClient(this, process, attached);
+        return added(new SimClient(this, process, records.attach(volume, token, process), false));
+    }
+
+    /// A process of its own that holds the volume, together with those who let it.
+    SimClient sharer(VolumeId volume) {
+        SimProcess process = process();
+        return added(new SimClient(this, process, records.share(volume, process), true));
+    }
+
+    private SimClient added(SimClient client) {
         clients.add(client);
         return client;
     }

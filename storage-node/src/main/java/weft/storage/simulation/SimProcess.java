@@ -64,6 +64,13 @@ final class SimProcess implements PoolAccess {
         return volume;
     }
 
+    /// Opens a volume that the process holds together with others.
+    RemoteVolume openShared(Volume record, long token) {
+        RemoteVolume volume = open(record, token);
+        volume.renewBy(known -> new SimRenewal(pool, this, record.id(), known).begin());
+        return volume;
+    }
+
     /// It ends without a word: nothing of it is answered or sent any more.
     void die() {
         pool.world.tell(name + " dies");

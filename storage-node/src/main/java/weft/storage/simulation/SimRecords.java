@@ -19,19 +19,45 @@ final class SimRecords {
     ///
     /// @param version of the record
     /// @param token of the attachment, 0 before the first
-    /// @param process that holds it; null if none ever did, or a command
+    /// @param sharers the processes that hold it; none if none ever did, or a command
+    /// @param sessionsFrom the token by which the first of them came
+    /// @param exported whether others may hold it together with these
     record Held(
             Volume record,
             int version,
             long token,
-            @Nullable SimProcess process,
+            List<SimProcess> sharers,
+            long sessionsFrom,
+            boolean exported,
             int attachmentVersion) {
         VolumeId id() {
             return record.id();
         }
 
+        boolean isShared() {
+            return sharers.size() > 1;
+        }
+
+        /// The only one; null if there is none, or several.
+        @Nullable SimProcess process() {
+            return sharers.size() == 1 ? sharers.getFirst() : null;
+        }
+
         Held withRecord(Volume other) {
-            return new Held(other, version + 1, token, process, attachmentVersion);
+            return new Held(
+                    other, version + 1, token, sharers, sessionsFrom, exported, attachmentVersion);
+        }
+
+        /// A new holder, alone for now.
+        Held heldBy(List<SimProcess> alone, long newToken, boolean isExporter) {
+            return new Held(
+                    record, version, newToken, alone, newToken, isExporter, attachmentVersion + 1);
+        }
+
+        /// The same holders, and perhaps more.
+        Held sharedBy(List<SimProcess> all, long newToken) {
+            return new Held(
+                    record, version, newToken, all, sessionsFrom, exported, attachmentVersion + 1);
         }
     }
 
@@ -46,7 +72,8 @@ final class SimRecords {
 
     Held volume(VolumeId id) {
         return volumes.computeIfAbsent(
-                id.value(), _ -> new Held(record(id, List.of(id), id), 0, 0, null, 0));
+                id.value(),
+                _ -> new Held(record(id, List.of(id), id), 0, 0, List.of(), 0, false, 0));
     }
 
     private Volume record(VolumeId id, List<VolumeId> layers, VolumeId root) {
@@ -61,10 +88,48 @@ final class SimRecords {
             world.tell(
                     "%s is held by %s with token %d"
                             .formatted(id, process == null ? "a command" : process.name, token));
-            int version = held.attachmentVersion + 1;
-            volumes.put(id.value(), new Held(held.record, held.version, token, process, version));
+            List<SimProcess> alone = process == null ? List.of() : List.of(process);
+            volumes.put(id.value(), held.heldBy(alone, token, false));
         }
         return new SimPool.Attached(held.record, token);
+    }
+
+    /// A claim of a process that holds the volume together with those who let it.
+    SimPool.Attached share(VolumeId id, SimProcess process) {
+        Held held = volume(id);
+        List<SimProcess> all = new ArrayList<>(held.sharers);
+        all.add(process);
+        Held next =
+                held.exported
+                        ? held.sharedBy(all, held.token + 1)
+                        : held.heldBy(List.of(process), held.token + 1, true);
+        volumes.put(id.value(), next);
+        world.tell("%s is held by %s, too, with token %d".formatted(id, process.name, next.token));
+        return new SimPool.Attached(held.record, next.token);
+    }
+
+    /// Writes the attachment anew if nobody has: a cut that is not sealed does not survive it.
+    boolean touch(Held seen) {
+        Held now = volume(seen.id());
+        if (now.attachmentVersion != seen.attachmentVersion) {
+            return false;
+        }
+        volumes.put(seen.id().value(), now.sharedBy(now.sharers, now.token));
+        return true;
+    }
+
+    /// As [#commit] of new layers; several processes that hold a volume get another token with it.
+    boolean commitCut(List<Held> expected, List<Volume> records) {
+        if (!commit(expected, records, _ -> true)) {
+            return false;
+        }
+        for (Held held : expected) {
+            Held now = volume(held.id());
+            if (now.isShared()) {
+                volumes.put(held.id().value(), now.sharedBy(now.sharers, now.token + 1));
+            }
+        }
+        return true;
     }
 
     /// The volume as it is after a cut.
@@ -84,7 +149,7 @@ final class SimRecords {
         List<VolumeId> layers = new ArrayList<>(snapshot.layers());
         layers.addFirst(id);
         Volume record = record(id, layers, snapshot.placementRoot());
-        volumes.put(id.value(), new Held(record, 0, 0, null, 0));
+        volumes.put(id.value(), new Held(record, 0, 0, List.of(), 0, false, 0));
         return record;
     }
 

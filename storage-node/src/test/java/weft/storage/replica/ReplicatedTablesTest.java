@@ -24,8 +24,12 @@ class ReplicatedTablesTest {
     }
 
     private void raise(long token) {
+        raise(token, token);
+    }
+
+    private void raise(long token, long sessionsFrom) {
         sequence++;
-        var mutation = new Mutation.RaiseToken(VOLUME, token);
+        var mutation = new Mutation.RaiseToken(VOLUME, token, sessionsFrom);
         tables.apply(new Entry(1, sequence, 0, 0, 0, token, mutation));
     }
 
@@ -53,6 +57,28 @@ class ReplicatedTablesTest {
         raise(2);
         assertEquals(Standing.NEW, tables.standing(9, 4));
         assertEquals(Standing.FINISHED, tables.standing(10, 1));
+    }
+
+    /// Found by seed 144 of the simulation: a write was repeated by the newer token, done once
+    /// more, and hid what came between.
+    @Test
+    void whoHoldsTheVolumeTogetherWithOthersIsRememberedWhenTheTokenIsRaised() {
+        write(9, 4, 1, 2);
+        write(8, 4, 1, 1);
+        raise(3, 2);
+        assertEquals(Standing.FINISHED, tables.standing(9, 4));
+        assertEquals(Standing.NEW, tables.standing(8, 4));
+    }
+
+    @Test
+    void raisingATokenMakesNoSession() {
+        write(9, 4, 1, 1);
+        for (int i = 0; i < ReplicatedTables.SESSIONS_MAX + 10; i++) {
+            sequence++;
+            var mutation = new Mutation.RaiseToken(VOLUME, i, 0);
+            tables.apply(new Entry(1, sequence, 100 + i, 1, 1, i, mutation));
+        }
+        assertEquals(Standing.FINISHED, tables.standing(9, 4));
     }
 
     @Test

@@ -171,11 +171,11 @@ class CutScenarioTest {
     void theCheckSeesACutThatLacksACause() {
         var world = new SimWorld(1);
         var history = new History(world);
-        History.Operation cause = history.beginWrite(FIRST, 0, 1, 1);
+        History.Operation cause = history.beginWrite(FIRST, 0, 1, one);
         world.run(10);
         history.endWrite(cause);
         world.run(10);
-        History.Operation effect = history.beginWrite(SECOND, 0, 1, 1);
+        History.Operation effect = history.beginWrite(SECOND, 0, 1, two);
         world.run(10);
         history.endWrite(effect);
         var lacksTheCause = List.of(taken(FIRST, 0), taken(SECOND, effect.value()));

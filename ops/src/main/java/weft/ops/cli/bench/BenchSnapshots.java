@@ -166,7 +166,9 @@ public final class BenchSnapshots implements Callable<Integer> {
 
         @Override
         public String export(String clone) throws IOException {
-            return admin.export(session.image(), clone, Optional.empty(), Volume.Access.READ_WRITE);
+            return admin.export(session.image(), clone, List.of(), Volume.Access.READ_WRITE)
+                    .uris()
+                    .getFirst();
         }
 
         @Override

@@ -57,7 +57,7 @@ final class PoolUnderTest implements DiskSide, AutoCloseable {
                     throw CliFailure.refused("volume '%s' is in use by %s".formatted(name, user));
                 });
         servers = storageNodesHere(image);
-        uri = volumes.export(image, name, Optional.empty(), Volume.Access.READ_WRITE);
+        uri = volumes.export(image, name, List.of(), Volume.Access.READ_WRITE).uris().getFirst();
     }
 
     /// Starts a fabric of three storage nodes, each a process of its own.

@@ -1,14 +1,11 @@
 package weft.ops.cli.volume;
 
-import org.jspecify.annotations.Nullable;
-
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 import weft.fabric.Attachment;
 import weft.fabric.Export;
 import weft.fabric.FabricImage;
-import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.fabric.Volume;
 import weft.ops.admin.VolumeAdmin;
@@ -19,9 +16,9 @@ import weft.ops.cli.FabricSession;
 import weft.ops.cli.Output.Column;
 
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Optional;
 
 /// `weft volume …`.
 @Command(
@@ -43,8 +40,8 @@ import java.util.Optional;
             VolumeProtect.class,
             VolumeUnprotect.class,
             VolumeDf.class,
-            VolumeCommand.ExportOne.class,
-            VolumeCommand.Unexport.class
+            VolumeExport.class,
+            VolumeUnexport.class
         },
         footer = {"", "Example:", "  weft volume create data --size 10G"})
 public final class VolumeCommand {
@@ -62,12 +59,6 @@ public final class VolumeCommand {
         static Row of(FabricImage image, Volume volume) {
             Attachment attachment = image.attachments().get(volume.id());
             Export export = image.exports().get(volume.name());
-            String uri =
-                    export == null
-                            ? ""
-                            : image.presence(NodePresence.Role.STORAGE, export.node())
-                                    .map(node -> node.nbdUri(volume.name()))
-                                    .orElse("(node " + export.node() + " is down)");
             return new Row(
                     volume.name(),
                     volume.id().toString(),
@@ -75,10 +66,18 @@ public final class VolumeCommand {
                     accessOf(volume),
                     volume.layers().size(),
                     VolumeUsers.usersOf(image, volume).orElse(""),
-                    uri,
+                    export == null ? "" : whereTo(image, export),
                     attachment == null ? "" : attachment.holder(),
                     attachment == null ? 0 : attachment.token());
         }
+    }
+
+    private static String whereTo(FabricImage image, Export export) {
+        List<String> parts = new ArrayList<>(VolumeAdmin.urisOf(image, export));
+        export.nodes().stream()
+                .filter(node -> image.presence(NodePresence.Role.STORAGE, node).isEmpty())
+                .forEach(node -> parts.add("(node " + node + " is down)"));
+        return String.join(", ", parts);
     }
 
     private static String accessOf(Volume volume) {
@@ -204,57 +203,6 @@ public final class VolumeCommand {
                             name(),
                             "volume %s deleted; its space comes back in the background"
                                     .formatted(name()));
-        }
-    }
-
-    @Command(
-            name = "export",
-            description = "Offer a volume over NBD at a storage node.",
-            mixinStandardHelpOptions = true,
-            footer = {
-                "",
-                "Example:",
-                "  weft volume export data",
-                "  qemu-img info nbd://127.0.1.11:10809/data"
-            })
-    static final class ExportOne extends OneVolumeCommand {
-        @Option(names = "--node", paramLabel = "NODE", description = "The storage node to use.")
-        private @Nullable String node;
-
-        @Option(names = "--read-only", description = "Refuse writes; any number may read.")
-        private boolean readOnly;
-
-        /// What an export prints with `--json`.
-        record Exported(String volume, String uri) {}
-
-        @Override
-        protected void run(FabricSession session) throws IOException {
-            String uri =
-                    new VolumeAdmin(session.records())
-                            .export(
-                                    session.image(),
-                                    name(),
-                                    Optional.ofNullable(node).map(NodeId::new),
-                                    readOnly ? Volume.Access.READ_ONLY : Volume.Access.READ_WRITE);
-            output().result(
-                            new Exported(name(), uri),
-                            "volume %s is exported at %s%nNext: qemu-img info %s"
-                                    .formatted(name(), uri, uri));
-        }
-    }
-
-    @Command(
-            name = "unexport",
-            description = "Take an export back; its NBD clients are disconnected.",
-            mixinStandardHelpOptions = true,
-            footer = {"", "Example:", "  weft volume unexport data"})
-    static final class Unexport extends OneVolumeCommand {
-        @Override
-        protected void run(FabricSession session) throws IOException {
-            new VolumeAdmin(session.records()).unexport(name());
-            output().result(
-                            new ExportOne.Exported(name(), ""),
-                            "volume " + name() + " is not exported now");
         }
     }
 }
