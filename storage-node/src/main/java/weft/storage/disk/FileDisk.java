@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -149,8 +150,13 @@ public final class FileDisk implements Disk {
         Path at = root;
         for (Path part : Path.of(folder)) {
             at = at.resolve(part);
-            if (!Files.isDirectory(at)) {
+            try {
                 Files.createDirectory(at);
+            } catch (FileAlreadyExistsException e) {
+                // Groups of several loops write their first chunks at the same time.
+                if (!Files.isDirectory(at)) {
+                    throw e;
+                }
             }
         }
     }

@@ -14,6 +14,13 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 
 /// On the real file system: what is written in pieces is read in pieces, wherever a buffer begins.
 class FileDiskTest {
@@ -104,5 +111,32 @@ class FileDiskTest {
         Files.move(root, elsewhere);
         assertThrows(IOException.class, () -> disk.createFolder("chunks/2"));
         assertFalse(Files.exists(root));
+    }
+
+    /// Found by processes that were harmed: two loops wrote the first chunks of a store, and the
+    /// one that came second took the folder for a failure of the disk.
+    @Test
+    void foldersAreMadeByManyAtOnce() throws Exception {
+        Disk disk = new FileDisk(Files.createDirectory(folder.resolve("new")));
+        int threads = 4;
+        try (ExecutorService executor = Executors.newFixedThreadPool(threads)) {
+            for (int round = 0; round < 200; round++) {
+                String parent = "chunks" + round;
+                var together = new CyclicBarrier(threads);
+                List<Future<?>> made = new ArrayList<>();
+                for (int i = 0; i < threads; i++) {
+                    String name = parent + "/" + i;
+                    made.add(
+                            executor.submit(() -> {
+                                together.await(30, TimeUnit.SECONDS);
+                                disk.createFolder(name);
+                                return name;
+                            }));
+                }
+                for (Future<?> one : made) {
+                    assertTrue(Files.isDirectory(folder.resolve("new/" + one.get())));
+                }
+            }
+        }
     }
 }
