@@ -7,7 +7,6 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import weft.coordination.FabricStore;
-import weft.fabric.Attachment;
 import weft.fabric.Export;
 import weft.fabric.FabricImage;
 import weft.fabric.NodeId;
@@ -49,10 +48,17 @@ final class NbdGateway implements AutoCloseable {
     private final Map<String, Offered> offered = new HashMap<>();
 
     /// What was opened for writing last, by the volume's name.
-    private final ConcurrentMap<String, RemoteVolume> opened = new ConcurrentHashMap<>();
+    private final ConcurrentMap<String, Opened> opened = new ConcurrentHashMap<>();
+
+    /// @param seen what was wanted when it looked at the records last
+    private record Opened(RemoteVolume volume, Offered seen) {}
 
     /// What was wanted when the export was made, and of which volume it is.
     private record Offered(Export export, Volume volume) {
+        boolean isShared() {
+            return export.nodes().size() > 1;
+        }
+
         /// Whether who uses the export need not notice the difference: a holder is told of new
         /// layers and of a new size, a reader is not.
         boolean isAsGoodAs(@Nullable Offered other) {
@@ -124,20 +130,18 @@ final class NbdGateway implements AutoCloseable {
         wanted.values().stream()
                 .filter(one -> !offered.containsKey(one.export().volume()))
                 .forEach(this::offer);
-        opened.forEach((name, volume) -> lookAfter(image, name, volume));
+        wanted.forEach(this::lookAfter);
     }
 
-    /// A volume that others hold, too, may have been cut or may have grown; nobody asks each
-    /// holder.
-    private static void lookAfter(FabricImage image, String name, RemoteVolume volume) {
-        Volume record = image.volumes().get(name);
-        Attachment held = record == null ? null : image.attachments().get(record.id());
-        if (record == null || held == null) {
-            return;
-        }
-        boolean isLonger = held.isShared() && record.sizeBytes() > volume.sizeBytes();
-        if (held.token() > volume.token() || isLonger) {
-            volume.lookAgain();
+    /// A volume that other nodes export, too, may have been cut or may have grown, or one of them
+    /// has gone: nobody asks each holder. (Attachments are not in a storage node's picture.)
+    private void lookAfter(String name, Offered now) {
+        Opened open = opened.get(name);
+        if (open != null && !open.seen().equals(now)) {
+            opened.replace(name, open, new Opened(open.volume(), now));
+            if (now.isShared() || open.seen().isShared()) {
+                open.volume().lookAgain();
+            }
         }
     }
 
@@ -155,7 +159,7 @@ final class NbdGateway implements AutoCloseable {
         }
         try {
             RemoteVolume open = pool.openExported(volume, node);
-            opened.put(volume.name(), open);
+            opened.put(volume.name(), new Opened(open, wanted));
             return CompletableFuture.completedFuture(open);
         } catch (IOException e) {
             return CompletableFuture.failedFuture(e);

@@ -21,8 +21,6 @@ import weft.volume.BlockVolume;
 import weft.volume.RemoteVolume;
 
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -30,7 +28,6 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.stream.Stream;
 
 /// What is made of snapshots, and of volumes in use, in a whole fabric().
 @Timeout(180)
@@ -325,23 +322,6 @@ final class SnapshotSystemTest extends VolumeSystemTest {
         } finally {
             type("volume unexport holes@then");
             type("volume unexport holes");
-        }
-    }
-
-    private static boolean isThere(String program) {
-        return Stream.of(System.getenv("PATH").split(":"))
-                .anyMatch(folder -> Files.isExecutable(Path.of(folder, program)));
-    }
-
-    private static String output(String... command) throws Exception {
-        Process process =
-                new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
-        try {
-            String out = new String(process.getInputStream().readAllBytes(), UTF_8);
-            assertTrue(process.waitFor(30, TimeUnit.SECONDS), String.join(" ", command));
-            return out;
-        } finally {
-            process.destroyForcibly();
         }
     }
 

@@ -3,6 +3,8 @@ package weft.ops.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -18,12 +20,14 @@ import weft.volume.BlockVolume;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /// A whole fabric for tests of volumes, with words for what they do.
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -120,6 +124,25 @@ abstract class VolumeSystemTest {
             return why.contains("newer holder")
                     || why.contains("token")
                     || why.contains("not within");
+        }
+    }
+
+    /// Whether a program is installed.
+    static boolean isThere(String program) {
+        return Stream.of(System.getenv("PATH").split(":"))
+                .anyMatch(folder -> Files.isExecutable(Path.of(folder, program)));
+    }
+
+    /// What a program prints.
+    static String output(String... command) throws Exception {
+        Process process =
+                new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        try {
+            String out = new String(process.getInputStream().readAllBytes(), UTF_8);
+            assertTrue(process.waitFor(30, TimeUnit.SECONDS), String.join(" ", command));
+            return out;
+        } finally {
+            process.destroyForcibly();
         }
     }
 }

@@ -113,6 +113,8 @@ public final class Store implements Closeable {
         identity = identify(disk, metadata, cluster);
         incarnation = raiseIncarnation(metadata);
         limits = new ChunkLimits(settings.mapBytesMax(), settings.filesMax());
+        // Made durable with the journal's folder, before anything is written to either.
+        disk.createFolder(CHUNKS_FOLDER);
         var recovery = new StoreRecovery(disk, identity, metadata, limits);
         recovery.readMetadata();
         space = new SpaceBudget(disk, settings);

@@ -18,13 +18,18 @@ import java.util.TreeSet;
 
 /// A disk in memory that crashes at a chosen operation and loses what no force made durable: each
 /// sector of an unforced write survives or not by itself, and so does each unforced creation and
-/// deletion. [#afterCrash()] is the disk that the next process finds.
+/// deletion, of a folder with all that is in it. [#afterCrash()] is the disk that the next process
+/// finds.
 public final class SimDisk implements Disk {
     private static final int SECTOR_BYTES = 512;
 
     private final Random random;
     private final Map<String, SimFile> current = new TreeMap<>();
     private final Map<String, SimFile> durable = new TreeMap<>();
+
+    /// Those made here, and whether they are durable.
+    private final Map<String, Boolean> folders = new TreeMap<>();
+
     private long operations;
     private long crashAt = Long.MAX_VALUE;
     private long freeBytes = 1L << 40;
@@ -116,6 +121,11 @@ public final class SimDisk implements Disk {
         var names = new TreeSet<>(current.keySet());
         names.addAll(durable.keySet());
         Map<SimFile, SimFile> survivors = new HashMap<>();
+        TreeSet<String> lost = lostFolders();
+        folders.keySet().stream()
+                .filter(folder -> !lost.contains(folder))
+                .forEach(folder -> next.folders.put(folder, true));
+        names.removeIf(name -> lost.contains(parentOf(name)));
         for (String name : names) {
             SimFile now = current.get(name);
             SimFile before = durable.get(name);
@@ -127,6 +137,21 @@ public final class SimDisk implements Disk {
             }
         }
         return next;
+    }
+
+    private TreeSet<String> lostFolders() {
+        var lost = new TreeSet<String>();
+        folders.forEach((folder, isDurable) -> {
+            if (lost.contains(parentOf(folder)) || !isDurable && random.nextBoolean()) {
+                lost.add(folder);
+            }
+        });
+        return lost;
+    }
+
+    private static String parentOf(String name) {
+        int slash = name.lastIndexOf('/');
+        return slash < 0 ? "" : name.substring(0, slash);
     }
 
     private SimFile survivorOf(SimFile file) {
@@ -208,8 +233,15 @@ public final class SimDisk implements Disk {
     }
 
     @Override
-    public void createFolder(String folder) throws IOException {
+    public synchronized void createFolder(String folder) throws IOException {
         live();
+        for (int end = 0; end >= 0; ) {
+            end = folder.indexOf('/', end + 1);
+            String part = end < 0 ? folder : folder.substring(0, end);
+            if (folders.putIfAbsent(part, false) == null && step()) {
+                throw new Crashed();
+            }
+        }
     }
 
     @Override
@@ -229,8 +261,7 @@ public final class SimDisk implements Disk {
         var names = new TreeSet<>(current.keySet());
         names.addAll(durable.keySet());
         for (String name : names) {
-            int slash = name.lastIndexOf('/');
-            if (folder.equals(slash < 0 ? "" : name.substring(0, slash))) {
+            if (folder.equals(parentOf(name))) {
                 SimFile file = current.get(name);
                 if (file == null) {
                     durable.remove(name);
@@ -239,6 +270,7 @@ public final class SimDisk implements Disk {
                 }
             }
         }
+        folders.replaceAll((name, isDurable) -> isDurable || folder.equals(parentOf(name)));
     }
 
     @Override
