@@ -1,5 +1,6 @@
 package weft.storage.replica;
 
+import weft.fabric.ChunkKey;
 import weft.fabric.Configuration;
 import weft.fabric.Member;
 import weft.fabric.StoreId;
@@ -8,6 +9,7 @@ import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
+import weft.wire.storage.MapPage;
 import weft.wire.storage.Mutation;
 import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.ReplicaMessage.BlockReply;
@@ -15,11 +17,9 @@ import weft.wire.storage.ReplicaMessage.BlockRequest;
 import weft.wire.storage.ReplicaMessage.CaughtUp;
 import weft.wire.storage.ReplicaMessage.ChunkListRequest;
 import weft.wire.storage.ReplicaMessage.ChunkRequest;
-import weft.wire.storage.ReplicaMessage.CommitPoint;
 import weft.wire.storage.ReplicaMessage.JoinRequest;
-import weft.wire.storage.ReplicaMessage.Prepare;
+import weft.wire.storage.ReplicaMessage.MapsReply;
 import weft.wire.storage.ReplicaMessage.PrepareAck;
-import weft.wire.storage.ReplicaMessage.Reconcile;
 import weft.wire.storage.ReplicaMessage.ReconcileAck;
 import weft.wire.storage.StorageMessage;
 import weft.wire.storage.StorageMessage.ReadRequest;
@@ -31,6 +31,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 
 /// The primary of one configuration: orders writes, commits what all members have in their
 /// journals, reads under its leases, and proposes the next configuration when a member fails or has
@@ -59,6 +60,7 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
     private final ClientRequests requests;
     private final BlockRepairs repairs;
     private final BlockReads blockReads;
+    private final MapComparison maps;
     private final ClientReads reads;
     private final long openAtStart;
     private final long beganNanos;
@@ -77,6 +79,7 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
         source = new CatchUpSource(state, configuration);
         requests = new ClientRequests(state, this);
         repairs = new BlockRepairs(state, configuration, others(state, configuration));
+        maps = new MapComparison(state, configuration);
         blockReads = new BlockReads(state, configuration);
         reads = new ClientReads(state, this, requests, repairs);
         lastTickNanos = nowNanos;
@@ -115,6 +118,7 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
             case ChunkRequest m -> source.onChunkRequest(from, m);
             case CaughtUp m -> source.onCaughtUp(from, m, nowNanos);
             case BlockReply m -> repairs.onReply(from, m, nowNanos);
+            case MapsReply m -> maps.onReply(from, m);
             case BlockRequest m -> blockReads.begin(from, m.block());
             default -> {}
         }
@@ -307,6 +311,20 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
     }
 
     @Override
+    public void compareMaps(Optional<ChunkKey> after, Consumer<ComparisonOutcome> told) {
+        if (established && !isStopped()) {
+            maps.begin(after, told);
+        } else {
+            told.accept(new ComparisonOutcome.NotNow("the primary does not serve"));
+        }
+    }
+
+    @Override
+    public void onMaps(long ticket, MapPage page) {
+        maps.onMaps(ticket, page);
+    }
+
+    @Override
     public void onRepaired(long ticket, boolean fits, long nowNanos) {
         repairs.onWritten(ticket, fits);
     }
@@ -412,5 +430,6 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
         requests.end();
         reads.end();
         repairs.end();
+        maps.end();
     }
 }
