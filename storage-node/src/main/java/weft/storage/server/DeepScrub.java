@@ -55,12 +55,19 @@ final class DeepScrub {
         return new Found(verifiedBytes, repairedBlocks, lostBlocks, List.copyOf(losses));
     }
 
+    /// What is done between two chunks: a large group takes long.
+    @FunctionalInterface
+    interface Interlude {
+        void play() throws InterruptedException;
+    }
+
     /// Blocks until the group is done.
     ///
     /// @throws IOException if it does not get through
-    void scrub(HostedReplica replica) throws IOException, InterruptedException {
+    void scrub(HostedReplica replica, Interlude interlude)
+            throws IOException, InterruptedException {
         ScrubPace.patiently(() -> scrubbable(replica));
-        scrubChunks(replica);
+        scrubChunks(replica, interlude);
     }
 
     private static HostedReplica scrubbable(HostedReplica replica)
@@ -71,7 +78,8 @@ final class DeepScrub {
         return replica;
     }
 
-    private void scrubChunks(HostedReplica replica) throws IOException, InterruptedException {
+    private void scrubChunks(HostedReplica replica, Interlude interlude)
+            throws IOException, InterruptedException {
         Optional<ChunkKey> after = Optional.empty();
         boolean last = false;
         while (!last) {
@@ -79,6 +87,7 @@ final class DeepScrub {
             DiskQuestions.ChunkPage page =
                     ScrubPace.patiently(() -> ScrubPace.answer(replica.chunks(reached)));
             for (ChunkStamp stamp : page.stamps()) {
+                interlude.play();
                 scrubChunk(replica, stamp.key());
                 after = Optional.of(stamp.key());
             }

@@ -32,8 +32,9 @@ import java.util.stream.Collectors;
 ///        └── done: the time is kept in the metadata ◄─────────────┘
 /// ```
 ///
-/// One thread, one group at a time, at a limited rate. The settings are asked for at each step, so
-/// new ones are gone by also in the midst of a group.
+/// One thread, at a limited rate; one group after the other, but light scrubs that are due come
+/// between the chunks of a deep one. The settings are asked for at each step, so new ones are gone
+/// by also in the midst of a group.
 final class Scrubber implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Scrubber.class);
     private static final long LOOK_MILLIS_MAX = 10_000;
@@ -162,13 +163,30 @@ final class Scrubber implements AutoCloseable {
 
     /// The light way first: it takes a thousandth of the time.
     private Optional<Turn> next(ScrubSettings now) {
-        return lightTurns
-                .next(led(), now.lightPeriod(), nowMillis())
-                .map(replica -> new Turn(ScrubKind.LIGHT, replica))
+        return nextLight(now)
                 .or(() ->
                         deepTurns
                                 .next(held(), now.period(), nowMillis())
                                 .map(replica -> new Turn(ScrubKind.DEEP, replica)));
+    }
+
+    private Optional<Turn> nextLight(ScrubSettings now) {
+        return lightTurns
+                .next(led(), now.lightPeriod(), nowMillis())
+                .map(replica -> new Turn(ScrubKind.LIGHT, replica));
+    }
+
+    private void scrubLightly() throws InterruptedException {
+        while (true) {
+            Optional<Turn> next;
+            synchronized (this) {
+                next = nextLight(settings.get());
+            }
+            if (next.isEmpty()) {
+                return;
+            }
+            scrub(next.get());
+        }
     }
 
     private void scrub(Turn turn) throws InterruptedException {
@@ -179,7 +197,7 @@ final class Scrubber implements AutoCloseable {
             if (isLight) {
                 light.scrub(turn.replica());
             } else {
-                deep.scrub(turn.replica());
+                deep.scrub(turn.replica(), this::scrubLightly);
             }
             done = true;
         } catch (IOException e) {

@@ -33,6 +33,7 @@ import weft.wire.storage.DamagedBlock;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -261,26 +262,53 @@ class LightScrubTest {
     }
 
     private void compareUnderWrites(Random random) throws Exception {
-        List<CompletableFuture<?>> writes = new ArrayList<>();
+        var writers = new ArrayList<Writer>();
+        for (int i = 0; i < 3; i++) {
+            var writer = new Writer(new Random(random.nextLong()));
+            writers.add(writer);
+            writer.next();
+        }
         PoolScrub scrub = client.scrub();
-        int rounds = 0;
-        while (rounds < 20) {
-            for (int i = 0; i < 50; i++) {
-                writes.add(write(random));
-            }
-            assertEquals(List.of(), scrub.beginLight().silent());
-            while (sum(scrub.status(), LightStatus::dueGroups) > 0) {
-                write(random).get();
-            }
-            rounds++;
+        int rounds = 60;
+        for (int i = 0; i < rounds; i++) {
+            assertEquals(List.of(), differences(compare()));
         }
-        for (CompletableFuture<?> write : writes) {
-            write.get();
-        }
-        assertEquals(List.of(), differences(scrub.status()));
         assertEquals(0, counted());
         assertEquals(0, sum(scrub.status(), LightStatus::skippedGroups));
-        assertTrue(sum(scrub.status(), LightStatus::comparedChunks) >= (long) rounds * CHUNKS);
+        assertEquals((long) rounds * CHUNKS, sum(scrub.status(), LightStatus::comparedChunks));
+        int written = 0;
+        for (Writer writer : writers) {
+            writer.ending = true;
+            written += writer.ended.get();
+        }
+        assertTrue(written > rounds, written + " writes");
+    }
+
+    /// One write after the other, at its own pace.
+    private final class Writer {
+        final CompletableFuture<Integer> ended = new CompletableFuture<>();
+        volatile boolean ending;
+        private final Random random;
+        private int written;
+
+        Writer(Random random) {
+            this.random = random;
+        }
+
+        void next() {
+            var _ =
+                    write(random)
+                            .whenComplete((_, failure) -> {
+                                written++;
+                                if (failure != null) {
+                                    ended.completeExceptionally(failure);
+                                } else if (ending) {
+                                    ended.complete(written);
+                                } else {
+                                    next();
+                                }
+                            });
+        }
     }
 
     private CompletableFuture<?> write(Random random) {
@@ -323,21 +351,22 @@ class LightScrubTest {
         return scrub.status().stores().stream().allMatch(s -> s.status().dueGroups() == 0);
     }
 
-    /// At the first rate it would take three minutes.
+    /// At the first rate a chunk takes eight seconds, and all of them 24.
     @Test
     void aRateThatIsSetReachesAScrubInTheMidstOfAGroup() throws Exception {
-        set(rate(BLOCK));
-        Await.until(
-                "the nodes have heard",
-                () -> cluster.watcher.image().settings().equals(rate(BLOCK)));
+        PoolSettings slow = rate(8 * BLOCK);
+        set(slow);
+        Await.until("the nodes have heard", () -> cluster.watcher.image().settings().equals(slow));
         PoolScrub scrub = client.scrub();
         var _ = scrub.begin();
-        long all = 3L * CHUNKS * BLOCKS * BLOCK;
         Await.until("begun", () -> verified(scrub) > 0);
-        assertTrue(verified(scrub) < all);
+        // Between two chunks.
+        assertEquals(0, sum(compare(), LightStatus::skippedGroups));
+        assertEquals(CHUNKS, sum(scrub.status(), LightStatus::comparedChunks));
+        assertTrue(!isDone(scrub));
         set(rate(1 << 30));
-        Await.until("done at the other rate", () -> isDone(scrub));
-        assertEquals(all, verified(scrub));
+        Await.until("done at the other rate", Duration.ofSeconds(8), () -> isDone(scrub));
+        assertEquals(3L * CHUNKS * BLOCKS * BLOCK, verified(scrub));
     }
 
     private static long verified(PoolScrub scrub) throws IOException {
