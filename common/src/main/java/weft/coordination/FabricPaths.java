@@ -8,6 +8,7 @@ import weft.fabric.Migration;
 import weft.fabric.Network;
 import weft.fabric.NodePresence;
 import weft.fabric.PlacementGroupId;
+import weft.fabric.PoolSettings;
 import weft.fabric.PortBinding;
 import weft.fabric.StoreId;
 import weft.fabric.VmPlacement;
@@ -19,6 +20,7 @@ import weft.fabric.VolumeId;
 ///
 /// ```
 /// /weft/cluster                    Cluster, once
+/// /weft/settings                   PoolSettings, once somebody set one
 /// /weft/ids/volume                 VolumeIds: the next id
 /// /weft/pgs/<decimal id>           Configuration of a placement group
 /// /weft/stores/<store id>          PoolStore: how much a store is to carry
@@ -42,6 +44,7 @@ public final class FabricPaths {
     public static final String ROOT = "/weft";
 
     public static final String CLUSTER = "/weft/cluster";
+    public static final String SETTINGS = "/weft/settings";
     public static final String VOLUME_IDS = "/weft/ids/volume";
     public static final String VOLUMES = "/weft/volumes";
     public static final String MERGE = "/weft/merge";
@@ -122,7 +125,8 @@ public final class FabricPaths {
         VM("vms", VmSpec.class),
         PLACEMENT("placements", VmPlacement.class),
         MIGRATION("migrations", Migration.class),
-        CLUSTER("cluster", Cluster.class);
+        CLUSTER("cluster", Cluster.class),
+        SETTINGS("settings", PoolSettings.class);
 
         private final String folder;
         private final Class<? extends Record> type;

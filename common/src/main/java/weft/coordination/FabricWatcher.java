@@ -7,6 +7,7 @@ import weft.fabric.Attachment;
 import weft.fabric.Cluster;
 import weft.fabric.FabricImage;
 import weft.fabric.FabricJson;
+import weft.fabric.PoolSettings;
 import weft.fabric.VolumeId;
 
 import java.io.IOException;
@@ -140,8 +141,10 @@ public final class FabricWatcher implements AutoCloseable {
 
     private FabricImage assemble() {
         Map<String, Cluster> cluster = pictured(FabricPaths.Kind.CLUSTER);
+        Map<String, PoolSettings> settings = pictured(FabricPaths.Kind.SETTINGS);
         return new FabricImage(
                 Optional.ofNullable(cluster.get("")),
+                settings.getOrDefault("", PoolSettings.NONE),
                 pictured(FabricPaths.Kind.PRESENCE),
                 pictured(FabricPaths.Kind.VOLUME),
                 pictured(FabricPaths.Kind.ATTACHMENT),

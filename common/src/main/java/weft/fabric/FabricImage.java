@@ -9,6 +9,7 @@ import java.util.Optional;
 /// Keys are names, except attachments (volume id) and presences (`<role>/<node>`).
 public record FabricImage(
         Optional<Cluster> cluster,
+        PoolSettings settings,
         Map<String, NodePresence> presences,
         Map<String, Volume> volumes,
         Map<VolumeId, Attachment> attachments,
@@ -23,6 +24,7 @@ public record FabricImage(
     public static final FabricImage EMPTY =
             new FabricImage(
                     Optional.empty(),
+                    PoolSettings.NONE,
                     Map.of(),
                     Map.of(),
                     Map.of(),

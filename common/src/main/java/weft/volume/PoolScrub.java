@@ -3,6 +3,7 @@ package weft.volume;
 import weft.coordination.StorageNodes;
 import weft.fabric.NodeId;
 import weft.transport.Peers;
+import weft.wire.audit.AuditMessage.ScrubKind;
 import weft.wire.audit.AuditMessage.ScrubRequest;
 import weft.wire.audit.AuditMessage.ScrubStatus;
 
@@ -12,7 +13,8 @@ import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 
-/// Has stores compare what they hold with its checksums, for people: `weft pool scrub`.
+/// Has stores compare what they hold with its checksums, or with each other, for people: `weft pool
+/// scrub`.
 public final class PoolScrub {
     private final StoreQuestions questions;
 
@@ -33,22 +35,27 @@ public final class PoolScrub {
         }
     }
 
-    /// Has each store begin now. Blocks.
+    /// Has each store verify its copies now. Blocks.
     public Result begin() throws IOException {
-        return ask(true);
+        return ask(ScrubKind.DEEP);
+    }
+
+    /// Has each store compare what the members of its groups have in their maps. Blocks.
+    public Result beginLight() throws IOException {
+        return ask(ScrubKind.LIGHT);
     }
 
     /// How far they are. Blocks.
     public Result status() throws IOException {
-        return ask(false);
+        return ask(ScrubKind.NONE);
     }
 
-    private Result ask(boolean now) throws IOException {
+    private Result ask(ScrubKind begin) throws IOException {
         List<StoreScrub> stores = new ArrayList<>();
         Set<NodeId> silent = new TreeSet<>();
         for (StoreQuestions.Asked asked : questions.stores()) {
             questions
-                    .ask(asked.node(), new ScrubRequest(asked.store(), now), ScrubStatus.class)
+                    .ask(asked.node(), new ScrubRequest(asked.store(), begin), ScrubStatus.class)
                     .ifPresentOrElse(
                             status -> stores.add(new StoreScrub(asked.node(), status)),
                             () -> silent.add(asked.node()));

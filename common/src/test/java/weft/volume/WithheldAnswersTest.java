@@ -28,6 +28,7 @@ import weft.fabric.NodeDisk;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.fabric.PlacementGroupId;
+import weft.fabric.PoolSettings;
 import weft.fabric.StoreId;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
@@ -121,6 +122,7 @@ class WithheldAnswersTest {
         var image =
                 new FabricImage(
                         Optional.of(new Cluster(CLUSTER, 1, 0, 1, 1)),
+                        PoolSettings.NONE,
                         Map.of("storage/node1", presence),
                         empty.volumes(),
                         empty.attachments(),

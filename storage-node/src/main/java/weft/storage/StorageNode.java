@@ -38,11 +38,12 @@ import java.util.stream.Stream;
 public final class StorageNode implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(StorageNode.class);
 
-    /// Who is there, and for NBD what is exported: not VMs, networks and holders, which change with
-    /// every VM.
+    /// How the pool is looked after, who is there, and for NBD what is exported: not VMs, networks
+    /// and holders, which change with every VM.
     private static final Set<FabricPaths.Kind> WATCHED =
             EnumSet.of(
                     FabricPaths.Kind.CLUSTER,
+                    FabricPaths.Kind.SETTINGS,
                     FabricPaths.Kind.PRESENCE,
                     FabricPaths.Kind.VOLUME,
                     FabricPaths.Kind.EXPORT);

@@ -12,6 +12,8 @@ import weft.wire.audit.AuditMessage.ChunkDigest;
 import weft.wire.audit.AuditMessage.DigestRequest;
 import weft.wire.audit.AuditMessage.GroupDigest;
 import weft.wire.audit.AuditMessage.LayerSpace;
+import weft.wire.audit.AuditMessage.LightStatus;
+import weft.wire.audit.AuditMessage.ScrubKind;
 import weft.wire.audit.AuditMessage.ScrubRequest;
 import weft.wire.audit.AuditMessage.ScrubStatus;
 import weft.wire.audit.AuditMessage.Space;
@@ -32,9 +34,11 @@ import java.util.UUID;
 ///   0x0403 space request   store 16 | after: 0, or 1 and layer 8
 ///   0x0404 space           store 16 | used bytes 8 | free bytes 8 | count 4, each: layer 8, stored
 ///                          bytes 8 | last 1
-///   0x0405 scrub request   store 16 | now 1
+///   0x0405 scrub request   store 16 | begin 1: 0 nothing, 1 deep, 2 light
 ///   0x0406 scrub status    store 16 | chunk bytes 8 | due groups 4 | verified bytes 8 | repaired 8 |
-///                          lost 8 | skipped groups 8 | count 4, each: a string
+///                          lost 8 | skipped groups 8 | count 4, each: a string | verified at 8
+///                          light: due groups 4 | compared 8 | differing 8 | skipped groups 8 |
+///                          count 4, each: a string | compared at 8
 /// ```
 public final class AuditCodec implements MessageFamily<AuditMessage> {
     private static final int DIGEST_REQUEST = 0x0401;
@@ -46,7 +50,7 @@ public final class AuditCodec implements MessageFamily<AuditMessage> {
     private static final int CHUNK_DIGEST_BYTES = 36;
     private static final int LAYER_SPACE_BYTES = 16;
     private static final int LOSS_BYTES_MIN = 4;
-    private static final int LOSS_BYTES_MAX = 256;
+    private static final ScrubKind[] SCRUB_KINDS = ScrubKind.values();
 
     @Override
     public int rangeByte() {
@@ -98,7 +102,7 @@ public final class AuditCodec implements MessageFamily<AuditMessage> {
             }
             case ScrubRequest m -> {
                 putStore(m.store(), out);
-                out.putBoolean(m.now());
+                out.putByte(m.begin().ordinal());
             }
             case ScrubStatus m -> {
                 putStore(m.store(), out);
@@ -110,6 +114,8 @@ public final class AuditCodec implements MessageFamily<AuditMessage> {
                 out.putLong(m.skippedGroups());
                 out.putInt(m.losses().size());
                 m.losses().forEach(out::putString);
+                out.putLong(m.verifiedMillis());
+                putLight(m.light(), out);
             }
             case Space m -> {
                 putStore(m.store(), out);
@@ -123,6 +129,16 @@ public final class AuditCodec implements MessageFamily<AuditMessage> {
                 out.putBoolean(m.last());
             }
         }
+    }
+
+    private static void putLight(LightStatus light, WireWriter out) {
+        out.putInt(light.dueGroups());
+        out.putLong(light.comparedChunks());
+        out.putLong(light.differingChunks());
+        out.putLong(light.skippedGroups());
+        out.putInt(light.differences().size());
+        light.differences().forEach(out::putString);
+        out.putLong(light.comparedMillis());
     }
 
     private static void putStore(StoreId store, WireWriter out) {
@@ -158,7 +174,7 @@ public final class AuditCodec implements MessageFamily<AuditMessage> {
             case SPACE ->
                     new Space(
                             store(in), in.readLong(), in.readLong(), layers(in), in.readBoolean());
-            case SCRUB_REQUEST -> new ScrubRequest(store(in), in.readBoolean());
+            case SCRUB_REQUEST -> new ScrubRequest(store(in), scrubKind(in));
             case SCRUB_STATUS ->
                     new ScrubStatus(
                             store(in),
@@ -168,9 +184,29 @@ public final class AuditCodec implements MessageFamily<AuditMessage> {
                             in.readLong(),
                             in.readLong(),
                             in.readLong(),
-                            losses(in));
+                            losses(in),
+                            in.readLong(),
+                            light(in));
             default -> throw new MalformedMessage("audit message type %#x".formatted(typeId));
         };
+    }
+
+    private static ScrubKind scrubKind(WireReader in) throws MalformedMessage {
+        int kind = in.readByte();
+        if (kind < 0 || kind >= SCRUB_KINDS.length) {
+            throw new MalformedMessage("scrub kind " + kind);
+        }
+        return SCRUB_KINDS[kind];
+    }
+
+    private static LightStatus light(WireReader in) throws MalformedMessage {
+        return new LightStatus(
+                in.readInt(),
+                in.readLong(),
+                in.readLong(),
+                in.readLong(),
+                losses(in),
+                in.readLong());
     }
 
     private static List<ChunkDigest> chunks(WireReader in) throws MalformedMessage {
@@ -200,7 +236,7 @@ public final class AuditCodec implements MessageFamily<AuditMessage> {
         }
         List<String> losses = new ArrayList<>(count);
         for (int i = 0; i < count; i++) {
-            losses.add(in.readString(LOSS_BYTES_MAX));
+            losses.add(in.readString(AuditMessage.LOSS_BYTES_MAX));
         }
         return losses;
     }

@@ -64,13 +64,26 @@ public sealed interface AuditMessage extends WireMessage {
     /// The blocks that a layer stores itself, in bytes.
     record LayerSpace(VolumeId layer, long storedBytes) {}
 
-    /// The most findings in one [ScrubStatus].
+    /// The most losses, and the most differences, in one [ScrubStatus].
     int LOSSES_MAX = 16;
+
+    /// The longest of them, in bytes.
+    int LOSS_BYTES_MAX = 1024;
+
+    /// What is to be scrubbed now, whosever turn it is.
+    enum ScrubKind {
+        /// Nothing: only say how far it is.
+        NONE,
+        /// The data of all groups, on the disks.
+        DEEP,
+        /// What the maps of all members say, of the groups that the store is primary of.
+        LIGHT
+    }
 
     /// How far is scrubbing? Answered by [ScrubStatus].
     ///
-    /// @param now whether all groups are to be scrubbed now
-    record ScrubRequest(StoreId store, boolean now) implements Question {}
+    /// @param begin what is to be begun now
+    record ScrubRequest(StoreId store, ScrubKind begin) implements Question {}
 
     /// What a store's scrubber has done since its start.
     ///
@@ -82,6 +95,9 @@ public sealed interface AuditMessage extends WireMessage {
     /// @param skippedGroups that could not be scrubbed: their copies here were not in sync, or did
     ///   not answer
     /// @param losses the first of what was lost, for people
+    /// @param verifiedMillis since when, in Unix milliseconds, all groups were verified at least
+    ///   once; 0 if some never was
+    /// @param light what became of comparing maps
     record ScrubStatus(
             StoreId store,
             long chunkBytes,
@@ -90,10 +106,35 @@ public sealed interface AuditMessage extends WireMessage {
             long repairedBlocks,
             long lostBlocks,
             long skippedGroups,
-            List<String> losses)
+            List<String> losses,
+            long verifiedMillis,
+            LightStatus light)
             implements AuditMessage {
         public ScrubStatus {
             losses = List.copyOf(losses);
+        }
+    }
+
+    /// The same of light scrubs, of the groups that the store is primary of.
+    ///
+    /// @param dueGroups groups that were asked for and are not done, and the one that it is at
+    /// @param comparedChunks whose maps all members told of; each counted once
+    /// @param differingChunks as the last comparison of each group found them
+    /// @param skippedGroups that could not be compared: a member did not answer, or another store
+    ///   became primary
+    /// @param differences the first of what differs, for people
+    /// @param comparedMillis as `verifiedMillis`
+    record LightStatus(
+            int dueGroups,
+            long comparedChunks,
+            long differingChunks,
+            long skippedGroups,
+            List<String> differences,
+            long comparedMillis) {
+        public static final LightStatus NOTHING = new LightStatus(0, 0, 0, 0, List.of(), 0);
+
+        public LightStatus {
+            differences = List.copyOf(differences);
         }
     }
 

@@ -17,6 +17,8 @@ import weft.wire.storage.ReplicaMessage.CommitPoint;
 import weft.wire.storage.ReplicaMessage.JoinAccepted;
 import weft.wire.storage.ReplicaMessage.JoinRefused;
 import weft.wire.storage.ReplicaMessage.JoinRequest;
+import weft.wire.storage.ReplicaMessage.MapsReply;
+import weft.wire.storage.ReplicaMessage.MapsRequest;
 import weft.wire.storage.ReplicaMessage.NewerVersion;
 import weft.wire.storage.ReplicaMessage.Prepare;
 import weft.wire.storage.ReplicaMessage.PrepareAck;
@@ -45,8 +47,11 @@ final class ReplicaCodec {
     private static final int JOIN_REFUSED = 14;
     private static final int BLOCK_REQUEST = 15;
     private static final int BLOCK_REPLY = 16;
+    private static final int MAPS_REQUEST = 17;
+    private static final int MAPS_REPLY = 18;
 
     private static final int STAMP_BYTES = 32;
+    private static final int MAP_DIGEST_BYTES = STAMP_BYTES + 8;
     private static final int RUN_BYTES_MIN = 16;
 
     private ReplicaCodec() {}
@@ -69,6 +74,8 @@ final class ReplicaCodec {
             case JoinRefused _ -> JOIN_REFUSED;
             case BlockRequest _ -> BLOCK_REQUEST;
             case BlockReply _ -> BLOCK_REPLY;
+            case MapsRequest _ -> MAPS_REQUEST;
+            case MapsReply _ -> MAPS_REPLY;
         };
     }
 
@@ -123,6 +130,16 @@ final class ReplicaCodec {
                 putBlock(m.block(), out);
                 putOptionalContent(m.content(), out);
             }
+            case MapsRequest m -> {
+                putPair(m.question(), m.committedSequence(), out);
+                putOptionalKey(m.after(), out);
+            }
+            case MapsReply m -> {
+                out.putLong(m.question());
+                out.putInt(m.tablesCrc());
+                out.putBoolean(m.page().isPresent());
+                m.page().ifPresent(page -> putMaps(page, out));
+            }
         }
     }
 
@@ -166,6 +183,11 @@ final class ReplicaCodec {
             case JOIN_REFUSED -> new JoinRefused(pg, version, in.readLong());
             case BLOCK_REQUEST -> new BlockRequest(pg, version, block(in));
             case BLOCK_REPLY -> new BlockReply(pg, version, block(in), optionalContent(in));
+            case MAPS_REQUEST ->
+                    new MapsRequest(
+                            pg, version, in.readLong(), EntryCodec.count(in), optionalKey(in));
+            case MAPS_REPLY ->
+                    new MapsReply(pg, version, in.readLong(), in.readInt(), optionalMaps(in));
             default -> throw new MalformedMessage("replica message kind " + kind);
         };
     }
@@ -229,6 +251,31 @@ final class ReplicaCodec {
             stamps.add(stamp(in));
         }
         return stamps;
+    }
+
+    private static void putMaps(MapPage page, WireWriter out) {
+        out.putInt(page.maps().size());
+        for (MapDigest map : page.maps()) {
+            putStamp(map.stamp(), out);
+            out.putInt(map.mappedBlocks());
+            out.putInt(map.crc());
+        }
+        out.putBoolean(page.last());
+    }
+
+    private static Optional<MapPage> optionalMaps(WireReader in) throws MalformedMessage {
+        if (!in.readBoolean()) {
+            return Optional.empty();
+        }
+        int count = in.readCount(MAP_DIGEST_BYTES);
+        if (count > MapPage.MAPS_MAX) {
+            throw new MalformedMessage(count + " maps");
+        }
+        List<MapDigest> maps = new ArrayList<>(count);
+        for (int i = 0; i < count; i++) {
+            maps.add(new MapDigest(stamp(in), in.readInt(), in.readInt()));
+        }
+        return Optional.of(new MapPage(maps, in.readBoolean()));
     }
 
     private static void putContent(ChunkContent content, WireWriter out) {

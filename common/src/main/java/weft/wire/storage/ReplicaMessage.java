@@ -116,6 +116,26 @@ public sealed interface ReplicaMessage {
             PlacementGroupId pg, long version, DamagedBlock block, Optional<ChunkContent> content)
             implements ReplicaMessage {}
 
+    /// Primary → members: what do your maps say of chunks after `after`, at this point of the log?
+    ///
+    /// @param question the primary's count, echoed in the answer
+    /// @param committedSequence the point: everything up to it is committed, and nothing beyond
+    record MapsRequest(
+            PlacementGroupId pg,
+            long version,
+            long question,
+            long committedSequence,
+            Optional<ChunkKey> after)
+            implements ReplicaMessage {}
+
+    /// Its answer.
+    ///
+    /// @param tablesCrc CRC32C of the replicated tables with the first page, 0 with others
+    /// @param page empty: this member is at another point, ask anew
+    record MapsReply(
+            PlacementGroupId pg, long version, long question, int tablesCrc, Optional<MapPage> page)
+            implements ReplicaMessage {}
+
     /// Joiner → primary: all chunks compared and copied, everything to `durableSequence` durable.
     record CaughtUp(PlacementGroupId pg, long version, long attempt, long durableSequence)
             implements ReplicaMessage {}

@@ -96,6 +96,10 @@ class StorageCodecTest {
         all.add(new ReplicaMessage.BlockRequest(PG, 3, block));
         all.add(new ReplicaMessage.BlockReply(PG, 3, block, Optional.of(content)));
         all.add(new ReplicaMessage.BlockReply(PG, 3, block, Optional.empty()));
+        var maps = new MapPage(List.of(new MapDigest(stamp, 9, 0xcafe)), false);
+        all.add(new ReplicaMessage.MapsRequest(PG, 3, 5, 17, Optional.of(key)));
+        all.add(new ReplicaMessage.MapsReply(PG, 3, 5, -1, Optional.of(maps)));
+        all.add(new ReplicaMessage.MapsReply(PG, 3, 5, 0, Optional.empty()));
         return all;
     }
 

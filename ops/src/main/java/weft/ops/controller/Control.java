@@ -151,6 +151,7 @@ public final class Control implements AutoCloseable {
     }
 
     private void rebalance(Cluster cluster, FabricImage image) throws IOException {
+        rebalancing.use(settings.with(image.settings()));
         List<Change> due =
                 rebalancing.decide(
                         pool,

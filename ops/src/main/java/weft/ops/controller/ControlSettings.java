@@ -1,5 +1,7 @@
 package weft.ops.controller;
 
+import weft.fabric.PoolSettings;
+
 import java.time.Duration;
 
 /// How control treats the pool.
@@ -19,6 +21,17 @@ public record ControlSettings(Duration replaceAfter, int movesMax, int movesPerS
                     "replaceAfter %s, %d moves, %d for each store: needed is at least 0 s and 1"
                             .formatted(replaceAfter, movesMax, movesPerStoreMax));
         }
+    }
+
+    /// The same, but for what somebody set for the whole pool.
+    public ControlSettings with(PoolSettings set) {
+        Long patience = set.replaceAfterSeconds();
+        Integer moves = set.moves();
+        Integer perStore = set.movesPerStore();
+        return new ControlSettings(
+                patience == null ? replaceAfter : Duration.ofSeconds(patience),
+                moves == null ? movesMax : moves,
+                perStore == null ? movesPerStoreMax : perStore);
     }
 
     /// The same with another patience.

@@ -50,7 +50,7 @@ final class Rebalancing {
     /// @param left stores that were leaving when it began
     private record Move(Change change, Set<StoreId> left) {}
 
-    private final ControlSettings settings;
+    private ControlSettings settings;
     private final Map<StoreId, Long> awaySince = new HashMap<>();
     private final Map<PlacementGroupId, Move> moves = new HashMap<>();
     private final Map<PlacementGroupId, Change> queue = new LinkedHashMap<>();
@@ -61,6 +61,11 @@ final class Rebalancing {
 
     Rebalancing(ControlSettings settings) {
         this.settings = settings;
+    }
+
+    /// Goes by these from now on.
+    void use(ControlSettings now) {
+        settings = now;
     }
 
     /// What is to be written now; see [#begun].

@@ -123,6 +123,7 @@ public final class ImageImport {
         others.remove(name);
         return new FabricImage(
                 now.cluster(),
+                now.settings(),
                 now.presences(),
                 others,
                 now.attachments(),

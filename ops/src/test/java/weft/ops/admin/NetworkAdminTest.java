@@ -132,6 +132,7 @@ class NetworkAdminTest {
         FabricImage empty = FabricImage.EMPTY;
         return new FabricImage(
                 empty.cluster(),
+                empty.settings(),
                 empty.presences(),
                 empty.volumes(),
                 empty.attachments(),

@@ -69,6 +69,7 @@ class VmAdminTest {
         FabricImage empty = FabricImage.EMPTY;
         return new FabricImage(
                 empty.cluster(),
+                empty.settings(),
                 presences,
                 empty.volumes(),
                 empty.attachments(),

@@ -25,6 +25,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Instant;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
@@ -183,6 +184,53 @@ final class PoolSystemTest {
         type("pool scrub");
         assertTrue(type("pool scrub --status").contains("node2"));
         assertEquals(2, fabric.type("pool scrub --status --no-wait").exitCode());
+    }
+
+    /// What is set is shown, and what is not says so; nodes go by it at once.
+    @Test
+    void settingsAreSetShownAndTakenBack() throws Exception {
+        JsonNode before = json("pool get");
+        assertEquals(6, before.size());
+        for (JsonNode setting : before) {
+            assertTrue(!setting.path("source").asText().equals("set"), before.toString());
+        }
+        assertEquals("32M", json("pool get scrub-rate").get(0).path("value").asText());
+        assertTrue(json("pool get moves").get(0).path("value").isNull());
+        assertEquals("scrub-rate is 48M", type("pool set scrub-rate 48M").strip());
+        assertEquals("replace-after is 20m", type("pool set replace-after 1200s").strip());
+        assertEquals("set", json("pool get scrub-rate").get(0).path("source").asText());
+        assertEquals("48M", json("pool get scrub-rate").get(0).path("value").asText());
+        assertTrue(type("pool status").contains("set: scrub-rate 48M, replace-after 20m"));
+        assertEquals(48 << 20, json("pool status").at("/settings/scrubBytesPerSecond").asInt());
+        assertEquals(2, fabric.type("pool set scrub-rate 1K").exitCode());
+        assertEquals("48M", json("pool get scrub-rate").get(0).path("value").asText());
+        assertEquals("scrub-rate is 32M", type("pool set scrub-rate default").strip());
+        assertEquals(
+                "replace-after is what each control was started with",
+                type("pool set replace-after default").strip());
+        assertTrue(!type("pool status").contains("set: "));
+    }
+
+    @Test
+    void copiesAreComparedWithoutReadingThem() throws Exception {
+        type("volume create compared --size 16M");
+        awaitVolume("compared");
+        write("compared", 0, 16 << 20);
+        JsonNode report = json("pool scrub --light");
+        assertEquals(0, report.path("stores").size());
+        assertEquals(0, report.path("differences").size());
+        assertEquals(3, report.path("light").size());
+        long compared = 0;
+        for (JsonNode store : report.path("light")) {
+            compared += store.path("comparedChunks").asLong();
+            assertEquals(0, store.path("differingChunks").asLong(), report.toString());
+            assertEquals(0, store.path("skipped").asLong(), report.toString());
+            assertEquals(0, store.path("due").asInt());
+            Instant.parse(store.path("comparedSince").asText());
+        }
+        assertTrue(compared >= 4, report.toString());
+        String both = type("pool scrub --status");
+        assertTrue(both.contains("VERIFIED") && both.contains("DIFFERING"), both);
     }
 
     @Test

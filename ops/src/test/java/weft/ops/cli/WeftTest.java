@@ -109,6 +109,31 @@ final class WeftTest {
                         folder()));
     }
 
+    private static void assertBadSetting(String words, String... typed) {
+        var arguments = new ArrayList<>(List.of("pool"));
+        arguments.addAll(List.of(typed));
+        assertRefused(ExitCode.USAGE, words, run(arguments.toArray(new String[0])));
+    }
+
+    /// Before a fabric is looked for: none is there.
+    @Test
+    void badSettingsOfThePoolAreRefusedByName() {
+        assertBadSetting(
+                "no setting 'scrub-speed': there are scrub-rate, ", "set", "scrub-speed", "1M");
+        assertBadSetting("no setting 'rate'", "get", "rate");
+        assertBadSetting("scrub-rate: size 'fast' is not understood", "set", "scrub-rate", "fast");
+        assertBadSetting("scrub-rate: 4K is not in 64K to 1024T", "set", "scrub-rate", "4K");
+        assertBadSetting("scrub-period: time '7' is not understood", "set", "scrub-period", "7");
+        assertBadSetting("scrub-period: 1s is not in 1m to 3650d", "set", "scrub-period", "1s");
+        assertBadSetting("light-scrub-period: 4000d is not", "set", "light-scrub-period", "4000d");
+        assertBadSetting("replace-after: time '-5s'", "set", "replace-after", "--", "-5s");
+        assertBadSetting("moves: 0 is not in 1 to 10000", "set", "moves", "0");
+        assertBadSetting("moves-per-node: '1.5' is not a number", "set", "moves-per-node", "1.5");
+        assertBadSetting("VALUE", "set", "scrub-rate");
+        assertBadSetting("leave --light away", "scrub", "--light", "--status");
+        assertBadSetting("leave --no-wait away", "scrub", "--no-wait", "--status");
+    }
+
     private String folder() {
         return folder.toString();
     }

@@ -146,6 +146,7 @@ class PlacementsTest {
         return Placements.hostsForVms(
                 new FabricImage(
                         empty.cluster(),
+                        empty.settings(),
                         presences,
                         empty.volumes(),
                         empty.attachments(),

@@ -11,6 +11,7 @@ import weft.fabric.FailureDomain;
 import weft.fabric.Member;
 import weft.fabric.NodeId;
 import weft.fabric.PlacementGroupId;
+import weft.fabric.PoolSettings;
 import weft.fabric.PoolStore;
 import weft.fabric.StoreId;
 import weft.ops.placement.Plan.Change;
@@ -169,6 +170,20 @@ class RebalancingTest {
         List<Change> first = round();
         assertTrue(first.getFirst().before().containsAll(List.of(id(0), id(1))), "one copy left");
         assertTrue(first.stream().allMatch(change -> change.before().contains(id(0))));
+    }
+
+    /// As for whichever control leads: it needs no other start.
+    @Test
+    void whatIsSetForThePoolIsGoneByInTheMidstOfAWait() {
+        die(0);
+        round();
+        nowNanos += 100 * SECOND;
+        assertEquals(List.of(), round());
+        var set = new PoolSettings(null, null, null, 60L, 2, 2);
+        rebalancing.use(settings.with(set));
+        assertEquals(2, round().size(), "two at once, no more");
+        rebalancing.use(settings.with(PoolSettings.NONE));
+        assertEquals(settings, settings.with(PoolSettings.NONE));
     }
 
     @Test

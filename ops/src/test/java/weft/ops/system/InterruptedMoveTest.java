@@ -275,6 +275,7 @@ class InterruptedMoveTest {
                                 presence.pid()));
         return new FabricImage(
                 now.cluster(),
+                now.settings(),
                 presences,
                 now.volumes(),
                 now.attachments(),

@@ -117,6 +117,21 @@ public final class BlockMap {
         return stored.cardinality();
     }
 
+    int mappedBlocks() {
+        return mapped.cardinality();
+    }
+
+    /// As [weft.wire.storage.MapDigest] has it: equal for maps of equal blocks, wherever these are
+    /// in the file. A block of zeroes may be stored here and mapped as zeroes elsewhere: a copy
+    /// that would have too many runs is sent with its zeroes.
+    int digest() {
+        ByteBuffer items = ByteBuffer.allocate(2 * Integer.BYTES * mapped.cardinality());
+        for (int block = mapped.nextSetBit(0); block >= 0; block = mapped.nextSetBit(block + 1)) {
+            items.putInt(block).putInt(stored.get(block) ? checksums[block] : ZERO_BLOCK_CRC);
+        }
+        return checksum(items.flip());
+    }
+
     int storedBlocks(int from, int to) {
         return stored.get(from, to).cardinality();
     }

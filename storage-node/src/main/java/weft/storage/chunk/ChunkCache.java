@@ -41,14 +41,24 @@ final class ChunkCache {
     BlockMap map(Chunk chunk) throws IOException {
         BlockMap loaded = maps.get(chunk);
         if (loaded == null) {
-            byte[] stored = metadata.get(MetadataKeys.map(pg, chunk.key));
-            if (stored == null) {
-                throw new IOException("chunk %s has a stamp but no map".formatted(chunk.key));
-            }
-            loaded = BlockMap.decode(stored);
+            loaded = stored(chunk);
             keep(chunk, loaded);
         }
         return loaded;
+    }
+
+    /// The same for one look: a map that is not loaded is not kept, and none is dropped for it.
+    BlockMap look(Chunk chunk) throws IOException {
+        BlockMap loaded = chunk.map;
+        return loaded == null ? stored(chunk) : loaded;
+    }
+
+    private BlockMap stored(Chunk chunk) throws IOException {
+        byte[] stored = metadata.get(MetadataKeys.map(pg, chunk.key));
+        if (stored == null) {
+            throw new IOException("chunk %s has a stamp but no map".formatted(chunk.key));
+        }
+        return BlockMap.decode(stored);
     }
 
     /// Keeps the map of a chunk that has none loaded.

@@ -12,6 +12,7 @@ import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
+import weft.wire.storage.MapDigest;
 import weft.wire.storage.Mutation;
 
 import java.io.IOException;
@@ -21,6 +22,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
@@ -294,6 +296,16 @@ public final class ChunkStore {
             stamps.add(chunk.stamp());
         }
         return stamps;
+    }
+
+    /// What the maps say of chunks after `after`, ascending. They are not kept in memory for it.
+    public List<MapDigest> digests(Optional<ChunkKey> after, int countMax) throws IOException {
+        List<MapDigest> digests = new ArrayList<>();
+        for (ChunkStamp stamp : list(after, countMax)) {
+            BlockMap map = cache.look(Objects.requireNonNull(chunks.get(stamp.key())));
+            digests.add(new MapDigest(stamp, map.mappedBlocks(), map.digest()));
+        }
+        return digests;
     }
 
     /// All that is mapped in a chunk; empty if there is no such chunk.

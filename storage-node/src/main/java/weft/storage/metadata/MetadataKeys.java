@@ -13,7 +13,9 @@ import java.nio.ByteBuffer;
 ///  N                                   incarnation (8): raised at each start
 ///  J                                   epoch (8) of the first journal segment that is needed
 ///  G  group (4)                        the group's state, as GroupState draws it
-///  C  group (4)                        when all its chunks had last been verified: Unix milliseconds (8)
+///  C  group (4)                        when all its chunks had last been verified: Unix milliseconds (8);
+///                                     below zero: never, its turns count from there
+///  L  group (4)                        the same for comparing what its members' maps say
 ///  M  group (4) layer (8) index (8)    block map of a chunk, as BlockMap draws it
 ///  S  group (4) layer (8) index (8)    generation (8), version (8), sequence (8), stored blocks (4)
 /// ```
@@ -35,6 +37,7 @@ public final class MetadataKeys {
 
     private static final byte MAPS = 'M';
     private static final byte SCRUBBED = 'C';
+    private static final byte COMPARED = 'L';
     private static final int GROUP_BYTES = 1 + Integer.BYTES;
     private static final int CHUNK_BYTES = GROUP_BYTES + 2 * Long.BYTES;
 
@@ -48,6 +51,11 @@ public final class MetadataKeys {
     /// When a group was last scrubbed.
     public static byte[] scrubbed(PlacementGroupId pg) {
         return group(SCRUBBED, pg.value());
+    }
+
+    /// When the maps of a group's members were last compared.
+    public static byte[] compared(PlacementGroupId pg) {
+        return group(COMPARED, pg.value());
     }
 
     /// A chunk's stamp.

@@ -7,10 +7,12 @@ import weft.storage.journal.JournalRecord;
 import weft.wire.storage.ChunkContent;
 import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
+import weft.wire.storage.MapPage;
 import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.ReplicaMessage.BlockReply;
 import weft.wire.storage.ReplicaMessage.BlockRequest;
 import weft.wire.storage.ReplicaMessage.CommitPoint;
+import weft.wire.storage.ReplicaMessage.MapsRequest;
 import weft.wire.storage.ReplicaMessage.Prepare;
 import weft.wire.storage.ReplicaMessage.Reconcile;
 import weft.wire.storage.ReplicaMessage.ReconcileAck;
@@ -33,6 +35,7 @@ final class Backup implements Role {
     private final ArrayDeque<ReplicaMessage> early = new ArrayDeque<>();
     private final BlockReads blockReads;
     private final BlockRepairs repairs;
+    private final MapAnswers maps;
     private boolean versionDurable;
     private boolean reconciled;
 
@@ -41,6 +44,7 @@ final class Backup implements Role {
         this.configuration = configuration;
         grace = new PrimaryGrace(state, configuration.primary(), nowNanos);
         blockReads = new BlockReads(state, configuration);
+        maps = new MapAnswers(state, configuration);
         repairs = new BlockRepairs(state, configuration, List.of(configuration.primary()));
     }
 
@@ -74,6 +78,11 @@ final class Backup implements Role {
             case CommitPoint m -> commitTo(m.committedSequence());
             case BlockRequest m -> blockReads.begin(configuration.primary(), m.block());
             case BlockReply m -> repairs.onReply(configuration.primary(), m, nowNanos);
+            case MapsRequest m -> {
+                // What it says is committed was durable here before.
+                commitTo(m.committedSequence());
+                maps.begin(m);
+            }
             default -> {}
         }
     }
@@ -135,6 +144,11 @@ final class Backup implements Role {
     @Override
     public void onChunk(long ticket, Optional<ChunkContent> content, long nowNanos) {
         blockReads.onChunk(ticket, content);
+    }
+
+    @Override
+    public void onMaps(long ticket, MapPage page) {
+        maps.onMaps(ticket, page);
     }
 
     /// Damaged here, too: the primary has to look elsewhere, and scrubbing will repair it.

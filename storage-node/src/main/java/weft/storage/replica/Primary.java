@@ -1,5 +1,6 @@
 package weft.storage.replica;
 
+import weft.fabric.ChunkKey;
 import weft.fabric.Configuration;
 import weft.fabric.Member;
 import weft.fabric.StoreId;
@@ -8,6 +9,7 @@ import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
+import weft.wire.storage.MapPage;
 import weft.wire.storage.Mutation;
 import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.ReplicaMessage.BlockReply;
@@ -15,11 +17,9 @@ import weft.wire.storage.ReplicaMessage.BlockRequest;
 import weft.wire.storage.ReplicaMessage.CaughtUp;
 import weft.wire.storage.ReplicaMessage.ChunkListRequest;
 import weft.wire.storage.ReplicaMessage.ChunkRequest;
-import weft.wire.storage.ReplicaMessage.CommitPoint;
 import weft.wire.storage.ReplicaMessage.JoinRequest;
-import weft.wire.storage.ReplicaMessage.Prepare;
+import weft.wire.storage.ReplicaMessage.MapsReply;
 import weft.wire.storage.ReplicaMessage.PrepareAck;
-import weft.wire.storage.ReplicaMessage.Reconcile;
 import weft.wire.storage.ReplicaMessage.ReconcileAck;
 import weft.wire.storage.StorageMessage;
 import weft.wire.storage.StorageMessage.ReadRequest;
@@ -31,6 +31,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 
 /// The primary of one configuration: orders writes, commits what all members have in their
 /// journals, reads under its leases, and proposes the next configuration when a member fails or has
@@ -45,9 +46,6 @@ import java.util.Set;
 ///
 /// Which leases count is the business of [SecondaryLeases].
 final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Server {
-    /// Entries sent at once to one that lacks them; its acknowledgement asks for more.
-    private static final int BURST_MAX = 2048;
-
     /// A version is to have lasted so long before the lead is passed on: several times what a
     /// killed node takes to be replaced and to return.
     private static final long QUIET_MILLIS = 10_000;
@@ -58,15 +56,16 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
     private final Map<StoreId, Follower> followers = new HashMap<>();
     private final Set<StoreId> disowned = new HashSet<>();
     private final CatchUpSource source;
+    private final FollowerFeed feed;
     private final ClientRequests requests;
     private final BlockRepairs repairs;
     private final BlockReads blockReads;
+    private final MapComparison maps;
     private final ClientReads reads;
     private final long openAtStart;
     private final long beganNanos;
     private boolean versionDurable;
     private boolean established;
-    private long commitTold;
     private long lastTickNanos;
 
     /// @param captured generations of the leases held when the configuration was proposed
@@ -80,11 +79,13 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
         source = new CatchUpSource(state, configuration);
         requests = new ClientRequests(state, this);
         repairs = new BlockRepairs(state, configuration, others(state, configuration));
+        maps = new MapComparison(state, configuration);
         blockReads = new BlockReads(state, configuration);
         reads = new ClientReads(state, this, requests, repairs);
         lastTickNanos = nowNanos;
         beganNanos = nowNanos;
         openAtStart = state.list.tail();
+        feed = new FollowerFeed(state, configuration, followers.values(), source, openAtStart);
         leases = new SecondaryLeases(state, configuration, captured, nowNanos);
         for (Member member : configuration.members()) {
             if (!member.equals(state.self)) {
@@ -103,30 +104,8 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
 
     private void onVersionDurable(long nowNanos) {
         versionDurable = true;
-        followers.values().forEach(follower -> reconcile(follower, nowNanos));
+        followers.values().forEach(follower -> feed.reconcile(follower, nowNanos));
         advance();
-    }
-
-    private void reconcile(Follower follower, long nowNanos) {
-        follower.quietSinceNanos = nowNanos;
-        state.outbox.send(
-                follower.member.store(),
-                new Reconcile(
-                        state.pg, configuration.version(), state.list.committed(), openAtStart));
-        sendOpen(follower, state.list.committed());
-    }
-
-    private void sendOpen(Follower follower, long after) {
-        long end = Math.min(state.list.tail(), after + BURST_MAX);
-        for (long sequence = after + 1; sequence <= end; sequence++) {
-            sendPrepare(follower, state.list.get(sequence));
-        }
-    }
-
-    private void sendPrepare(Follower follower, Entry entry) {
-        state.outbox.send(
-                follower.member.store(),
-                new Prepare(state.pg, configuration.version(), state.list.committed(), entry));
     }
 
     @Override
@@ -139,6 +118,7 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
             case ChunkRequest m -> source.onChunkRequest(from, m);
             case CaughtUp m -> source.onCaughtUp(from, m, nowNanos);
             case BlockReply m -> repairs.onReply(from, m, nowNanos);
+            case MapsReply m -> maps.onReply(from, m);
             case BlockRequest m -> blockReads.begin(from, m.block());
             default -> {}
         }
@@ -171,7 +151,7 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
             if (follower.reconciled) {
                 follower.acknowledged(ack.durableSequence(), nowNanos);
                 if (ack.lacking()) {
-                    resend(follower, nowNanos);
+                    feed.resend(follower, nowNanos);
                 }
                 advance();
             }
@@ -181,7 +161,7 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
         if (learner != null) {
             learner.follower.acknowledged(ack.durableSequence(), nowNanos);
             if (ack.lacking()) {
-                resendToLearner(learner, nowNanos);
+                feed.resendToLearner(learner, nowNanos);
             }
             advance();
         }
@@ -206,7 +186,7 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
         }
         CatchUpSource.Learner learner = source.onJoinRequest(from, request, nowNanos);
         if (learner != null) {
-            sendOpen(learner.follower, learner.follower.durable);
+            feed.sendOpen(learner.follower, learner.follower.durable);
         }
     }
 
@@ -304,9 +284,7 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
                         request.token(),
                         mutation);
         // The members' journals and this one work at the same time.
-        followers.values().forEach(follower -> sendPrepare(follower, entry));
-        source.learners().forEach(learner -> sendPrepare(learner.follower, entry));
-        commitTold = state.list.committed();
+        feed.send(entry);
         state.prepare(entry);
         return entry;
     }
@@ -330,6 +308,20 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
     @Override
     public void onRead(long ticket, ReplicaDisk.ReadOutcome outcome, long nowNanos) {
         reads.onRead(ticket, outcome, nowNanos);
+    }
+
+    @Override
+    public void compareMaps(Optional<ChunkKey> after, Consumer<ComparisonOutcome> told) {
+        if (established && !isStopped()) {
+            maps.begin(after, told);
+        } else {
+            told.accept(new ComparisonOutcome.NotNow("the primary does not serve"));
+        }
+    }
+
+    @Override
+    public void onMaps(long ticket, MapPage page) {
+        maps.onMaps(ticket, page);
     }
 
     @Override
@@ -369,70 +361,14 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
         if (!versionDurable) {
             return;
         }
-        resendToQuiet(nowNanos);
+        feed.resendToQuiet(nowNanos);
         repairs.onTick(nowNanos);
         advance();
-        tellCommit();
+        feed.tellCommit();
         boolean judges = !late && !state.leases.isSelfLate(nowNanos);
         if (judges && state.pending == null && state.newerVersionSeen <= configuration.version()) {
             nextConfiguration(nowNanos).ifPresent(next -> propose(next, nowNanos));
         }
-    }
-
-    private void tellCommit() {
-        long committed = state.list.committed();
-        if (commitTold < committed) {
-            commitTold = committed;
-            var point = new CommitPoint(state.pg, configuration.version(), committed);
-            followers.values().forEach(f -> state.outbox.send(f.member.store(), point));
-            source.learners().forEach(l -> state.outbox.send(l.follower.member.store(), point));
-        }
-    }
-
-    private void resendToQuiet(long nowNanos) {
-        long quiet = ReplicaSettings.nanos(state.settings.resendMillis());
-        for (Follower follower : followers.values()) {
-            if (nowNanos - follower.quietSinceNanos < quiet) {
-                continue;
-            }
-            if (!follower.reconciled) {
-                reconcile(follower, nowNanos);
-            } else if (follower.durable < state.list.tail()) {
-                resend(follower, nowNanos);
-            }
-        }
-        for (CatchUpSource.Learner learner : List.copyOf(source.learners())) {
-            if (nowNanos - learner.follower.quietSinceNanos >= quiet
-                    && learner.follower.durable < state.list.tail()) {
-                resendToLearner(learner, nowNanos);
-            }
-        }
-    }
-
-    private void resend(Follower follower, long nowNanos) {
-        if (mayResend(follower, nowNanos)) {
-            sendOpen(follower, Math.max(follower.durable, state.list.committed()));
-        }
-    }
-
-    private void resendToLearner(CatchUpSource.Learner learner, long nowNanos) {
-        Follower follower = learner.follower;
-        if (!state.list.has(follower.durable + 1)) {
-            if (state.pending == null && follower.durable < state.list.tail()) {
-                source.forget(learner);
-            }
-        } else if (mayResend(follower, nowNanos)) {
-            sendOpen(follower, follower.durable);
-        }
-    }
-
-    /// A burst is sent again at most every 20 ms, however many acknowledgements say "lacking".
-    private static boolean mayResend(Follower follower, long nowNanos) {
-        if (nowNanos - follower.quietSinceNanos < ReplicaSettings.nanos(20)) {
-            return false;
-        }
-        follower.quietSinceNanos = nowNanos;
-        return true;
     }
 
     /// What should change, if anything: failed members first, then lapsed leases, then growth.
@@ -494,5 +430,6 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
         requests.end();
         reads.end();
         repairs.end();
+        maps.end();
     }
 }

@@ -1,5 +1,6 @@
 package weft.storage.replica;
 
+import weft.fabric.ChunkKey;
 import weft.fabric.Configuration;
 import weft.fabric.Member;
 import weft.fabric.StoreId;
@@ -10,6 +11,7 @@ import weft.storage.reconfigure.Reconfiguration;
 import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.DamagedBlock;
+import weft.wire.storage.MapPage;
 import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.ReplicaMessage.JoinRequest;
 import weft.wire.storage.ReplicaMessage.NewerVersion;
@@ -258,6 +260,16 @@ public final class Replica {
                         nowNanos));
     }
 
+    /// Has what the members' maps say of the chunks after that one compared, as many as a page
+    /// holds; told once, unless this replica stops. A comparison under way ends.
+    public void compareMaps(Optional<ChunkKey> after, Consumer<ComparisonOutcome> told) {
+        if (stopped) {
+            told.accept(new ComparisonOutcome.NotNow("the replica has stopped"));
+            return;
+        }
+        guarded(() -> role.compareMaps(after, told));
+    }
+
     /// Whether it is a member of the group, with all that is committed.
     public boolean isMember() {
         return !stopped && (role instanceof Primary || role instanceof Backup);
@@ -300,6 +312,11 @@ public final class Replica {
     /// See [ReplicaDisk.Events#onDamaged].
     public void onDamaged(long ticket, DamagedBlock block, long nowNanos) {
         guarded(() -> role.onDamaged(ticket, block, nowNanos));
+    }
+
+    /// See [ReplicaDisk.Events#onMaps].
+    public void onMaps(long ticket, MapPage page) {
+        guarded(() -> role.onMaps(ticket, page));
     }
 
     /// See [ReplicaDisk.Events#onRepaired].

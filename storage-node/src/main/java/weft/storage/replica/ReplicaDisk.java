@@ -6,6 +6,7 @@ import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
+import weft.wire.storage.MapPage;
 import weft.wire.storage.StorageMessage.MapBlocks;
 import weft.wire.storage.StorageMessage.ReadBlocks;
 
@@ -46,6 +47,10 @@ public interface ReplicaDisk {
     /// Looks at stored blocks of a chunk on the device, from `fromBlock` on, as many as the scratch
     /// holds and no more than one run. The scratch is the disk's until the answer comes.
     void verify(long ticket, ChunkKey key, int fromBlock, ByteBuffer scratch);
+
+    /// Tells what the maps say of the group's chunks after `after`, in ascending order, as many as
+    /// a page holds, as of one moment.
+    void digestMaps(long ticket, Optional<ChunkKey> after);
 
     /// Writes another member's copy of a damaged block, if it fits: if its stamp is the chunk's
     /// present one, or its checksum the one that the block should have.
@@ -105,6 +110,9 @@ public interface ReplicaDisk {
         /// @param damaged those that do not have theirs
         default void onVerified(
                 long ticket, int nextBlock, int blocks, List<DamagedBlock> damaged) {}
+
+        /// [ReplicaDisk#digestMaps] ended.
+        default void onMaps(long ticket, MapPage page) {}
 
         /// [ReplicaDisk#repairBlock] ended. `fits`: the block is good again.
         void onRepaired(long ticket, boolean fits);

@@ -1,15 +1,18 @@
 package weft.storage.replica;
 
+import weft.fabric.ChunkKey;
 import weft.fabric.Member;
 import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.DamagedBlock;
+import weft.wire.storage.MapPage;
 import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.StorageMessage;
 import weft.wire.storage.StorageMessage.Refused.Reason;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /// What a replica is in the present configuration. A role lives for one configuration (a primary
 /// also goes on into those it proposed); events for an earlier role's tickets find nothing.
@@ -51,6 +54,14 @@ sealed interface Role permits Idle, Joining, Backup, Primary {
     default void repair(DamagedBlock block, BlockRepairs.Waiting waiting, long nowNanos) {
         waiting.givenUp();
     }
+
+    /// Has chunks of all members compared; only a primary can.
+    default void compareMaps(Optional<ChunkKey> after, Consumer<ComparisonOutcome> told) {
+        told.accept(new ComparisonOutcome.NotNow("not the primary"));
+    }
+
+    /// A page of the own maps.
+    default void onMaps(long ticket, MapPage page) {}
 
     /// A repair was written, or did not fit.
     default void onRepaired(long ticket, boolean fits, long nowNanos) {}

@@ -14,6 +14,7 @@ import weft.fabric.VolumeId;
 import weft.runtime.Clock;
 import weft.runtime.Loop;
 import weft.runtime.Owned;
+import weft.storage.replica.ComparisonOutcome;
 import weft.storage.replica.Proposal;
 import weft.storage.replica.RepairOutcome;
 import weft.storage.replica.Replica;
@@ -27,6 +28,7 @@ import weft.wire.audit.AuditMessage.DigestRequest;
 import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.DamagedBlock;
+import weft.wire.storage.MapPage;
 import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.StorageMessage;
 
@@ -110,6 +112,13 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
     /// Whether that names this replica as the primary.
     boolean leads() {
         return newest().filter(now -> now.primary().equals(around.self())).isPresent();
+    }
+
+    /// Whether it is none of the group's and is not to become one, as far as the coordination told.
+    boolean isDismissed() {
+        StoreId store = around.self().store();
+        return newest().filter(now -> !now.hasStore(store) && !now.wanted().contains(store))
+                .isPresent();
     }
 
     private long now() {
@@ -253,6 +262,13 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
         return outcome;
     }
 
+    /// See [Replica#compareMaps]. Any thread.
+    CompletableFuture<ComparisonOutcome> compareMaps(Optional<ChunkKey> after) {
+        var outcome = new CompletableFuture<ComparisonOutcome>();
+        onLoop(present -> present.compareMaps(after, outcome::complete));
+        return outcome;
+    }
+
     /// Whether the replica is a member of its group. Any thread.
     CompletableFuture<Boolean> isMember() {
         var answer = new CompletableFuture<Boolean>();
@@ -393,6 +409,11 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
     @Override
     public void onVerified(long ticket, int nextBlock, int blocks, List<DamagedBlock> damaged) {
         questions.onVerified(ticket, new DiskQuestions.Verified(nextBlock, blocks, damaged));
+    }
+
+    @Override
+    public void onMaps(long ticket, MapPage page) {
+        ifAlive(present -> present.onMaps(ticket, page));
     }
 
     @Override

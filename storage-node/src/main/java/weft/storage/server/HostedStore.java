@@ -12,6 +12,7 @@ import weft.wire.storage.StorageMessage.StoreBeat;
 
 import java.io.IOException;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /// One of the node's stores and what works on it. All of its threads are its own: a disk that hangs
 /// holds nobody up but its own replicas.
@@ -24,7 +25,7 @@ final class HostedStore implements AutoCloseable {
     /// What the stores of a node share.
     record Surroundings(
             ReplicaSettings settings,
-            ScrubSettings scrub,
+            Supplier<ScrubSettings> scrub,
             int loopCount,
             NodeLeases leases,
             StorageNodes nodes,
@@ -49,7 +50,12 @@ final class HostedStore implements AutoCloseable {
         space = new SpaceQuestions(store, replicas);
         scrubber =
                 new Scrubber(
-                        around.scrub(), store, replicas, around.clock(), WallClock::epochNanos);
+                        around.scrub(),
+                        store,
+                        replicas,
+                        around.meters(),
+                        around.clock(),
+                        WallClock::epochNanos);
     }
 
     void start() {

@@ -61,6 +61,7 @@ public final class ReplicationService implements AutoCloseable {
     /// @param self what this node says of itself on connections
     /// @param image the newest picture of the fabric, with its volumes
     /// @param peers to the storage nodes; to this one, too, for stores that replicate each other
+    /// @param scrub where the picture's settings say nothing else
     /// @param garbagePeriod between looks for layers of deleted volumes
     /// @param loopCount threads that run replicas, for each store
     /// @param onFailure is told once of each store that fails, on the beat loop
@@ -90,7 +91,7 @@ public final class ReplicationService implements AutoCloseable {
         var around =
                 new HostedStore.Surroundings(
                         settings,
-                        scrub,
+                        () -> scrub.with(image.get().settings()),
                         loopCount,
                         leases,
                         nodes,

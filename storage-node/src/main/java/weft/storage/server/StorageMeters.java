@@ -22,6 +22,7 @@ final class StorageMeters {
     final Counter layersDropped;
     final Counter blocksRepaired;
     final Counter blocksLost;
+    final Counter chunksDiffering;
     final Counter storeFailures;
 
     StorageMeters(MeterRegistry registry) {
@@ -39,6 +40,7 @@ final class StorageMeters {
         layersDropped = registry.counter("weft.storage.layers.dropped");
         blocksRepaired = registry.counter("weft.storage.blocks.repaired");
         storeFailures = registry.counter("weft.storage.store.failures");
+        chunksDiffering = registry.counter("weft.storage.chunks.differing");
         blocksLost = registry.counter("weft.storage.blocks.lost");
     }
 

@@ -127,9 +127,7 @@ final class StorageServer {
             }
             case SpaceRequest request -> store.space().ask(request, caller);
             case ScrubRequest request -> {
-                if (request.now()) {
-                    store.scrubber().askForAll();
-                }
+                store.scrubber().askForAll(request.begin());
                 caller.reply(store.scrubber().status());
             }
         }

@@ -2,6 +2,7 @@ package weft.storage.simulation;
 
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
+import weft.storage.replica.MapDifference;
 
 import java.util.ArrayList;
 import java.util.Collections;
@@ -89,6 +90,11 @@ public final class FaultSchedule {
             pool.client(process, SECOND, 1).start(atOnce());
             holder(THIRD);
         }
+        List<SimComparison> comparisons =
+                pool.groups.stream()
+                        .map(group -> new SimComparison(pool, group, this::differs))
+                        .toList();
+        comparisons.forEach(SimComparison::start);
         pool.run(500);
         nextFault();
         pool.run(faultsMillis);
@@ -97,10 +103,10 @@ public final class FaultSchedule {
         pool.nodes().forEach(SimNode::start);
         expect(40_000, pool::isWhole, "never whole again");
         volumes.forEach(this::holder);
-        int before = pool.history.doneCount();
+        int done = pool.history.doneCount();
         // Whoever stands still when peace comes wakes up by itself.
         long limitMillis = FAULT_MILLIS_MAX + 5_000;
-        expect(limitMillis, () -> pool.history.doneCount() > before + 9, "nobody is served");
+        expect(limitMillis, () -> pool.history.doneCount() > done + 9, "nobody is served");
         pool.clients.forEach(SimClient::stop);
         expect(
                 20_000,
@@ -108,11 +114,17 @@ public final class FaultSchedule {
                 "requests without an answer");
         // Or they would take volumes away from those who read now.
         cutters.forEach(SimProcess::end);
+        List<Integer> rounds = comparisons.stream().map(each -> each.rounds).toList();
         readAll();
         pool.snapshots.checkUnchanged();
         expect(20_000, pool.snapshots::isIdle, "a snapshot without an answer");
         pool.run(1_000);
         pool.checkReplicasAreEqual();
+        for (int i = 0; i < comparisons.size(); i++) {
+            SimComparison each = comparisons.get(i);
+            int before = rounds.get(i);
+            expect(10_000, () -> each.rounds > before + 1, "replicas are not compared");
+        }
         return new Outcome(pool.history.doneCount(), Map.copyOf(faults));
     }
 
@@ -120,6 +132,10 @@ public final class FaultSchedule {
         if (!pool.runUntil(millisMax, condition)) {
             throw new AssertionError(otherwise + state());
         }
+    }
+
+    private void differs(MapDifference difference) {
+        throw new AssertionError(difference.sentence() + state());
     }
 
     private String state() {

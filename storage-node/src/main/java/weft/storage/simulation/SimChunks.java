@@ -8,6 +8,8 @@ import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
+import weft.wire.storage.MapDigest;
+import weft.wire.storage.MapPage;
 import weft.wire.storage.Mutation;
 import weft.wire.storage.StorageMessage.ReadBlocks;
 
@@ -52,6 +54,16 @@ final class SimChunks {
         if (bytes != null && bytes != ZEROES) {
             damaged.add(block);
         }
+    }
+
+    /// A mapped block becomes one of zeroes, or one of zeroes becomes unmapped.
+    void tamper(DamagedBlock block) {
+        Chunk chunk = Objects.requireNonNull(chunks.get(block.key()));
+        Map<Integer, ByteBuffer> blocks = new HashMap<>(chunk.blocks());
+        if (blocks.remove(block.blockIndex()) != ZEROES) {
+            blocks.put(block.blockIndex(), ZEROES);
+        }
+        chunks.put(block.key(), new Chunk(chunk.stamp(), blocks));
     }
 
     boolean isDamaged(DamagedBlock block) {
@@ -197,6 +209,21 @@ final class SimChunks {
                     runs.add(new ChunkContent.Run(block, 1, zero ? NOTHING : bytes, checksum));
                 });
         return new ChunkContent(chunk.stamp(), runs);
+    }
+
+    /// What the maps say of the chunks after that one.
+    MapPage digests(Optional<ChunkKey> after, int countMax) {
+        List<MapDigest> digests = new ArrayList<>();
+        var tail = after.isPresent() ? chunks.tailMap(after.get(), false) : chunks;
+        tail.values().stream().limit(countMax).forEach(chunk -> digests.add(digestOf(chunk)));
+        return new MapPage(digests, tail.size() <= countMax);
+    }
+
+    private static MapDigest digestOf(Chunk chunk) {
+        ByteBuffer items = ByteBuffer.allocate(2 * Integer.BYTES * chunk.blocks().size());
+        new TreeMap<>(chunk.blocks())
+                .forEach((block, bytes) -> items.putInt(block).putInt(checksumOf(bytes)));
+        return new MapDigest(chunk.stamp(), chunk.blocks().size(), BlockMap.checksum(items.flip()));
     }
 
     private static ByteBuffer bytesOf(ChunkContent.Run run) {

@@ -12,6 +12,7 @@ import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
+import weft.wire.storage.MapPage;
 import weft.wire.storage.StorageMessage.MapBlocks;
 import weft.wire.storage.StorageMessage.ReadBlocks;
 
@@ -48,6 +49,9 @@ final class SimDisk implements ReplicaDisk {
         /// @param blocks what it made of the blocks that it concerns; empty if they have it already
         void applied(Entry entry, Map<Integer, ByteBuffer> blocks);
     }
+
+    /// Chunks on a page: so few that paging is exercised.
+    private static final int PAGE = 2;
 
     private final SimWorld world;
     private final PlacementGroupId pg;
@@ -96,6 +100,11 @@ final class SimDisk implements ReplicaDisk {
     /// A block rots, if it is stored.
     void damage(DamagedBlock block) {
         chunks.damage(block);
+    }
+
+    /// The map says something else of a block than the log did.
+    void tamper(DamagedBlock block) {
+        chunks.tamper(block);
     }
 
     boolean isDamaged(DamagedBlock block) {
@@ -323,12 +332,11 @@ final class SimDisk implements ReplicaDisk {
 
     @Override
     public void listChunks(long ticket, Optional<ChunkKey> after) {
-        // Pages of two, so that paging is exercised.
         TreeMap<ChunkKey, SimChunks.Chunk> all = chunks.all();
         List<ChunkStamp> page = new ArrayList<>();
         for (SimChunks.Chunk chunk :
                 (after.isPresent() ? all.tailMap(after.get(), false) : all).values()) {
-            if (page.size() == 2) {
+            if (page.size() == PAGE) {
                 break;
             }
             page.add(chunk.stamp());
@@ -336,6 +344,12 @@ final class SimDisk implements ReplicaDisk {
         boolean last = page.isEmpty() || all.tailMap(page.getLast().key(), false).isEmpty();
         host.later(
                 world.between(20_000, 300_000), events -> events.onChunkList(ticket, page, last));
+    }
+
+    @Override
+    public void digestMaps(long ticket, Optional<ChunkKey> after) {
+        MapPage page = chunks.digests(after, PAGE);
+        host.later(world.between(20_000, 300_000), events -> events.onMaps(ticket, page));
     }
 
     @Override

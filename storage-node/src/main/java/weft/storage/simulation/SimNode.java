@@ -313,6 +313,11 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
         }
 
         @Override
+        public void onMaps(long ticket, weft.wire.storage.MapPage page) {
+            replica.onMaps(ticket, page);
+        }
+
+        @Override
         public void onRepaired(long ticket, boolean fits) {
             replica.onRepaired(ticket, fits, node.now());
         }

@@ -9,7 +9,6 @@ import weft.storage.chunk.BlocksRead;
 import weft.storage.chunk.ChunkChanges;
 import weft.storage.chunk.ChunkStore;
 import weft.storage.chunk.CorruptChunkException;
-import weft.storage.chunk.Verification;
 import weft.storage.journal.GroupCommit;
 import weft.storage.journal.JournalRecord;
 import weft.storage.journal.JournalRecordCodec;
@@ -19,9 +18,9 @@ import weft.storage.replica.ReplicatedTables;
 import weft.wire.MalformedMessage;
 import weft.wire.WireWriter;
 import weft.wire.storage.ChunkContent;
-import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
+import weft.wire.storage.MapPage;
 import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.StorageMessage.MapBlocks;
 import weft.wire.storage.StorageMessage.ReadBlocks;
@@ -33,6 +32,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Executor;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 
 /// One placement group on one store.
@@ -322,32 +322,14 @@ final class GroupStore implements ReplicaDisk {
         tell(e -> e.onRead(ticket, result));
     }
 
-    @Override
-    public void listChunks(long ticket, Optional<ChunkKey> after) {
-        List<ChunkStamp> stamps;
-        synchronized (lock) {
-            stamps = chunks.list(after, ReplicaMessage.STAMPS_MAX);
-        }
-        tell(e -> e.onChunkList(ticket, stamps, stamps.size() < ReplicaMessage.STAMPS_MAX));
-    }
-
-    @Override
-    public void readChunk(long ticket, ChunkKey key) {
-        export(ticket, () -> chunks.export(key));
-    }
-
-    @Override
-    public void readBlock(long ticket, DamagedBlock block) {
-        export(ticket, () -> chunks.export(block));
-    }
-
-    private void export(long ticket, Look<Optional<ChunkContent>> export) {
+    /// Looks under the lock, and tells what was found.
+    private <T> void tell(long ticket, Look<T> look, BiConsumer<Events, T> told) {
         try {
-            Optional<ChunkContent> content;
+            T found;
             synchronized (lock) {
-                content = export.make();
+                found = look.make();
             }
-            tell(e -> e.onChunk(ticket, content));
+            tell(e -> told.accept(e, found));
         } catch (CorruptChunkException e) {
             tell(to -> to.onDamaged(ticket, e.block()));
         } catch (IOException e) {
@@ -356,30 +338,51 @@ final class GroupStore implements ReplicaDisk {
     }
 
     @Override
+    public void listChunks(long ticket, Optional<ChunkKey> after) {
+        tell(
+                ticket,
+                () -> chunks.list(after, ReplicaMessage.STAMPS_MAX),
+                (e, stamps) ->
+                        e.onChunkList(ticket, stamps, stamps.size() < ReplicaMessage.STAMPS_MAX));
+    }
+
+    @Override
+    public void readChunk(long ticket, ChunkKey key) {
+        tell(ticket, () -> chunks.export(key), (e, content) -> e.onChunk(ticket, content));
+    }
+
+    @Override
+    public void readBlock(long ticket, DamagedBlock block) {
+        tell(ticket, () -> chunks.export(block), (e, content) -> e.onChunk(ticket, content));
+    }
+
+    @Override
     public void verify(long ticket, ChunkKey key, int fromBlock, ByteBuffer scratch) {
-        try {
-            Verification found;
-            synchronized (lock) {
-                found = chunks.verify(key, fromBlock, scratch);
-            }
-            tell(e -> e.onVerified(ticket, found.nextBlock(), found.blocks(), found.damaged()));
-        } catch (IOException e) {
-            store.failed(e);
-        }
+        tell(
+                ticket,
+                () -> chunks.verify(key, fromBlock, scratch),
+                (e, found) ->
+                        e.onVerified(ticket, found.nextBlock(), found.blocks(), found.damaged()));
+    }
+
+    @Override
+    public void digestMaps(long ticket, Optional<ChunkKey> after) {
+        tell(
+                ticket,
+                () -> chunks.digests(after, MapPage.MAPS_MAX),
+                (e, maps) -> e.onMaps(ticket, new MapPage(maps, maps.size() < MapPage.MAPS_MAX)));
     }
 
     @Override
     public void repairBlock(long ticket, DamagedBlock block, ChunkContent copy) {
-        try {
-            boolean fits;
-            synchronized (lock) {
-                fits = chunks.repair(block, copy);
-                changed |= fits;
-            }
-            tell(e -> e.onRepaired(ticket, fits));
-        } catch (IOException e) {
-            store.failed(e);
-        }
+        tell(
+                ticket,
+                () -> {
+                    boolean fits = chunks.repair(block, copy);
+                    changed |= fits;
+                    return fits;
+                },
+                (e, fits) -> e.onRepaired(ticket, fits));
     }
 
     @Override

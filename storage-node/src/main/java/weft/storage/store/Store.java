@@ -267,16 +267,16 @@ public final class Store implements Closeable {
         }
     }
 
-    /// When all chunks of the group had last been verified, in Unix milliseconds; 0 if never.
-    public long scrubbedMillis(PlacementGroupId pg) throws IOException {
-        byte[] saved = metadata.get(MetadataKeys.scrubbed(pg));
+    /// A time that was kept under a key, in milliseconds; 0 if none was.
+    public long keptMillis(byte[] key) throws IOException {
+        byte[] saved = metadata.get(key);
         return saved == null ? 0 : ByteBuffer.wrap(saved).getLong();
     }
 
-    /// Keeps that time, for this life and the next.
-    public void noteScrubbed(PlacementGroupId pg, long unixMillis) throws IOException {
-        byte[] value = ByteBuffer.allocate(Long.BYTES).putLong(unixMillis).array();
-        metadata.write(new MetadataStore.Batch().put(MetadataKeys.scrubbed(pg), value));
+    /// Keeps a time, for this life and the next.
+    public void keepMillis(byte[] key, long millis) throws IOException {
+        byte[] value = ByteBuffer.allocate(Long.BYTES).putLong(millis).array();
+        metadata.write(new MetadataStore.Batch().put(key, value));
     }
 
     /// Whether appending would wait for the disk: the server then stops reading its connections.

@@ -140,6 +140,9 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
     public void verify(long ticket, ChunkKey key, int fromBlock, ByteBuffer scratch) {}
 
     @Override
+    public void digestMaps(long ticket, Optional<ChunkKey> after) {}
+
+    @Override
     public void repairBlock(long ticket, DamagedBlock block, ChunkContent copy) {}
 
     @Override

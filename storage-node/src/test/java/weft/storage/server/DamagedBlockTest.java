@@ -193,7 +193,8 @@ class DamagedBlockTest {
         int node = primary() == 1 ? 2 : 1;
         cluster.stopNode(node);
         flip(file(node), 100, 4);
-        cluster.scrubSettings = new ScrubSettings(1 << 30, Duration.ofMillis(200));
+        cluster.scrubSettings =
+                new ScrubSettings(1 << 30, Duration.ofMillis(200), Duration.ofDays(1));
         cluster.startNode(node);
         Await.until("repaired", () -> count("weft.storage.blocks.repaired") >= 1);
         assertHealed(file(node));

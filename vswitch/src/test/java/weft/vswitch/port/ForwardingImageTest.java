@@ -11,6 +11,7 @@ import weft.fabric.MacAddress;
 import weft.fabric.Network;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
+import weft.fabric.PoolSettings;
 import weft.fabric.PortBinding;
 
 import java.net.InetSocketAddress;
@@ -25,6 +26,7 @@ class ForwardingImageTest {
     private static FabricImage fabric(Map<String, NodePresence> presences) {
         return new FabricImage(
                 Optional.empty(),
+                PoolSettings.NONE,
                 presences,
                 Map.of(),
                 Map.of(),

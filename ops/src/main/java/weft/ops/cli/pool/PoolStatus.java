@@ -3,6 +3,7 @@ package weft.ops.cli.pool;
 import picocli.CommandLine.Command;
 
 import weft.fabric.Configuration;
+import weft.fabric.PoolSettings;
 import weft.fabric.StoreId;
 import weft.ops.admin.DiskFailure;
 import weft.ops.admin.PoolHealth;
@@ -14,7 +15,9 @@ import weft.ops.pool.PoolSession;
 import weft.volume.PoolSpace;
 
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Collectors;
 
 /// `weft pool status`.
 @Command(
@@ -56,8 +59,13 @@ final class PoolStatus extends FabricCommand {
     ///
     /// @param silent nodes that do not answer
     /// @param failures disks that live nodes cannot serve
+    /// @param settings what was set of them
     record Report(
-            PoolHealth health, List<Row> stores, List<String> silent, List<DiskFailure> failures) {}
+            PoolHealth health,
+            List<Row> stores,
+            List<String> silent,
+            List<DiskFailure> failures,
+            PoolSettings settings) {}
 
     @Override
     protected void run(FabricSession session) throws IOException {
@@ -71,7 +79,8 @@ final class PoolStatus extends FabricCommand {
                         PoolHealth.of(groups),
                         space.stores().stream().map(store -> Row.of(store, groups)).toList(),
                         space.silent().stream().map(node -> node.name()).toList(),
-                        DiskFailure.all(session.image()));
+                        DiskFailure.all(session.image()),
+                        PoolGet.of(session));
         if (output().isJson()) {
             output().result(report, "");
             return;
@@ -91,6 +100,18 @@ final class PoolStatus extends FabricCommand {
         if (!report.silent().isEmpty()) {
             output().say("no answer from " + String.join(", ", report.silent()));
         }
+        sayWhatIsSet(report.settings());
         report.failures().forEach(failure -> output().say(failure.sentence()));
+    }
+
+    private void sayWhatIsSet(PoolSettings settings) {
+        String set =
+                Arrays.stream(PoolSetting.values())
+                        .filter(setting -> setting.isSet(settings))
+                        .map(each -> each.typed() + " " + each.valueIn(settings).orElse("-"))
+                        .collect(Collectors.joining(", "));
+        if (!set.isEmpty()) {
+            output().say("set: " + set);
+        }
     }
 }
