@@ -9,7 +9,8 @@ import java.util.stream.Collectors;
 /// each start of a VM. Losing a session takes nothing away; only a new claim does.
 ///
 /// Processes that export one volume hold it together: whoever comes, and each cut, raises the token
-/// for all of them, and those who were there go on by the new one ([Sharer]).
+/// for all of them, and those who were there go on by the new one ([Sharer]). One that is left of
+/// several, by a token that was raised since it came, still holds the volume in that way.
 ///
 /// @param holder in words: `vm web1 @ host1`, `nbd @ node2`
 /// @param token the fencing token: storage nodes refuse requests with a lower one than they have
@@ -62,14 +63,17 @@ public record Attachment(VolumeId volume, String holder, long token, List<Sharer
         return sharers.isEmpty() && !isNobody();
     }
 
-    /// Whether several processes hold the volume.
+    /// Whether processes hold the volume that may not know the token yet, and are not asked.
     public boolean isShared() {
-        return sharers.size() > 1;
+        return !sharers.isEmpty() && process() == null;
     }
 
-    /// The process that answers for the volume while it is open; null if there is none, or several.
+    /// The process that holds the volume alone, has the token, and answers for it while it is open;
+    /// null if there is none.
     public @Nullable Process process() {
-        return sharers.size() == 1 ? sharers.getFirst().process() : null;
+        return sharers.size() == 1 && sharers.getFirst().since() == token
+                ? sharers.getFirst().process()
+                : null;
     }
 
     /// Sessions that began by a lower token are over for good.

@@ -222,10 +222,21 @@ public final class PoolClient implements PoolAccess, AutoCloseable {
                 new Attachment.Sharer(VolumeClaims.processOf(node), claimed.attachment().token());
         RemoteVolume opened =
                 opened(claimed.volume(), claimed.attachment().token(), false, Optional.empty());
-        opened.renewBy(known ->
+        opened.renewBy((known, isRefused) ->
                 CompletableFuture.supplyAsync(
-                        () -> claims.renewed(claimed.volume(), self, known, opened::isClosed),
-                        BLOCKING));
+                                () ->
+                                        claims.look(
+                                                claimed.volume(),
+                                                self,
+                                                known,
+                                                isRefused,
+                                                opened::isClosed),
+                                BLOCKING)
+                        .whenComplete((_, failure) -> {
+                            if (failure != null) {
+                                log.error("{}: looking who holds it", volume.name(), failure);
+                            }
+                        }));
         holds.opened(opened);
         return opened;
     }

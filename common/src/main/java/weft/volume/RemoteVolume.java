@@ -1,9 +1,6 @@
 package weft.volume;
 
-import com.google.errorprone.annotations.concurrent.GuardedBy;
-
 import weft.fabric.ChunkKey;
-import weft.fabric.LayerChain;
 import weft.fabric.Placement;
 import weft.fabric.PlacementGroupId;
 import weft.fabric.Volume;
@@ -24,6 +21,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.IntSupplier;
 
 /// A volume of the pool, seen from anywhere in the fabric. Made by [PoolClient].
 ///
@@ -63,27 +61,15 @@ public final class RemoteVolume implements BlockVolume {
 
     private final AtomicLong spanCount = new AtomicLong();
 
-    @GuardedBy("this")
-    private CompletableFuture<?> renewing = CompletableFuture.completedFuture(null);
+    /// Held while size and layers change together. Not the volume itself: who waited for the end of
+    /// an epoch goes on in here.
+    private final Object turning = new Object();
 
-    private volatile Optional<Renewal> renewal = Optional.empty();
+    private volatile Optional<Looks> looks = Optional.empty();
     private volatile Optional<Reason> stopped = Optional.empty();
     private volatile boolean closing;
     private volatile boolean clean = true;
     private volatile long sizeBytes;
-
-    /// What a holder goes on by when its token is not the newest any more.
-    ///
-    /// @param sizeBytes the volume's size then
-    public record Renewed(long token, LayerChain chain, long sizeBytes) {}
-
-    /// Looks whether a holder is still one of those who hold the volume.
-    @FunctionalInterface
-    public interface Renewal {
-        /// @param known the generation of the layer that the holder writes
-        /// @return empty if it is not
-        CompletableFuture<Optional<Renewed>> renew(int known);
-    }
 
     /// A volume as a process has it open; for writers it is not yet known to its [OpenVolumes].
     ///
@@ -263,16 +249,18 @@ public final class RemoteVolume implements BlockVolume {
     /// beyond an old end gets an old stamp: older layers may not be seen there.
     ///
     /// @return false if the layers are older than the present ones
-    synchronized boolean switchTo(NewLayers wanted, CompletableFuture<Void> mayAnswer) {
-        boolean isNewer = layers.isNewer(wanted.chain());
-        if (isNewer && wanted.sizeBytes() < sizeBytes) {
-            setSize(wanted.sizeBytes());
+    boolean switchTo(NewLayers wanted, CompletableFuture<Void> mayAnswer) {
+        synchronized (turning) {
+            boolean isNewer = layers.isNewer(wanted.chain());
+            if (isNewer && wanted.sizeBytes() < sizeBytes) {
+                setSize(wanted.sizeBytes());
+            }
+            boolean done = layers.switchTo(wanted.chain(), mayAnswer);
+            if (isNewer && wanted.sizeBytes() > sizeBytes) {
+                setSize(wanted.sizeBytes());
+            }
+            return done;
         }
-        boolean done = layers.switchTo(wanted.chain(), mayAnswer);
-        if (isNewer && wanted.sizeBytes() > sizeBytes) {
-            setSize(wanted.sizeBytes());
-        }
-        return done;
     }
 
     /// See [WriteLayers#settled].
@@ -294,14 +282,16 @@ public final class RemoteVolume implements BlockVolume {
     ///
     /// @param top the volume's top layer then
     /// @return false if it has another top layer here
-    synchronized boolean grown(long bytes, VolumeId top) {
-        if (!layers.chain().top().equals(top)) {
-            return false;
+    boolean grown(long bytes, VolumeId top) {
+        synchronized (turning) {
+            if (!layers.chain().top().equals(top)) {
+                return false;
+            }
+            if (bytes > sizeBytes) {
+                setSize(bytes);
+            }
+            return true;
         }
-        if (bytes > sizeBytes) {
-            setSize(bytes);
-        }
-        return true;
     }
 
     private void setSize(long bytes) {
@@ -375,57 +365,55 @@ public final class RemoteVolume implements BlockVolume {
 
     /// Has the volume go on, when it is refused, by what the holder's record says then.
     public void renewBy(Renewal by) {
-        renewal = Optional.of(by);
+        IntSupplier known = () -> layers.chain().top().generation();
+        looks =
+                Optional.of(
+                        new Looks(isRefused -> by.look(known, isRefused).thenAccept(this::onLook)));
     }
 
     /// Looks what the records say by now, without waiting to be refused: a holder that shares the
     /// volume is not told when it grows.
     public void lookAgain() {
-        synchronized (this) {
-            if (renewing.isDone() && stopped.isEmpty()) {
-                renewing = renew();
-            }
+        if (stopped.isEmpty()) {
+            looks.ifPresent(Looks::again);
         }
     }
 
-    /// Whether this is still a holder, by a newer token than the one that was refused. The answer
-    /// is of a look that began after the refusal.
+    /// Whether this is still a holder, by a newer token than the one that was refused.
     CompletableFuture<Boolean> isRenewed(long refusedToken) {
-        CompletableFuture<?> underWay;
-        synchronized (this) {
-            if (token() > refusedToken) {
-                return CompletableFuture.completedFuture(true);
-            }
-            if (renewal.isEmpty() || stopped.isPresent()) {
-                return CompletableFuture.completedFuture(false);
-            }
-            if (renewing.isDone()) {
-                renewing = renew();
-                return renewing.thenApply(_ -> token() > refusedToken);
-            }
-            underWay = renewing;
+        if (token() > refusedToken) {
+            return CompletableFuture.completedFuture(true);
         }
-        return underWay.thenCompose(_ -> isRenewed(refusedToken));
+        if (looks.isEmpty() || stopped.isPresent()) {
+            return CompletableFuture.completedFuture(false);
+        }
+        CompletableFuture<Void> underWay = looks.get().last();
+        return underWay.isDone()
+                ? looks.get().afterRefusal().thenApply(_ -> token() > refusedToken)
+                : underWay.handle((_, _) -> 0).thenCompose(_ -> isRenewed(refusedToken));
     }
 
-    private CompletableFuture<?> renew() {
-        int known = layers.chain().top().generation();
-        return renewal.map(by ->
-                        by.renew(known)
-                                .thenAccept(now -> now.ifPresentOrElse(this::goOn, this::onFenced)))
-                .orElseGet(() -> CompletableFuture.completedFuture(null));
+    private void onLook(Renewal.Look look) {
+        if (!look.isHolder()) {
+            onFenced();
+        } else {
+            look.news().ifPresent(this::goOn);
+        }
     }
 
-    private synchronized void goOn(Renewed now) {
-        boolean isNewer = now.token() > token();
-        if (isNewer && now.sizeBytes() < sizeBytes) {
-            setSize(now.sizeBytes());
-        }
-        if (isNewer) {
-            layers.renew(now.chain(), now.token());
-        }
-        if (now.sizeBytes() > sizeBytes && now.chain().top().equals(layers.chain().top())) {
-            setSize(now.sizeBytes());
+    private void goOn(Renewal.Renewed now) {
+        synchronized (turning) {
+            boolean isNewer = now.token() > token();
+            if (isNewer && now.sizeBytes() < sizeBytes) {
+                setSize(now.sizeBytes());
+            }
+            if (isNewer) {
+                layers.renew(now.chain(), now.token());
+            }
+            boolean isSame = now.chain().top().equals(layers.chain().top());
+            if (now.sizeBytes() > sizeBytes && isSame) {
+                setSize(now.sizeBytes());
+            }
         }
     }
 

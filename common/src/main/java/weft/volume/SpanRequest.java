@@ -316,7 +316,7 @@ final class SpanRequest {
             case FENCED ->
                     volume.isRenewed(epoch.token())
                             .whenComplete((goesOn, failure) ->
-                                    onFenced(failure == null && goesOn, refused.detail()));
+                                    onFenced(failure == null && goesOn, epoch, refused.detail()));
             case NO_SPACE -> {
                 refusedAtOnce = true;
                 fail(Reason.NO_SPACE, refused.detail());
@@ -335,13 +335,13 @@ final class SpanRequest {
         }
     }
 
-    private void onFenced(boolean goesOn, String detail) {
+    private void onFenced(boolean goesOn, WriteLayers.Epoch refused, String detail) {
         try {
             if (!goesOn) {
                 refusedAtOnce = true;
                 volume.onFenced();
                 fail(Reason.FENCED, detail);
-            } else if (stampAnew()) {
+            } else if (stampAnew(refused.token())) {
                 attempt();
             } else {
                 fail(Reason.OUT_OF_RANGE, "the volume has shrunk meanwhile");
@@ -354,22 +354,32 @@ final class SpanRequest {
     /// A change gets the layers and the token of now, and keeps its number: if it was done with
     /// those of before, it is not done once more.
     ///
+    /// @param refusedToken a change with newer stamps than were refused may be on its way already
     /// @return false if the volume has ended before where the change goes
-    private synchronized boolean stampAnew() {
-        if (finished.get() || !(work instanceof Work.Change(var mutation, var same, var old))) {
-            return true;
+    private boolean stampAnew(long refusedToken) {
+        WriteLayers.Epoch left;
+        boolean fits;
+        synchronized (this) {
+            boolean isOlder =
+                    work instanceof Work.Change(_, _, var stamps) && stamps.token() <= refusedToken;
+            if (finished.get() || !isOlder) {
+                return true;
+            }
+            var old = (Work.Change) work;
+            WriteLayers.Epoch now = volume.layers().enter();
+            var change = (Mutation.OfChunk) old.mutation();
+            long start = offsetBytes(change.offsetInChunk());
+            long end = start + change.lengthBytes();
+            fits = end <= volume.sizeBytes() && end <= now.chain().sameUntil(start);
+            left = fits ? old.epoch() : now;
+            if (fits) {
+                Mutation anew = stamped(change, now.chain().at(start));
+                work = new Work.Change(anew, old.number(), now);
+            }
         }
-        WriteLayers.Epoch now = volume.layers().enter();
-        var change = (Mutation.OfChunk) mutation;
-        long start = offsetBytes(change.offsetInChunk());
-        long end = start + change.lengthBytes();
-        if (now == old || end > volume.sizeBytes() || end > now.chain().sameUntil(start)) {
-            now.leave();
-            return now == old;
-        }
-        work = new Work.Change(stamped(change, now.chain().at(start)), same, now);
-        old.leave();
-        return true;
+        // Who waited for its end goes on here: with no lock held.
+        left.leave();
+        return fits;
     }
 
     private static Mutation stamped(Mutation.OfChunk change, List<VolumeId> layers) {

@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import java.util.function.IntSupplier;
 
 /// Who holds which volume, in the coordination. Blocks.
 ///
@@ -76,6 +77,9 @@ final class VolumeClaims {
                                     .filter(found -> found.noun().nodes().contains(node))
                                     .orElseThrow(() -> notExported(volume, node));
                     conditions.add(new Change.Check(path, export.version()));
+                    if (now.access() != Volume.Access.READ_WRITE) {
+                        throw new IOException("volume '%s' is read-only".formatted(now.name()));
+                    }
                     List<Sharer> sharers = exporters(earlier, export.noun().nodes(), node);
                     long token = tokenAfter(earlier);
                     sharers.add(new Sharer(processOf(node), token));
@@ -140,39 +144,54 @@ final class VolumeClaims {
                 .filter(found -> found.noun().id().equals(volume.id()));
     }
 
-    /// By which a sharer goes on. Waits for a cut that is being made; one that is not sealed in
-    /// time becomes void. Goes on for as long as the coordination cannot be asked.
+    /// By which a sharer goes on. One that was refused waits for a cut that is being made, and
+    /// makes it void if it is not sealed in time. Asks for as long as the coordination does not
+    /// answer.
     ///
-    /// @param known the volume's layers as the sharer had them
+    /// @param known the generation of the layer that the sharer writes
+    /// @param isRefused whether it waits; else it does nothing about cuts
     /// @param isOver whether nobody waits for it any more
-    /// @return empty if somebody else has the volume
-    Optional<RemoteVolume.Renewed> renewed(
-            Volume volume, Sharer self, int known, BooleanSupplier isOver) {
-        long startNanos = BootClock.SYSTEM.nowNanos();
+    Renewal.Look look(
+            Volume volume,
+            Sharer self,
+            IntSupplier known,
+            boolean isRefused,
+            BooleanSupplier isOver) {
+        long sinceNanos = BootClock.SYSTEM.nowNanos();
+        int last = -1;
         while (!isOver.getAsBoolean()) {
             try {
                 var attachment = attachmentWith(volume, self);
                 var now = record(volume);
                 if (attachment.isEmpty() || now.isEmpty()) {
-                    return Optional.empty();
+                    return new Renewal.Look(false, Optional.empty());
                 }
-                boolean isCut = isUnsealed(now.get().noun(), known);
-                boolean isLate = BootClock.SYSTEM.nowNanos() - startNanos >= SEALING_NANOS_MAX;
+                Volume record = now.get().noun();
+                if (record.chain().top().generation() != last) {
+                    // Of another cut.
+                    last = record.chain().top().generation();
+                    sinceNanos = BootClock.SYSTEM.nowNanos();
+                }
+                boolean isCut = isUnsealed(record, known.getAsInt());
+                if (isCut && !isRefused) {
+                    return new Renewal.Look(true, Optional.empty());
+                }
+                boolean isLate = BootClock.SYSTEM.nowNanos() - sinceNanos >= SEALING_NANOS_MAX;
                 if (isCut && !isLate) {
                     Pause.millis(LOOK_MILLIS);
                 } else if (isAsItWas(volume, attachment.get(), isCut)) {
-                    Volume record = now.get().noun();
-                    return Optional.of(
-                            new RemoteVolume.Renewed(
-                                    attachment.get().noun().token(),
-                                    record.chain(),
-                                    record.sizeBytes()));
+                    long token = attachment.get().noun().token();
+                    return new Renewal.Look(
+                            true,
+                            Optional.of(
+                                    new Renewal.Renewed(
+                                            token, record.chain(), record.sizeBytes())));
                 }
             } catch (IOException e) {
                 Pause.millis(AGAIN_MILLIS);
             }
         }
-        return Optional.empty();
+        return new Renewal.Look(true, Optional.empty());
     }
 
     private Optional<Found<Attachment>> attachmentWith(Volume volume, Sharer self)

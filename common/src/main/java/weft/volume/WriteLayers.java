@@ -100,29 +100,37 @@ final class WriteLayers {
     ///
     /// @param mayAnswer when their completions may be told
     /// @return false if the layers are older than the present ones
-    synchronized boolean switchTo(LayerChain chain, CompletableFuture<Void> mayAnswer) {
-        Epoch old = current;
-        if (chain.equals(old.chain)) {
-            return true;
+    boolean switchTo(LayerChain chain, CompletableFuture<Void> mayAnswer) {
+        Epoch old;
+        synchronized (this) {
+            old = current;
+            if (chain.equals(old.chain)) {
+                return true;
+            }
+            if (!isNewer(chain)) {
+                return false;
+            }
+            current = after(old, chain, old.token, mayAnswer);
         }
-        if (!isNewer(chain)) {
-            return false;
-        }
-        begin(chain, old.token, mayAnswer);
+        // Who waited for its end goes on here: with no lock held.
+        old.leave();
         return true;
     }
 
     /// Goes on by a token that was raised, with the layers that the volume had then. Changes that
     /// are refused from now on are asked for anew with these stamps.
-    synchronized void renew(LayerChain chain, long token) {
-        begin(chain, token, CompletableFuture.completedFuture(null));
+    void renew(LayerChain chain, long token) {
+        Epoch old;
+        synchronized (this) {
+            old = current;
+            current = after(old, chain, token, CompletableFuture.completedFuture(null));
+        }
+        old.leave();
     }
 
-    private void begin(LayerChain chain, long token, CompletableFuture<Void> mayAnswer) {
-        Epoch old = current;
-        current =
-                new Epoch(chain, token, mayAnswer, CompletableFuture.allOf(old.before, old.ended));
-        old.leave();
+    private static Epoch after(
+            Epoch old, LayerChain chain, long token, CompletableFuture<Void> mayAnswer) {
+        return new Epoch(chain, token, mayAnswer, CompletableFuture.allOf(old.before, old.ended));
     }
 
     /// Whether the chain is of a later cut than the present one.

@@ -55,10 +55,6 @@ final class NbdGateway implements AutoCloseable {
 
     /// What was wanted when the export was made, and of which volume it is.
     private record Offered(Export export, Volume volume) {
-        boolean isShared() {
-            return export.nodes().size() > 1;
-        }
-
         /// Whether who uses the export need not notice the difference: a holder is told of new
         /// layers and of a new size, a reader is not.
         boolean isAsGoodAs(@Nullable Offered other) {
@@ -134,14 +130,13 @@ final class NbdGateway implements AutoCloseable {
     }
 
     /// A volume that other nodes export, too, may have been cut or may have grown, or one of them
-    /// has gone: nobody asks each holder. (Attachments are not in a storage node's picture.)
+    /// has gone: holders that share it are not asked. (Attachments are not in a storage node's
+    /// picture.)
     private void lookAfter(String name, Offered now) {
         Opened open = opened.get(name);
         if (open != null && !open.seen().equals(now)) {
             opened.replace(name, open, new Opened(open.volume(), now));
-            if (now.isShared() || open.seen().isShared()) {
-                open.volume().lookAgain();
-            }
+            open.volume().lookAgain();
         }
     }
 
@@ -160,6 +155,8 @@ final class NbdGateway implements AutoCloseable {
         try {
             RemoteVolume open = pool.openExported(volume, node);
             opened.put(volume.name(), new Opened(open, wanted));
+            // What was changed since the claim was shown to nobody here.
+            open.lookAgain();
             return CompletableFuture.completedFuture(open);
         } catch (IOException e) {
             return CompletableFuture.failedFuture(e);

@@ -64,7 +64,6 @@ final class CutBeginning {
         for (int i = 0; i < wanted.size(); i++) {
             Found<Volume> before = cuttable(wanted.get(i), atAGlance);
             Found<Attachment> attachment = attachment(before.noun(), changes, atAGlance);
-            checkAlone(wanted.get(i), attachment.noun());
             var id = new VolumeId(firstId.value() + i);
             CutPart part = part(wanted.get(i), before, id, attachment);
             parts.add(part);
@@ -132,18 +131,8 @@ final class CutBeginning {
         return found;
     }
 
-    /// What several processes wrote beyond a new end, and were not answered for, would come again.
-    private static void checkAlone(ConsistentCut.Wanted wanted, Attachment attachment) {
-        if (wanted.purpose() instanceof Purpose.Shrink && attachment.isShared()) {
-            throw Refusal.state(
-                    "volume '%s' is made smaller only when one node at most exports it, and now"
-                            + " there are %d (%s): weft volume unexport %1$s --node NODE",
-                    wanted.volume(), attachment.sharers().size(), attachment.holder());
-        }
-    }
-
-    /// Who holds the volume, and that it is expected to stay so until the commit. Several processes
-    /// get another token with it: they are refused, and go on with the new layer. A volume that
+    /// Who holds the volume, and that it is expected to stay so until the commit. Those who share
+    /// it get another token with it: they are refused, and go on with the new layer. A volume that
     /// nobody ever held gets a record: a holder that comes first would be noticed by nothing else.
     private Found<Attachment> attachment(Volume volume, List<Change> conditions, boolean atAGlance)
             throws IOException {

@@ -169,6 +169,13 @@ final class SharedExportSystemTest extends VolumeSystemTest {
                 assertTrue(fails(() -> at2.write(0, java.nio.ByteBuffer.allocate(BLOCK)).get()));
                 write(at1, BLOCK, (byte) 5, BLOCK);
                 assertEquals(2, attachment("turns").sharers().size());
+
+                // A living node that is taken out is refused, and the other is cut as ever.
+                type("volume unexport turns --node node2");
+                assertTrue(fails(() -> next.write(0, java.nio.ByteBuffer.allocate(BLOCK)).get()));
+                type("volume snapshot turns@alone");
+                write(at1, BLOCK, (byte) 7, BLOCK);
+                assertArrayEquals(filled(5, BLOCK), readOnce("turns@alone", BLOCK, BLOCK));
                 try (var host = new HolderProcess(fabric(), "turns-host");
                         RemoteVolume alone = host.open("turns")) {
                     write(alone, 0, (byte) 6, BLOCK);
@@ -213,6 +220,7 @@ final class SharedExportSystemTest extends VolumeSystemTest {
                 var two = new Client(uris.getLast())) {
             one.does("write -P 0x11 0 1M");
             two.does("read -P 0x11 0 1M");
+            two.does("write -P 0x55 48M 4k");
             two.does("write -P 0x22 4k 4k");
             one.does("read -P 0x22 4k 4k");
             type("volume snapshot wide@first");
@@ -220,25 +228,34 @@ final class SharedExportSystemTest extends VolumeSystemTest {
             two.does("read -P 0x33 0 4k");
             two.does("write -z 8k 4k");
             one.does("read -P 0 8k 4k");
-            String why = refused("volume resize wide --size 32M --allow-shrink --force");
-            assertTrue(why.contains("weft volume unexport wide --node NODE"), why);
+            type("volume resize wide --size 32M --allow-shrink --force");
+            sizeAtBoth(uris, 32 << 20);
             type("volume resize wide --size 128M");
-            Await.until(
-                    "the new size at both",
-                    () ->
-                            canBeAsked(uris.getFirst(), 128 << 20)
-                                    && canBeAsked(uris.getLast(), 128 << 20));
+            sizeAtBoth(uris, 128 << 20);
             type("volume unexport wide --node node2");
             assertTrue(refused("volume unexport wide --node node2").contains("but by node1"));
             one.does("write -P 0x44 12k 4k");
-            one.does("read -P 0x44 12k 4k");
+            type("volume snapshot wide@alone");
+            one.does("write -P 0x66 12k 4k");
+            one.does("read -P 0x66 12k 4k");
             Await.until("node2 offers it no more", () -> !canBeAsked(uris.getLast()));
             assertEquals(List.of(ONE), record("wide", Export.class).nodes());
         }
         assertArrayEquals(filled(0x11, BLOCK), readOnce("wide@first", 0, BLOCK));
-        assertArrayEquals(filled(0x44, BLOCK), readOnce("wide", 3 * BLOCK, BLOCK));
+        assertArrayEquals(filled(0x44, BLOCK), readOnce("wide@alone", 3 * BLOCK, BLOCK));
+        assertArrayEquals(filled(0x66, BLOCK), readOnce("wide", 3 * BLOCK, BLOCK));
+        assertArrayEquals(filled(0, BLOCK), readOnce("wide", 48 << 20, BLOCK));
+        assertArrayEquals(filled(0x55, BLOCK), readOnce("wide@first", 48 << 20, BLOCK));
         type("volume unexport wide --node node1");
         assertTrue(refused("volume unexport wide").contains("is not exported"));
+    }
+
+    private static void sizeAtBoth(List<String> uris, long sizeBytes) throws Exception {
+        Await.until(
+                sizeBytes + " bytes at both",
+                () ->
+                        canBeAsked(uris.getFirst(), sizeBytes)
+                                && canBeAsked(uris.getLast(), sizeBytes));
     }
 
     private Export record(String volume, Class<Export> type) throws IOException {

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import weft.fabric.NodeId;
 import weft.fabric.Volume;
 import weft.fixtures.Await;
+import weft.ops.admin.ExportAdmin;
 import weft.ops.admin.VolumeAdmin;
 import weft.ops.cli.FabricSession;
 import weft.ops.pool.PoolSession;
@@ -80,7 +81,8 @@ final class FaultRun {
         var _ = volumes.create(session.image(), "fio", FIO_BYTES, Volume.Access.READ_WRITE);
         Await.until("the volume", () -> session.image().volumes().containsKey("fio"));
         String uri =
-                volumes.export(
+                new ExportAdmin(session.records())
+                        .export(
                                 session.image(),
                                 "fio",
                                 List.of(new NodeId("node" + FaultyFabric.NODES)),

@@ -38,6 +38,7 @@ public final class FaultSchedule {
         OTHER_WISHES(1),
         NEW_HOLDER(1),
         SHARER(2),
+        LEAVER(1),
         CLIENT_DEATH(1),
         CUT(4);
 
@@ -163,6 +164,16 @@ public final class FaultSchedule {
         return client;
     }
 
+    /// One of those who hold the volume together is made to go, and lives on.
+    private void leave(VolumeId volume) {
+        SimRecords.Held held = pool.records.volume(volume);
+        if (held.sharers().size() < 2) {
+            return;
+        }
+        int chosen = (int) pool.world.between(0, held.sharers().size() - 1);
+        pool.leave(volume, held.sharers().get(chosen).process());
+    }
+
     private void readAll() {
         int before = pool.history.doneCount();
         for (VolumeId volume : volumes) {
@@ -232,18 +243,18 @@ public final class FaultSchedule {
     }
 
     private void clientDeath(VolumeId volume) {
-        List<SimProcess> sharers = pool.records.volume(volume).sharers();
-        if (peace || sharers.isEmpty() || sharers.getLast().isDead()) {
+        List<SimRecords.Sharer> sharers = pool.records.volume(volume).sharers();
+        if (peace || sharers.isEmpty() || sharers.getLast().process().isDead()) {
             return;
         }
-        SimProcess process = sharers.getLast();
+        SimProcess process = sharers.getLast().process();
         process.die();
         pool.world.after(
                 pool.world.between(10 * MILLIS, 2_000 * MILLIS),
                 () -> {
                     for (VolumeId held : volumes) {
                         SimRecords.Held now = pool.records.volume(held);
-                        if (!peace && now.sharers().contains(process)) {
+                        if (!peace && now.isHeldBy(process)) {
                             var _ = now.exported() ? sharer(held) : holder(held);
                         }
                     }
@@ -318,6 +329,7 @@ public final class FaultSchedule {
             }
             case NEW_HOLDER -> holder(anyVolume());
             case SHARER -> sharer(anyVolume());
+            case LEAVER -> leave(anyVolume());
             case CLIENT_DEATH -> clientDeath(anyVolume());
             case CUT -> cut();
         }

@@ -45,6 +45,11 @@ final class History {
 
         /// Whether others may hold it, too: their tokens say nothing about who came later.
         boolean isShared();
+
+        /// Since when all groups know that it does not hold the volume any more.
+        default long barredNanos() {
+            return Long.MAX_VALUE;
+        }
     }
 
     /// One operation on a range of cells of a volume.
@@ -307,6 +312,9 @@ final class History {
     /// later with a lower one may have one: for each chunk, because each group learns of the token
     /// by itself.
     private void checkFence(Operation operation) {
+        if (operation.start > operation.holder.barredNanos()) {
+            throw new AssertionError(operation + " was answered after its holder had to go");
+        }
         long last = (operation.firstCell + operation.cells - 1) / CELLS_PER_CHUNK;
         for (long chunk = operation.firstCell / CELLS_PER_CHUNK; chunk <= last; chunk++) {
             Map<Long, Long> firstDone =

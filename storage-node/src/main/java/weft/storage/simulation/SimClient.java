@@ -25,6 +25,7 @@ final class SimClient implements History.Holder {
     final RemoteVolume volume;
     final SimPool.Attached attached;
     private final boolean isShared;
+    private long barredNanos = Long.MAX_VALUE;
     private boolean fenced;
     private boolean stopping;
     private int running;
@@ -71,6 +72,16 @@ final class SimClient implements History.Holder {
     @Override
     public boolean isShared() {
         return isShared;
+    }
+
+    /// From now on nothing new is answered.
+    void bar() {
+        barredNanos = world.nowNanos();
+    }
+
+    @Override
+    public long barredNanos() {
+        return barredNanos;
     }
 
     boolean isFenced() {

@@ -1,12 +1,9 @@
 package weft.storage.simulation;
 
-import weft.fabric.Placement;
-import weft.fabric.PlacementGroupId;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 import weft.sim.SimWorld;
 import weft.storage.simulation.SimRecords.Held;
-import weft.volume.RemoteVolume;
 import weft.wire.holder.HolderMessage;
 import weft.wire.holder.HolderMessage.Holding;
 import weft.wire.holder.HolderMessage.NewLayers;
@@ -20,7 +17,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
 /// A cut of several volumes: what `weft.ops.pool.ConsistentCut` does with blocking calls, done here
@@ -214,32 +210,16 @@ final class SimCut {
 
     /// Nothing goes on before all groups know the token.
     private void raise(Held held, Runnable then) {
-        Volume record = held.record();
-        RemoteVolume session = self.openUnasked(record, held.token());
-        Map<PlacementGroupId, Long> groups = new LinkedHashMap<>();
-        for (long chunk = 0; chunk < pool.chunks(); chunk++) {
-            groups.putIfAbsent(
-                    Placement.groupOf(record.placementRoot(), chunk, pool.pgBits()), chunk);
-        }
-        long begun = world.nowNanos();
-        var all =
-                CompletableFuture.allOf(
-                        groups.values().stream()
-                                .map(chunk -> session.raiseAt(chunk, held.sessionsFrom()))
-                                .toArray(CompletableFuture[]::new));
-        var _ =
-                all.whenComplete((_, failure) ->
-                        self.later(
-                                Duration.ZERO,
-                                () -> {
-                                    self.forget(session);
-                                    if (failure == null
-                                            && world.nowNanos() - begun < FENCE_NANOS_MAX) {
-                                        then.run();
-                                    } else {
-                                        tell("cannot fence " + record.id());
-                                    }
-                                }));
+        self.raise(
+                held,
+                FENCE_NANOS_MAX,
+                done -> {
+                    if (done) {
+                        then.run();
+                    } else {
+                        tell("cannot fence " + held.id());
+                    }
+                });
     }
 
     private void settle() {

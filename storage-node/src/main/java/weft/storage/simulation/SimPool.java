@@ -123,6 +123,22 @@ final class SimPool {
         return added(new SimClient(this, process, records.share(volume, process), true));
     }
 
+    /// Takes the volume from one of those who hold it together: when all groups know, nothing that
+    /// it asks from then on is answered.
+    void leave(VolumeId volume, SimProcess process) {
+        SimRecords.Held held = records.leave(volume, process);
+        process()
+                .raise(
+                        held,
+                        Long.MAX_VALUE,
+                        _ ->
+                                clients.stream()
+                                        .filter(client -> client.process.equals(process))
+                                        .filter(client ->
+                                                client.attached.record().id().equals(volume))
+                                        .forEach(SimClient::bar));
+    }
+
     private SimClient added(SimClient client) {
         clients.add(client);
         return client;

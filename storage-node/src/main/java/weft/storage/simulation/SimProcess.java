@@ -5,6 +5,7 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import weft.fabric.Configuration;
 import weft.fabric.Member;
 import weft.fabric.NodeId;
+import weft.fabric.Placement;
 import weft.fabric.PlacementGroupId;
 import weft.fabric.Volume;
 import weft.transport.Caller;
@@ -20,6 +21,7 @@ import weft.wire.holder.HolderMessage;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -67,8 +69,36 @@ final class SimProcess implements PoolAccess {
     /// Opens a volume that the process holds together with others.
     RemoteVolume openShared(Volume record, long token) {
         RemoteVolume volume = open(record, token);
-        volume.renewBy(known -> new SimRenewal(pool, this, record.id(), known).begin());
+        volume.renewBy((known, isRefused) ->
+                new SimRenewal(pool, this, record.id(), known, isRefused).begin());
         return volume;
+    }
+
+    /// Brings a volume's token to all groups.
+    ///
+    /// @param then whether all know it, within so long
+    void raise(SimRecords.Held held, long nanosMax, Consumer<Boolean> then) {
+        Volume record = held.record();
+        RemoteVolume session = openUnasked(record, held.token());
+        Map<PlacementGroupId, Long> groups = new LinkedHashMap<>();
+        for (long chunk = 0; chunk < pool.chunks(); chunk++) {
+            groups.putIfAbsent(
+                    Placement.groupOf(record.placementRoot(), chunk, pool.pgBits()), chunk);
+        }
+        long begun = nowNanos();
+        var all =
+                CompletableFuture.allOf(
+                        groups.values().stream()
+                                .map(chunk -> session.raiseAt(chunk, held.sessionsFrom()))
+                                .toArray(CompletableFuture[]::new));
+        var _ =
+                all.whenComplete((_, failure) ->
+                        later(
+                                Duration.ZERO,
+                                () -> {
+                                    forget(session);
+                                    then.accept(failure == null && nowNanos() - begun < nanosMax);
+                                }));
     }
 
     /// It ends without a word: nothing of it is answered or sent any more.

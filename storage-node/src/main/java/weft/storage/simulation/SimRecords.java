@@ -15,49 +15,54 @@ import java.util.function.Predicate;
 /// The records of volumes and attachments, as the coordination has them: each with the version that
 /// a commit expects.
 final class SimRecords {
+    /// A process that holds a volume.
+    ///
+    /// @param since the token by which it came
+    record Sharer(SimProcess process, long since) {}
+
     /// A volume's record and its attachment's, as they were at one moment.
     ///
     /// @param version of the record
     /// @param token of the attachment, 0 before the first
     /// @param sharers the processes that hold it; none if none ever did, or a command
-    /// @param sessionsFrom the token by which the first of them came
     /// @param exported whether others may hold it together with these
     record Held(
             Volume record,
             int version,
             long token,
-            List<SimProcess> sharers,
-            long sessionsFrom,
+            List<Sharer> sharers,
             boolean exported,
             int attachmentVersion) {
         VolumeId id() {
             return record.id();
         }
 
+        /// Whether processes hold it that may not know the token yet, and are not asked.
         boolean isShared() {
-            return sharers.size() > 1;
+            return !sharers.isEmpty() && process() == null;
         }
 
-        /// The only one; null if there is none, or several.
+        /// The only one, if it has the token; else null.
         @Nullable SimProcess process() {
-            return sharers.size() == 1 ? sharers.getFirst() : null;
+            return sharers.size() == 1 && sharers.getFirst().since() == token
+                    ? sharers.getFirst().process()
+                    : null;
+        }
+
+        boolean isHeldBy(SimProcess process) {
+            return sharers.stream().anyMatch(sharer -> sharer.process().equals(process));
+        }
+
+        long sessionsFrom() {
+            return sharers.stream().mapToLong(Sharer::since).min().orElse(token);
         }
 
         Held withRecord(Volume other) {
-            return new Held(
-                    other, version + 1, token, sharers, sessionsFrom, exported, attachmentVersion);
+            return new Held(other, version + 1, token, sharers, exported, attachmentVersion);
         }
 
-        /// A new holder, alone for now.
-        Held heldBy(List<SimProcess> alone, long newToken, boolean isExporter) {
-            return new Held(
-                    record, version, newToken, alone, newToken, isExporter, attachmentVersion + 1);
-        }
-
-        /// The same holders, and perhaps more.
-        Held sharedBy(List<SimProcess> all, long newToken) {
-            return new Held(
-                    record, version, newToken, all, sessionsFrom, exported, attachmentVersion + 1);
+        Held heldBy(List<Sharer> others, long newToken, boolean areExporters) {
+            return new Held(record, version, newToken, others, areExporters, attachmentVersion + 1);
         }
     }
 
@@ -72,8 +77,7 @@ final class SimRecords {
 
     Held volume(VolumeId id) {
         return volumes.computeIfAbsent(
-                id.value(),
-                _ -> new Held(record(id, List.of(id), id), 0, 0, List.of(), 0, false, 0));
+                id.value(), _ -> new Held(record(id, List.of(id), id), 0, 0, List.of(), false, 0));
     }
 
     private Volume record(VolumeId id, List<VolumeId> layers, VolumeId root) {
@@ -88,7 +92,7 @@ final class SimRecords {
             world.tell(
                     "%s is held by %s with token %d"
                             .formatted(id, process == null ? "a command" : process.name, token));
-            List<SimProcess> alone = process == null ? List.of() : List.of(process);
+            List<Sharer> alone = process == null ? List.of() : List.of(new Sharer(process, token));
             volumes.put(id.value(), held.heldBy(alone, token, false));
         }
         return new SimPool.Attached(held.record, token);
@@ -97,15 +101,23 @@ final class SimRecords {
     /// A claim of a process that holds the volume together with those who let it.
     SimPool.Attached share(VolumeId id, SimProcess process) {
         Held held = volume(id);
-        List<SimProcess> all = new ArrayList<>(held.sharers);
-        all.add(process);
-        Held next =
-                held.exported
-                        ? held.sharedBy(all, held.token + 1)
-                        : held.heldBy(List.of(process), held.token + 1, true);
+        List<Sharer> all = new ArrayList<>(held.exported ? held.sharers : List.of());
+        all.add(new Sharer(process, held.token + 1));
+        Held next = held.heldBy(all, held.token + 1, true);
         volumes.put(id.value(), next);
         world.tell("%s is held by %s, too, with token %d".formatted(id, process.name, next.token));
         return new SimPool.Attached(held.record, next.token);
+    }
+
+    /// One of those who hold the volume together goes: the others go on by another token.
+    Held leave(VolumeId id, SimProcess process) {
+        Held held = volume(id);
+        List<Sharer> others =
+                held.sharers.stream().filter(one -> !one.process().equals(process)).toList();
+        Held next = held.heldBy(others, held.token + 1, true);
+        volumes.put(id.value(), next);
+        world.tell("%s is not held by %s, with token %d".formatted(id, process.name, next.token));
+        return next;
     }
 
     /// Writes the attachment anew if nobody has: a cut that is not sealed does not survive it.
@@ -114,7 +126,7 @@ final class SimRecords {
         if (now.attachmentVersion != seen.attachmentVersion) {
             return false;
         }
-        volumes.put(seen.id().value(), now.sharedBy(now.sharers, now.token));
+        volumes.put(seen.id().value(), now.heldBy(now.sharers, now.token, now.exported));
         return true;
     }
 
@@ -126,7 +138,8 @@ final class SimRecords {
         for (Held held : expected) {
             Held now = volume(held.id());
             if (now.isShared()) {
-                volumes.put(held.id().value(), now.sharedBy(now.sharers, now.token + 1));
+                volumes.put(
+                        held.id().value(), now.heldBy(now.sharers, now.token + 1, now.exported));
             }
         }
         return true;
@@ -149,7 +162,7 @@ final class SimRecords {
         List<VolumeId> layers = new ArrayList<>(snapshot.layers());
         layers.addFirst(id);
         Volume record = record(id, layers, snapshot.placementRoot());
-        volumes.put(id.value(), new Held(record, 0, 0, List.of(), 0, false, 0));
+        volumes.put(id.value(), new Held(record, 0, 0, List.of(), false, 0));
         return record;
     }
 

@@ -5,6 +5,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 import weft.fabric.Volume;
+import weft.ops.admin.ExportAdmin;
 import weft.ops.admin.VolumeAdmin;
 import weft.ops.bench.Report;
 import weft.ops.bench.disk.SnapshotBench;
@@ -166,14 +167,15 @@ public final class BenchSnapshots implements Callable<Integer> {
 
         @Override
         public String export(String clone) throws IOException {
-            return admin.export(session.image(), clone, List.of(), Volume.Access.READ_WRITE)
+            return new ExportAdmin(session.records())
+                    .export(session.image(), clone, List.of(), Volume.Access.READ_WRITE)
                     .uris()
                     .getFirst();
         }
 
         @Override
         public void delete(String clone) throws IOException, InterruptedException {
-            admin.unexport(clone);
+            new ExportAdmin(session.records()).unexport(clone);
             var _ =
                     session.await(
                             PATIENCE,

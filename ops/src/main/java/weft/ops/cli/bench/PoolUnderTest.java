@@ -3,6 +3,7 @@ package weft.ops.cli.bench;
 import weft.fabric.FabricImage;
 import weft.fabric.NodePresence;
 import weft.fabric.Volume;
+import weft.ops.admin.ExportAdmin;
 import weft.ops.admin.VolumeAdmin;
 import weft.ops.admin.VolumeUsers;
 import weft.ops.bench.disk.DiskSide;
@@ -36,7 +37,7 @@ final class PoolUnderTest implements DiskSide, AutoCloseable {
     private static final Duration DRAINED = Duration.ofSeconds(20);
 
     private final FabricSession session;
-    private final VolumeAdmin volumes;
+    private final ExportAdmin exports;
     private final Volume volume;
     private final String uri;
     private final List<Long> servers;
@@ -45,7 +46,7 @@ final class PoolUnderTest implements DiskSide, AutoCloseable {
 
     private PoolUnderTest(FabricSession session, String name) throws IOException {
         this.session = session;
-        volumes = new VolumeAdmin(session.records());
+        exports = new ExportAdmin(session.records());
         FabricImage image = session.image();
         volume = VolumeAdmin.find(image, name);
         if (volume.access() == Volume.Access.READ_ONLY) {
@@ -57,7 +58,7 @@ final class PoolUnderTest implements DiskSide, AutoCloseable {
                     throw CliFailure.refused("volume '%s' is in use by %s".formatted(name, user));
                 });
         servers = storageNodesHere(image);
-        uri = volumes.export(image, name, List.of(), Volume.Access.READ_WRITE).uris().getFirst();
+        uri = exports.export(image, name, List.of(), Volume.Access.READ_WRITE).uris().getFirst();
     }
 
     /// Starts a fabric of three storage nodes, each a process of its own.
@@ -144,7 +145,7 @@ final class PoolUnderTest implements DiskSide, AutoCloseable {
     private void unexport() throws IOException {
         if (exported) {
             exported = false;
-            volumes.unexport(volume.name());
+            exports.unexport(volume.name());
         }
     }
 

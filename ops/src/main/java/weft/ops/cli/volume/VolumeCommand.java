@@ -8,6 +8,7 @@ import weft.fabric.Export;
 import weft.fabric.FabricImage;
 import weft.fabric.NodePresence;
 import weft.fabric.Volume;
+import weft.ops.admin.ExportAdmin;
 import weft.ops.admin.VolumeAdmin;
 import weft.ops.admin.VolumeUsers;
 import weft.ops.cli.ByteSize;
@@ -73,7 +74,7 @@ public final class VolumeCommand {
     }
 
     private static String whereTo(FabricImage image, Export export) {
-        List<String> parts = new ArrayList<>(VolumeAdmin.urisOf(image, export));
+        List<String> parts = new ArrayList<>(ExportAdmin.urisOf(image, export));
         export.nodes().stream()
                 .filter(node -> image.presence(NodePresence.Role.STORAGE, node).isEmpty())
                 .forEach(node -> parts.add("(node " + node + " is down)"));

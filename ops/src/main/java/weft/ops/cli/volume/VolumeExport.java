@@ -6,7 +6,7 @@ import picocli.CommandLine.Option;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.fabric.Volume;
-import weft.ops.admin.VolumeAdmin;
+import weft.ops.admin.ExportAdmin;
 import weft.ops.cli.FabricSession;
 
 import java.io.IOException;
@@ -45,8 +45,8 @@ final class VolumeExport extends OneVolumeCommand {
 
     @Override
     protected void run(FabricSession session) throws IOException {
-        VolumeAdmin.Exported exported =
-                new VolumeAdmin(session.records())
+        ExportAdmin.Exported exported =
+                new ExportAdmin(session.records())
                         .export(
                                 session.image(),
                                 name(),

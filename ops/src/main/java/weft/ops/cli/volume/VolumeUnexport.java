@@ -7,6 +7,7 @@ import picocli.CommandLine.Option;
 
 import weft.fabric.Attachment;
 import weft.fabric.NodeId;
+import weft.ops.admin.ExportAdmin;
 import weft.ops.admin.VolumeAdmin;
 import weft.ops.cli.FabricSession;
 import weft.ops.pool.PoolSession;
@@ -30,26 +31,28 @@ final class VolumeUnexport extends OneVolumeCommand {
 
     @Override
     protected void run(FabricSession session) throws IOException {
-        var volumes = new VolumeAdmin(session.records());
+        var exports = new ExportAdmin(session.records());
+        String where = node == null ? " now" : " by %s now";
         if (node == null) {
-            volumes.unexport(name());
+            exports.unexport(name());
         } else {
             Optional<Attachment> staying =
-                    volumes.unexport(session.image(), name(), new NodeId(node));
-            if (staying.isPresent()) {
-                fence(session, staying.get());
+                    exports.unexport(session.image(), name(), new NodeId(node));
+            if (staying.isPresent() && !fence(session, staying.get())) {
+                where =
+                        " by %s now; placement groups that do not answer may still take a write of"
+                                + " it (weft pool status)";
             }
         }
-        String where = node == null ? "" : " by " + node;
         output().result(
                         new VolumeExport.Exported(name(), "", List.of()),
-                        "volume %s is not exported%s now".formatted(name(), where));
+                        ("volume %s is not exported" + where).formatted(name(), node));
     }
 
     /// The node may be one that hangs, and still have writes under way.
-    private void fence(FabricSession session, Attachment staying) {
+    private boolean fence(FabricSession session, Attachment staying) {
         try (var pool = new PoolSession(session.records().store(), session::image)) {
-            var _ = pool.client().raise(VolumeAdmin.find(session.image(), name()), staying);
+            return pool.client().raise(VolumeAdmin.find(session.image(), name()), staying);
         }
     }
 }
