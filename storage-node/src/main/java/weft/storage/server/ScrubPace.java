@@ -16,7 +16,10 @@ import java.util.function.Supplier;
 final class ScrubPace {
     private static final Logger log = LoggerFactory.getLogger(ScrubPace.class);
     private static final int ANSWER_SECONDS_MAX = 60;
-    private static final int ATTEMPTS_MAX = 5;
+
+    /// For longer than a reconfiguration takes.
+    private static final int ATTEMPTS_MAX = 12;
+
     private static final int ATTEMPT_MILLIS = 500;
 
     private final Supplier<ScrubSettings> settings;
