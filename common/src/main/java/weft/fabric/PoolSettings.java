@@ -18,22 +18,29 @@ public record PoolSettings(
         @Nullable Long replaceAfterSeconds,
         @Nullable Integer moves,
         @Nullable Integer movesPerStore) {
+    /// Ten years: who wants a thing never to happen says so much.
+    public static final long SECONDS_MAX = 3_650L * 86_400;
+
+    /// The most groups that are copied at once.
+    public static final int MOVES_MAX = 10_000;
+
     /// Nobody said anything.
     public static final PoolSettings NONE = new PoolSettings(null, null, null, null, null, null);
 
     public PoolSettings {
-        if (isBelow(scrubBytesPerSecond, 1)
-                || isBelow(scrubPeriodSeconds, 1)
-                || isBelow(lightScrubPeriodSeconds, 1)
-                || isBelow(replaceAfterSeconds, 0)
-                || isBelow(moves, 1)
-                || isBelow(movesPerStore, 1)) {
+        if (isOutside(scrubBytesPerSecond, 1, Long.MAX_VALUE)
+                || isOutside(scrubPeriodSeconds, 1, SECONDS_MAX)
+                || isOutside(lightScrubPeriodSeconds, 1, SECONDS_MAX)
+                || isOutside(replaceAfterSeconds, 0, SECONDS_MAX)
+                || isOutside(moves, 1, MOVES_MAX)
+                || isOutside(movesPerStore, 1, MOVES_MAX)) {
             throw new IllegalArgumentException(
-                    "a rate, period or number of moves below 1, or a patience below 0 s");
+                    "a rate, period or number of moves below 1, a patience below 0 s, more than"
+                            + " ten years, or more than 10,000 moves");
         }
     }
 
-    private static boolean isBelow(@Nullable Number value, long least) {
-        return value != null && value.longValue() < least;
+    private static boolean isOutside(@Nullable Number value, long least, long most) {
+        return value != null && (value.longValue() < least || value.longValue() > most);
     }
 }

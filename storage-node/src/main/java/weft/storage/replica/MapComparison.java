@@ -106,9 +106,18 @@ final class MapComparison {
         }
         if (reply.page().isEmpty()) {
             giveUp(from + " is at another point of the log");
+        } else if (!isAfter(reply.page().get(), present.after())) {
+            giveUp(from + " told of what it was not asked for");
         } else {
             take(present, from, new Held(reply.tablesCrc(), reply.page().get()));
         }
+    }
+
+    /// What does not get on would be asked for without end.
+    private static boolean isAfter(MapPage page, Optional<ChunkKey> after) {
+        return after.isEmpty()
+                || page.maps().isEmpty()
+                || page.maps().getFirst().stamp().key().compareTo(after.get()) > 0;
     }
 
     private void take(Asked present, Member from, Held held) {

@@ -127,10 +127,11 @@ final class ScrubTurns {
     }
 
     /// Since when all these groups were scrubbed at least once; 0 if some never was.
-    long allSinceMillis(Collection<HostedReplica> groups, long nowMillis) {
+    long allSinceMillis(Collection<HostedReplica> groups) {
         long oldest = groups.isEmpty() ? 0 : Long.MAX_VALUE;
         for (HostedReplica replica : groups) {
-            oldest = Math.min(oldest, Math.max(0, kept(replica.pg(), nowMillis)));
+            // Only looked at: who asks is answered by an event loop.
+            oldest = Math.min(oldest, Math.max(0, turns.getOrDefault(replica.pg(), 0L)));
         }
         return oldest;
     }

@@ -115,7 +115,7 @@ final class Scrubber implements AutoCloseable {
                 found.lostBlocks(),
                 deepTurns.skippedGroups(),
                 found.losses(),
-                deepTurns.allSinceMillis(held(), nowMillis()),
+                deepTurns.allSinceMillis(held()),
                 lightStatus());
     }
 
@@ -130,21 +130,33 @@ final class Scrubber implements AutoCloseable {
                 found.differingChunks(),
                 lightTurns.skippedGroups(),
                 found.differences(),
-                lightTurns.allSinceMillis(led, nowMillis()));
+                lightTurns.allSinceMillis(led));
     }
 
     private void run() {
         try {
-            while (true) {
-                Turn next = awaitNext();
-                if (next == null) {
-                    return;
-                }
-                scrub(next);
+            boolean goesOn = true;
+            while (goesOn) {
+                goesOn = scrubNext();
             }
         } catch (InterruptedException e) {
             log.debug("{}: scrubbing ends", store.id());
         }
+    }
+
+    /// Returns false when this is closed.
+    private boolean scrubNext() throws InterruptedException {
+        try {
+            Turn next = awaitNext();
+            if (next == null) {
+                return false;
+            }
+            scrub(next);
+        } catch (RuntimeException e) {
+            log.error("{}: scrubbing pauses", store.id(), e);
+            TimeUnit.MILLISECONDS.sleep(LOOK_MILLIS_MAX);
+        }
+        return true;
     }
 
     /// The next group; null when this is closed.
@@ -176,15 +188,14 @@ final class Scrubber implements AutoCloseable {
                 .map(replica -> new Turn(ScrubKind.LIGHT, replica));
     }
 
+    /// Between two chunks of the deep way, and one group at a time: those that do not answer would
+    /// keep it waiting for ever.
     private void scrubLightly() throws InterruptedException {
-        while (true) {
-            Optional<Turn> next;
-            synchronized (this) {
-                next = nextLight(settings.get());
-            }
-            if (next.isEmpty()) {
-                return;
-            }
+        Optional<Turn> next;
+        synchronized (this) {
+            next = nextLight(settings.get());
+        }
+        if (next.isPresent()) {
             scrub(next.get());
         }
     }

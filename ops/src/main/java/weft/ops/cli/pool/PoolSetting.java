@@ -28,39 +28,37 @@ enum PoolSetting {
             "after which the data of a placement group are verified again",
             Kind.TIME,
             60,
-            PoolSetting.TEN_YEARS_SECONDS,
+            PoolSettings.SECONDS_MAX,
             ScrubSettings.DEFAULT.period().toSeconds(),
             PoolSettings::scrubPeriodSeconds),
     LIGHT_SCRUB_PERIOD(
             "after which the copies of a placement group are compared again",
             Kind.TIME,
             60,
-            PoolSetting.TEN_YEARS_SECONDS,
+            PoolSettings.SECONDS_MAX,
             ScrubSettings.DEFAULT.lightPeriod().toSeconds(),
             PoolSettings::lightScrubPeriodSeconds),
     REPLACE_AFTER(
             "a store that is away for so long is replaced",
             Kind.TIME,
             0,
-            PoolSetting.TEN_YEARS_SECONDS,
+            PoolSettings.SECONDS_MAX,
             PoolSetting.BY_OPTION,
             PoolSettings::replaceAfterSeconds),
     MOVES(
             "placement groups that are copied at once",
             Kind.COUNT,
             1,
-            10_000,
+            PoolSettings.MOVES_MAX,
             PoolSetting.BY_OPTION,
             PoolSettings::moves),
     MOVES_PER_NODE(
             "of those, how many from one store, and how many to one",
             Kind.COUNT,
             1,
-            10_000,
+            PoolSettings.MOVES_MAX,
             PoolSetting.BY_OPTION,
             PoolSettings::movesPerStore);
-
-    private static final long TEN_YEARS_SECONDS = 3_650L * 86_400;
 
     /// Each control process was told by its options, and nobody else knows.
     private static final long BY_OPTION = -1;
