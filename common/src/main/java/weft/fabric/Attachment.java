@@ -98,7 +98,7 @@ public record Attachment(VolumeId volume, String holder, long token, List<Sharer
     public Attachment without(Process process) {
         List<Sharer> others =
                 sharers.stream().filter(sharer -> !sharer.process().equals(process)).toList();
-        return exported(volume, token + 1, others);
+        return others.isEmpty() ? nobody(volume, token + 1) : exported(volume, token + 1, others);
     }
 
     /// For the same processes, which are refused until they have seen it.

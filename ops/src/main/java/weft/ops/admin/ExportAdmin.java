@@ -142,8 +142,8 @@ public final class ExportAdmin {
     /// Takes an export back at one of its nodes. What that node still has under way is refused once
     /// the attachment's token has been raised at the storage nodes.
     ///
-    /// @return the attachment of those who stay; empty if that node did not hold the volume
-    ///   together with others
+    /// @return the attachment of those who stay, perhaps nobody; empty if that node did not hold
+    ///   the volume, or was the last to export it
     public Optional<Attachment> unexport(FabricImage image, String name, NodeId node)
             throws IOException {
         Volume volume = VolumeAdmin.find(image, name);
@@ -170,7 +170,9 @@ public final class ExportAdmin {
                                 path,
                                 new Export(name, others, export.noun().readOnly()),
                                 export.version()));
-        Optional<Attachment> staying = without(volume, node, changes);
+        // The last one ends as any export does: what is under way is answered.
+        Optional<Attachment> staying =
+                others.isEmpty() ? Optional.empty() : without(volume, node, changes);
         if (records.store().commit(changes) instanceof Outcome.Conflict(var at)) {
             throw new VolumeAdmin.Meanwhile(at);
         }
@@ -181,14 +183,15 @@ public final class ExportAdmin {
             throws IOException {
         String path = FabricPaths.attachment(volume.id());
         var held = records.find(path, Attachment.class);
-        if (held.isEmpty() || held.get().noun().sharers().size() < 2) {
+        var process = new Attachment.Process(NodePresence.Role.STORAGE, node);
+        boolean holds =
+                held.isPresent()
+                        && held.get().noun().sharers().stream()
+                                .anyMatch(sharer -> sharer.process().equals(process));
+        if (!holds) {
             return Optional.empty();
         }
-        Attachment now = held.get().noun();
-        Attachment staying = now.without(new Attachment.Process(NodePresence.Role.STORAGE, node));
-        if (staying.sharers().size() == now.sharers().size()) {
-            return Optional.empty();
-        }
+        Attachment staying = held.get().noun().without(process);
         changes.add(FabricRecords.replacement(path, staying, held.get().version()));
         return Optional.of(staying);
     }

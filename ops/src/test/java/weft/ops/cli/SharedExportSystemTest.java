@@ -191,6 +191,22 @@ final class SharedExportSystemTest extends VolumeSystemTest {
         type("volume unexport turns");
     }
 
+    /// The other one had no client yet: nothing of the hung one is left for it to meet.
+    @Test
+    void aNodeThatAloneHadClientsIsFencedWhenItIsTakenOut() throws Exception {
+        create("spare");
+        export("spare");
+        try (var pool = session();
+                RemoteVolume at1 = pool.client().openExported(record("spare"), ONE)) {
+            write(at1, 0, (byte) 1, BLOCK);
+            type("volume unexport spare --node node1");
+            assertTrue(attachment("spare").isNobody());
+            assertTrue(fails(() -> at1.write(0, java.nio.ByteBuffer.allocate(BLOCK)).get()));
+            assertArrayEquals(filled(1, BLOCK), readOnce("spare", 0, BLOCK));
+        }
+        type("volume unexport spare --node node2");
+    }
+
     /// As a person does it, with QEMU's programs for clients.
     @Test
     void clientsOfTwoNodesWriteOneVolume() throws Exception {
