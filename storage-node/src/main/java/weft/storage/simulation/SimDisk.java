@@ -81,6 +81,9 @@ final class SimDisk implements ReplicaDisk {
     /// How much slower than usual it is.
     long slowness = 1;
 
+    /// Whatever is asked of its maps.
+    boolean tellsTheFirstPageOnly;
+
     SimDisk(SimWorld world, PlacementGroupId pg, Host host) {
         this.world = world;
         this.pg = pg;
@@ -348,7 +351,7 @@ final class SimDisk implements ReplicaDisk {
 
     @Override
     public void digestMaps(long ticket, Optional<ChunkKey> after) {
-        MapPage page = chunks.digests(after, PAGE);
+        MapPage page = chunks.digests(tellsTheFirstPageOnly ? Optional.empty() : after, PAGE);
         host.later(world.between(20_000, 300_000), events -> events.onMaps(ticket, page));
     }
 

@@ -54,6 +54,21 @@ class ComparisonScenarioTest {
         }
     }
 
+    /// Such pages would be asked for without end, and what they lack taken for missing.
+    @Test
+    void aMemberThatTellsOfWhatItWasNotAskedForEndsTheQuestion() {
+        SimPool pool = pool(5);
+        StorageCluster cluster = pool.groups.getFirst();
+        startWork(pool);
+        assertTrue(pool.runUntil(3_000, pool::isWhole), pool.world::trace);
+        cluster.nodes.get((cluster.primary() + 1) % 3).disk.tellsTheFirstPageOnly = true;
+        SimComparison comparison = compare(pool);
+        pool.run(2_000);
+        assertTrue(comparison.notNow > 10, () -> comparison.notNow + " times");
+        assertEquals(0, comparison.rounds);
+        assertEquals(List.of(), found);
+    }
+
     /// Its writes are served by those that are left, and so are questions.
     @Test
     void aMemberThatIsAwayIsWaitedForNoLongerThanTheLease() {
