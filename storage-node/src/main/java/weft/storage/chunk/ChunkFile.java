@@ -106,7 +106,7 @@ final class ChunkFile implements Closeable {
         file.punch(positionOf(from), (long) (to - from) * ChunkKey.BLOCK_BYTES);
     }
 
-    private static long positionOf(int block) {
+    static long positionOf(int block) {
         return (long) (block + 1) * ChunkKey.BLOCK_BYTES;
     }
 

@@ -146,8 +146,16 @@ public final class ChunkStore {
     ///
     /// @param file with the unforced bytes
     /// @param folders whose unforced entries lead to the file, innermost first; mostly none
+    /// @param positionBytes of the place in the file
+    /// @param blocks that are to be written there
     /// @param durable to be run once all that is durable; from any thread
-    public record Placed(FilePlace place, String file, List<String> folders, Runnable durable) {}
+    public record Placed(
+            FilePlace place,
+            String file,
+            List<String> folders,
+            long positionBytes,
+            ByteBuffer blocks,
+            Runnable durable) {}
 
     /// Writes the whole blocks of a large write to blocks of its chunk's file that nothing names;
     /// nobody reads them before [#apply] with that place. Empty if the file has no such row, or if
@@ -177,13 +185,15 @@ public final class ChunkStore {
         if (at < 0) {
             return Optional.empty();
         }
-        placements.fileToWrite(chunk).write(at, blocks);
+        placements.makeFile(chunk);
         String folder = ChunkFile.folderOf(pg);
         return Optional.of(
                 new Placed(
                         new FilePlace(chunk.key, chunk.generation, at, count),
                         placements.pathOf(chunk),
                         chunk.named ? List.of() : ChunkFile.foldersTo(folder),
+                        ChunkFile.positionOf(at),
+                        blocks,
                         () -> chunk.named = true));
     }
 

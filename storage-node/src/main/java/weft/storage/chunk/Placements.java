@@ -251,6 +251,11 @@ final class Placements {
         return opened(chunk);
     }
 
+    /// Makes the chunk's file if there is none; others write to it.
+    void makeFile(Chunk chunk) throws IOException {
+        fileToWrite(chunk);
+    }
+
     /// To open a file may make it: what is written to it later needs its folder's entry.
     private ChunkFile opened(Chunk chunk) throws IOException {
         if (!cache.isOpen(chunk)) {

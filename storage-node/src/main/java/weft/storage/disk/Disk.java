@@ -22,12 +22,16 @@ public interface Disk {
         READ_DEVICE,
         /// Read and write, buffered; made if absent. Durable by [DiskFile#force()].
         BUFFERED,
+        /// Write only, aligned to [#ALIGNMENT_BYTES], past the page cache where the file system
+        /// can; the file must exist. What was written by other handles is seen there, and the other
+        /// way round. Durable by [DiskFile#force()].
+        DATA,
         /// Read and write, aligned to [#ALIGNMENT_BYTES], past the page cache where the file system
         /// can; made if absent. A write is durable when it returns.
         DURABLE
     }
 
-    /// Positions, lengths and buffer addresses of [Use#DURABLE] files are multiples of this.
+    /// Positions, lengths and buffer addresses of aligned uses are multiples of this.
     int ALIGNMENT_BYTES = 4096;
 
     /// Whether the file or folder exists.

@@ -17,9 +17,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
-import java.util.Set;
 import java.util.stream.Stream;
 
 /// A store's files in a folder of the machine's file system.
@@ -29,13 +29,6 @@ public final class FileDisk implements Disk {
     /// Beyond this many files one syncfs is cheaper than a force each: measured at about 0.1 ms a
     /// dirty file, while a checkpoint of random writes touches hundreds.
     private static final int FORCED_ONE_BY_ONE_MAX = 16;
-
-    private static final int ZEROES_BYTES = 1 << 16;
-
-    /// The page cache keeps what one call writes in folios as large as they fit, and each later
-    /// write of a block walks all blocks of its folio (ext4). The copy outside of the heap, which
-    /// the JDK makes for a call, stays in the processor's cache, too.
-    private static final int PIECE_BYTES = 1 << 16;
 
     /// `ExtendedOpenOption.DIRECT`: a documented option of the JDK, but javac warns of its package
     /// in a way that cannot be silenced, so it is looked up by name.
@@ -97,37 +90,27 @@ public final class FileDisk implements Disk {
     @Override
     public DiskFile open(String name, Use use) throws IOException {
         Path path = root.resolve(name);
-        boolean isAligned = use == Use.DURABLE || use == Use.READ_DEVICE;
-        int pieceBytes = isAligned ? Integer.MAX_VALUE : PIECE_BYTES;
-        return new ChannelFile(path, FileChannel.open(path, options(use)), pieceBytes);
-    }
-
-    private Set<? extends OpenOption> options(Use use) {
         return switch (use) {
-            case READ -> Set.of(StandardOpenOption.READ);
-            case READ_DEVICE ->
-                    direct
-                            ? Set.of(StandardOpenOption.READ, DIRECT)
-                            : Set.of(StandardOpenOption.READ);
-            case BUFFERED ->
-                    Set.of(
+            case READ -> LinuxFile.open(path, LinuxFiles.O_RDONLY);
+            case BUFFERED -> LinuxFile.open(path, LinuxFiles.O_RDWR | LinuxFiles.O_CREAT);
+            case READ_DEVICE -> aligned(path, StandardOpenOption.READ);
+            case DATA -> aligned(path, StandardOpenOption.WRITE);
+            case DURABLE ->
+                    aligned(
+                            path,
                             StandardOpenOption.READ,
                             StandardOpenOption.WRITE,
-                            StandardOpenOption.CREATE);
-            case DURABLE ->
-                    direct
-                            ? Set.of(
-                                    StandardOpenOption.READ,
-                                    StandardOpenOption.WRITE,
-                                    StandardOpenOption.CREATE,
-                                    StandardOpenOption.DSYNC,
-                                    DIRECT)
-                            : Set.of(
-                                    StandardOpenOption.READ,
-                                    StandardOpenOption.WRITE,
-                                    StandardOpenOption.CREATE,
-                                    StandardOpenOption.DSYNC);
+                            StandardOpenOption.CREATE,
+                            StandardOpenOption.DSYNC);
         };
+    }
+
+    private DiskFile aligned(Path path, OpenOption... options) throws IOException {
+        var all = new HashSet<>(List.of(options));
+        if (direct) {
+            all.add(DIRECT);
+        }
+        return new AlignedFile(FileChannel.open(path, all));
     }
 
     @Override
@@ -208,10 +191,8 @@ public final class FileDisk implements Disk {
         return space.getUsableSpace();
     }
 
-    /// A file behind a channel.
-    ///
-    /// @param pieceBytes the most that is read or written by one call
-    private record ChannelFile(Path path, FileChannel channel, int pieceBytes) implements DiskFile {
+    /// A file whose buffers, positions and lengths are aligned: one call moves all.
+    private record AlignedFile(FileChannel channel) implements DiskFile {
         @Override
         public long sizeBytes() throws IOException {
             return channel.size();
@@ -219,35 +200,24 @@ public final class FileDisk implements Disk {
 
         @Override
         public int read(ByteBuffer into, long positionBytes) throws IOException {
-            int limit = into.limit();
             int total = 0;
-            int got = 0;
-            while (got >= 0 && into.position() < limit) {
-                total += got;
-                into.limit(pieceEnd(into.position(), limit));
-                got = channel.read(into, positionBytes + total);
-                if (got % ALIGNMENT_BYTES != 0 && pieceBytes == Integer.MAX_VALUE) {
+            while (into.hasRemaining()) {
+                int got = channel.read(into, positionBytes + total);
+                total += Math.max(0, got);
+                if (got < 0 || got % ALIGNMENT_BYTES != 0) {
                     // The file's end: from here on an aligned read would be refused.
                     break;
                 }
             }
-            into.limit(limit);
-            return total + Math.max(0, got);
+            return total;
         }
 
         @Override
         public void write(ByteBuffer from, long positionBytes) throws IOException {
-            int limit = from.limit();
             long position = positionBytes;
-            while (from.position() < limit) {
-                from.limit(pieceEnd(from.position(), limit));
+            while (from.hasRemaining()) {
                 position += channel.write(from, position);
             }
-            from.limit(limit);
-        }
-
-        private int pieceEnd(int position, int limit) {
-            return limit - position <= pieceBytes ? limit : position + pieceBytes;
         }
 
         @Override
@@ -256,16 +226,8 @@ public final class FileDisk implements Disk {
         }
 
         @Override
-        public void punch(long positionBytes, long lengthBytes) throws IOException {
-            if (LinuxFiles.punch(path, positionBytes, lengthBytes)) {
-                return;
-            }
-            long end = Math.min(positionBytes + lengthBytes, channel.size());
-            ByteBuffer zeroes = ByteBuffer.allocate(ZEROES_BYTES);
-            for (long at = positionBytes; at < end; at += ZEROES_BYTES) {
-                zeroes.clear().limit((int) Math.min(ZEROES_BYTES, end - at));
-                write(zeroes, at);
-            }
+        public void punch(long positionBytes, long lengthBytes) {
+            throw new UnsupportedOperationException("holes are for buffered files");
         }
 
         @Override

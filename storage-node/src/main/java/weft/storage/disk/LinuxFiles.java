@@ -13,119 +13,218 @@ import java.lang.invoke.VarHandle;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
-/// The system calls that java.nio lacks: holes (fallocate(2)) and one force for a whole file system
-/// (syncfs(2), which reports write-back errors since Linux 5.8). Blocking: platform threads only.
+/// System calls on files, for what java.nio lacks: holes (fallocate(2)), advice for one handle
+/// (posix_fadvise(2)), and one force for a whole file system (syncfs(2), which reports write-back
+/// errors since Linux 5.8). Blocking: platform threads only.
 final class LinuxFiles {
-    private static final int O_RDONLY = 0;
-    private static final int O_RDWR = 2;
+    static final int O_RDONLY = 0;
+    static final int O_RDWR = 2;
+    static final int O_CREAT = 0x40;
+
+    /// What is read is read alone: nothing of what lies around it.
+    static final int POSIX_FADV_RANDOM = 1;
+
+    /// It will be read soon: a start is made with all of it.
+    static final int POSIX_FADV_WILLNEED = 3;
+
     private static final int O_CLOEXEC = 0x80000;
+    private static final int NEW_FILE_MODE = 0644;
     private static final int FALLOC_FL_KEEP_SIZE = 1;
     private static final int FALLOC_FL_PUNCH_HOLE = 2;
+    private static final int SEEK_END = 2;
     private static final int ENOENT = 2;
     private static final int EINTR = 4;
     private static final int EOPNOTSUPP = 95;
+    private static final long TEXT_BYTES_MAX = 256;
 
+    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
+    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
     private static final StructLayout CALL_STATE = Linker.Option.captureStateLayout();
     private static final VarHandle ERRNO =
             CALL_STATE.varHandle(MemoryLayout.PathElement.groupElement("errno"));
     private static final MethodHandle OPEN =
             bind(
                     "open",
-                    FunctionDescriptor.of(
-                            ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_INT),
+                    FunctionDescriptor.of(INT, ValueLayout.ADDRESS, INT, INT),
                     Linker.Option.firstVariadicArg(2));
-    private static final MethodHandle CLOSE =
-            bind("close", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
-    private static final MethodHandle SYNCFS =
-            bind("syncfs", FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
+    private static final MethodHandle CLOSE = bind("close", FunctionDescriptor.of(INT, INT));
+    private static final MethodHandle SYNCFS = bind("syncfs", FunctionDescriptor.of(INT, INT));
+    private static final MethodHandle FDATASYNC =
+            bind("fdatasync", FunctionDescriptor.of(INT, INT));
     private static final MethodHandle FALLOCATE =
-            bind(
-                    "fallocate",
-                    FunctionDescriptor.of(
-                            ValueLayout.JAVA_INT,
-                            ValueLayout.JAVA_INT,
-                            ValueLayout.JAVA_INT,
-                            ValueLayout.JAVA_LONG,
-                            ValueLayout.JAVA_LONG));
+            bind("fallocate", FunctionDescriptor.of(INT, INT, INT, LONG, LONG));
+    private static final MethodHandle LSEEK =
+            bind("lseek", FunctionDescriptor.of(LONG, INT, LONG, INT));
+    private static final MethodHandle PREAD = transfer("pread");
+    private static final MethodHandle PWRITE = transfer("pwrite");
+    private static final MethodHandle POSIX_FADVISE =
+            bind("posix_fadvise", FunctionDescriptor.of(INT, INT, LONG, LONG, INT));
+    private static final MethodHandle STRERROR =
+            bind("strerror", FunctionDescriptor.of(ValueLayout.ADDRESS, INT));
+
+    /// Where calls of a thread leave their errno.
+    private static final ThreadLocal<MemorySegment> STATE =
+            ThreadLocal.withInitial(() -> Arena.ofAuto().allocate(CALL_STATE));
 
     private LinuxFiles() {}
 
-    /// Punches a hole; answers false where the file system has none.
-    static boolean punch(Path path, long positionBytes, long lengthBytes) throws IOException {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(CALL_STATE);
-            int descriptor = open(arena, state, path, O_RDWR);
+    /// One call that answers -1 if it fails.
+    private interface Call {
+        long invoke(MemorySegment state) throws Throwable;
+    }
+
+    /// Makes the call, again where a signal came between.
+    private static long call(String name, Object of, Call call) throws IOException {
+        MemorySegment state = STATE.get();
+        while (true) {
+            long result;
             try {
-                int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-                int result;
-                do {
-                    result =
-                            (int)
-                                    FALLOCATE.invokeExact(
-                                            state, descriptor, mode, positionBytes, lengthBytes);
-                } while (result < 0 && errno(state) == EINTR);
-                if (result == 0) {
-                    return true;
-                }
-                if (errno(state) == EOPNOTSUPP) {
-                    return false;
-                }
-                throw failed("fallocate", path, errno(state));
-            } finally {
-                close(arena, descriptor);
+                result = call.invoke(state);
+            } catch (Throwable e) {
+                throw new IllegalStateException(name, e);
             }
-        } catch (IOException e) {
-            throw e;
+            if (result >= 0) {
+                return result;
+            }
+            int errno = (int) ERRNO.get(state, 0L);
+            if (errno == ENOENT) {
+                throw new NoSuchFileException(of.toString());
+            }
+            if (errno != EINTR) {
+                throw new Failed("%s %s: %s".formatted(name, of, textOf(state, errno)), errno);
+            }
+        }
+    }
+
+    /// A call that failed.
+    private static final class Failed extends IOException {
+        private static final long serialVersionUID = 1;
+
+        private final int errno;
+
+        Failed(String message, int errno) {
+            super(message);
+            this.errno = errno;
+        }
+    }
+
+    @SuppressWarnings("restricted")
+    private static String textOf(MemorySegment state, int errno) {
+        try {
+            var text = (MemorySegment) STRERROR.invokeExact(state, errno);
+            return text.reinterpret(TEXT_BYTES_MAX).getString(0);
         } catch (Throwable e) {
-            throw new IllegalStateException("fallocate " + path, e);
+            return "errno " + errno;
+        }
+    }
+
+    /// Opens a file; the caller closes the descriptor.
+    static int open(Path path, int flags) throws IOException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment name = arena.allocateFrom(path.toString());
+            return (int)
+                    call(
+                            "open",
+                            path,
+                            state ->
+                                    (int)
+                                            OPEN.invokeExact(
+                                                    state, name, flags | O_CLOEXEC, NEW_FILE_MODE));
+        }
+    }
+
+    static void close(int descriptor, Path path) throws IOException {
+        var _ = call("close", path, state -> (int) CLOSE.invokeExact(state, descriptor));
+    }
+
+    /// Reads up to that many bytes into native memory; answers how many, 0 at the file's end.
+    static int read(int descriptor, Path path, MemorySegment into, long count, long position)
+            throws IOException {
+        return (int)
+                call(
+                        "read",
+                        path,
+                        state ->
+                                (long) PREAD.invokeExact(state, descriptor, into, count, position));
+    }
+
+    /// Writes up to that many bytes of native memory; answers how many.
+    static int write(int descriptor, Path path, MemorySegment from, long count, long position)
+            throws IOException {
+        return (int)
+                call(
+                        "write",
+                        path,
+                        state ->
+                                (long)
+                                        PWRITE.invokeExact(
+                                                state, descriptor, from, count, position));
+    }
+
+    static long sizeBytes(int descriptor, Path path) throws IOException {
+        return call(
+                "lseek", path, state -> (long) LSEEK.invokeExact(state, descriptor, 0L, SEEK_END));
+    }
+
+    static void force(int descriptor, Path path) throws IOException {
+        var _ = call("fdatasync", path, state -> (int) FDATASYNC.invokeExact(state, descriptor));
+    }
+
+    /// Advice; a length of 0 means all from there on.
+    static void advise(int descriptor, Path path, long position, long lengthBytes, int advice)
+            throws IOException {
+        // This one answers its errno.
+        long errno =
+                call(
+                        "posix_fadvise",
+                        path,
+                        state ->
+                                (int)
+                                        POSIX_FADVISE.invokeExact(
+                                                state, descriptor, position, lengthBytes, advice));
+        if (errno != 0) {
+            throw new IOException("posix_fadvise %s: errno %d".formatted(path, errno));
+        }
+    }
+
+    /// Punches a hole; answers false where the file system has none.
+    static boolean punch(int descriptor, Path path, long position, long lengthBytes)
+            throws IOException {
+        int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+        try {
+            var _ =
+                    call(
+                            "fallocate",
+                            path,
+                            state ->
+                                    (int)
+                                            FALLOCATE.invokeExact(
+                                                    state,
+                                                    descriptor,
+                                                    mode,
+                                                    position,
+                                                    lengthBytes));
+            return true;
+        } catch (Failed e) {
+            if (e.errno == EOPNOTSUPP) {
+                return false;
+            }
+            throw e;
         }
     }
 
     /// Makes everything in the file system that holds `path` durable.
     static void syncFileSystem(Path path) throws IOException {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment state = arena.allocate(CALL_STATE);
-            int descriptor = open(arena, state, path, O_RDONLY);
-            try {
-                if ((int) SYNCFS.invokeExact(state, descriptor) != 0) {
-                    throw failed("syncfs", path, errno(state));
-                }
-            } finally {
-                close(arena, descriptor);
-            }
-        } catch (IOException e) {
-            throw e;
-        } catch (Throwable e) {
-            throw new IllegalStateException("syncfs " + path, e);
+        int descriptor = open(path, O_RDONLY);
+        try {
+            var _ = call("syncfs", path, state -> (int) SYNCFS.invokeExact(state, descriptor));
+        } finally {
+            close(descriptor, path);
         }
     }
 
-    private static int open(Arena arena, MemorySegment state, Path path, int flags)
-            throws Throwable {
-        int descriptor =
-                (int)
-                        OPEN.invokeExact(
-                                state, arena.allocateFrom(path.toString()), flags | O_CLOEXEC);
-        if (descriptor < 0) {
-            throw failed("open", path, errno(state));
-        }
-        return descriptor;
-    }
-
-    private static void close(Arena arena, int descriptor) throws Throwable {
-        // A failed close of a descriptor that wrote nothing loses nothing.
-        int unused = (int) CLOSE.invokeExact(arena.allocate(CALL_STATE), descriptor);
-        assert unused == 0;
-    }
-
-    private static int errno(MemorySegment state) {
-        return (int) ERRNO.get(state, 0L);
-    }
-
-    private static IOException failed(String call, Path path, int errno) {
-        return errno == ENOENT
-                ? new NoSuchFileException(path.toString())
-                : new IOException("%s %s: errno %d".formatted(call, path, errno));
+    private static MethodHandle transfer(String name) {
+        return bind(name, FunctionDescriptor.of(LONG, INT, ValueLayout.ADDRESS, LONG, LONG));
     }
 
     @SuppressWarnings("restricted")

@@ -6,15 +6,19 @@ import org.slf4j.LoggerFactory;
 
 import weft.runtime.Loop;
 import weft.storage.disk.Disk;
+import weft.storage.disk.DiskFile;
 import weft.storage.disk.StoreIdentity;
 
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.NoSuchFileException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 
@@ -26,8 +30,8 @@ import java.util.function.Consumer;
 /// nothing ever waits for company that is not there. A platform thread of its own writes; callbacks
 /// run on it and must only hand over to loops.
 ///
-/// A record may rely on bytes in another file ([UnforcedBytes]): these are forced first, once for
-/// all records of a group, so that the journal never names bytes that a crash can take.
+/// A record may rely on bytes in another file ([DataBytes]): these are forced first, once for all
+/// records of a group, so that the journal never names bytes that a crash can take.
 ///
 /// When a write fails nothing is acknowledged any more: the failure goes to the store once, records
 /// queued or appended later are dropped, for nobody may build on them.
@@ -68,12 +72,9 @@ public final class GroupCommit implements Closeable {
     private volatile long recordsWritten;
 
     private record Waiting(
-            List<ByteBuffer> parts,
-            int lengthBytes,
-            @Nullable UnforcedBytes data,
-            Runnable durable) {
+            List<ByteBuffer> parts, int lengthBytes, @Nullable DataBytes data, Runnable durable) {
         int dataBytes() {
-            return data == null ? 0 : data.bytes();
+            return data == null ? 0 : data.lengthBytes();
         }
     }
 
@@ -172,8 +173,8 @@ public final class GroupCommit implements Closeable {
 
     /// The same of a record that relies on bytes in another file.
     ///
-    /// @param data written, not forced; null: none
-    public void append(List<ByteBuffer> parts, @Nullable UnforcedBytes data, Runnable durable) {
+    /// @param data neither written nor forced; null: none
+    public void append(List<ByteBuffer> parts, @Nullable DataBytes data, Runnable durable) {
         int lengthBytes = 0;
         for (ByteBuffer part : parts) {
             lengthBytes += part.remaining();
@@ -236,7 +237,7 @@ public final class GroupCommit implements Closeable {
             return;
         }
         try {
-            forceData();
+            writeData();
             RecordGroup.begin(group);
             for (Waiting waiting : batch) {
                 RecordGroup.add(group, waiting.parts(), waiting.lengthBytes());
@@ -261,22 +262,45 @@ public final class GroupCommit implements Closeable {
         }
     }
 
-    /// Usually nothing; else a force for each file, and for its folders while it is new.
-    private void forceData() throws IOException {
-        Set<String> files = new LinkedHashSet<>();
+    /// Usually nothing; else one copy to where the device takes it from, a write for each record, a
+    /// force for each file, and for its folders while it is new.
+    private void writeData() throws IOException {
+        Map<String, List<DataBytes>> files = new LinkedHashMap<>();
         Set<String> folders = new LinkedHashSet<>();
         for (Waiting waiting : batch) {
-            UnforcedBytes data = waiting.data();
+            DataBytes data = waiting.data();
             if (data != null) {
-                files.add(data.file());
+                files.computeIfAbsent(data.file(), _ -> new ArrayList<>()).add(data);
                 folders.addAll(data.folders());
             }
         }
-        if (!files.isEmpty()) {
-            disk.forceFiles(files);
+        for (List<DataBytes> parts : files.values()) {
+            writeFile(parts);
         }
         for (String folder : folders) {
             disk.forceFolder(folder);
+        }
+    }
+
+    private void writeFile(List<DataBytes> parts) throws IOException {
+        String name = parts.getFirst().file();
+        try (DiskFile file = disk.open(name, Disk.Use.DATA)) {
+            for (DataBytes part : parts) {
+                writePart(file, part);
+            }
+            file.force();
+        } catch (NoSuchFileException e) {
+            // The entries are void: a file is not deleted while one of them may be applied.
+            log.debug("{} is gone before it was written", name);
+        }
+    }
+
+    private void writePart(DiskFile file, DataBytes part) throws IOException {
+        int end = part.lengthBytes();
+        for (int at = 0; at < end; at += group.position()) {
+            group.clear().limit(Math.min(group.capacity(), end - at));
+            group.put(0, part.bytes(), part.bytes().position() + at, group.limit());
+            file.write(group, part.positionBytes() + at);
         }
     }
 

@@ -3,8 +3,8 @@ package weft.storage.store;
 import weft.fabric.ChunkKey;
 import weft.storage.chunk.ChunkStore;
 import weft.storage.chunk.FilePlace;
+import weft.storage.journal.DataBytes;
 import weft.storage.journal.JournalRecord;
-import weft.storage.journal.UnforcedBytes;
 import weft.wire.storage.Entry;
 import weft.wire.storage.Mutation;
 
@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 
 /// What one group has prepared and neither applied nor voided, by sequence, and what of the disk
@@ -34,9 +35,11 @@ final class OpenEntries {
     /// A prepared entry and the journal segment that holds it (or an earlier one).
     ///
     /// @param placed the record that the journal has, if the payload is elsewhere
+    /// @param isWritten whether the payload is in its place yet, or in the record
     private record OpenEntry(
             JournalRecord.Prepared record,
             Optional<JournalRecord.Placed> placed,
+            AtomicBoolean isWritten,
             long segmentEpoch) {
         /// What applying the entry may take of the disk: its blocks, the two at its edges, a new
         /// chunk. A large write has its blocks already.
@@ -57,9 +60,9 @@ final class OpenEntries {
     /// A large write that has its place.
     ///
     /// @param record that names it
-    /// @param data to be forced before the record is written
+    /// @param data to be written and forced before the record is
     /// @param durable to be run once the record is durable
-    record Placement(JournalRecord.Placed record, UnforcedBytes data, Runnable durable) {}
+    record Placement(JournalRecord.Placed record, DataBytes data, Runnable durable) {}
 
     OpenEntries(ChunkStore chunks, SpaceBudget space, StoreSettings settings) {
         this.chunks = chunks;
@@ -71,7 +74,7 @@ final class OpenEntries {
     ///
     /// @param segmentEpoch the journal's present one
     void hold(JournalRecord.Prepared record, long segmentEpoch) {
-        put(new OpenEntry(record, Optional.empty(), segmentEpoch));
+        put(new OpenEntry(record, Optional.empty(), new AtomicBoolean(true), segmentEpoch));
     }
 
     /// Adds a large write and writes its whole blocks to their place; empty, and nothing is done,
@@ -95,13 +98,20 @@ final class OpenEntries {
         }
         FilePlace place = taken.get().place();
         var record = JournalRecord.Placed.of(prepared, place.generation(), place.firstBlock());
-        put(new OpenEntry(prepared, Optional.of(record), segmentEpoch));
+        var isWritten = new AtomicBoolean();
+        put(new OpenEntry(prepared, Optional.of(record), isWritten, segmentEpoch));
         var data =
-                new UnforcedBytes(
+                new DataBytes(
                         taken.get().file(),
                         taken.get().folders(),
-                        place.blocks() * ChunkKey.BLOCK_BYTES);
-        return Optional.of(new Placement(record, data, taken.get().durable()));
+                        taken.get().positionBytes(),
+                        taken.get().blocks());
+        Runnable durable =
+                () -> {
+                    isWritten.set(true);
+                    taken.get().durable().run();
+                };
+        return Optional.of(new Placement(record, data, durable));
     }
 
     /// Adds what a recovery found; the places are kept already.
@@ -117,7 +127,12 @@ final class OpenEntries {
                 ByteBuffer blocks = ByteBuffer.allocate(placed.blocks() * ChunkKey.BLOCK_BYTES);
                 chunks.readPlace(StoreRecovery.placeOf(placed), blocks, placed.checksums());
                 JournalRecord.Prepared prepared = placed.with(blocks.flip());
-                put(new OpenEntry(prepared, Optional.of(placed), found.segmentEpoch()));
+                put(
+                        new OpenEntry(
+                                prepared,
+                                Optional.of(placed),
+                                new AtomicBoolean(true),
+                                found.segmentEpoch()));
                 if (placed.edges().hasRemaining()) {
                     chunks.recoverUnsettled(prepared.entry());
                 }
@@ -151,13 +166,16 @@ final class OpenEntries {
         return entries;
     }
 
-    /// Where the entry's blocks are, if it was placed. (Version, sequence) names its bytes for
-    /// ever.
+    /// Where the entry's blocks are, if it was placed and they are there yet. (Version, sequence)
+    /// names its bytes for ever.
     Optional<FilePlace> placeOf(Entry entry) {
         OpenEntry prepared = bySequence.get(entry.sequence());
-        return prepared == null || prepared.record().entry().version() != entry.version()
-                ? Optional.empty()
-                : prepared.placed().map(StoreRecovery::placeOf);
+        if (prepared == null
+                || !prepared.isWritten().get()
+                || prepared.record().entry().version() != entry.version()) {
+            return Optional.empty();
+        }
+        return prepared.placed().map(StoreRecovery::placeOf);
     }
 
     /// Those up to the sequence are applied.
@@ -185,7 +203,8 @@ final class OpenEntries {
             OpenEntry entry = slot.getValue();
             if (entry.segmentEpoch() < epoch) {
                 append.accept(entry.placed().isPresent() ? entry.placed().get() : entry.record());
-                slot.setValue(new OpenEntry(entry.record(), entry.placed(), epoch));
+                slot.setValue(
+                        new OpenEntry(entry.record(), entry.placed(), entry.isWritten(), epoch));
             }
         }
     }

@@ -200,7 +200,7 @@ public final class SimDisk implements Disk {
     public synchronized DiskFile open(String name, Use use) throws IOException {
         live();
         if (!current.containsKey(name)) {
-            if (use == Use.READ || use == Use.READ_DEVICE) {
+            if (use == Use.READ || use == Use.READ_DEVICE || use == Use.DATA) {
                 throw new NoSuchFileException(name);
             }
             boolean crash = step();
@@ -337,7 +337,7 @@ public final class SimDisk implements Disk {
             if (use == Use.READ || use == Use.READ_DEVICE) {
                 throw new IOException("not open for writing");
             }
-            if (use == Use.DURABLE) {
+            if (use == Use.DURABLE || use == Use.DATA) {
                 boolean aligned =
                         positionBytes % ALIGNMENT_BYTES == 0 && bytes.length % ALIGNMENT_BYTES == 0;
                 if (!aligned) {
