@@ -53,6 +53,11 @@ public interface BlockVolume extends AutoCloseable {
     /// future completes.
     CompletableFuture<Void> write(long offsetBytes, ByteBuffer source);
 
+    /// The same of a buffer that is given away: its bytes change no more, so they need no copy.
+    default CompletableFuture<Void> writeGiven(long offsetBytes, ByteBuffer source) {
+        return write(offsetBytes, source);
+    }
+
     /// Makes the range read as zeroes and gives its space back where whole blocks are covered.
     /// `lengthBytes` may be as large as the disk: no buffer of that size is made.
     CompletableFuture<Void> writeZeroes(long offsetBytes, long lengthBytes);

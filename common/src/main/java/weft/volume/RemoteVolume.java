@@ -113,9 +113,19 @@ public final class RemoteVolume implements BlockVolume {
 
     @Override
     public CompletableFuture<Void> write(long offsetBytes, ByteBuffer source) {
-        int length = source.remaining();
+        return write(offsetBytes, new Kind.Write(source, source.position(), false));
+    }
+
+    @Override
+    public CompletableFuture<Void> writeGiven(long offsetBytes, ByteBuffer source) {
+        // Messages keep what is on the heap by reference.
+        return write(offsetBytes, new Kind.Write(source, source.position(), source.hasArray()));
+    }
+
+    private CompletableFuture<Void> write(long offsetBytes, Kind.Write kind) {
+        int length = kind.source().remaining();
         pool.meters().writtenBytes.increment(length);
-        return begin(new Kind.Write(source, source.position()), offsetBytes, length, length);
+        return begin(kind, offsetBytes, length, length);
     }
 
     @Override

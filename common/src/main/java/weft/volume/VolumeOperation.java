@@ -27,7 +27,8 @@ final class VolumeOperation {
         record Read(ByteBuffer target, int start) implements Kind {}
 
         /// @param source read from `start`, its position when the operation began
-        record Write(ByteBuffer source, int start) implements Kind {}
+        /// @param isGiven whether its bytes change no more
+        record Write(ByteBuffer source, int start, boolean isGiven) implements Kind {}
 
         /// @param states filled with the states of blocks from `firstBlock` of the volume on
         record Map(byte[] states, long firstBlock) implements Kind {}
@@ -212,8 +213,11 @@ final class VolumeOperation {
             long offset, int length, long chunkIndex, int inChunk, List<VolumeId> layers) {
         return switch (kind) {
             case Kind.Read _, Kind.Map _ -> throw new BrokenInvariant("a read changes nothing");
-            case Kind.Write(var source, var start) -> {
-                ByteBuffer payload = copyOf(source, start, offset, length);
+            case Kind.Write(var source, var start, var isGiven) -> {
+                ByteBuffer payload =
+                        isGiven
+                                ? source.slice(start + (int) (offset - startBytes), length)
+                                : copyOf(source, start, offset, length);
                 yield new Mutation.Write(
                         layers, chunkIndex, inChunk, payload, BlockChecksums.of(inChunk, payload));
             }
@@ -272,7 +276,7 @@ final class VolumeOperation {
     private void succeed() {
         switch (kind) {
             case Kind.Read(var target, _) -> target.position(target.limit());
-            case Kind.Write(var source, _) -> source.position(source.limit());
+            case Kind.Write(var source, _, _) -> source.position(source.limit());
             default -> {}
         }
         done.complete(null);

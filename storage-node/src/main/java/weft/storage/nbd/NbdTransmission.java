@@ -12,6 +12,7 @@ import weft.runtime.Owned;
 import weft.volume.BlockVolume;
 import weft.volume.VolumeException;
 
+import java.nio.ByteBuffer;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -19,8 +20,9 @@ import java.util.concurrent.CompletionException;
 /// The second half of a connection: requests in, replies out, as many at once as there is room for.
 ///
 /// A READ's data goes from the volume into the very buffer that is sent; a WRITE's goes from the
-/// socket into the very buffer the volume gets. Per request one record, one future and one pooled
-/// buffer are allocated: at 50,000 requests/s some 10 MB/s of short-lived objects.
+/// socket into the very buffer the volume gets, and keeps: on the heap, as messages are. Per
+/// request one record, one future and one pooled buffer are allocated: at 50,000 requests/s some 10
+/// MB/s of short-lived objects.
 @Owned("the channel's event loop")
 final class NbdTransmission {
     private static final Logger log = LoggerFactory.getLogger(NbdTransmission.class);
@@ -64,7 +66,7 @@ final class NbdTransmission {
     private final Owner owner;
 
     private @Nullable NbdRequest write; // whose payload is being read
-    private @Nullable ByteBuf payload; // null while a refused payload is skipped
+    private byte @Nullable [] payload; // null while a refused payload is skipped
     private int writeRefusal;
     private long missingBytes;
 
@@ -196,7 +198,7 @@ final class NbdTransmission {
         write = request;
         writeRefusal = refusal;
         missingBytes = request.lengthBytes();
-        payload = refusal == NbdProtocol.OK ? buffer((int) request.lengthBytes()) : null;
+        payload = refusal == NbdProtocol.OK ? new byte[(int) request.lengthBytes()] : null;
     }
 
     /// What is long takes no more than it needs: the pool's chunks would leave the rest of one
@@ -212,11 +214,11 @@ final class NbdTransmission {
     /// @return whether it is complete
     private boolean readPayload(ByteBuf in, NbdRequest request) {
         int bytes = (int) Math.min(in.readableBytes(), missingBytes);
-        ByteBuf destination = payload;
+        byte[] destination = payload;
         if (destination == null) {
             in.skipBytes(bytes);
         } else {
-            in.readBytes(destination, bytes);
+            in.readBytes(destination, destination.length - (int) missingBytes, bytes);
         }
         missingBytes -= bytes;
         if (missingBytes > 0) {
@@ -227,8 +229,8 @@ final class NbdTransmission {
         if (destination == null) {
             refuse(request, writeRefusal);
         } else {
-            var done = volume.write(request.offsetBytes(), destination.nioBuffer());
-            complete(request, destination, done);
+            ByteBuffer given = ByteBuffer.wrap(destination);
+            complete(request, null, volume.writeGiven(request.offsetBytes(), given));
         }
         return true;
     }
@@ -399,12 +401,11 @@ final class NbdTransmission {
     void abandon(Runnable released) {
         isAbandoned = true;
         NbdRequest unfinished = write;
-        ByteBuf half = payload;
+        boolean isHalf = payload != null;
         write = null;
         payload = null;
         whenIdle = released;
-        if (half != null && unfinished != null) {
-            half.release();
+        if (isHalf && unfinished != null) {
             giveRoom(unfinished.bufferBytes());
         } else if (requestCount == 0) {
             whenIdle = null;

@@ -12,7 +12,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -57,6 +59,80 @@ class FileDiskTest {
                 assertEquals(into.limit(), into.position());
                 assertEquals(told(blocks * BLOCK), into.position(BLOCK), use.name());
             }
+        }
+    }
+
+    /// Large writes go past the page cache, while others read and write the blocks around them: no
+    /// page may keep what was there before.
+    @Test
+    void whatIsWrittenPastTheCacheIsReadThroughIt() throws Exception {
+        int rounds = 500;
+        int strideBlocks = 32;
+        Disk disk = new FileDisk(folder);
+        try (DiskFile past = made(disk, rounds * strideBlocks);
+                DiskFile cached = disk.open("mixed", Disk.Use.BUFFERED);
+                ExecutorService executor = Executors.newSingleThreadExecutor()) {
+            for (int round = 0; round < rounds; round++) {
+                long first = (long) round * strideBlocks + 8;
+                Future<?> writing =
+                        executor.submit(() -> {
+                            past.write(filled(16, 2), first * BLOCK);
+                            return null;
+                        });
+                for (long before = first - 8; before < first; before++) {
+                    cached.read(aligned(BLOCK), before * BLOCK);
+                }
+                cached.write(filled(1, 3), (first - 1) * BLOCK);
+                cached.write(filled(1, 3), (first + 16) * BLOCK);
+                writing.get(30, TimeUnit.SECONDS);
+                ByteBuffer into = aligned(16 * BLOCK);
+                cached.read(into, first * BLOCK);
+                assertEquals(filled(16, 2), into.flip(), "round " + round);
+            }
+        }
+    }
+
+    /// A file that is in no cache.
+    private static DiskFile made(Disk disk, int blocks) throws IOException {
+        disk.open("mixed", Disk.Use.BUFFERED).close();
+        DiskFile past = disk.open("mixed", Disk.Use.DATA);
+        past.write(filled(blocks, 1), 0);
+        return past;
+    }
+
+    private static ByteBuffer filled(int blocks, int value) {
+        ByteBuffer bytes = aligned(blocks * BLOCK);
+        while (bytes.hasRemaining()) {
+            bytes.put((byte) value);
+        }
+        return bytes.flip();
+    }
+
+    @Test
+    void aFileThatIsClosedIsNotMistakenForTheNextOne() throws IOException {
+        Disk disk = new FileDisk(folder);
+        DiskFile closed = disk.open("first", Disk.Use.BUFFERED);
+        closed.close();
+        closed.close();
+        try (DiskFile next = disk.open("second", Disk.Use.BUFFERED)) {
+            assertThrows(ClosedChannelException.class, () -> closed.write(told(BLOCK), 0));
+            assertThrows(ClosedChannelException.class, () -> closed.read(told(BLOCK), 0));
+            assertThrows(ClosedChannelException.class, () -> closed.punch(0, BLOCK));
+            assertEquals(0, next.sizeBytes());
+        }
+    }
+
+    @Test
+    void aCallThatFailsNamesTheFileAndTheReason() throws IOException {
+        Disk disk = new FileDisk(folder);
+        assertThrows(NoSuchFileException.class, () -> disk.open("absent", Disk.Use.READ));
+        assertThrows(NoSuchFileException.class, () -> disk.open("absent", Disk.Use.DATA));
+        Files.writeString(folder.resolve("file"), "x");
+        try (DiskFile file = disk.open("file", Disk.Use.READ)) {
+            var refused = assertThrows(IOException.class, () -> file.write(told(BLOCK), 0));
+            assertEquals(
+                    "write %s: Bad file descriptor".formatted(folder.resolve("file")),
+                    refused.getMessage());
         }
     }
 

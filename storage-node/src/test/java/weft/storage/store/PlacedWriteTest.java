@@ -1,6 +1,7 @@
 package weft.storage.store;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -57,6 +58,49 @@ class PlacedWriteTest {
         assertEquals(operations, sim.disk.operations(), "to apply it changes the map only");
         assertTrue(sim.read(SimStore.BASE_ONLY, 0, 16, 8) instanceof ReadOutcome.Blocks);
         assertEquals(2 * 8 * BLOCK + 4096, sim.disk.lengthBytes("chunks/3/1-0.1") - 8 * BLOCK);
+    }
+
+    /// A member may hear that all have an entry before its own bytes are in their place.
+    @Test
+    void whatIsAppliedBeforeItIsWrittenIsAppliedFromMemory() throws Exception {
+        Store store = sim.open();
+        sim.commit(large(1, 0));
+        sim.prepare(large(2, 0));
+        sim.group().apply(large(2, 0));
+        requireBlocks(2);
+        store.flush();
+        requireBlocks(2);
+        sim.prepare(large(3, 0));
+        store.flush();
+        sim.group().apply(large(3, 0));
+        requireBlocks(3);
+        sim.crash();
+        Store again = sim.open();
+        for (Entry entry : again.recovered(SimStore.PG).prepared()) {
+            sim.group().apply(entry);
+        }
+        requireBlocks(3);
+    }
+
+    private void requireBlocks(long sequence) {
+        var read =
+                assertInstanceOf(ReadOutcome.Blocks.class, sim.read(SimStore.BASE_ONLY, 0, 0, 8));
+        assertEquals(ByteBuffer.wrap(SimStore.bytes(sequence, LARGE)), read.blocks());
+    }
+
+    /// A store whose journal writes smaller groups than the largest write.
+    @Test
+    void aWriteThatIsLargerThanAGroupOfTheJournalIsWrittenInParts() throws Exception {
+        Store store = sim.open();
+        int lengthBytes = 2 * SimStore.TINY.journal().recordBytesMax() / BLOCK * BLOCK;
+        byte[] bytes = SimStore.bytes(1, lengthBytes);
+        sim.commit(SimStore.entry(1, SimStore.write(SimStore.BASE_ONLY, 0, 0, bytes)));
+        store.flush();
+        var read =
+                assertInstanceOf(
+                        ReadOutcome.Blocks.class,
+                        sim.read(SimStore.BASE_ONLY, 0, 0, lengthBytes / BLOCK));
+        assertEquals(ByteBuffer.wrap(bytes), read.blocks());
     }
 
     /// It was durable before its record was, so nothing but damage explains that, and it may be the
