@@ -48,15 +48,24 @@ final class ChunkFile implements Closeable {
     /// Opens the file; makes it, header included, if absent.
     static ChunkFile open(Disk disk, StoreIdentity identity, Name name) throws IOException {
         DiskFile file = disk.open(name.path(), Disk.Use.BUFFERED);
-        if (file.sizeBytes() < FileHeader.SIZE_BYTES) {
-            ByteBuffer own = ByteBuffer.allocate(Integer.BYTES + 3 * Long.BYTES);
-            own.putInt(name.pg().value()).putLong(name.key().layer().value());
-            own.putLong(name.key().chunkIndex()).putLong(name.generation()).flip();
-            ByteBuffer block = ByteBuffer.allocate(FileHeader.SIZE_BYTES);
-            new FileHeader(FileHeader.Kind.CHNK, identity, own).emit(block);
-            file.write(block.flip(), 0);
+        try {
+            if (file.sizeBytes() < FileHeader.SIZE_BYTES) {
+                file.write(headerOf(identity, name), 0);
+            }
+            return new ChunkFile(file);
+        } catch (IOException e) {
+            file.close();
+            throw e;
         }
-        return new ChunkFile(file);
+    }
+
+    private static ByteBuffer headerOf(StoreIdentity identity, Name name) {
+        ByteBuffer own = ByteBuffer.allocate(Integer.BYTES + 3 * Long.BYTES);
+        own.putInt(name.pg().value()).putLong(name.key().layer().value());
+        own.putLong(name.key().chunkIndex()).putLong(name.generation()).flip();
+        ByteBuffer block = ByteBuffer.allocate(FileHeader.SIZE_BYTES);
+        new FileHeader(FileHeader.Kind.CHNK, identity, own).emit(block);
+        return block.flip();
     }
 
     /// Fills the buffer like [#read]; the file must exist.

@@ -30,12 +30,12 @@ import java.util.TreeMap;
 /// One placement group's chunks: committed mutations go in, blocks come out.
 ///
 /// A mutation is written in place, unsynced; its journal record keeps it until a checkpoint has
-/// forced the files and saved the maps. A large write is written earlier and once: before its
-/// record, to blocks that nothing names ([#place]); to apply it changes the map only. After a crash
-/// the maps are those of the checkpoint while the files may hold later bytes; replaying the journal
-/// rewrites every byte that differs, so the two agree again before anybody reads. Until then the
-/// blocks that the journal touches are *unsettled*: a read-modify-write takes them as they are,
-/// because their checksum may be an older one's.
+/// forced the files and saved the maps. A large write is written earlier and once, by the journal:
+/// before its record, to blocks that nothing names ([#place]); to apply it changes the map only.
+/// After a crash the maps are those of the checkpoint while the files may hold later bytes;
+/// replaying the journal rewrites every byte that differs, so the two agree again before anybody
+/// reads. Until then the blocks that the journal touches are *unsettled*: a read-modify-write takes
+/// them as they are, because their checksum may be an older one's.
 ///
 /// The invariant: a block's checksum in the map is that of the bytes that were last applied, so a
 /// mismatch at a read (outside unsettled blocks) is damage.
@@ -142,9 +142,9 @@ public final class ChunkStore {
         return count;
     }
 
-    /// A large write's place, and what has to be forced before a record may name it.
+    /// A large write's place, and what has to be written and forced before a record may name it.
     ///
-    /// @param file with the unforced bytes
+    /// @param file that has the place
     /// @param folders whose unforced entries lead to the file, innermost first; mostly none
     /// @param positionBytes of the place in the file
     /// @param blocks that are to be written there
@@ -157,15 +157,14 @@ public final class ChunkStore {
             ByteBuffer blocks,
             Runnable durable) {}
 
-    /// Writes the whole blocks of a large write to blocks of its chunk's file that nothing names;
-    /// nobody reads them before [#apply] with that place. Empty if the file has no such row, or if
-    /// a block does not have its checksum: then nothing is done. (In the journal such a block is
-    /// kept as it came and found at the first read; a record that names it would be taken for
-    /// damage.)
+    /// Finds blocks of its chunk's file that nothing names for the whole blocks of a large write;
+    /// the caller writes them, and nobody reads them before [#apply] with that place. Empty if the
+    /// file has no such row, or if a block does not have its checksum: then nothing is done. (In
+    /// the journal such a block is kept as it came and found at the first read; a record that names
+    /// it would be taken for damage.)
     ///
-    /// What it costs: a CRC32C of the bytes, instead of the journal group's; one copy to the page
-    /// cache and that of the JDK on the way there, in one write call for each 64 KiB; the places of
-    /// the map as a set of bits.
+    /// What it costs: a CRC32C of the bytes, instead of the journal group's, and the places of the
+    /// map as a set of bits.
     public Optional<Placed> place(Mutation.Write write) throws IOException {
         int first = ChunkWriter.roundUp(write.offsetInChunk()) / ChunkKey.BLOCK_BYTES;
         int count = Mutation.wholeBlocks(write.offsetInChunk(), write.lengthBytes());

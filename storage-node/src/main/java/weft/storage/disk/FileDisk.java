@@ -50,7 +50,10 @@ public final class FileDisk implements Disk {
         rootKey = keyOf(root);
         space = Files.getFileStore(root);
         if (!direct) {
-            log.warn("{}: no direct I/O in this file system; journal writes use the cache", root);
+            log.warn(
+                    "{}: no direct I/O in this file system; the journal and large writes use the"
+                            + " cache",
+                    root);
         }
     }
 

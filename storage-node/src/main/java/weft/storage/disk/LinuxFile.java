@@ -10,15 +10,18 @@ import java.nio.file.Path;
 /// A file that is read and written through the page cache, and of which others write large parts
 /// past it ([Disk.Use#DATA]).
 ///
-/// The kernel drops cached pages where such a write goes, but not those that are dirty. So no page
-/// may hold both: nothing is read ahead into parts that nobody asked for, and what one call writes
-/// is cached in pages of its own (a later write of a block walks all blocks of its folio, too, in
-/// ext4).
+/// The kernel drops cached pages where such a write goes, but not what becomes dirty meanwhile. So
+/// no page may hold both: nothing is read ahead into parts that nobody asked for, and what one call
+/// writes is cached in pages of its own (a later write of a block walks all blocks of its folio,
+/// too, in ext4).
 ///
 /// A call costs one copy, in memory that stays in the processor's cache, and one system call for
 /// each 64 KiB. One thread at a time: a descriptor that is closed may soon be another file's.
 final class LinuxFile implements DiskFile {
     private static final int PIECE_BYTES = 1 << 16;
+
+    /// The part of a long read that the device is to have begun with before it is asked for.
+    private static final int AHEAD_BYTES = 2 * PIECE_BYTES;
 
     private static final ThreadLocal<Piece> PIECE = ThreadLocal.withInitial(Piece::make);
 
@@ -38,18 +41,12 @@ final class LinuxFile implements DiskFile {
     private LinuxFile(Path path, int flags) throws IOException {
         this.path = path;
         descriptor = LinuxFiles.open(path, flags);
+        LinuxFiles.advise(descriptor, 0, 0, LinuxFiles.POSIX_FADV_RANDOM);
     }
 
     /// @param flags of open(2)
     static LinuxFile open(Path path, int flags) throws IOException {
-        var file = new LinuxFile(path, flags);
-        try {
-            LinuxFiles.advise(file.opened(), path, 0, 0, LinuxFiles.POSIX_FADV_RANDOM);
-            return file;
-        } catch (IOException e) {
-            file.close();
-            throw e;
-        }
+        return new LinuxFile(path, flags);
     }
 
     private synchronized int opened() throws IOException {
@@ -66,17 +63,16 @@ final class LinuxFile implements DiskFile {
 
     @Override
     public synchronized int read(ByteBuffer into, long positionBytes) throws IOException {
-        if (into.remaining() > PIECE_BYTES) {
-            LinuxFiles.advise(
-                    opened(),
-                    path,
-                    positionBytes,
-                    into.remaining(),
-                    LinuxFiles.POSIX_FADV_WILLNEED);
+        boolean isLong = into.remaining() > PIECE_BYTES;
+        if (isLong) {
+            lookAhead(positionBytes, into.remaining());
         }
         Piece piece = PIECE.get();
         int total = 0;
         while (into.hasRemaining()) {
+            if (isLong && total % AHEAD_BYTES == 0) {
+                lookAhead(positionBytes + total + AHEAD_BYTES, into.remaining() - AHEAD_BYTES);
+            }
             int count = Math.min(PIECE_BYTES, into.remaining());
             int got = LinuxFiles.read(opened(), path, piece.memory(), count, positionBytes + total);
             if (got == 0) {
@@ -86,6 +82,14 @@ final class LinuxFile implements DiskFile {
             total += got;
         }
         return total;
+    }
+
+    /// Has the device begin with the next part, and with nothing behind what is asked for.
+    private void lookAhead(long positionBytes, int missingBytes) throws IOException {
+        if (missingBytes > 0) {
+            int count = Math.min(AHEAD_BYTES, missingBytes);
+            LinuxFiles.advise(opened(), positionBytes, count, LinuxFiles.POSIX_FADV_WILLNEED);
+        }
     }
 
     @Override
@@ -124,7 +128,7 @@ final class LinuxFile implements DiskFile {
         int open = descriptor;
         descriptor = -1;
         if (open >= 0) {
-            LinuxFiles.close(open, path);
+            LinuxFiles.close(open);
         }
     }
 }

@@ -10,6 +10,7 @@ import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
+import java.nio.charset.Charset;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
@@ -24,11 +25,12 @@ final class LinuxFiles {
     /// What is read is read alone: nothing of what lies around it.
     static final int POSIX_FADV_RANDOM = 1;
 
-    /// It will be read soon: a start is made with all of it.
+    /// It will be read soon: a start is made, with as much as the device reads ahead (128 KiB,
+    /// where nothing else is set).
     static final int POSIX_FADV_WILLNEED = 3;
 
     private static final int O_CLOEXEC = 0x80000;
-    private static final int NEW_FILE_MODE = 0644;
+    private static final int NEW_FILE_MODE = 0666;
     private static final int FALLOC_FL_KEEP_SIZE = 1;
     private static final int FALLOC_FL_PUNCH_HOLE = 2;
     private static final int SEEK_END = 2;
@@ -36,6 +38,10 @@ final class LinuxFiles {
     private static final int EINTR = 4;
     private static final int EOPNOTSUPP = 95;
     private static final long TEXT_BYTES_MAX = 256;
+
+    /// As java.nio has the names of files.
+    private static final Charset NAMES =
+            Charset.forName(System.getProperty("sun.jnu.encoding", "UTF-8"));
 
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
@@ -121,7 +127,7 @@ final class LinuxFiles {
     /// Opens a file; the caller closes the descriptor.
     static int open(Path path, int flags) throws IOException {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment name = arena.allocateFrom(path.toString());
+            MemorySegment name = arena.allocateFrom(path.toString(), NAMES);
             return (int)
                     call(
                             "open",
@@ -133,8 +139,14 @@ final class LinuxFiles {
         }
     }
 
-    static void close(int descriptor, Path path) throws IOException {
-        var _ = call("close", path, state -> (int) CLOSE.invokeExact(state, descriptor));
+    /// Closes it; never twice, for the number may be another file's by then, also after EINTR. A
+    /// failure says nothing of what was forced.
+    static void close(int descriptor) {
+        try {
+            int _ = (int) CLOSE.invokeExact(STATE.get(), descriptor);
+        } catch (Throwable e) {
+            throw new IllegalStateException("close", e);
+        }
     }
 
     /// Reads up to that many bytes into native memory; answers how many, 0 at the file's end.
@@ -170,20 +182,15 @@ final class LinuxFiles {
         var _ = call("fdatasync", path, state -> (int) FDATASYNC.invokeExact(state, descriptor));
     }
 
-    /// Advice; a length of 0 means all from there on.
-    static void advise(int descriptor, Path path, long position, long lengthBytes, int advice)
-            throws IOException {
-        // This one answers its errno.
-        long errno =
-                call(
-                        "posix_fadvise",
-                        path,
-                        state ->
-                                (int)
-                                        POSIX_FADVISE.invokeExact(
-                                                state, descriptor, position, lengthBytes, advice));
-        if (errno != 0) {
-            throw new IOException("posix_fadvise %s: errno %d".formatted(path, errno));
+    /// Advice, which may be ignored; a length of 0 means all from there on.
+    static void advise(int descriptor, long position, long lengthBytes, int advice) {
+        try {
+            int _ =
+                    (int)
+                            POSIX_FADVISE.invokeExact(
+                                    STATE.get(), descriptor, position, lengthBytes, advice);
+        } catch (Throwable e) {
+            throw new IllegalStateException("posix_fadvise", e);
         }
     }
 
@@ -219,7 +226,7 @@ final class LinuxFiles {
         try {
             var _ = call("syncfs", path, state -> (int) SYNCFS.invokeExact(state, descriptor));
         } finally {
-            close(descriptor, path);
+            close(descriptor);
         }
     }
 

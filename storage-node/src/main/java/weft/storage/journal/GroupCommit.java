@@ -30,8 +30,9 @@ import java.util.function.Consumer;
 /// nothing ever waits for company that is not there. A platform thread of its own writes; callbacks
 /// run on it and must only hand over to loops.
 ///
-/// A record may rely on bytes in another file ([DataBytes]): these are forced first, once for all
-/// records of a group, so that the journal never names bytes that a crash can take.
+/// A record may rely on bytes in another file ([DataBytes]): these are written and forced first, a
+/// file once for all records of a group, so that the journal never names bytes that a crash can
+/// take.
 ///
 /// When a write fails nothing is acknowledged any more: the failure goes to the store once, records
 /// queued or appended later are dropped, for nobody may build on them.
@@ -40,6 +41,9 @@ public final class GroupCommit implements Closeable {
 
     /// A group takes records with so many times its own most in other files: they share a force.
     private static final int DATA_TIMES_MAX = 4;
+
+    /// As long as it is written the file is locked, and a loop with a small write to it waits.
+    private static final int PART_BYTES_MAX = 512 << 10;
 
     private final Disk disk;
     private final Journal journal;
@@ -260,6 +264,8 @@ public final class GroupCommit implements Closeable {
                 lock.notifyAll();
             }
         }
+        // Payloads are not to stay until the next one.
+        batch.clear();
     }
 
     /// Usually nothing; else one copy to where the device takes it from, a write for each record, a
@@ -290,15 +296,16 @@ public final class GroupCommit implements Closeable {
             }
             file.force();
         } catch (NoSuchFileException e) {
-            // The entries are void: a file is not deleted while one of them may be applied.
-            log.debug("{} is gone before it was written", name);
+            // No file is deleted while a record that is to come names it: the disk is gone.
+            throw new IOException("chunk file %s is gone".formatted(name), e);
         }
     }
 
     private void writePart(DiskFile file, DataBytes part) throws IOException {
+        int partBytes = Math.min(PART_BYTES_MAX, group.capacity());
         int end = part.lengthBytes();
         for (int at = 0; at < end; at += group.position()) {
-            group.clear().limit(Math.min(group.capacity(), end - at));
+            group.clear().limit(Math.min(partBytes, end - at));
             group.put(0, part.bytes(), part.bytes().position() + at, group.limit());
             file.write(group, part.positionBytes() + at);
         }

@@ -16,16 +16,14 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 
 /// What one group has prepared and neither applied nor voided, by sequence, and what of the disk
-/// each of them keeps: the space that applying it may take, or the place that a large write has
-/// already.
+/// each of them keeps: the space that it may take, and the place of a large write.
 ///
-/// A large write's blocks are written to their place before its record is made, so the record only
-/// names them. Entries keep their payload in memory all the same: it is sent again from there, and
-/// applied from there if its chunk was dropped in between. Owned like its [GroupStore].
+/// A large write's blocks go to their place before its record goes to the journal, so the record
+/// only names them. Entries keep their payload in memory all the same: it is sent again from there,
+/// and applied from there if its chunk was dropped in between. Owned like its [GroupStore].
 final class OpenEntries {
     private final ChunkStore chunks;
     private final SpaceBudget space;
@@ -35,20 +33,17 @@ final class OpenEntries {
     /// A prepared entry and the journal segment that holds it (or an earlier one).
     ///
     /// @param placed the record that the journal has, if the payload is elsewhere
-    /// @param isWritten whether the payload is in its place yet, or in the record
     private record OpenEntry(
             JournalRecord.Prepared record,
             Optional<JournalRecord.Placed> placed,
-            AtomicBoolean isWritten,
             long segmentEpoch) {
-        /// What applying the entry may take of the disk: its blocks, the two at its edges, a new
-        /// chunk. A large write has its blocks already.
+        /// What the entry may still take of the disk: its blocks, the two at its edges, a new
+        /// chunk.
         long sizeBytes() {
             long more =
                     switch (record.entry().mutation()) {
                         case Mutation.Write write ->
-                                (placed.isEmpty() ? write.lengthBytes() : 0)
-                                        + 2L * ChunkKey.BLOCK_BYTES;
+                                write.lengthBytes() + 2L * ChunkKey.BLOCK_BYTES;
                         case Mutation.Fill fill -> fill.lengthBytes();
                         case Mutation.CopyDown copy -> copy.lengthBytes();
                         default -> 0;
@@ -74,11 +69,11 @@ final class OpenEntries {
     ///
     /// @param segmentEpoch the journal's present one
     void hold(JournalRecord.Prepared record, long segmentEpoch) {
-        put(new OpenEntry(record, Optional.empty(), new AtomicBoolean(true), segmentEpoch));
+        put(new OpenEntry(record, Optional.empty(), segmentEpoch));
     }
 
-    /// Adds a large write and writes its whole blocks to their place; empty, and nothing is done,
-    /// if it is to go through the journal like any other.
+    /// Adds a large write and takes the place of its whole blocks; empty, and nothing is done, if
+    /// it is to go through the journal like any other.
     ///
     /// Not while space is scarce: what it overwrites keeps its space until the next checkpoint.
     Optional<Placement> place(JournalRecord.Prepared prepared, long segmentEpoch)
@@ -98,20 +93,14 @@ final class OpenEntries {
         }
         FilePlace place = taken.get().place();
         var record = JournalRecord.Placed.of(prepared, place.generation(), place.firstBlock());
-        var isWritten = new AtomicBoolean();
-        put(new OpenEntry(prepared, Optional.of(record), isWritten, segmentEpoch));
+        put(new OpenEntry(prepared, Optional.of(record), segmentEpoch));
         var data =
                 new DataBytes(
                         taken.get().file(),
                         taken.get().folders(),
                         taken.get().positionBytes(),
                         taken.get().blocks());
-        Runnable durable =
-                () -> {
-                    isWritten.set(true);
-                    taken.get().durable().run();
-                };
-        return Optional.of(new Placement(record, data, durable));
+        return Optional.of(new Placement(record, data, taken.get().durable()));
     }
 
     /// Adds what a recovery found; the places are kept already.
@@ -127,12 +116,7 @@ final class OpenEntries {
                 ByteBuffer blocks = ByteBuffer.allocate(placed.blocks() * ChunkKey.BLOCK_BYTES);
                 chunks.readPlace(StoreRecovery.placeOf(placed), blocks, placed.checksums());
                 JournalRecord.Prepared prepared = placed.with(blocks.flip());
-                put(
-                        new OpenEntry(
-                                prepared,
-                                Optional.of(placed),
-                                new AtomicBoolean(true),
-                                found.segmentEpoch()));
+                put(new OpenEntry(prepared, Optional.of(placed), found.segmentEpoch()));
                 if (placed.edges().hasRemaining()) {
                     chunks.recoverUnsettled(prepared.entry());
                 }
@@ -166,13 +150,11 @@ final class OpenEntries {
         return entries;
     }
 
-    /// Where the entry's blocks are, if it was placed and they are there yet. (Version, sequence)
-    /// names its bytes for ever.
+    /// Where the entry's blocks are, if it was placed: an entry is applied after it is durable, and
+    /// so are they. (Version, sequence) names its bytes for ever.
     Optional<FilePlace> placeOf(Entry entry) {
         OpenEntry prepared = bySequence.get(entry.sequence());
-        if (prepared == null
-                || !prepared.isWritten().get()
-                || prepared.record().entry().version() != entry.version()) {
+        if (prepared == null || prepared.record().entry().version() != entry.version()) {
             return Optional.empty();
         }
         return prepared.placed().map(StoreRecovery::placeOf);
@@ -203,8 +185,7 @@ final class OpenEntries {
             OpenEntry entry = slot.getValue();
             if (entry.segmentEpoch() < epoch) {
                 append.accept(entry.placed().isPresent() ? entry.placed().get() : entry.record());
-                slot.setValue(
-                        new OpenEntry(entry.record(), entry.placed(), entry.isWritten(), epoch));
+                slot.setValue(new OpenEntry(entry.record(), entry.placed(), epoch));
             }
         }
     }

@@ -7,6 +7,7 @@
 ///            metadata/                 maps (RocksDB)       weft.storage.metadata
 ///
 ///   replica's loop ── append ──► GroupCommit ── durable ──► replica's loop
+///                                         └─ large writes ──► chunk files (direct)
 ///                  ── apply, read ──► ChunkStore (page cache)
 ///   checkpoint thread: copy maps → force files → save maps → recycle the journal
 /// ```

@@ -89,6 +89,9 @@ class FileDiskTest {
                 cached.read(into, first * BLOCK);
                 assertEquals(filled(16, 2), into.flip(), "round " + round);
             }
+            // A page that could not be dropped is told here.
+            past.force();
+            cached.force();
         }
     }
 
@@ -130,9 +133,9 @@ class FileDiskTest {
         Files.writeString(folder.resolve("file"), "x");
         try (DiskFile file = disk.open("file", Disk.Use.READ)) {
             var refused = assertThrows(IOException.class, () -> file.write(told(BLOCK), 0));
-            assertEquals(
-                    "write %s: Bad file descriptor".formatted(folder.resolve("file")),
-                    refused.getMessage());
+            assertTrue(
+                    String.valueOf(refused.getMessage())
+                            .startsWith("write %s: ".formatted(folder.resolve("file"))));
         }
     }
 
@@ -147,6 +150,18 @@ class FileDiskTest {
         Files.createDirectory(root);
         var failure = assertThrows(IOException.class, disk::freeBytes);
         assertTrue(String.valueOf(failure.getMessage()).contains(root + " is another folder"));
+    }
+
+    @Test
+    void aLongReadIsThatOfAllItsParts() throws IOException {
+        Disk disk = new FileDisk(folder);
+        int blocks = 300;
+        try (DiskFile file = disk.open("long", Disk.Use.BUFFERED)) {
+            file.write(told(blocks * BLOCK), 0);
+            ByteBuffer into = ByteBuffer.allocate(blocks * BLOCK);
+            assertEquals(blocks * BLOCK, file.read(into, 0));
+            assertEquals(told(blocks * BLOCK), into.flip());
+        }
     }
 
     @Test
