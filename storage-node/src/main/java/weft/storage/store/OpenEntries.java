@@ -37,13 +37,14 @@ final class OpenEntries {
             JournalRecord.Prepared record,
             Optional<JournalRecord.Placed> placed,
             long segmentEpoch) {
-        /// What the entry may still take of the disk: its blocks, the two at its edges, a new
-        /// chunk.
+        /// What applying the entry may take of the disk: its blocks, the two at its edges, a new
+        /// chunk. The blocks of a large write are counted as its chunk's already.
         long sizeBytes() {
             long more =
                     switch (record.entry().mutation()) {
                         case Mutation.Write write ->
-                                write.lengthBytes() + 2L * ChunkKey.BLOCK_BYTES;
+                                (placed.isEmpty() ? write.lengthBytes() : 0)
+                                        + 2L * ChunkKey.BLOCK_BYTES;
                         case Mutation.Fill fill -> fill.lengthBytes();
                         case Mutation.CopyDown copy -> copy.lengthBytes();
                         default -> 0;
@@ -100,7 +101,14 @@ final class OpenEntries {
                         taken.get().folders(),
                         taken.get().positionBytes(),
                         taken.get().blocks());
-        return Optional.of(new Placement(record, data, taken.get().durable()));
+        long lengthBytes = data.bytes().remaining();
+        space.unwrittenChanged(lengthBytes);
+        Runnable durable =
+                () -> {
+                    space.unwrittenChanged(-lengthBytes);
+                    taken.get().durable().run();
+                };
+        return Optional.of(new Placement(record, data, durable));
     }
 
     /// Adds what a recovery found; the places are kept already.

@@ -18,6 +18,7 @@ final class SpaceBudget {
     private final AtomicLong chunkBytes = new AtomicLong();
     private final AtomicLong preparedBytes = new AtomicLong();
     private final AtomicLong grownBytes = new AtomicLong();
+    private final AtomicLong unwrittenBytes = new AtomicLong();
     private volatile long diskFreeBytes;
     private volatile long journalBytes;
 
@@ -43,6 +44,11 @@ final class SpaceBudget {
         }
     }
 
+    /// Bytes that are counted as a chunk's and may not be on the disk yet, whatever it answers.
+    void unwrittenChanged(long deltaBytes) {
+        unwrittenBytes.addAndGet(deltaBytes);
+    }
+
     void preparedChanged(long deltaBytes) {
         preparedBytes.addAndGet(deltaBytes);
     }
@@ -63,7 +69,8 @@ final class SpaceBudget {
     long freeBytes() {
         long journalGrowth = Math.max(0, settings.journal().liveBytesMax() - journalBytes);
         long byCapacity = settings.capacityBytes() - chunkBytes.get() - journalBytes;
-        long byDisk = diskFreeBytes - grownBytes.get() - settings.reserveBytes();
+        long byDisk =
+                diskFreeBytes - grownBytes.get() - unwrittenBytes.get() - settings.reserveBytes();
         return Math.max(0, Math.min(byCapacity, byDisk) - preparedBytes.get() - journalGrowth);
     }
 }

@@ -43,6 +43,7 @@ import java.util.concurrent.TimeUnit;
 class SeveralDisksTest {
     private static final int GROUPS = 2;
     private static final int MIB = 1 << 20;
+    private static final int PIECE = 128 << 10;
     private static final long VOLUME_BYTES = 64L * ChunkKey.CHUNK_BYTES;
 
     @TempDir Path folder;
@@ -204,8 +205,10 @@ class SeveralDisksTest {
     /// Writes more to the first group than its disks may take.
     private static void fill(BlockVolume open, Volume volume) throws Exception {
         for (int nth = 0; nth < 10; nth++) {
-            for (int at = 0; at < ChunkKey.CHUNK_BYTES; at += MIB) {
-                open.write(offsetIn(0, nth, volume) + at, bytes(at, MIB)).get(60, TimeUnit.SECONDS);
+            // Each fits a record of the journal, which is where it goes when space is scarce.
+            for (int at = 0; at < ChunkKey.CHUNK_BYTES; at += PIECE) {
+                open.write(offsetIn(0, nth, volume) + at, bytes(at, PIECE))
+                        .get(60, TimeUnit.SECONDS);
             }
         }
     }

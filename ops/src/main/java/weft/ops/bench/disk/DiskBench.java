@@ -22,7 +22,7 @@ import java.util.function.Consumer;
 /// `weft bench disk`: six loads on a volume of the pool through NBD, on a peer's in turns, and on
 /// the pool through our own client.
 public final class DiskBench {
-    /// A run before each one that counts: compilers and caches are not what is measured.
+    /// A run before each one: caches and queues are not what is measured.
     private static final int WARM_SECONDS = 2;
 
     private static final int IDLE_SECONDS = 20;
@@ -32,6 +32,7 @@ public final class DiskBench {
     private final Optional<DiskSide> peer;
     private final Consumer<String> progress;
     private final Turns<DiskSide> turns;
+    private final Turns<DiskSide> firstTurn;
     private final FioRun fio;
     private final Optional<BlockDevice> device;
 
@@ -69,6 +70,7 @@ public final class DiskBench {
         this.peer = peer;
         this.progress = progress;
         turns = new Turns<>(peer, settings.repeat(), progress);
+        firstTurn = new Turns<>(peer, 1, progress);
         fio = new FioRun(settings.folder());
         device = BlockDevice.below(settings.folder());
     }
@@ -119,17 +121,21 @@ public final class DiskBench {
                         settings.sizeBytes() / 1e6 / seconds));
     }
 
+    /// What a load's first run gives is a row of its own: processes that have not served it yet
+    /// compile themselves meanwhile, and that says nothing of what they do from then on.
     private List<Row> throughNbd(DiskLoad load) throws IOException, InterruptedException {
-        return turns.compare(
-                load.name(),
-                weft,
-                quantities(load.name(), load),
+        Turns.Runner<DiskSide> run =
                 side ->
                         measured(
                                 load,
                                 side,
                                 seconds ->
-                                        fio.run(side.uri(), load, settings.sizeBytes(), seconds)));
+                                        fio.run(side.uri(), load, settings.sizeBytes(), seconds));
+        String first = load.name() + "-first";
+        var rows = new ArrayList<Row>();
+        rows.addAll(firstTurn.compare(first, weft, List.of(rate(first, load)), run));
+        rows.addAll(0, turns.compare(load.name(), weft, quantities(load.name(), load), run));
+        return rows;
     }
 
     private List<Row> nativeRows(DiskLoad load, BlockVolume volume)
@@ -144,10 +150,7 @@ public final class DiskBench {
 
     private List<Quantity> quantities(String name, DiskLoad load) {
         var all = new ArrayList<Quantity>();
-        all.add(
-                load.isLarge()
-                        ? new Quantity(name, "MB/s", Row.Better.MORE)
-                        : new Quantity(name, "IOPS", Row.Better.MORE));
+        all.add(rate(name, load));
         all.add(new Quantity(name + "-mean", "ms", Row.Better.LESS));
         all.add(new Quantity(name + "-p50", "ms", Row.Better.LESS));
         all.add(new Quantity(name + "-p99", "ms", Row.Better.LESS));
@@ -157,6 +160,10 @@ public final class DiskBench {
             all.add(new Quantity(name + "-written", "B/B", Row.Better.LESS));
         }
         return all;
+    }
+
+    private static Quantity rate(String name, DiskLoad load) {
+        return new Quantity(name, load.isLarge() ? "MB/s" : "IOPS", Row.Better.MORE);
     }
 
     /// A run of so many seconds.
