@@ -12,10 +12,13 @@ import weft.storage.disk.StoreIdentity;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.NoSuchFileException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 
@@ -27,9 +30,9 @@ import java.util.function.Consumer;
 /// nothing ever waits for company that is not there. A platform thread of its own writes; callbacks
 /// run on it and must only hand over to loops.
 ///
-/// A record may rely on bytes in another file ([DataBytes]): these are written first ([DataWriter])
-/// and forced, a file once for all records of a group, so that the journal never names bytes that a
-/// crash can take. A group ends before a record whose bytes are not written yet.
+/// A record may rely on bytes in another file ([DataBytes]): these are written and forced first, a
+/// file once for all records of a group, so that the journal never names bytes that a crash can
+/// take.
 ///
 /// When a write fails nothing is acknowledged any more: the failure goes to the store once, records
 /// queued or appended later are dropped, for nobody may build on them.
@@ -39,12 +42,14 @@ public final class GroupCommit implements Closeable {
     /// A group takes records with so many times its own most in other files: they share a force.
     private static final int DATA_TIMES_MAX = 4;
 
+    /// As long as it is written the file is locked, and a loop with a small write to it waits.
+    private static final int PART_BYTES_MAX = 512 << 10;
+
     private final Disk disk;
     private final Journal journal;
     private final JournalSettings settings;
     private final Consumer<IOException> onFailure;
     private final ByteBuffer group;
-    private final DataWriter dataWriter;
     private final Thread thread;
 
     // A lock and not a loop: producers of many loops meet one consumer here, and the consumer takes
@@ -70,27 +75,8 @@ public final class GroupCommit implements Closeable {
     private volatile long groupsWritten;
     private volatile long recordsWritten;
 
-    private static final class Waiting {
-        final List<ByteBuffer> parts;
-        final int lengthBytes;
-        final @Nullable DataBytes data;
-        final Runnable durable;
-
-        // Guarded by lock: whether the data are in their file, unforced.
-        boolean isWritten;
-
-        Waiting(
-                List<ByteBuffer> parts,
-                int lengthBytes,
-                @Nullable DataBytes data,
-                Runnable durable) {
-            this.parts = parts;
-            this.lengthBytes = lengthBytes;
-            this.data = data;
-            this.durable = durable;
-            isWritten = data == null;
-        }
-
+    private record Waiting(
+            List<ByteBuffer> parts, int lengthBytes, @Nullable DataBytes data, Runnable durable) {
         int dataBytes() {
             return data == null ? 0 : data.lengthBytes();
         }
@@ -113,14 +99,13 @@ public final class GroupCommit implements Closeable {
         group =
                 ByteBuffer.allocateDirect(capacity + RecordGroup.ALIGNMENT_BYTES)
                         .alignedSlice(RecordGroup.ALIGNMENT_BYTES);
-        dataWriter = new DataWriter(disk, name, this::fail);
         thread = Thread.ofPlatform().name("journal-" + name).daemon(true).unstarted(this::run);
     }
 
     /// Reads the journal from `startEpoch` on and makes it ready to go on. Nothing is written until
     /// [#start()] or [#writeWaiting()].
     ///
-    /// @param onFailure hears of a failed write, on the thread that made it
+    /// @param onFailure hears once of a failed write, on the journal thread
     /// @throws JournalCorruptException if something durable is missing or damaged
     public static GroupCommit open(
             Disk disk,
@@ -138,7 +123,6 @@ public final class GroupCommit implements Closeable {
 
     /// Starts the journal thread.
     public void start() {
-        dataWriter.start();
         thread.start();
     }
 
@@ -213,20 +197,8 @@ public final class GroupCommit implements Closeable {
             queuedBytes += lengthBytes + waiting.dataBytes();
             dataBytes += waiting.dataBytes();
             appendedCount++;
-            if (data != null) {
-                dataWriter.add(data, () -> written(waiting));
-            }
         }
-        if (data == null) {
-            Loop.atBatchEnd(wakeWriter);
-        }
-    }
-
-    private void written(Waiting waiting) {
-        synchronized (lock) {
-            waiting.isWritten = true;
-        }
-        wakeWriter();
+        Loop.atBatchEnd(wakeWriter);
     }
 
     private void wakeWriter() {
@@ -249,7 +221,7 @@ public final class GroupCommit implements Closeable {
     private boolean awaitWork() {
         synchronized (lock) {
             isWriterIdle = true;
-            while (!isReady() && !(closed && queue.isEmpty()) && failure == null) {
+            while (queue.isEmpty() && !closed && failure == null) {
                 try {
                     lock.wait();
                 } catch (InterruptedException e) {
@@ -261,26 +233,18 @@ public final class GroupCommit implements Closeable {
         }
     }
 
-    /// Whether there is a record whose data are where they belong.
-    private boolean isReady() {
-        assert Thread.holdsLock(lock);
-        Waiting next = queue.peek();
-        return next != null && next.isWritten;
-    }
-
     /// Writes one group of what waits and calls back. The journal thread's step; tests without that
     /// thread call it themselves.
     void writeWaiting() {
+        takeBatch();
+        if (batch.isEmpty()) {
+            return;
+        }
         try {
-            dataWriter.writeWaiting();
-            takeBatch();
-            if (batch.isEmpty()) {
-                return;
-            }
-            forceData();
+            writeData();
             RecordGroup.begin(group);
             for (Waiting waiting : batch) {
-                RecordGroup.add(group, waiting.parts, waiting.lengthBytes);
+                RecordGroup.add(group, waiting.parts(), waiting.lengthBytes());
             }
             journal.write(group, batch.size());
             groupsWritten++;
@@ -304,24 +268,46 @@ public final class GroupCommit implements Closeable {
         batch.clear();
     }
 
-    /// Usually nothing; else a force for each file, and for its folders while it is new.
-    private void forceData() throws IOException {
-        Set<String> files = new LinkedHashSet<>();
+    /// Usually nothing; else one copy to where the device takes it from, a write for each record, a
+    /// force for each file, and for its folders while it is new.
+    private void writeData() throws IOException {
+        Map<String, List<DataBytes>> files = new LinkedHashMap<>();
         Set<String> folders = new LinkedHashSet<>();
         for (Waiting waiting : batch) {
-            DataBytes data = waiting.data;
+            DataBytes data = waiting.data();
             if (data != null) {
-                files.add(data.file());
+                files.computeIfAbsent(data.file(), _ -> new ArrayList<>()).add(data);
                 folders.addAll(data.folders());
             }
         }
-        for (String name : files) {
-            try (DiskFile file = DataWriter.open(disk, name)) {
-                file.force();
-            }
+        for (List<DataBytes> parts : files.values()) {
+            writeFile(parts);
         }
         for (String folder : folders) {
             disk.forceFolder(folder);
+        }
+    }
+
+    private void writeFile(List<DataBytes> parts) throws IOException {
+        String name = parts.getFirst().file();
+        try (DiskFile file = disk.open(name, Disk.Use.DATA)) {
+            for (DataBytes part : parts) {
+                writePart(file, part);
+            }
+            file.force();
+        } catch (NoSuchFileException e) {
+            // No file is deleted while a record that is to come names it: the disk is gone.
+            throw new IOException("chunk file %s is gone".formatted(name), e);
+        }
+    }
+
+    private void writePart(DiskFile file, DataBytes part) throws IOException {
+        int partBytes = Math.min(PART_BYTES_MAX, group.capacity());
+        int end = part.lengthBytes();
+        for (int at = 0; at < end; at += group.position()) {
+            group.clear().limit(Math.min(partBytes, end - at));
+            group.put(0, part.bytes(), part.bytes().position() + at, group.limit());
+            file.write(group, part.positionBytes() + at);
         }
     }
 
@@ -332,7 +318,7 @@ public final class GroupCommit implements Closeable {
             }
         }
         for (Waiting waiting : batch) {
-            waiting.durable.run();
+            waiting.durable().run();
         }
     }
 
@@ -380,8 +366,8 @@ public final class GroupCommit implements Closeable {
         long data = 0;
         synchronized (lock) {
             Waiting next = queue.peek();
-            while (next != null && next.isWritten) {
-                bytes += RecordGroup.RECORD_HEADER_BYTES + next.lengthBytes;
+            while (next != null) {
+                bytes += RecordGroup.RECORD_HEADER_BYTES + next.lengthBytes();
                 data += next.dataBytes();
                 boolean full =
                         bytes > settings.groupBytesMax()
@@ -391,7 +377,7 @@ public final class GroupCommit implements Closeable {
                 }
                 batch.add(next);
                 queue.remove();
-                queuedBytes -= next.lengthBytes + next.dataBytes();
+                queuedBytes -= next.lengthBytes() + next.dataBytes();
                 next = queue.peek();
             }
             lock.notifyAll();
@@ -412,7 +398,6 @@ public final class GroupCommit implements Closeable {
             queue.clear();
             lock.notifyAll();
         }
-        dataWriter.abandon();
     }
 
     /// The epoch of the segment being written: what is appended from now on lies in it or behind.
@@ -468,7 +453,6 @@ public final class GroupCommit implements Closeable {
             closed = true;
             lock.notifyAll();
         }
-        dataWriter.end();
         boolean interrupted = false;
         while (thread.isAlive()) {
             try {
@@ -480,7 +464,6 @@ public final class GroupCommit implements Closeable {
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
-        dataWriter.awaitEnd();
         journal.close();
     }
 }
