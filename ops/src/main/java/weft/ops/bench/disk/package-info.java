@@ -3,7 +3,7 @@
 ///
 /// Reading order: DiskLoad (what is asked for) · DiskSide (who is asked) · FioRun, NativeRun (how)
 /// · ServerUsage, BlockDevice (what it costs) · DiskBench (the rows) · DiskPeer, QemuNbdPeer,
-/// PeerProcesses (with whom it is compared).
+/// CephPeer, PeerProcesses (with whom it is compared).
 @NullMarked
 package weft.ops.bench.disk;
 

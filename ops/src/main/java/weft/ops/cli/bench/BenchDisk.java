@@ -7,6 +7,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 import weft.ops.bench.Report;
+import weft.ops.bench.disk.CephPeer;
 import weft.ops.bench.disk.DiskBench;
 import weft.ops.bench.disk.DiskLoad;
 import weft.ops.bench.disk.DiskPeer;
@@ -44,13 +45,17 @@ import java.util.stream.Collectors;
             "",
             "Peers:",
             "  qemu-nbd  three copies behind QEMU's quorum driver; needs qemu-utils",
+            "  ceph      one monitor, three OSDs, and an image of them behind qemu-nbd;",
+            "            needs ceph-mon, ceph-osd, ceph-common, qemu-utils and",
+            "            qemu-block-extra, and room for 9 GiB and four times the volume",
             "",
             "Example:",
             "  weft bench disk --peer qemu-nbd",
+            "  weft bench disk --peer ceph --no-native",
             "  weft bench disk --loads write-4k-d32 --repeat 5 --seconds 15"
         })
 public final class BenchDisk implements Callable<Integer> {
-    private static final String PEERS = "none, qemu-nbd";
+    private static final String PEERS = "none, qemu-nbd, ceph";
     private static final int REPEAT_MAX = 100;
     private static final int SECONDS_MAX = 600;
     private static final long SIZE_BYTES_MIN = 64L << 20;
@@ -159,6 +164,12 @@ public final class BenchDisk implements Callable<Integer> {
         return switch (peer) {
             case "none" -> Optional.empty();
             case "qemu-nbd" -> Optional.of(QemuNbdPeer::new);
+            case "ceph" -> Optional.of(CephPeer::new);
+            case "vitastor" ->
+                    throw CliFailure.usage(
+                            "vitastor is in no package of Debian and is not started from here;"
+                                    + " there are: "
+                                    + PEERS);
             default -> throw CliFailure.usage("no peer '%s'; there are: %s".formatted(peer, PEERS));
         };
     }
