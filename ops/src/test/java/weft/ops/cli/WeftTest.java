@@ -134,6 +134,16 @@ final class WeftTest {
         assertBadSetting("leave --no-wait away", "scrub", "--no-wait", "--status");
     }
 
+    @Test
+    void aPeerThatCannotBeStartedIsRefusedWithThoseThatCan() {
+        String known = "there are: none, qemu-nbd, ceph";
+        Ended unknown = run("bench", "disk", "--peer", "cehp", "--dir", folder());
+        assertRefused(ExitCode.USAGE, "no peer 'cehp'; " + known, unknown);
+        Ended byHand = run("bench", "disk", "--peer", "vitastor", "--dir", folder());
+        assertRefused(ExitCode.USAGE, "in no package of Debian", byHand);
+        assertRefused(ExitCode.USAGE, known, byHand);
+    }
+
     private String folder() {
         return folder.toString();
     }

@@ -2,7 +2,8 @@
 /// our own client speaks to Weft as a VM host does.
 ///
 /// Reading order: DiskLoad (what is asked for) · DiskSide (who is asked) · FioRun, NativeRun (how)
-/// · ServerUsage, BlockDevice (what it costs) · DiskBench (the rows) · QemuNbdPeer.
+/// · ServerUsage, BlockDevice (what it costs) · DiskBench (the rows) · DiskPeer, QemuNbdPeer,
+/// CephPeer, PeerProcesses (with whom it is compared).
 @NullMarked
 package weft.ops.bench.disk;
 

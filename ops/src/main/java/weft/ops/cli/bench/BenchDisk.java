@@ -7,8 +7,10 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 import weft.ops.bench.Report;
+import weft.ops.bench.disk.CephPeer;
 import weft.ops.bench.disk.DiskBench;
 import weft.ops.bench.disk.DiskLoad;
+import weft.ops.bench.disk.DiskPeer;
 import weft.ops.bench.disk.DiskSide;
 import weft.ops.bench.disk.QemuNbdPeer;
 import weft.ops.cli.ByteSize;
@@ -40,15 +42,21 @@ import java.util.stream.Collectors;
             "that were just started compile themselves; the others are of the runs after it:",
             "'NAME-mean', '-p50', '-p99' and '-p99.9' of the same ones; '-cpu' is that of all",
             "storage nodes for an operation; '-written' is what the disk below the state folder",
-            "took for each byte of the user's, by whomever, until all was written. Needs fio, and"
-                    + " with --peer qemu-nbd qemu-utils: three copies behind",
-            "QEMU's quorum driver.",
+            "took for each byte of the user's, by whomever, until all was written. Needs fio.",
+            "",
+            "Peers:",
+            "  qemu-nbd  three copies behind QEMU's quorum driver; needs qemu-utils",
+            "  ceph      one monitor, three OSDs, and an image of them behind qemu-nbd;",
+            "            needs ceph-mon, ceph-osd, ceph-common, qemu-utils and",
+            "            qemu-block-extra, and room for 9 GiB and four times the volume",
             "",
             "Example:",
             "  weft bench disk --peer qemu-nbd",
+            "  weft bench disk --peer ceph --no-native",
             "  weft bench disk --loads write-4k-d32 --repeat 5 --seconds 15"
         })
 public final class BenchDisk implements Callable<Integer> {
+    private static final String PEERS = "none, qemu-nbd, ceph";
     private static final int REPEAT_MAX = 100;
     private static final int SECONDS_MAX = 600;
     private static final long SIZE_BYTES_MIN = 64L << 20;
@@ -67,7 +75,7 @@ public final class BenchDisk implements Callable<Integer> {
     @Option(
             names = "--peer",
             paramLabel = "PEER",
-            description = "Run a peer in turns with Weft: none, qemu-nbd (default: none).")
+            description = "Run a peer in turns with Weft: " + PEERS + " (default: none).")
     private String peer = "none";
 
     @Option(
@@ -110,7 +118,7 @@ public final class BenchDisk implements Callable<Integer> {
         List<DiskLoad> loads = loads();
         BenchCpu.checkRange("--repeat", repeat, 1, REPEAT_MAX);
         BenchCpu.checkRange("--seconds", seconds, 1, SECONDS_MAX);
-        boolean withPeer = hasPeer();
+        Optional<PeerMaker> peerMaker = peerMaker();
         if (fresh && volume != null) {
             throw CliFailure.usage("--fresh and --volume exclude each other");
         }
@@ -122,35 +130,48 @@ public final class BenchDisk implements Callable<Integer> {
             // On the disk that a fabric here would use, not where the system keeps what is small.
             Path folder = Files.createTempDirectory(fabric.folder(), "bench-");
             remains.own(() -> Remains.delete(folder));
-            print(measure(loads, folder, withPeer, remains));
+            Optional<DiskPeer> other =
+                    peerMaker.isPresent()
+                            ? Optional.of(remains.own(peerMaker.get().in(folder)))
+                            : Optional.empty();
+            print(measure(loads, folder, other, remains));
         }
         return ExitCode.OK.value();
     }
 
-    private Report measure(List<DiskLoad> loads, Path folder, boolean withPeer, Remains remains)
+    private Report measure(
+            List<DiskLoad> loads, Path folder, Optional<DiskPeer> other, Remains remains)
             throws IOException, InterruptedException {
         PoolUnderTest pool =
                 volume == null
                         ? PoolUnderTest.fresh(folder.resolve("weft"), size.bytes(), remains)
                         : PoolUnderTest.running(fabric, volume, remains);
-        Optional<DiskSide> other =
-                withPeer
-                        ? Optional.of(remains.own(new QemuNbdPeer(folder, pool.sizeBytes())))
-                        : Optional.empty();
+        if (other.isPresent()) {
+            other.get().start(pool.sizeBytes());
+        }
         var settings =
                 new DiskBench.Settings(
                         loads, names.isEmpty(), pool.sizeBytes(), repeat, seconds, folder);
-        return new DiskBench(settings, pool, other, output.err()::println)
+        return new DiskBench(settings, pool, other.map(DiskSide.class::cast), output.err()::println)
                 .run(noNative ? Optional.empty() : Optional.of(pool::openNative));
     }
 
-    private boolean hasPeer() {
+    /// Makes a peer that has its files in that folder, if the host has its programs.
+    private interface PeerMaker {
+        DiskPeer in(Path folder) throws IOException;
+    }
+
+    private Optional<PeerMaker> peerMaker() {
         return switch (peer) {
-            case "none" -> false;
-            case "qemu-nbd" -> true;
-            default ->
+            case "none" -> Optional.empty();
+            case "qemu-nbd" -> Optional.of(QemuNbdPeer::new);
+            case "ceph" -> Optional.of(CephPeer::new);
+            case "vitastor" ->
                     throw CliFailure.usage(
-                            "no peer '%s'; there are: none, qemu-nbd".formatted(peer));
+                            "vitastor is in no package of Debian and is not started from here;"
+                                    + " there are: "
+                                    + PEERS);
+            default -> throw CliFailure.usage("no peer '%s'; there are: %s".formatted(peer, PEERS));
         };
     }
 
