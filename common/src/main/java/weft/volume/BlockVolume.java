@@ -53,7 +53,8 @@ public interface BlockVolume extends AutoCloseable {
     /// future completes.
     CompletableFuture<Void> write(long offsetBytes, ByteBuffer source);
 
-    /// The same of a buffer that is given away: its bytes change no more, so they need no copy.
+    /// The same of a buffer whose bytes never change again, whatever becomes of the write: they
+    /// need no copy, and may still be sent after it failed.
     default CompletableFuture<Void> writeGiven(long offsetBytes, ByteBuffer source) {
         return write(offsetBytes, source);
     }

@@ -16,6 +16,8 @@ public final class Turns<S extends Turns.Side> {
     /// As often as a busy run is tried; the quietest counts.
     private static final int ATTEMPTS_MAX = 3;
 
+    private final int attemptsMax;
+
     private final Optional<S> peer;
     private final int repeat;
     private final Consumer<String> progress;
@@ -48,9 +50,19 @@ public final class Turns<S extends Turns.Side> {
     private record Weighed(Sample sample, double foreignCores) {}
 
     public Turns(Optional<S> peer, int repeat, Consumer<String> progress) {
+        this(peer, repeat, ATTEMPTS_MAX, progress);
+    }
+
+    private Turns(Optional<S> peer, int repeat, int attemptsMax, Consumer<String> progress) {
+        this.attemptsMax = attemptsMax;
         this.peer = peer;
         this.repeat = repeat;
         this.progress = progress;
+    }
+
+    /// One run each, whatever others take meanwhile: a second one would find something else.
+    public static <S extends Side> Turns<S> once(Optional<S> peer, Consumer<String> progress) {
+        return new Turns<>(peer, 1, 1, progress);
     }
 
     /// The most that others took during a run that counts, in cores.
@@ -111,7 +123,7 @@ public final class Turns<S extends Turns.Side> {
             throws IOException, InterruptedException {
         Weighed best = weigh(which, side, runner);
         for (int attempt = 2;
-                best.foreignCores() > FOREIGN_CORES_MAX && attempt <= ATTEMPTS_MAX;
+                best.foreignCores() > FOREIGN_CORES_MAX && attempt <= attemptsMax;
                 attempt++) {
             Weighed again = weigh(which + ", again", side, runner);
             best = again.foreignCores() < best.foreignCores() ? again : best;

@@ -251,10 +251,12 @@ public final class GroupCommit implements Closeable {
             recordsWritten += batch.size();
             tellDurable();
         } catch (IOException e) {
+            batch.clear();
             fail(e);
             return;
         } catch (RuntimeException | Error e) {
             // This thread must not end without a word: everybody would wait for it.
+            batch.clear();
             fail(new IOException("the journal cannot be written: " + e, e));
             return;
         }

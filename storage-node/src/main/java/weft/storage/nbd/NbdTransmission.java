@@ -20,9 +20,9 @@ import java.util.concurrent.CompletionException;
 /// The second half of a connection: requests in, replies out, as many at once as there is room for.
 ///
 /// A READ's data goes from the volume into the very buffer that is sent; a WRITE's goes from the
-/// socket into the very buffer the volume gets, and keeps: on the heap, as messages are. Per
-/// request one record, one future and one pooled buffer are allocated: at 50,000 requests/s some 10
-/// MB/s of short-lived objects.
+/// socket into the very array the volume gets, and keeps: on the heap, as messages are. Per request
+/// one record and one future are allocated, at 50,000 requests/s some 10 MB/s of short-lived
+/// objects; beside them a pooled buffer for a READ, and a WRITE's array.
 @Owned("the channel's event loop")
 final class NbdTransmission {
     private static final Logger log = LoggerFactory.getLogger(NbdTransmission.class);
@@ -286,7 +286,7 @@ final class NbdTransmission {
                         }));
     }
 
-    /// @param buffer the request's or the reply's bytes; the volume's until the future completes
+    /// @param buffer what is read; the volume's until the future completes
     private void complete(
             NbdRequest request, @Nullable ByteBuf buffer, CompletableFuture<Void> operation) {
         CompletableFuture<Void> stable =

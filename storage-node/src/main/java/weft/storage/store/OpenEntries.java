@@ -102,10 +102,10 @@ final class OpenEntries {
                         taken.get().positionBytes(),
                         taken.get().blocks());
         long lengthBytes = data.bytes().remaining();
-        space.unwrittenChanged(lengthBytes);
+        space.willWrite(lengthBytes);
         Runnable durable =
                 () -> {
-                    space.unwrittenChanged(-lengthBytes);
+                    space.written(lengthBytes);
                     taken.get().durable().run();
                 };
         return Optional.of(new Placement(record, data, durable));

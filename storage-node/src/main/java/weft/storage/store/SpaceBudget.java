@@ -44,9 +44,15 @@ final class SpaceBudget {
         }
     }
 
-    /// Bytes that are counted as a chunk's and may not be on the disk yet, whatever it answers.
-    void unwrittenChanged(long deltaBytes) {
-        unwrittenBytes.addAndGet(deltaBytes);
+    /// So many bytes are counted as a chunk's and not on the disk yet, whatever it answers.
+    void willWrite(long bytes) {
+        unwrittenBytes.addAndGet(bytes);
+    }
+
+    /// Now they are. Whether its last answer knew is not known: they count until the next one.
+    void written(long bytes) {
+        grownBytes.addAndGet(bytes);
+        unwrittenBytes.addAndGet(-bytes);
     }
 
     void preparedChanged(long deltaBytes) {

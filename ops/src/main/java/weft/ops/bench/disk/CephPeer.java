@@ -55,6 +55,12 @@ public final class CephPeer implements DiskPeer {
             Host.require(program, PACKAGES);
         }
         this.folder = folder.toAbsolutePath();
+        if (!this.folder.toString().matches("[\\w./+-]+")) {
+            throw new IOException(
+                    "Ceph's settings cannot name the folder %s: choose a state folder of letters,"
+                                    .formatted(this.folder)
+                            + " digits and ./+-_ alone (--dir)");
+        }
         // What somebody has set there is for a cluster that is in use.
         processes = new PeerProcesses(this.folder, Map.of("CEPH_ARGS", ""));
         monitorPort = PeerProcesses.freePort();

@@ -70,7 +70,7 @@ public final class DiskBench {
         this.peer = peer;
         this.progress = progress;
         turns = new Turns<>(peer, settings.repeat(), progress);
-        firstTurn = new Turns<>(peer, 1, progress);
+        firstTurn = Turns.once(peer, progress);
         fio = new FioRun(settings.folder());
         device = BlockDevice.below(settings.folder());
     }
@@ -105,7 +105,7 @@ public final class DiskBench {
                         Locale.ROOT,
                         "yardstick: %.0f M steps/s; foreign CPU at most %.2f of a core",
                         yardstick.measure(),
-                        turns.foreignCoresMax()));
+                        Math.max(turns.foreignCoresMax(), firstTurn.foreignCoresMax())));
         return new Report("disk", Host.commit(), Host.machine(), rows);
     }
 
@@ -132,9 +132,11 @@ public final class DiskBench {
                                 seconds ->
                                         fio.run(side.uri(), load, settings.sizeBytes(), seconds));
         String first = load.name() + "-first";
-        var rows = new ArrayList<Row>();
-        rows.addAll(firstTurn.compare(first, weft, List.of(rate(first, load)), run));
-        rows.addAll(0, turns.compare(load.name(), weft, quantities(load.name(), load), run));
+        List<Row> once = firstTurn.compare(first, weft, List.of(rate(first, load)), run);
+        var rows =
+                new ArrayList<>(
+                        turns.compare(load.name(), weft, quantities(load.name(), load), run));
+        rows.addAll(once);
         return rows;
     }
 

@@ -38,8 +38,10 @@ import java.util.stream.Collectors;
             "Without --volume a fabric of three storage nodes is started for it, in processes of",
             "their own and in the state folder, and removed afterwards. Volumes are written in"
                     + " full",
-            "before anything is measured. 'NAME-first' is a load's first run, during which servers",
-            "that were just started compile themselves; the others are of the runs after it:",
+            "before anything is measured. 'NAME-first' is a load's first run, two seconds after it",
+            "began, during which servers that were just started compile themselves; --repeat"
+                    + " counts",
+            "the runs after it, and so do the others:",
             "'NAME-mean', '-p50', '-p99' and '-p99.9' of the same ones; '-cpu' is that of all",
             "storage nodes for an operation; '-written' is what the disk below the state folder",
             "took for each byte of the user's, by whomever, until all was written. Needs fio.",
