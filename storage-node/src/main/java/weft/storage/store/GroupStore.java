@@ -44,8 +44,7 @@ import java.util.function.Consumer;
 /// Calls come from the replica's loop. The checkpoint thread comes in only to copy what changed;
 /// the lock between the two is held for memory and page-cache work, the holes of one chunk and what
 /// scrubbing reads of the device (256 KiB), never for a force, but for a part of a large write to
-/// the same file (512 KiB; the kernel locks it). (A lock and not a task on the loop: a checkpoint
-/// must get through when a loop is busy or gone.)
+/// the same file (512 KiB). (A lock and not a task: a checkpoint must get through a busy loop.)
 final class GroupStore implements ReplicaDisk {
     private final PlacementGroupId pg;
     private final ChunkStore chunks;
