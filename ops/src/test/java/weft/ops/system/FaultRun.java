@@ -9,6 +9,7 @@ import weft.ops.admin.ExportAdmin;
 import weft.ops.admin.VolumeAdmin;
 import weft.ops.cli.FabricSession;
 import weft.ops.pool.PoolSession;
+import weft.volume.ReplicaComparison;
 
 import java.nio.file.Path;
 import java.time.Duration;
@@ -100,10 +101,7 @@ final class FaultRun {
             }
             fio.pause();
             checker.finish();
-            var result = pool.client().replicaComparison().compareAtRest(PATIENCE);
-            if (!result.differences().isEmpty() || result.fullGroups() < result.groups()) {
-                throw new AssertionError("replicas differ: " + result);
-            }
+            requireEqualCopies(pool.client().replicaComparison());
             System.out.printf(
                     "seed %d: %d writes and %d reads checked, %d blocks refused, %d rounds of fio,"
                             + " no mismatch%n%s%n%s%n",
@@ -114,6 +112,21 @@ final class FaultRun {
                     fio.rounds(),
                     table.text(),
                     new ObjectMapper().writeValueAsString(table.json()));
+        }
+    }
+
+    /// A node that was away for a moment may be missed only after all groups were whole again.
+    private static void requireEqualCopies(ReplicaComparison comparison) throws Exception {
+        Await.until(
+                "all copies are there",
+                PATIENCE,
+                () -> {
+                    ReplicaComparison.Result result = comparison.compare();
+                    return result.fullGroups() == result.groups();
+                });
+        ReplicaComparison.Result result = comparison.compareAtRest(PATIENCE);
+        if (!result.differences().isEmpty() || result.fullGroups() < result.groups()) {
+            throw new AssertionError("replicas differ: " + result);
         }
     }
 
