@@ -28,6 +28,11 @@ final class ChangeLog {
         writtenFiles.add(path);
     }
 
+    /// Files with bytes that no checkpoint has taken.
+    List<String> writtenFiles() {
+        return List.copyOf(writtenFiles);
+    }
+
     void folderChanged() {
         folderChanged = true;
     }

@@ -34,8 +34,7 @@ import java.util.TreeMap;
 /// before its record, to blocks that nothing names ([#place]); to apply it changes the map only.
 /// After a crash the maps are those of the checkpoint while the files may hold later bytes;
 /// replaying the journal rewrites every byte that differs, so the two agree again before anybody
-/// reads. Until then the blocks that the journal touches are *unsettled*: a read-modify-write takes
-/// them as they are, because their checksum may be an older one's.
+/// reads. Until then blocks it touches are *unsettled*: a read-modify-write takes them as they are.
 ///
 /// The invariant: a block's checksum in the map is that of the bytes that were last applied, so a
 /// mismatch at a read (outside unsettled blocks) is damage.
@@ -428,6 +427,11 @@ public final class ChunkStore {
         unsettled.clear();
     }
 
+    /// Files that are to be forced.
+    public List<String> writtenFiles() {
+        return changes.writtenFiles();
+    }
+
     /// What changed since the last call, copied; the caller saves it and then calls [#saved].
     public ChunkChanges takeChanges() {
         return changes.take(pg, ChunkFile.folderOf(pg), new ArrayDeque<>());
@@ -438,8 +442,8 @@ public final class ChunkStore {
         return placements.isAnyTouched();
     }
 
-    /// The same for a checkpoint of the whole store, which also waits until the journal is durable
-    /// up to now: after it, what left the maps and what is void by now can be written again.
+    /// The same for a checkpoint of the whole store, which waits until the journal is durable, too:
+    /// after it, what left the maps and what is void by now can be written again.
     public ChunkChanges takeChangesAndSpace() throws IOException {
         return changes.take(pg, ChunkFile.folderOf(pg), new ArrayDeque<>(placements.take()));
     }

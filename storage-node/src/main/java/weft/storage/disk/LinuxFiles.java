@@ -13,10 +13,12 @@ import java.lang.invoke.VarHandle;
 import java.nio.charset.Charset;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Set;
 
 /// System calls on files, for what java.nio lacks: holes (fallocate(2)), advice for one handle
-/// (posix_fadvise(2)), and one force for a whole file system (syncfs(2), which reports write-back
-/// errors since Linux 5.8). Blocking: platform threads only.
+/// (posix_fadvise(2)), a start of write-back (sync_file_range(2)), and one force for a whole file
+/// system (syncfs(2), which reports write-back errors since Linux 5.8). Blocking: platform threads
+/// only.
 final class LinuxFiles {
     static final int O_RDONLY = 0;
     static final int O_RDWR = 2;
@@ -34,9 +36,17 @@ final class LinuxFiles {
     private static final int FALLOC_FL_KEEP_SIZE = 1;
     private static final int FALLOC_FL_PUNCH_HOLE = 2;
     private static final int SEEK_END = 2;
+    private static final int SYNC_FILE_RANGE_WRITE = 2;
     private static final int ENOENT = 2;
     private static final int EINTR = 4;
+    private static final int EINVAL = 22;
+    private static final int ESPIPE = 29;
+    private static final int ENOSYS = 38;
     private static final int EOPNOTSUPP = 95;
+
+    /// Of a call that the kernel or the file system does not have.
+    private static final Set<Integer> NOT_THERE = Set.of(EINVAL, ESPIPE, ENOSYS, EOPNOTSUPP);
+
     private static final long TEXT_BYTES_MAX = 256;
 
     /// As java.nio has the names of files.
@@ -65,6 +75,8 @@ final class LinuxFiles {
     private static final MethodHandle PWRITE = transfer("pwrite");
     private static final MethodHandle POSIX_FADVISE =
             bind("posix_fadvise", FunctionDescriptor.of(INT, INT, LONG, LONG, INT));
+    private static final MethodHandle SYNC_FILE_RANGE =
+            bind("sync_file_range", FunctionDescriptor.of(INT, INT, LONG, LONG, INT));
     private static final MethodHandle STRERROR =
             bind("strerror", FunctionDescriptor.of(ValueLayout.ADDRESS, INT));
 
@@ -180,6 +192,29 @@ final class LinuxFiles {
 
     static void force(int descriptor, Path path) throws IOException {
         var _ = call("fdatasync", path, state -> (int) FDATASYNC.invokeExact(state, descriptor));
+    }
+
+    /// Has the device begin with all that is cached of a file, and does not wait for it. Without
+    /// effect where there is no such call.
+    static void beginWriteBack(int descriptor, Path path) throws IOException {
+        try {
+            var _ =
+                    call(
+                            "sync_file_range",
+                            path,
+                            state ->
+                                    (int)
+                                            SYNC_FILE_RANGE.invokeExact(
+                                                    state,
+                                                    descriptor,
+                                                    0L,
+                                                    0L,
+                                                    SYNC_FILE_RANGE_WRITE));
+        } catch (Failed e) {
+            if (!NOT_THERE.contains(e.errno)) {
+                throw e;
+            }
+        }
     }
 
     /// Advice, which may be ignored; a length of 0 means all from there on.

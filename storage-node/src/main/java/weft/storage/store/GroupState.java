@@ -31,7 +31,19 @@ record GroupState(
     private static final int FIXED_BYTES = 2 + 4 * Long.BYTES;
 
     static GroupState empty() {
-        return new GroupState(0, false, 0, 0, 0, new ReplicatedTables().encode());
+        return of(0, false, 0, 0, 0, new ReplicatedTables());
+    }
+
+    /// The same of tables that are not encoded yet.
+    static GroupState of(
+            long version,
+            boolean inSync,
+            long appliedSequence,
+            long ordinal,
+            long voidedOrdinal,
+            ReplicatedTables tables) {
+        return new GroupState(
+                version, inSync, appliedSequence, ordinal, voidedOrdinal, tables.encode());
     }
 
     byte[] encode() {

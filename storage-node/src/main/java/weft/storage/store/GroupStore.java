@@ -440,9 +440,14 @@ final class GroupStore implements ReplicaDisk {
         }
     }
 
-    /// What a checkpoint saves of this group.
-    ///
-    /// @param tickets calls that are done when it is saved
+    /// Files that a checkpoint would force.
+    List<String> writtenFiles() {
+        synchronized (lock) {
+            return chunks.writtenFiles();
+        }
+    }
+
+    /// What a checkpoint saves of this group, and the calls that are then done.
     record Taken(GroupStore group, GroupState state, ChunkChanges chunks, List<Long> tickets) {}
 
     /// Copies what changed since the last call; empty if nothing did. Prepared entries in segments
@@ -456,13 +461,7 @@ final class GroupStore implements ReplicaDisk {
             }
             changed = false;
             var state =
-                    new GroupState(
-                            version,
-                            inSync,
-                            appliedSequence,
-                            ordinal,
-                            voidedOrdinal,
-                            tables.encode());
+                    GroupState.of(version, inSync, appliedSequence, ordinal, voidedOrdinal, tables);
             List<Long> tickets = settling;
             settling = new ArrayList<>();
             ChunkChanges taken =

@@ -34,6 +34,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 
 /// One disk of a storage node: the journal, chunks and maps of its placement groups.
@@ -50,6 +51,7 @@ public final class Store implements Closeable {
 
     private static final Logger log = LoggerFactory.getLogger(Store.class);
     private static final Duration CHECKPOINT_TICK = Duration.ofMillis(500);
+    private static final Duration WRITE_BACK_STEP = Duration.ofMillis(10);
 
     /// The part of all maps in memory that a checkpoint saves at a time: 8 MiB by default.
     private static final int CHECKPOINT_PORTIONS = 8;
@@ -75,6 +77,7 @@ public final class Store implements Closeable {
 
     // Checkpoint loop only.
     private long ticksSinceCheckpoint;
+    private @Nullable WriteBack writeBack;
 
     private final AtomicReference<@Nullable IOException> failure = new AtomicReference<>();
     private volatile boolean started;
@@ -306,16 +309,37 @@ public final class Store implements Closeable {
 
     private void tick() {
         ticksSinceCheckpoint++;
+        long sinceMillis = ticksSinceCheckpoint * CHECKPOINT_TICK.toMillis();
         boolean due =
                 journal.liveBytes() > settings.checkpointJournalBytes()
                         || limits.wantsCheckpoint()
-                        || ticksSinceCheckpoint * CHECKPOINT_TICK.toMillis()
-                                >= settings.checkpointMillis();
+                        || sinceMillis >= settings.checkpointMillis();
+        if (due && writeBack == null && failure().isEmpty()) {
+            writeBack =
+                    new WriteBack(
+                            disk::beginWriteBack, this::writtenFiles, sinceMillis, nowMillis());
+            writeBackThenCheckpoint();
+        }
+        askSpace();
+    }
+
+    /// A step of the write-back; once it is done, or room runs out, the checkpoint.
+    private void writeBackThenCheckpoint() {
+        WriteBack running = writeBack;
+        if (running == null || failure().isPresent()) {
+            return;
+        }
+        boolean isUrgent =
+                limits.wantsCheckpoint()
+                        || journal.liveBytes() > settings.journal().liveBytesMax() / 4 * 3;
         try {
-            if (due && failure().isEmpty()) {
-                checkpoint.runFull(groups.values());
-                ticksSinceCheckpoint = 0;
+            if (!isUrgent && !running.step(nowMillis())) {
+                checkpointLoop.schedule(WRITE_BACK_STEP, this::writeBackThenCheckpoint);
+                return;
             }
+            checkpoint.runFull(groups.values());
+            writeBack = null;
+            ticksSinceCheckpoint = 0;
         } catch (IOException e) {
             fail(e);
         } catch (RuntimeException | AssertionError e) {
@@ -323,7 +347,18 @@ public final class Store implements Closeable {
             // on.
             fail(new IOException("the checkpoint failed", e));
         }
-        askSpace();
+    }
+
+    private List<String> writtenFiles() {
+        List<String> files = new ArrayList<>();
+        for (GroupStore group : groups.values()) {
+            files.addAll(group.writtenFiles());
+        }
+        return files;
+    }
+
+    private static long nowMillis() {
+        return TimeUnit.NANOSECONDS.toMillis(System.nanoTime());
     }
 
     private void askSpace() {

@@ -1,0 +1,78 @@
+package weft.storage.store;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/// The device gets the files of a checkpoint one after the other, and those that are written
+/// meanwhile as well.
+class WriteBackTest {
+    private final List<String> written = new ArrayList<>();
+    private final List<String> begun = new ArrayList<>();
+
+    private void write(int from, int to) {
+        IntStream.range(from, to).forEach(i -> written.add("file" + i));
+    }
+
+    private WriteBack over(long sinceMillis) {
+        return new WriteBack(begun::add, () -> List.copyOf(written), sinceMillis, 0);
+    }
+
+    @Test
+    void filesAreSpreadOverHalfTheTimeSinceTheLastCheckpoint() throws IOException {
+        write(0, 100);
+        WriteBack writeBack = over(2_000);
+        assertFalse(writeBack.step(10));
+        assertEquals(written.subList(0, 1), begun);
+        assertFalse(writeBack.step(500));
+        assertEquals(written.subList(0, 50), begun);
+        assertFalse(writeBack.step(999));
+        assertEquals(written.subList(0, 99), begun);
+        assertFalse(writeBack.step(1_000));
+        assertEquals(written, begun);
+    }
+
+    @Test
+    void whatIsWrittenMeanwhileFollowsInAShorterPass() throws IOException {
+        write(0, 100);
+        WriteBack writeBack = over(2_000);
+        write(100, 120);
+        assertFalse(writeBack.step(1_000));
+        assertEquals(written.subList(0, 100), begun);
+        begun.clear();
+        assertFalse(writeBack.step(1_125));
+        assertEquals(written.subList(0, 60), begun);
+        assertTrue(writeBack.step(1_250));
+        assertEquals(written, begun);
+    }
+
+    /// The loop may be busy for longer than all was to take.
+    @Test
+    void whatIsOverdueIsBegunAtOnce() throws IOException {
+        write(0, 100);
+        WriteBack writeBack = over(2_000);
+        assertFalse(writeBack.step(50_000));
+        assertTrue(writeBack.step(100_000));
+        assertEquals(200, begun.size());
+    }
+
+    /// An idle store wakes up for its checkpoint only.
+    @Test
+    void aFewFilesAreNotSpreadOverSeconds() throws IOException {
+        WriteBack nothing = over(15_000);
+        assertFalse(nothing.step(0));
+        assertTrue(nothing.step(0));
+        write(0, 3);
+        WriteBack three = over(15_000);
+        assertFalse(three.step(60));
+        assertTrue(three.step(75));
+        assertEquals(6, begun.size());
+    }
+}
