@@ -429,12 +429,16 @@ public final class GroupCommit implements Closeable {
     /// Frees the segments before `startEpoch`; the checkpoint that says so must be durable.
     ///
     /// @param seenDataBytes [#dataBytes()] before that checkpoint began
-    public void recycleBefore(long startEpoch, long seenDataBytes) throws IOException {
+    public void recycleBefore(long startEpoch, long seenDataBytes) {
         journal.recycleBefore(startEpoch);
         synchronized (lock) {
             dataBytes -= seenDataBytes;
             lock.notifyAll();
         }
+    }
+
+    /// Makes a segment file in advance if one will be missing; to be called every now and then.
+    public void prepareSpare() throws IOException {
         journal.prepareSpare();
     }
 

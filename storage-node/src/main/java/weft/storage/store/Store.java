@@ -300,6 +300,7 @@ public final class Store implements Closeable {
     /// Makes everything durable and frees the journal; waits for it. Not for loops.
     public void checkpoint() throws IOException {
         checkpoint.runFull(groups.values());
+        journal.prepareSpare();
     }
 
     /// Waits until every record appended before is durable. Not for loops.
@@ -320,7 +321,18 @@ public final class Store implements Closeable {
                             disk::beginWriteBack, this::writtenFiles, sinceMillis, nowMillis());
             writeBackThenCheckpoint();
         }
+        prepareSpare();
         askSpace();
+    }
+
+    private void prepareSpare() {
+        try {
+            if (failure().isEmpty()) {
+                journal.prepareSpare();
+            }
+        } catch (IOException e) {
+            fail(e);
+        }
     }
 
     /// A step of the write-back; once it is done, or room runs out, the checkpoint.
