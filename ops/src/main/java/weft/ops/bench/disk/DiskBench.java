@@ -41,6 +41,7 @@ public final class DiskBench {
     /// @param idle whether what the servers take when nobody asks is a row too
     /// @param sizeBytes of the volumes, which are written in full before
     /// @param repeat runs of each row and side
+    /// @param warmUpSeconds how long a load goes on after its first run and before those that count
     /// @param seconds how long a run is
     /// @param folder for fio's output
     public record Settings(
@@ -48,6 +49,7 @@ public final class DiskBench {
             boolean idle,
             long sizeBytes,
             int repeat,
+            int warmUpSeconds,
             int seconds,
             Path folder) {
         public Settings {
@@ -122,17 +124,16 @@ public final class DiskBench {
     }
 
     /// What a load's first run gives is a row of its own: processes that have not served it yet
-    /// compile themselves meanwhile, and that says nothing of what they do from then on.
+    /// compile themselves meanwhile, and for a while after it. That says nothing of what they do
+    /// from then on.
     private List<Row> throughNbd(DiskLoad load) throws IOException, InterruptedException {
-        Turns.Runner<DiskSide> run =
-                side ->
-                        measured(
-                                load,
-                                side,
-                                seconds ->
-                                        fio.run(side.uri(), load, settings.sizeBytes(), seconds));
+        Turns.Runner<DiskSide> run = side -> measured(load, side, through(side, load));
         String first = load.name() + "-first";
         List<Row> once = firstTurn.compare(first, weft, List.of(rate(first, load)), run);
+        warmUp(through(weft, load));
+        if (peer.isPresent()) {
+            warmUp(through(peer.get(), load));
+        }
         var rows =
                 new ArrayList<>(
                         turns.compare(load.name(), weft, quantities(load.name(), load), run));
@@ -143,11 +144,19 @@ public final class DiskBench {
     private List<Row> nativeRows(DiskLoad load, BlockVolume volume)
             throws IOException, InterruptedException {
         String name = "native-" + load.name();
-        return turns.measure(
-                name,
-                weft,
-                quantities(name, load),
-                side -> measured(load, side, seconds -> NativeRun.run(volume, load, seconds)));
+        Run run = seconds -> NativeRun.run(volume, load, seconds);
+        warmUp(run);
+        return turns.measure(name, weft, quantities(name, load), side -> measured(load, side, run));
+    }
+
+    private Run through(DiskSide side, DiskLoad load) {
+        return seconds -> fio.run(side.uri(), load, settings.sizeBytes(), seconds);
+    }
+
+    private void warmUp(Run run) throws IOException, InterruptedException {
+        if (settings.warmUpSeconds() > 0) {
+            var _ = run.of(settings.warmUpSeconds());
+        }
     }
 
     private List<Quantity> quantities(String name, DiskLoad load) {

@@ -39,10 +39,11 @@ import java.util.stream.Collectors;
             "processes of their own and in the state folder, and removed afterwards. Volumes",
             "are written in full before anything is measured. 'NAME-first' is a load's first",
             "run, two seconds after it began, during which servers that were just started",
-            "compile themselves; the others are of the runs after it, which --repeat counts:",
-            "'NAME-mean', '-p50', '-p99' and '-p99.9'; '-cpu', that of all storage nodes for",
-            "an operation; '-written', what the disk below the state folder took for each",
-            "byte of the user's, by whomever, until all was written. Needs fio.",
+            "compile themselves; the others are of the runs that --repeat counts, after it",
+            "and after --warm-up: 'NAME-mean', '-p50', '-p99' and '-p99.9'; '-cpu', that of",
+            "all storage nodes for an operation; '-written', what the disk below the state",
+            "folder took for each byte of the user's, by whomever, until all was written.",
+            "Needs fio.",
             "",
             "Peers:",
             "  qemu-nbd  three copies behind QEMU's quorum driver; needs qemu-utils",
@@ -96,6 +97,15 @@ public final class BenchDisk implements Callable<Integer> {
     private int repeat = 3;
 
     @Option(
+            names = "--warm-up",
+            paramLabel = "SECONDS",
+            defaultValue = "20",
+            description =
+                    "How long a load goes on after its first run and before those that count"
+                            + " (default: ${DEFAULT-VALUE}).")
+    private int warmUpSeconds = 20;
+
+    @Option(
             names = "--seconds",
             paramLabel = "N",
             defaultValue = "10",
@@ -117,6 +127,7 @@ public final class BenchDisk implements Callable<Integer> {
     public Integer call() throws IOException, InterruptedException {
         List<DiskLoad> loads = loads();
         BenchCpu.checkRange("--repeat", repeat, 1, REPEAT_MAX);
+        BenchCpu.checkRange("--warm-up", warmUpSeconds, 0, SECONDS_MAX);
         BenchCpu.checkRange("--seconds", seconds, 1, SECONDS_MAX);
         Optional<PeerMaker> peerMaker = peerMaker();
         if (fresh && volume != null) {
@@ -151,7 +162,13 @@ public final class BenchDisk implements Callable<Integer> {
         }
         var settings =
                 new DiskBench.Settings(
-                        loads, names.isEmpty(), pool.sizeBytes(), repeat, seconds, folder);
+                        loads,
+                        names.isEmpty(),
+                        pool.sizeBytes(),
+                        repeat,
+                        warmUpSeconds,
+                        seconds,
+                        folder);
         return new DiskBench(settings, pool, other.map(DiskSide.class::cast), output.err()::println)
                 .run(noNative ? Optional.empty() : Optional.of(pool::openNative));
     }
