@@ -7,7 +7,9 @@ import weft.fabric.VolumeId;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
 
@@ -35,20 +37,31 @@ public final class FabricRecords {
         if (versioned.isEmpty()) {
             return Optional.empty();
         }
-        T noun = FabricJson.read(versioned.get().data(), type);
-        return Optional.of(new Found<>(noun, versioned.get().version()));
+        return Optional.of(read(versioned.get(), type));
     }
 
     /// The noun at the path as it was not long ago; see [FabricStore#glance]. What is not seen so
     /// is looked for with [#find].
     public <T> Optional<Found<T>> glance(String path, Class<T> type) throws IOException {
         Optional<FabricStore.Versioned> versioned = store.glance(path);
-        return versioned.isEmpty()
-                ? find(path, type)
-                : Optional.of(
-                        new Found<>(
-                                FabricJson.read(versioned.get().data(), type),
-                                versioned.get().version()));
+        return versioned.isEmpty() ? find(path, type) : Optional.of(read(versioned.get(), type));
+    }
+
+    /// Looks at several records in the time of one; the answer has those that were there.
+    public Map<String, FabricStore.Versioned> glance(List<String> paths) throws IOException {
+        List<Optional<FabricStore.Versioned>> seen = store.glance(paths);
+        Map<String, FabricStore.Versioned> found = new HashMap<>();
+        for (int i = 0; i < paths.size(); i++) {
+            String path = paths.get(i);
+            seen.get(i).ifPresent(versioned -> found.put(path, versioned));
+        }
+        return found;
+    }
+
+    /// A record as a noun.
+    public static <T> Found<T> read(FabricStore.Versioned versioned, Class<T> type)
+            throws IOException {
+        return new Found<>(FabricJson.read(versioned.data(), type), versioned.version());
     }
 
     /// Makes a record; false if there is one.

@@ -3,6 +3,7 @@ package weft.coordination;
 import org.jspecify.annotations.Nullable;
 
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -54,6 +55,15 @@ public interface FabricStore extends AutoCloseable {
     /// version they were made from.
     default Optional<Versioned> glance(String path) throws IOException {
         return read(path);
+    }
+
+    /// The same of several records, looked at in this order: in the time of one.
+    default List<Optional<Versioned>> glance(List<String> paths) throws IOException {
+        List<Optional<Versioned>> all = new ArrayList<>();
+        for (String path : paths) {
+            all.add(glance(path));
+        }
+        return all;
     }
 
     /// Names of the records directly below; empty if there are none.

@@ -189,10 +189,7 @@ public final class CountingTree {
                 long bytes = 0;
                 for (Change change : changes) {
                     switch (change) {
-                        case Change.Create(var _, var data) -> {
-                            read(2, 0); // Whether its folder exists, asked twice.
-                            bytes += data.length;
-                        }
+                        case Change.Create(var _, var data) -> bytes += data.length;
                         case Change.Set(var _, var data, var _) -> bytes += data.length;
                         case Change.Delete _, Change.Check _ -> {}
                     }

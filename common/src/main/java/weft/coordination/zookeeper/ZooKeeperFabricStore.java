@@ -25,8 +25,11 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
@@ -38,6 +41,10 @@ public final class ZooKeeperFabricStore implements FabricStore {
 
     private static final Logger log = LoggerFactory.getLogger(ZooKeeperFabricStore.class);
     private static final int RECORD_BYTES_MAX = 64 << 10;
+
+    /// Longer than a request is repeated.
+    private static final int ANSWER_SECONDS_MAX = 60;
+
     private static final int RETRIES_MAX = 3;
 
     /// The names of one folder come in one answer, each with 4 bytes: a million volumes with names
@@ -103,6 +110,48 @@ public final class ZooKeeperFabricStore implements FabricStore {
         return ask("read " + path, () -> found(path));
     }
 
+    /// One question after the other leaves before the first is answered, and a session's are
+    /// answered in their order.
+    @Override
+    public List<Optional<Versioned>> glance(List<String> paths) throws IOException {
+        return ask(
+                "read " + String.join(", ", paths),
+                () -> {
+                    List<CompletableFuture<Optional<Versioned>>> answers = new ArrayList<>();
+                    for (String path : paths) {
+                        answers.add(finding(path));
+                    }
+                    List<Optional<Versioned>> all = new ArrayList<>();
+                    for (CompletableFuture<Optional<Versioned>> answer : answers) {
+                        all.add(answer.get(ANSWER_SECONDS_MAX, TimeUnit.SECONDS));
+                    }
+                    return all;
+                });
+    }
+
+    private CompletableFuture<Optional<Versioned>> finding(String path) throws Exception {
+        var answer = new CompletableFuture<Optional<Versioned>>();
+        var _ =
+                curator.getData()
+                        .inBackground((_, event) -> {
+                            var code = KeeperException.Code.get(event.getResultCode());
+                            switch (code) {
+                                case OK ->
+                                        answer.complete(
+                                                Optional.of(
+                                                        new Versioned(
+                                                                event.getData(),
+                                                                event.getStat().getVersion())));
+                                case NONODE -> answer.complete(Optional.empty());
+                                default ->
+                                        answer.completeExceptionally(
+                                                KeeperException.create(code, path));
+                            }
+                        })
+                        .forPath(path);
+        return answer;
+    }
+
     private Optional<Versioned> found(String path) throws Exception {
         var stat = new Stat();
         try {
@@ -131,12 +180,34 @@ public final class ZooKeeperFabricStore implements FabricStore {
         return ask("commit to " + changes.getFirst().path(), () -> tryCommit(changes));
     }
 
+    /// That folders are there is found out by trying: they nearly always are.
     private Outcome tryCommit(List<Change> changes) throws Exception {
+        try {
+            return tryOnce(changes);
+        } catch (KeeperException.NoNodeException e) {
+            Outcome.Conflict conflict = conflict(e, changes);
+            boolean isFolderMissing =
+                    changes.stream()
+                            .anyMatch(change ->
+                                    change instanceof Change.Create
+                                            && change.path().equals(conflict.path()));
+            if (!isFolderMissing) {
+                return conflict;
+            }
+        }
         for (Change change : changes) {
             if (change instanceof Change.Create create) {
                 curator.createContainers(parentOf(create.path()));
             }
         }
+        try {
+            return tryOnce(changes);
+        } catch (KeeperException.NoNodeException e) {
+            return conflict(e, changes);
+        }
+    }
+
+    private Outcome tryOnce(List<Change> changes) throws Exception {
         var operations = new ArrayList<CuratorOp>(changes.size());
         for (Change change : changes) {
             operations.add(operation(change));
@@ -144,10 +215,8 @@ public final class ZooKeeperFabricStore implements FabricStore {
         try {
             var _ = curator.transaction().forOperations(operations);
             return new Outcome.Committed();
-        } catch (KeeperException.NodeExistsException
-                | KeeperException.NoNodeException
-                | KeeperException.BadVersionException e) {
-            return new Outcome.Conflict(conflictingPath(e, changes));
+        } catch (KeeperException.NodeExistsException | KeeperException.BadVersionException e) {
+            return conflict(e, changes);
         }
     }
 
@@ -176,18 +245,18 @@ public final class ZooKeeperFabricStore implements FabricStore {
         return data;
     }
 
-    private static String conflictingPath(KeeperException failure, List<Change> changes) {
+    private static Outcome.Conflict conflict(KeeperException failure, List<Change> changes) {
         var results = failure.getResults();
         if (results != null) {
             for (int i = 0; i < results.size() && i < changes.size(); i++) {
                 if (results.get(i) instanceof org.apache.zookeeper.OpResult.ErrorResult error
                         && error.getErr() != KeeperException.Code.OK.intValue()
                         && error.getErr() != KeeperException.Code.RUNTIMEINCONSISTENCY.intValue()) {
-                    return changes.get(i).path();
+                    return new Outcome.Conflict(changes.get(i).path());
                 }
             }
         }
-        return changes.getFirst().path();
+        return new Outcome.Conflict(changes.getFirst().path());
     }
 
     private static String parentOf(String path) {
@@ -344,8 +413,14 @@ public final class ZooKeeperFabricStore implements FabricStore {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted: " + what, e);
+        } catch (ExecutionException e) {
+            throw failed(what, Objects.requireNonNullElse(e.getCause(), e));
         } catch (Exception e) {
-            throw new IOException("ZooKeeper: cannot %s: %s".formatted(what, e.getMessage()), e);
+            throw failed(what, e);
         }
+    }
+
+    private static IOException failed(String what, Throwable why) {
+        return new IOException("ZooKeeper: cannot %s: %s".formatted(what, why.getMessage()), why);
     }
 }

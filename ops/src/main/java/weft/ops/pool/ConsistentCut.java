@@ -44,7 +44,7 @@ import java.util.function.Supplier;
 ///   1 commit   each volume gets a new top layer; each snapshot is a record of the layers before,
 ///              SEALING; the attachments are expected as they were read
 ///   2 raise    all placement groups know the holders' tokens: whoever held a volume before them,
-///              and hears nothing of the cut, is refused
+///              and hears nothing of the cut, is refused. Begins with 1, for tokens in force
 ///   3 switch   each holder stamps the new layers from now on: the instant of its volumes. With
 ///              several processes each withholds what it would answer of changes with the new stamp
 ///   4 settle   when all have switched they go on; what they accepted with the old stamp ends
@@ -203,9 +203,10 @@ public final class ConsistentCut {
             throws IOException, InterruptedException {
         String why = "";
         for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-            List<CutPart> parts = new CutBeginning(records, image).commit(wanted);
+            var begun = new CutBeginning(pool.client(), records, image).commit(wanted);
+            List<CutPart> parts = begun.parts();
             try {
-                complete(parts, force, HOLD_MILLIS << Math.min(attempt, HOLD_DOUBLINGS_MAX));
+                complete(begun, force, HOLD_MILLIS << Math.min(attempt, HOLD_DOUBLINGS_MAX));
                 return parts;
             } catch (VoidCut e) {
                 log.info("a cut is tried again: {}", e.getMessage());
@@ -219,8 +220,9 @@ public final class ConsistentCut {
         throw Refusal.state("the cut was not made: %s; try again", why);
     }
 
-    private void complete(List<CutPart> parts, boolean force, int holdMillis)
+    private void complete(CutBeginning.Begun begun, boolean force, int holdMillis)
             throws IOException, InterruptedException, VoidCut {
+        List<CutPart> parts = begun.parts();
         Map<Attachment.Process, List<CutPart>> byProcess = new LinkedHashMap<>();
         for (CutPart part : parts) {
             Attachment attachment = part.attachment().noun();
@@ -231,14 +233,7 @@ public final class ConsistentCut {
                 takeAway(part, force);
             }
         }
-        Map<CutPart, CompletableFuture<Boolean>> raised = new LinkedHashMap<>();
-        for (CutPart part : parts) {
-            Attachment holder = part.attachment().noun();
-            if (holder.token() > 0) {
-                raised.put(part, pool.client().raising(part.volume(), holder));
-            }
-        }
-        for (var one : raised.entrySet()) {
+        for (var one : begun.raised().entrySet()) {
             checkRaised(one.getKey(), one.getValue());
         }
         long cut = FreshIds.positive();

@@ -3,6 +3,7 @@ package weft.ops.pool;
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.coordination.FabricRecords.Found;
+import weft.coordination.FabricStore;
 import weft.coordination.FabricStore.Change;
 import weft.coordination.FabricStore.Outcome;
 import weft.fabric.Attachment;
@@ -13,27 +14,45 @@ import weft.fabric.VolumeId;
 import weft.ops.admin.Refusal;
 import weft.ops.admin.VolumeAdmin;
 import weft.ops.pool.ConsistentCut.Purpose;
+import weft.volume.PoolClient;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 
 /// The first step of a [ConsistentCut]: new layers, and who holds the volumes.
 final class CutBeginning {
     private static final int ATTEMPTS_MAX = 8;
 
+    private final PoolClient client;
     private final FabricRecords records;
     private final Supplier<FabricImage> image;
 
-    CutBeginning(FabricRecords records, Supplier<FabricImage> image) {
+    /// What was seen of the records at the first attempt.
+    private Map<String, FabricStore.Versioned> seen = Map.of();
+
+    private final Map<CutPart, CompletableFuture<Boolean>> raised = new LinkedHashMap<>();
+
+    CutBeginning(PoolClient client, FabricRecords records, Supplier<FabricImage> image) {
+        this.client = client;
         this.records = records;
         this.image = image;
     }
 
-    /// Makes the records, all or none.
-    List<CutPart> commit(List<ConsistentCut.Wanted> wanted) throws IOException {
+    /// What was made.
+    ///
+    /// @param raised of each part that somebody holds or held, whether all placement groups know
+    ///   the token
+    record Begun(List<CutPart> parts, Map<CutPart, CompletableFuture<Boolean>> raised) {}
+
+    /// Makes the records, all or none, and begins to tell the placement groups of the holders'
+    /// tokens: of those that are in force already, while the commit is under way.
+    Begun commit(List<ConsistentCut.Wanted> wanted) throws IOException {
         List<CutPart> parts = new ArrayList<>();
         for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
             boolean atAGlance = attempt == 0;
@@ -42,7 +61,8 @@ final class CutBeginning {
                             wanted.size(), firstId -> layersOf(wanted, firstId, atAGlance, parts));
             switch (outcome) {
                 case Outcome.Committed _ -> {
-                    return parts;
+                    parts.forEach(this::raise);
+                    return new Begun(parts, raised);
                 }
                 case Outcome.Conflict(var path) -> checkNoneExists(wanted, path);
             }
@@ -61,12 +81,17 @@ final class CutBeginning {
             throws IOException {
         List<Change> changes = new ArrayList<>();
         parts.clear();
+        raised.clear();
+        seen = atAGlance ? records.glance(pathsOf(wanted)) : Map.of();
         for (int i = 0; i < wanted.size(); i++) {
-            Found<Volume> before = cuttable(wanted.get(i), atAGlance);
-            Found<Attachment> attachment = attachment(before.noun(), changes, atAGlance);
+            Found<Volume> before = cuttable(wanted.get(i));
+            Found<Attachment> attachment = attachment(before.noun(), changes);
             var id = new VolumeId(firstId.value() + i);
             CutPart part = part(wanted.get(i), before, id, attachment);
             parts.add(part);
+            if (!part.attachment().noun().isShared()) {
+                raise(part);
+            }
             String path = FabricPaths.volume(part.volume().name());
             changes.add(FabricRecords.replacement(path, part.volume(), before.version()));
             part.snapshot()
@@ -86,16 +111,38 @@ final class CutBeginning {
         }
     }
 
-    /// What is seen at a glance is seen again after a conflict.
-    private <T> Optional<Found<T>> see(String path, Class<T> type, boolean atAGlance)
-            throws IOException {
-        return atAGlance ? records.glance(path, type) : records.find(path, type);
+    /// A token that is in force may be told at any time: earlier holders are refused so much
+    /// sooner.
+    private void raise(CutPart part) {
+        Attachment holder = part.attachment().noun();
+        if (holder.token() > 0) {
+            var _ = raised.computeIfAbsent(part, _ -> client.raising(part.volume(), holder));
+        }
     }
 
-    private Found<Volume> cuttable(ConsistentCut.Wanted wanted, boolean atAGlance)
-            throws IOException {
+    /// Of the volumes and, as far as the picture has their ids, of who holds them.
+    private List<String> pathsOf(List<ConsistentCut.Wanted> wanted) {
+        List<String> paths = new ArrayList<>();
+        for (ConsistentCut.Wanted one : wanted) {
+            paths.add(FabricPaths.volume(one.volume()));
+            Volume known = image.get().volumes().get(one.volume());
+            if (known != null) {
+                paths.add(FabricPaths.attachment(known.id()));
+            }
+        }
+        return paths;
+    }
+
+    private <T> Optional<Found<T>> see(String path, Class<T> type) throws IOException {
+        FabricStore.Versioned versioned = seen.get(path);
+        return versioned == null
+                ? records.find(path, type)
+                : Optional.of(FabricRecords.read(versioned, type));
+    }
+
+    private Found<Volume> cuttable(ConsistentCut.Wanted wanted) throws IOException {
         Found<Volume> found =
-                see(FabricPaths.volume(wanted.volume()), Volume.class, atAGlance)
+                see(FabricPaths.volume(wanted.volume()), Volume.class)
                         .orElseThrow(() -> VolumeAdmin.unknown(image.get(), wanted.volume()));
         Volume volume = found.noun();
         if (volume.access() != Volume.Access.READ_WRITE) {
@@ -134,10 +181,10 @@ final class CutBeginning {
     /// Who holds the volume, and that it is expected to stay so until the commit. Those who share
     /// it get another token with it: they are refused, and go on with the new layer. A volume that
     /// nobody ever held gets a record: a holder that comes first would be noticed by nothing else.
-    private Found<Attachment> attachment(Volume volume, List<Change> conditions, boolean atAGlance)
+    private Found<Attachment> attachment(Volume volume, List<Change> conditions)
             throws IOException {
         String path = FabricPaths.attachment(volume.id());
-        var found = see(path, Attachment.class, atAGlance);
+        var found = see(path, Attachment.class);
         if (found.isPresent() && found.get().noun().isShared()) {
             Attachment raised = found.get().noun().raised();
             conditions.add(FabricRecords.replacement(path, raised, found.get().version()));
