@@ -112,12 +112,18 @@ final class CutBeginning {
     }
 
     /// A token that is in force may be told at any time: earlier holders are refused so much
-    /// sooner.
+    /// sooner. Not on this thread, which has the commit to send.
     private void raise(CutPart part) {
         Attachment holder = part.attachment().noun();
         if (holder.token() > 0) {
-            var _ = raised.computeIfAbsent(part, _ -> client.raising(part.volume(), holder));
+            var _ = raised.computeIfAbsent(part, _ -> raising(part.volume(), holder));
         }
+    }
+
+    private CompletableFuture<Boolean> raising(Volume volume, Attachment holder) {
+        return CompletableFuture.supplyAsync(
+                        () -> client.raising(volume, holder), Thread::startVirtualThread)
+                .thenCompose(telling -> telling);
     }
 
     /// Of the volumes and, as far as the picture has their ids, of who holds them.
