@@ -75,6 +75,53 @@ class ZooKeeperFabricStoreTest {
         assertTrue(store.read("/weft/vms/b").isEmpty());
     }
 
+    /// Folders are made when they are missed. What else does not fit is still named, and is not
+    /// taken for a missing folder.
+    @Test
+    void aCommitIntoNewFoldersNamesTheConflict() throws IOException {
+        var made = List.<Change>of(new Change.Create("/weft/new/deep/a", new byte[] {1}));
+        assertEquals(new Outcome.Committed(), store.commit(made));
+        var second =
+                List.<Change>of(
+                        new Change.Create("/weft/new/other/b", new byte[] {1}),
+                        new Change.Check("/weft/new/deep/a", 7));
+        assertEquals(new Outcome.Conflict("/weft/new/deep/a"), store.commit(second));
+        assertTrue(store.read("/weft/new/other/b").isEmpty());
+        for (Change gone :
+                List.of(
+                        new Change.Set("/weft/gone/x", new byte[] {1}, 0),
+                        new Change.Check("/weft/gone/x", 0),
+                        new Change.Delete("/weft/gone/x", 0))) {
+            var changes =
+                    List.<Change>of(new Change.Create("/weft/new/deep/c", new byte[] {1}), gone);
+            assertEquals(new Outcome.Conflict("/weft/gone/x"), store.commit(changes));
+        }
+        assertEquals(List.of("a"), store.children("/weft/new/deep"));
+        assertEquals(List.of(), store.children("/weft/gone"));
+    }
+
+    @Test
+    void severalRecordsAreSeenTogetherInOrder() throws IOException {
+        List<String> paths = new ArrayList<>();
+        for (int i = 0; i < 20; i++) {
+            String path = "/weft/things/" + i;
+            paths.add(path);
+            if (i % 3 != 0) {
+                store.commit(List.of(new Change.Create(path, new byte[] {(byte) i})));
+            }
+        }
+        store.commit(List.of(new Change.Set("/weft/things/1", new byte[] {77}, 0)));
+        var seen = store.glance(paths);
+        for (int i = 0; i < paths.size(); i++) {
+            assertEquals(i % 3 != 0, seen.get(i).isPresent(), paths.get(i));
+            if (i % 3 != 0) {
+                var versioned = seen.get(i).orElseThrow();
+                assertEquals(i == 1 ? 77 : i, versioned.data()[0]);
+                assertEquals(i == 1 ? 1 : 0, versioned.version());
+            }
+        }
+    }
+
     @Test
     void volumeIdsAreNeverGivenTwice() throws IOException {
         var records = new FabricRecords(store);

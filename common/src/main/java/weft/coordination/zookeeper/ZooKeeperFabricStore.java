@@ -31,6 +31,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 
 /// The store on a ZooKeeper ensemble. One session a process.
@@ -143,9 +144,14 @@ public final class ZooKeeperFabricStore implements FabricStore {
                                                                 event.getData(),
                                                                 event.getStat().getVersion())));
                                 case NONODE -> answer.complete(Optional.empty());
-                                default ->
+                                case null, default ->
                                         answer.completeExceptionally(
-                                                KeeperException.create(code, path));
+                                                new IOException(
+                                                        "%s: %s (%d)"
+                                                                .formatted(
+                                                                        path,
+                                                                        code,
+                                                                        event.getResultCode())));
                             }
                         })
                         .forPath(path);
@@ -413,6 +419,8 @@ public final class ZooKeeperFabricStore implements FabricStore {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted: " + what, e);
+        } catch (TimeoutException e) {
+            throw new IOException("ZooKeeper: cannot %s: no answer".formatted(what), e);
         } catch (ExecutionException e) {
             throw failed(what, Objects.requireNonNullElse(e.getCause(), e));
         } catch (Exception e) {

@@ -33,7 +33,7 @@ final class CutBeginning {
     private final FabricRecords records;
     private final Supplier<FabricImage> image;
 
-    /// What was seen of the records at the first attempt.
+    /// What was seen of the records in the first attempt.
     private Map<String, FabricStore.Versioned> seen = Map.of();
 
     private final Map<CutPart, CompletableFuture<Boolean>> raised = new LinkedHashMap<>();

@@ -50,6 +50,6 @@ public final class ChunkLimits {
     /// Whether so much is loaded that a checkpoint should make maps clean, so that they can be
     /// dropped.
     public boolean wantsCheckpoint() {
-        return maps.get() >= mapsMax;
+        return isOverMaps();
     }
 }

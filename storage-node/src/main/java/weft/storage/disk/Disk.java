@@ -49,10 +49,6 @@ public interface Disk {
     /// Makes what was created and deleted in the folder durable.
     void forceFolder(String folder) throws IOException;
 
-    /// Has the device begin with what is cached of a file, so that to force it later takes less at
-    /// once; promises nothing. Without effect if the file is gone.
-    void beginWriteBack(String name) throws IOException;
-
     /// Makes the contents of all these files durable; those that are gone are skipped.
     void forceFiles(Collection<String> names) throws IOException;
 

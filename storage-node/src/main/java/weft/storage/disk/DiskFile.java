@@ -15,6 +15,11 @@ public interface DiskFile extends Closeable {
     /// Writes the buffer's remaining bytes; the file grows if needed.
     void write(ByteBuffer from, long positionBytes) throws IOException;
 
+    /// Has the device begin with what is cached of the file, so that to force it later takes less
+    /// at once; promises nothing. An error of it is told to whoever forces the file, if the file
+    /// was not closed before: the system may forget a file that nobody has open, with its errors.
+    default void beginWriteBack() throws IOException {}
+
     /// Makes everything written through any handle of this file durable.
     void force() throws IOException;
 

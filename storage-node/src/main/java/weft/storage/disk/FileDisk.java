@@ -4,6 +4,8 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
+import weft.runtime.BootClock;
+
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -20,17 +22,18 @@ import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /// A store's files in a folder of the machine's file system.
 public final class FileDisk implements Disk {
     private static final Logger log = LoggerFactory.getLogger(FileDisk.class);
 
-    /// Beyond this many files one syncfs is cheaper than a force each, 0.1 ms a dirty file. Below,
-    /// only what has to be is written: a syncfs takes along what other stores and databases of the
-    /// same file system have dirty (three nodes on one disk, 4 KiB writes at depth 32: the disk
-    /// took 7.8 bytes for each of the user's, and takes 7.5).
-    private static final int FORCED_ONE_BY_ONE_MAX = 1024;
+    /// Files are forced one by one for so long, some 0.1 ms each on an SSD; one syncfs does the
+    /// rest. That takes along what other stores and databases of the same file system have dirty,
+    /// too (three nodes on one disk, 4 KiB writes at depth 32: the disk took 7.8 bytes for each of
+    /// the user's, and takes 7.5).
+    private static final long FORCED_ONE_BY_ONE_MILLIS_MAX = 250;
 
     /// `ExtendedOpenOption.DIRECT`: a documented option of the JDK, but javac warns of its package
     /// in a way that cannot be silenced, so it is looked up by name.
@@ -172,34 +175,34 @@ public final class FileDisk implements Disk {
     }
 
     @Override
-    public void beginWriteBack(String name) throws IOException {
-        Path path = root.resolve(name);
-        int descriptor;
-        try {
-            descriptor = LinuxFiles.open(path, LinuxFiles.O_RDONLY);
-        } catch (NoSuchFileException e) {
-            log.debug("{} is gone before it was written back", name);
-            return;
-        }
-        try {
-            LinuxFiles.beginWriteBack(descriptor, path);
-        } finally {
-            LinuxFiles.close(descriptor);
+    public void forceFiles(Collection<String> names) throws IOException {
+        long startNanos = BootClock.SYSTEM.nowNanos();
+        for (String name : names) {
+            long tookMillis =
+                    TimeUnit.NANOSECONDS.toMillis(BootClock.SYSTEM.nowNanos() - startNanos);
+            if (tookMillis > FORCED_ONE_BY_ONE_MILLIS_MAX) {
+                LinuxFiles.syncFileSystem(root);
+                return;
+            }
+            forceFile(name);
         }
     }
 
-    @Override
-    public void forceFiles(Collection<String> names) throws IOException {
-        if (names.size() > FORCED_ONE_BY_ONE_MAX) {
-            LinuxFiles.syncFileSystem(root);
+    /// Not to be interrupted, as a FileChannel is when a loop is closed: it would look like a
+    /// failed disk.
+    private void forceFile(String name) throws IOException {
+        Path path = root.resolve(name);
+        int descriptor;
+        try {
+            descriptor = LinuxFiles.open(path, LinuxFiles.O_RDWR);
+        } catch (NoSuchFileException e) {
+            log.debug("{} is gone before it was forced", name);
             return;
         }
-        for (String name : names) {
-            try (var channel = FileChannel.open(root.resolve(name), StandardOpenOption.WRITE)) {
-                channel.force(false);
-            } catch (NoSuchFileException e) {
-                log.debug("{} is gone before it was forced", name);
-            }
+        try {
+            LinuxFiles.force(descriptor, path);
+        } finally {
+            LinuxFiles.close(descriptor);
         }
     }
 

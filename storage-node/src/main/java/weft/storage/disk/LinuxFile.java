@@ -106,6 +106,11 @@ final class LinuxFile implements DiskFile {
     }
 
     @Override
+    public synchronized void beginWriteBack() throws IOException {
+        LinuxFiles.beginWriteBack(opened(), path);
+    }
+
+    @Override
     public synchronized void force() throws IOException {
         LinuxFiles.force(opened(), path);
     }

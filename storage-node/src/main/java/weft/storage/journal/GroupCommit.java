@@ -429,7 +429,7 @@ public final class GroupCommit implements Closeable {
     /// Frees the segments before `startEpoch`; the checkpoint that says so must be durable.
     ///
     /// @param seenDataBytes [#dataBytes()] before that checkpoint began
-    public void recycleBefore(long startEpoch, long seenDataBytes) {
+    public void recycleBefore(long startEpoch, long seenDataBytes) throws IOException {
         journal.recycleBefore(startEpoch);
         synchronized (lock) {
             dataBytes -= seenDataBytes;

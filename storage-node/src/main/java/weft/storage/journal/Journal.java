@@ -9,6 +9,8 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
 
 /// The segments of one store's journal: an endless file made of a few recycled ones.
 ///
@@ -26,7 +28,7 @@ import java.util.ArrayDeque;
 @Owned("journal thread")
 final class Journal implements Closeable {
     /// Free files that are made in advance once a second segment is in use: at 50 MB/s one lasts
-    /// for 0.7 s. An idle store has one.
+    /// for 0.7 s. Before, there is one.
     private static final int SPARES_IN_USE = 2;
 
     private static final int FILL_BYTES = 1 << 20;
@@ -173,15 +175,22 @@ final class Journal implements Closeable {
     }
 
     /// Frees the segments before `startEpoch`: a checkpoint that says so is durable. Their files
-    /// are kept, as many as ever were in use: what a file takes is kept back from new writes
-    /// anyway, and one that is made anew is written twice, once full of zeroes. For the
-    /// checkpoint's thread.
-    void recycleBefore(long startEpoch) {
+    /// are kept, as many as ever were in use at once: one that is made anew is written twice, once
+    /// full of zeroes, and up to `liveBytesMax` their space is kept back from new writes anyway.
+    /// For the checkpoint's thread.
+    void recycleBefore(long startEpoch) throws IOException {
         assert startEpoch <= currentEpoch;
+        List<Integer> surplus = new ArrayList<>();
         synchronized (segments) {
             while (live.getFirst().epoch() < startEpoch) {
                 free.add(live.removeFirst().fileNumber());
             }
+            while (!free.isEmpty() && allBytes() > settings.liveBytesMax()) {
+                surplus.add(free.removeLast());
+            }
+        }
+        for (int fileNumber : surplus) {
+            disk.delete(JournalSegment.spare(fileNumber).fileName());
         }
     }
 

@@ -8,10 +8,12 @@ import weft.fabric.Member;
 import weft.fabric.PlacementGroupId;
 import weft.fabric.StoreId;
 import weft.fabric.VolumeId;
+import weft.runtime.BootClock;
 import weft.runtime.Loop;
 import weft.storage.chunk.ChunkLimits;
 import weft.storage.chunk.ChunkStore;
 import weft.storage.disk.Disk;
+import weft.storage.disk.DiskFile;
 import weft.storage.disk.IdentityFile;
 import weft.storage.disk.StoreIdentity;
 import weft.storage.journal.GroupCommit;
@@ -23,6 +25,7 @@ import weft.storage.replica.ReplicaDisk;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -312,44 +315,47 @@ public final class Store implements Closeable {
         ticksSinceCheckpoint++;
         long sinceMillis = ticksSinceCheckpoint * CHECKPOINT_TICK.toMillis();
         boolean due =
-                journal.liveBytes() > settings.checkpointJournalBytes()
+                journal.liveBytes() > settings.checkpointJournalBytes() / 2
                         || limits.wantsCheckpoint()
                         || sinceMillis >= settings.checkpointMillis();
         if (due && writeBack == null && failure().isEmpty()) {
             writeBack =
                     new WriteBack(
-                            disk::beginWriteBack, this::writtenFiles, sinceMillis, nowMillis());
+                            this::openToWriteBack, this::writtenFiles, sinceMillis, nowMillis());
             writeBackThenCheckpoint();
         }
         prepareSpare();
         askSpace();
     }
 
+    /// Where space runs out the reserve is for what cannot wait.
     private void prepareSpare() {
         try {
-            if (failure().isEmpty()) {
+            if (failure().isEmpty() && space.freeBytes() > 0) {
                 journal.prepareSpare();
             }
+        } catch (ClosedByInterruptException e) {
+            log.debug("store {} is closed while a segment file was made", id());
         } catch (IOException e) {
             fail(e);
         }
     }
 
-    /// A step of the write-back; once it is done, or room runs out, the checkpoint.
+    /// A step of the write-back; once it is done, or can wait no longer, the checkpoint.
     private void writeBackThenCheckpoint() {
         WriteBack running = writeBack;
         if (running == null || failure().isPresent()) {
             return;
         }
         boolean isUrgent =
-                limits.wantsCheckpoint()
-                        || journal.liveBytes() > settings.journal().liveBytesMax() / 4 * 3;
+                limits.wantsCheckpoint() || journal.liveBytes() > settings.checkpointJournalBytes();
         try {
             if (!isUrgent && !running.step(nowMillis())) {
                 checkpointLoop.schedule(WRITE_BACK_STEP, this::writeBackThenCheckpoint);
                 return;
             }
             checkpoint.runFull(groups.values());
+            running.close();
             writeBack = null;
             ticksSinceCheckpoint = 0;
         } catch (IOException e) {
@@ -361,6 +367,10 @@ public final class Store implements Closeable {
         }
     }
 
+    private DiskFile openToWriteBack(String name) throws IOException {
+        return disk.open(name, Disk.Use.READ);
+    }
+
     private List<String> writtenFiles() {
         List<String> files = new ArrayList<>();
         for (GroupStore group : groups.values()) {
@@ -370,7 +380,7 @@ public final class Store implements Closeable {
     }
 
     private static long nowMillis() {
-        return TimeUnit.NANOSECONDS.toMillis(System.nanoTime());
+        return TimeUnit.NANOSECONDS.toMillis(BootClock.SYSTEM.nowNanos());
     }
 
     private void askSpace() {
@@ -421,6 +431,10 @@ public final class Store implements Closeable {
     @Override
     public void close() throws IOException {
         checkpointLoop.close();
+        WriteBack left = writeBack;
+        if (left != null) {
+            left.close();
+        }
         if (failure().isEmpty()) {
             checkpoint.runFull(groups.values());
         }

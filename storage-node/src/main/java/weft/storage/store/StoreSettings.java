@@ -9,8 +9,9 @@ import weft.storage.journal.JournalSettings;
 ///   Long.MAX_VALUE if only the disk limits it
 /// @param reserveBytes of the disk's free space that new writes never get: what committed writes,
 ///   deletes and the metadata may still need
-/// @param checkpointJournalBytes journal since the last checkpoint that makes the next one due,
-///   with the large writes that it names: what a recovery reads, and holds in memory
+/// @param checkpointJournalBytes journal since the last checkpoint after which the next one waits
+///   for nothing, with the large writes that it names: what a recovery reads, and holds in memory.
+///   From half of it on the files are written back ([WriteBack])
 /// @param checkpointMillis after so long a checkpoint is due if anything changed
 /// @param mapBytesMax block maps in memory
 /// @param filesMax open chunk files
@@ -25,8 +26,8 @@ public record StoreSettings(
         int mapBytesMax,
         int filesMax,
         int placedBytesMin) {
-    /// 1 GiB in reserve, a checkpoint every 128 MiB of journal or 15 s, maps of 39 GiB in 64 MiB,
-    /// writes from 64 KiB on once.
+    /// 1 GiB in reserve, a checkpoint every 64 to 128 MiB of journal or 15 s, maps of 39 GiB in 64
+    /// MiB, writes from 64 KiB on once.
     public static final StoreSettings DEFAULT =
             new StoreSettings(
                     JournalSettings.DEFAULT,

@@ -1,26 +1,37 @@
 package weft.storage.store;
 
+import weft.storage.disk.DiskFile;
+
 import java.io.IOException;
+import java.nio.file.NoSuchFileException;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Supplier;
 
 /// Has the device begin, bit by bit, with what a checkpoint is about to force.
 ///
 /// After random writes that is thousands of blocks in hundreds of files. Forced at once they keep
 /// the journal's own writes waiting for half a second, which one write in seven then feels (at
-/// depth 1, three copies on one disk: 0.1 of 7 s each, p99 1.7 instead of 1.0 ms). What is written
-/// meanwhile is dirty again, so there is a second, shorter pass. The checkpoint after it forces
-/// everything as ever: nothing relies on what is done here.
+/// depth 1, three copies on one disk: 0.5 of 3.5 s, p99 1.7 ms where it is 1.0 without). What is
+/// written meanwhile is dirty again, so there is a second, shorter pass. The checkpoint after it
+/// forces everything as ever: nothing relies on what is done here.
+///
+/// Files stay open until the checkpoint has forced them, so that it hears of errors.
 ///
 /// The checkpoint loop's, between its ticks.
-final class WriteBack {
+final class WriteBack implements AutoCloseable {
     private static final long SPREAD_MILLIS_MAX = 4_000;
     private static final long FILE_MILLIS_MAX = 20;
     private static final int PASSES = 2;
     private static final int PASS_SHORTER_BY = 4;
 
+    /// What is beyond is left to the checkpoint.
+    private static final int FILES_MAX = 1024;
+
     private final Device device;
     private final Supplier<List<String>> writtenFiles;
+    private final Map<String, DiskFile> open = new HashMap<>();
 
     private int passesLeft = PASSES;
     private List<String> files;
@@ -28,9 +39,9 @@ final class WriteBack {
     private long spreadMillis;
     private long startMillis;
 
-    /// Begins with what is cached of a file.
+    /// Opens a file that was written.
     interface Device {
-        void begin(String file) throws IOException;
+        DiskFile open(String name) throws IOException;
     }
 
     /// @param writtenFiles what a checkpoint would force now
@@ -58,7 +69,7 @@ final class WriteBack {
                         ? files.size() * passedMillis / spreadMillis
                         : files.size();
         for (; next < due; next++) {
-            device.begin(files.get(next));
+            begin(files.get(next));
         }
         if (passedMillis < spreadMillis) {
             return false;
@@ -71,5 +82,29 @@ final class WriteBack {
             next = 0;
         }
         return passesLeft == 0;
+    }
+
+    private void begin(String name) throws IOException {
+        DiskFile file = open.get(name);
+        if (file == null && open.size() < FILES_MAX) {
+            try {
+                file = device.open(name);
+            } catch (NoSuchFileException e) {
+                return; // Deleted since: nobody needs it.
+            }
+            open.put(name, file);
+        }
+        if (file != null) {
+            file.beginWriteBack();
+        }
+    }
+
+    /// After the checkpoint, or instead of it.
+    @Override
+    public void close() throws IOException {
+        for (DiskFile file : open.values()) {
+            file.close();
+        }
+        open.clear();
     }
 }

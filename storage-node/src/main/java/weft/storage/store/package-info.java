@@ -9,12 +9,14 @@
 ///   replica's loop ── append ──► GroupCommit ── durable ──► replica's loop
 ///                                         └─ large writes ──► chunk files (direct)
 ///                  ── apply, read ──► ChunkStore (page cache)
-///   checkpoint thread: copy maps → force files → save maps → recycle the journal
+///   checkpoint thread: begin write-back, bit by bit; then
+///                      copy maps → force files → save maps → recycle the journal
 /// ```
 ///
 /// Threads: a replica's loop calls its [weft.storage.store.GroupStore]; the journal thread writes;
 /// the checkpoint thread copies what changed under a group's lock and does the slow part without
-/// it. Reading order: Store, GroupStore, OpenEntries, Checkpoint, StoreRecovery, SpaceBudget.
+/// it. Reading order: Store, GroupStore, OpenEntries, WriteBack, Checkpoint, StoreRecovery,
+/// SpaceBudget.
 @NullMarked
 package weft.storage.store;
 

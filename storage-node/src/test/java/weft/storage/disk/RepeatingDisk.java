@@ -66,11 +66,6 @@ public final class RepeatingDisk implements Disk {
     }
 
     @Override
-    public void beginWriteBack(String name) throws IOException {
-        below.beginWriteBack(name);
-    }
-
-    @Override
     public void forceFiles(Collection<String> names) throws IOException {
         below.forceFiles(names);
     }

@@ -274,11 +274,6 @@ public final class SimDisk implements Disk {
     }
 
     @Override
-    public synchronized void beginWriteBack(String name) throws Crashed {
-        live(); // What is not forced may be on the device at any time, here, too.
-    }
-
-    @Override
     public synchronized void forceFiles(Collection<String> names) throws IOException {
         for (String name : names) {
             if (step()) {

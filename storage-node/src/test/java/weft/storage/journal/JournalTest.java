@@ -86,6 +86,7 @@ class JournalTest {
                                     checkpointed = appended.size();
                                     startEpoch = journal.currentEpoch();
                                     journal.recycleBefore(startEpoch, 0);
+                                    journal.prepareSpare();
                                 }
                             }
                         } catch (IOException e) {
@@ -201,6 +202,51 @@ class JournalTest {
         assertEquals(10, durable[0]);
         assertEquals(1, disk.operations() - before);
         assertEquals(1, journal.groupsWritten());
+    }
+
+    /// A group that begins a segment waits for the header's write, and not for a file to be filled.
+    @Test
+    void segmentsAreMadeAheadAndKept() throws Exception {
+        var disk = newDisk();
+        var journal = open(disk, 1);
+        journal.prepareSpare();
+        assertEquals(2, files(disk), "one in use, one ahead");
+        rollTo(journal, 2);
+        journal.prepareSpare();
+        journal.prepareSpare();
+        journal.prepareSpare();
+        assertEquals(4, files(disk), "two in use, two ahead");
+        rollTo(journal, 4);
+        assertEquals(4, files(disk));
+        journal.recycleBefore(4, 0);
+        rollTo(journal, 7);
+        assertEquals(4, files(disk), "those that were freed are used again");
+        assertEquals(4L * TINY.segmentBytes(), journal.allBytes());
+    }
+
+    private static int files(SimDisk disk) throws IOException {
+        return disk.list(JournalSegment.FOLDER).size();
+    }
+
+    private static void rollTo(GroupCommit journal, long epoch) throws IOException {
+        while (journal.currentEpoch() < epoch) {
+            append(journal, record(0, 3000), () -> {});
+            journal.flush();
+        }
+    }
+
+    /// Also what appends that could not wait have taken beyond it.
+    @Test
+    void noMoreFilesAreKeptThanMayBeLive() throws Exception {
+        var disk = newDisk();
+        var journal = open(disk, 1);
+        int most = (int) (TINY.liveBytesMax() / TINY.segmentBytes());
+        rollTo(journal, most + 5);
+        assertEquals(most + 5, files(disk));
+        journal.prepareSpare();
+        assertEquals(most + 5, files(disk));
+        journal.recycleBefore(most + 5, 0);
+        assertEquals(most, files(disk));
     }
 
     @Test
