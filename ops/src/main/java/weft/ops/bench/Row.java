@@ -20,6 +20,13 @@ public record Row(String name, String unit, Better better, Figure weft, Optional
     /// The other side.
     public record Peer(String name, Figure figure) {}
 
+    /// In a line, for whoever waits for the table: `write: 12.3 [11.9–12.4] ms, qemu 9.1
+    /// [9.0–9.2]`.
+    public String line() {
+        String theirs = peer.map(it -> ", " + it.name() + " " + it.figure()).orElse("");
+        return "%s: %s %s%s".formatted(name, weft, unit, theirs);
+    }
+
     /// Weft against the peer by the medians; above 1 is better for Weft, whichever way is better.
     public Optional<Double> ratio() {
         return peer.map(Peer::figure)

@@ -90,12 +90,12 @@ public final class DiskBench {
             fill(peer.get());
         }
         for (DiskLoad load : settings.loads()) {
-            rows.addAll(throughNbd(load));
+            rows.addAll(told(throughNbd(load)));
         }
         if (client.isPresent()) {
             try (BlockVolume volume = client.get().open()) {
                 for (DiskLoad load : settings.loads()) {
-                    rows.addAll(nativeRows(load, volume));
+                    rows.addAll(told(nativeRows(load, volume)));
                 }
             }
         }
@@ -109,6 +109,12 @@ public final class DiskBench {
                         yardstick.measure(),
                         Math.max(turns.foreignCoresMax(), firstTurn.foreignCoresMax())));
         return new Report("disk", Host.commit(), Host.machine(), rows);
+    }
+
+    /// All loads take long, and one that fails takes the table along.
+    private List<Row> told(List<Row> rows) {
+        rows.forEach(row -> progress.accept(row.line()));
+        return rows;
     }
 
     private void fill(DiskSide side) throws IOException, InterruptedException {
