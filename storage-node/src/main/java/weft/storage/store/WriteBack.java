@@ -1,9 +1,11 @@
 package weft.storage.store;
 
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
 import weft.storage.disk.DiskFile;
 
 import java.io.IOException;
-import java.nio.file.NoSuchFileException;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -21,13 +23,14 @@ import java.util.function.Supplier;
 ///
 /// The checkpoint loop's, between its ticks.
 final class WriteBack implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(WriteBack.class);
     private static final long SPREAD_MILLIS_MAX = 4_000;
     private static final long FILE_MILLIS_MAX = 20;
     private static final int PASSES = 2;
     private static final int PASS_SHORTER_BY = 4;
 
     /// What is beyond is left to the checkpoint.
-    private static final int FILES_MAX = 1024;
+    private static final int FILES_MAX = 512;
 
     private final Device device;
     private final Supplier<List<String>> writtenFiles;
@@ -89,8 +92,10 @@ final class WriteBack implements AutoCloseable {
         if (file == null && open.size() < FILES_MAX) {
             try {
                 file = device.open(name);
-            } catch (NoSuchFileException e) {
-                return; // Deleted since: nobody needs it.
+            } catch (IOException e) {
+                // Deleted since, or too many are open: the checkpoint forces it, or says why not.
+                log.debug("{} is not written back ahead", name, e);
+                return;
             }
             open.put(name, file);
         }

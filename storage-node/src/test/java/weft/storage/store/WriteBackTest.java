@@ -33,6 +33,9 @@ class WriteBackTest {
     }
 
     private DiskFile open(String name) throws IOException {
+        if (name.equals("too many")) {
+            throw new IOException("too many open files");
+        }
         if (!written.contains(name)) {
             throw new NoSuchFileException(name);
         }
@@ -137,9 +140,9 @@ class WriteBackTest {
     }
 
     @Test
-    void aFileThatIsGoneIsLeftOut() throws IOException {
+    void aFileThatIsGoneOrCannotBeOpenedIsLeftToTheCheckpoint() throws IOException {
         write(0, 3);
-        List<String> named = List.of("file0", "gone", "file2");
+        List<String> named = List.of("file0", "gone", "too many", "file2");
         var writeBack = new WriteBack(this::open, () -> named, 2_000, 0);
         assertFalse(writeBack.step(1_000));
         assertEquals(List.of("file0", "file2"), begun);
