@@ -1,5 +1,7 @@
 package weft.transport;
 
+import weft.wire.CountedMemory;
+
 import java.nio.ByteBuffer;
 import java.util.List;
 
@@ -11,7 +13,10 @@ import java.util.List;
 ///
 /// Request id 0 is a one-way message. An answer carries the id of its request and [#ANSWER]; with
 /// [#FAILURE] its payload is a reason instead of a message.
-record Envelope(int typeId, int flags, long requestId, byte[] payload) {
+///
+/// @param payload from position to limit
+/// @param memory in which that is
+record Envelope(int typeId, int flags, long requestId, ByteBuffer payload, CountedMemory memory) {
     static final int HEAD_BYTES = 16;
     static final int ANSWER = 1;
     static final int FAILURE = 2;
@@ -19,10 +24,21 @@ record Envelope(int typeId, int flags, long requestId, byte[] payload) {
     /// A whole chunk (4 MiB) with its checksums (4 KiB) and headers; longer ones are garbage.
     static final int PAYLOAD_BYTES_MAX = (4 << 20) + (256 << 10);
 
+    int lengthBytes() {
+        return HEAD_BYTES + payload.remaining();
+    }
+
     /// An encoded message waiting for its connection.
-    record Outgoing(byte[] head, List<ByteBuffer> payload, int lengthBytes) {
+    ///
+    /// @param memory of long parts of the payload, held by the message
+    record Outgoing(byte[] head, List<ByteBuffer> payload, int lengthBytes, CountedMemory memory) {
         static Outgoing of(
-                int typeId, int flags, long requestId, int payloadBytes, List<ByteBuffer> payload) {
+                int typeId,
+                int flags,
+                long requestId,
+                int payloadBytes,
+                List<ByteBuffer> payload,
+                CountedMemory memory) {
             if (payloadBytes > PAYLOAD_BYTES_MAX) {
                 throw new IllegalArgumentException(
                         "a message of %d bytes, longest is %d"
@@ -34,7 +50,7 @@ record Envelope(int typeId, int flags, long requestId, byte[] payload) {
                     .put((byte) flags)
                     .put((byte) 0)
                     .putLong(requestId);
-            return new Outgoing(head.array(), payload, HEAD_BYTES + payloadBytes);
+            return new Outgoing(head.array(), payload, HEAD_BYTES + payloadBytes, memory);
         }
     }
 }

@@ -1,6 +1,7 @@
 package weft.transport;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
@@ -11,6 +12,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import weft.runtime.Loop;
+import weft.wire.CountedMemory;
 import weft.wire.MalformedMessage;
 import weft.wire.MessageFamily;
 import weft.wire.WireMessage;
@@ -50,6 +52,9 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
 
     /// Of one drain: other channels of the event loop wait meanwhile.
     private static final long DRAINED_BYTES_MAX = 1 << 20;
+
+    /// A shorter part is copied into the batch.
+    private static final int STRAIGHT_BYTES_MIN = 16 << 10;
 
     /// A longer message is written at once, while its sender goes on.
     private static final int GATHERED_BYTES_MAX = 32 << 10;
@@ -130,11 +135,12 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
                     new PeerUnreachable(peer.nodeId() + " takes no more: the queue is full"));
         }
         long id = lastRequestId.incrementAndGet();
+        Envelope.Outgoing outgoing = outgoing(familyOf(message), message, 0, id);
         var answer = new CompletableFuture<WireMessage>();
         pending.put(id, answer);
         // Also when the caller gives up: an answer that comes later finds nobody.
         answer.whenComplete((_, _) -> pending.remove(id));
-        enqueue(message, 0, id);
+        enqueue(outgoing);
         if (closed) {
             failPending();
         }
@@ -148,10 +154,17 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
     private static <M extends WireMessage> Envelope.Outgoing outgoing(
             MessageFamily<M> family, WireMessage message, int flags, long requestId) {
         M own = family.messages().cast(message);
+        CountedMemory memory = message.memory();
+        memory.retain();
         var writer = new WireWriter();
         family.encode(own, writer);
         return Envelope.Outgoing.of(
-                family.typeIdOf(own), flags, requestId, writer.lengthBytes(), writer.toBuffers());
+                family.typeIdOf(own),
+                flags,
+                requestId,
+                writer.lengthBytes(),
+                writer.toBuffers(),
+                memory);
     }
 
     private void enqueue(Envelope.Outgoing outgoing) {
@@ -193,8 +206,13 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
                     && (next = outbound.poll()) != null) {
                 add(ByteBuffer.wrap(next.head()));
                 for (ByteBuffer part : next.payload()) {
-                    add(part.duplicate());
+                    if (next.memory().isCounted() && part.remaining() >= STRAIGHT_BYTES_MIN) {
+                        writeStraight(part, next.memory());
+                    } else {
+                        add(part.duplicate());
+                    }
                 }
+                next.memory().release();
                 queuedBytes.addAndGet(-next.lengthBytes());
                 sentBytes += next.lengthBytes();
             }
@@ -233,6 +251,15 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
                 writeBatch();
             }
         }
+    }
+
+    /// The kernel takes long bytes from where they are.
+    private void writeStraight(ByteBuffer part, CountedMemory memory) {
+        writeBatch();
+        memory.retain();
+        meters.bytesOut.increment(part.remaining());
+        channel.writeAndFlush(Unpooled.wrappedBuffer(part.slice()))
+                .addListener(_ -> memory.release());
     }
 
     private void writeBatch() {
@@ -285,7 +312,7 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
         }
         Envelope envelope = (Envelope) received;
         meters.messagesIn.increment();
-        meters.bytesIn.increment(Envelope.HEAD_BYTES + envelope.payload().length);
+        meters.bytesIn.increment(envelope.lengthBytes());
         if ((envelope.flags() & Envelope.ANSWER) != 0) {
             onAnswer(envelope);
             return;
@@ -296,7 +323,7 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
         }
         WireMessage message = decode(envelope);
         var caller = new Waiting(envelope.requestId());
-        caller.charge(Envelope.HEAD_BYTES + envelope.payload().length);
+        caller.charge(envelope.lengthBytes());
         try {
             endpoint.onMessage(message, caller);
         } catch (RuntimeException e) {
@@ -314,7 +341,16 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
         if (family == null) {
             throw new MalformedMessage("type %x is not known".formatted(envelope.typeId()));
         }
-        return family.decode(envelope.typeId(), new WireReader(envelope.payload()));
+        WireMessage message =
+                family.decode(
+                        envelope.typeId(), new WireReader(envelope.payload(), envelope.memory()));
+        if (message.memory() == envelope.memory() || !envelope.memory().isCounted()) {
+            return message;
+        }
+        // Nobody will hold it who keeps its bytes.
+        ByteBuffer own = ByteBuffer.allocate(envelope.payload().remaining());
+        own.put(envelope.payload().duplicate());
+        return family.decode(envelope.typeId(), new WireReader(own.flip()));
     }
 
     private void onAnswer(Envelope envelope) throws MalformedMessage {
@@ -333,10 +369,16 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
     @Override
     public void channelInactive(ChannelHandlerContext ctx) {
         closed = true;
-        outbound.clear();
+        dropOutbound();
         failPending();
         onClosed.run();
         ctx.fireChannelInactive();
+    }
+
+    private void dropOutbound() {
+        for (Envelope.Outgoing next = outbound.poll(); next != null; next = outbound.poll()) {
+            next.memory().release();
+        }
     }
 
     private void failPending() {
@@ -427,7 +469,12 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
                 int flags = Envelope.ANSWER | Envelope.FAILURE;
                 enqueue(
                         Envelope.Outgoing.of(
-                                0, flags, requestId, writer.lengthBytes(), writer.toBuffers()));
+                                0,
+                                flags,
+                                requestId,
+                                writer.lengthBytes(),
+                                writer.toBuffers(),
+                                CountedMemory.HEAP));
                 release();
             }
         }

@@ -79,11 +79,13 @@ public final class PeerConnection implements AutoCloseable {
         if (channel != null && channel.isOpen()) {
             channel.send(message);
         } else {
+            message.memory().retain();
             connected()
                     .whenComplete((fresh, failure) -> {
                         if (failure == null) {
                             fresh.send(message);
                         }
+                        message.memory().release();
                     });
         }
     }
@@ -98,9 +100,11 @@ public final class PeerConnection implements AutoCloseable {
             return channel.request(message);
         }
         var answer = new CompletableFuture<WireMessage>();
+        message.memory().retain();
         connected()
                 .thenCompose(fresh -> fresh.request(message))
                 .whenComplete((reply, failure) -> {
+                    message.memory().release();
                     if (failure != null) {
                         answer.completeExceptionally(causeOf(failure));
                     } else {

@@ -26,6 +26,7 @@ import io.netty.util.concurrent.DefaultThreadFactory;
 import org.jspecify.annotations.Nullable;
 
 import weft.fabric.NodeId;
+import weft.wire.MemoryPool;
 import weft.wire.MessageFamily;
 
 import java.io.IOException;
@@ -45,12 +46,16 @@ public final class Transport implements AutoCloseable {
     /// than the stall a client may see, longer than any retransmission on a healthy network.
     private static final int UNACKNOWLEDGED_MILLIS_MAX = 4_000;
 
+    /// For long messages; twenty of the longest.
+    private static final long MEMORY_BYTES_MAX = 88 << 20;
+
     private static final int KEEPALIVE_SECONDS = 2;
     private static final int KEEPALIVE_PROBES = 3;
 
     private final Handshake self;
     private final Map<Integer, MessageFamily<?>> families;
     private final TransportMeters meters;
+    private final MemoryPool memory = new MemoryPool(MEMORY_BYTES_MAX);
     private final boolean epoll = Epoll.isAvailable();
     private final MultiThreadIoEventLoopGroup eventLoops;
 
@@ -81,6 +86,16 @@ public final class Transport implements AutoCloseable {
     /// the transport.
     public EventLoopGroup eventLoops() {
         return eventLoops;
+    }
+
+    /// What long messages are received into, for what else this process receives to be sent on.
+    public MemoryPool memory() {
+        return memory;
+    }
+
+    private boolean isCounted(int typeId) {
+        MessageFamily<?> family = families.get(typeId >>> 8);
+        return family != null && family.isCounted(typeId);
     }
 
     /// Listens for peers and serves them.
@@ -165,13 +180,16 @@ public final class Transport implements AutoCloseable {
         }
     }
 
-    /// The whole pipeline of a connection. TLS, when it comes, is `addFirst` of one handler here.
+    /// The whole pipeline of a connection. TLS, when it comes, is `addFirst` of one handler here,
+    /// and no [StraightReads].
     private void openPipeline(
             Channel channel,
             @Nullable NodeId expected,
             Map<Integer, Endpoint> endpoints,
             PipelineOutcome outcome) {
         boolean speaksFirst = outcome != MessageServer.IGNORES_OUTCOME;
+        var reads = new StraightReads();
+        channel.config().setRecvByteBufAllocator(reads);
         channel.pipeline()
                 .addLast(
                         new HandshakeGate(
@@ -191,7 +209,13 @@ public final class Transport implements AutoCloseable {
                                                         endpoints,
                                                         meters,
                                                         outcome::closed);
-                                        ctx.pipeline().addLast(new EnvelopeReader(), messages);
+                                        ctx.pipeline()
+                                                .addLast(
+                                                        new EnvelopeReader(
+                                                                reads,
+                                                                memory,
+                                                                Transport.this::isCounted),
+                                                        messages);
                                         outcome.passed(messages);
                                     }
 

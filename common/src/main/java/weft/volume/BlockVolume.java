@@ -1,6 +1,7 @@
 package weft.volume;
 
 import weft.fabric.ChunkKey;
+import weft.wire.CountedMemory;
 import weft.wire.storage.BlockState;
 
 import java.lang.foreign.MemorySegment;
@@ -53,9 +54,12 @@ public interface BlockVolume extends AutoCloseable {
     /// future completes.
     CompletableFuture<Void> write(long offsetBytes, ByteBuffer source);
 
-    /// The same of a buffer whose bytes never change again, whatever becomes of the write: they
-    /// need no copy, and may still be sent after it failed.
-    default CompletableFuture<Void> writeGiven(long offsetBytes, ByteBuffer source) {
+    /// The same of a buffer whose bytes do not change as long as its memory is held: they need no
+    /// copy, and may still be sent after the write failed.
+    ///
+    /// @param memory in which it lies; the caller holds it until the future completes
+    default CompletableFuture<Void> writeGiven(
+            long offsetBytes, ByteBuffer source, CountedMemory memory) {
         return write(offsetBytes, source);
     }
 

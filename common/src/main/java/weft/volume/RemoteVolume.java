@@ -7,6 +7,7 @@ import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 import weft.volume.VolumeException.Reason;
 import weft.volume.VolumeOperation.Kind;
+import weft.wire.CountedMemory;
 import weft.wire.holder.HolderMessage.NewLayers;
 import weft.wire.storage.StorageMessage.WriteBlocks;
 
@@ -113,13 +114,13 @@ public final class RemoteVolume implements BlockVolume {
 
     @Override
     public CompletableFuture<Void> write(long offsetBytes, ByteBuffer source) {
-        return write(offsetBytes, new Kind.Write(source, source.position(), false));
+        return write(offsetBytes, new Kind.Write(source, source.position(), Optional.empty()));
     }
 
     @Override
-    public CompletableFuture<Void> writeGiven(long offsetBytes, ByteBuffer source) {
-        // Messages keep what is on the heap by reference.
-        return write(offsetBytes, new Kind.Write(source, source.position(), source.hasArray()));
+    public CompletableFuture<Void> writeGiven(
+            long offsetBytes, ByteBuffer source, CountedMemory memory) {
+        return write(offsetBytes, new Kind.Write(source, source.position(), Optional.of(memory)));
     }
 
     private CompletableFuture<Void> write(long offsetBytes, Kind.Write kind) {

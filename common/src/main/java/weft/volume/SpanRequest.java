@@ -387,7 +387,13 @@ final class SpanRequest {
         int offset = change.offsetInChunk();
         return switch (change) {
             case Mutation.Write write ->
-                    new Mutation.Write(layers, chunk, offset, write.payload(), write.checksums());
+                    new Mutation.Write(
+                            layers,
+                            chunk,
+                            offset,
+                            write.payload(),
+                            write.checksums(),
+                            write.memory());
             case Mutation.Zero zero -> new Mutation.Zero(layers, chunk, offset, zero.lengthBytes());
             case Mutation.Discard discard ->
                     new Mutation.Discard(layers, chunk, offset, discard.lengthBytes());

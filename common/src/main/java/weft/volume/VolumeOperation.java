@@ -8,6 +8,7 @@ import weft.fabric.ChunkKey;
 import weft.fabric.LayerChain;
 import weft.fabric.VolumeId;
 import weft.runtime.BrokenInvariant;
+import weft.wire.CountedMemory;
 import weft.wire.storage.Mutation;
 
 import java.nio.ByteBuffer;
@@ -27,8 +28,8 @@ final class VolumeOperation {
         record Read(ByteBuffer target, int start) implements Kind {}
 
         /// @param source read from `start`, its position when the operation began
-        /// @param isGiven whether its bytes change no more
-        record Write(ByteBuffer source, int start, boolean isGiven) implements Kind {}
+        /// @param given the memory whose bytes do not change while it is held; empty if they may
+        record Write(ByteBuffer source, int start, Optional<CountedMemory> given) implements Kind {}
 
         /// @param states filled with the states of blocks from `firstBlock` of the volume on
         record Map(byte[] states, long firstBlock) implements Kind {}
@@ -213,13 +214,18 @@ final class VolumeOperation {
             long offset, int length, long chunkIndex, int inChunk, List<VolumeId> layers) {
         return switch (kind) {
             case Kind.Read _, Kind.Map _ -> throw new BrokenInvariant("a read changes nothing");
-            case Kind.Write(var source, var start, var isGiven) -> {
+            case Kind.Write(var source, var start, var given) -> {
                 ByteBuffer payload =
-                        isGiven
+                        given.isPresent()
                                 ? source.slice(start + (int) (offset - startBytes), length)
                                 : copyOf(source, start, offset, length);
                 yield new Mutation.Write(
-                        layers, chunkIndex, inChunk, payload, BlockChecksums.of(inChunk, payload));
+                        layers,
+                        chunkIndex,
+                        inChunk,
+                        payload,
+                        BlockChecksums.of(inChunk, payload),
+                        given.orElse(CountedMemory.HEAP));
             }
             case Kind.Fill(var source, var start) -> {
                 ByteBuffer payload = copyOf(source, start, offset, length);

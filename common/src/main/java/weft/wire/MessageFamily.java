@@ -37,6 +37,13 @@ public interface MessageFamily<M extends WireMessage> {
     /// The type id of a message; its high byte is [#rangeByte()].
     int typeIdOf(M message);
 
+    /// Whether long messages of the type are kept by nobody who does not hold their
+    /// [WireMessage#memory()], as far as they tell of any: they are then received into a
+    /// [MemoryPool].
+    default boolean isCounted(int typeId) {
+        return false;
+    }
+
     /// Writes the message's fields.
     void encode(M message, WireWriter out);
 

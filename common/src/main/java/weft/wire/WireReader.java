@@ -8,11 +8,18 @@ import java.nio.charset.StandardCharsets;
 /// Reads what [WireWriter] wrote, trusting nothing: every length is checked against what is left.
 public final class WireReader {
     private final ByteBuffer in;
+    private final CountedMemory memory;
 
     /// @param bytes the message, from position to limit; slices of it are handed out, so it must
     ///   not be reused
     public WireReader(ByteBuffer bytes) {
+        this(bytes, CountedMemory.HEAP);
+    }
+
+    /// @param memory in which the bytes are
+    public WireReader(ByteBuffer bytes, CountedMemory memory) {
         in = bytes.slice().order(ByteOrder.BIG_ENDIAN);
+        this.memory = memory;
     }
 
     /// @param bytes the message; slices of it are handed out, so it must not be reused
@@ -87,6 +94,11 @@ public final class WireReader {
         } catch (CharacterCodingException e) {
             throw new MalformedMessage("a string that is not UTF-8");
         }
+    }
+
+    /// In which the slices lie that are handed out.
+    public CountedMemory memory() {
+        return memory;
     }
 
     /// Bytes not yet read.

@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Tag;
 
 import weft.fabric.NodeId;
 import weft.wire.MalformedMessage;
+import weft.wire.MemoryPool;
 import weft.wire.MessageFamily;
 import weft.wire.WireMessage;
 import weft.wire.WireReader;
@@ -170,7 +171,12 @@ class WireFuzzTest {
             var messages =
                     new MessageChannel(
                             ctx.channel(), peer, true, FAMILIES, endpoints, meters, () -> {});
-            ctx.pipeline().addLast(new EnvelopeReader(), messages);
+            var reader =
+                    new EnvelopeReader(
+                            new StraightReads(),
+                            MemoryPool.poisoning(8 << 20),
+                            typeId -> typeId % 2 == 0);
+            ctx.pipeline().addLast(reader, messages);
         }
 
         private static void echo(WireMessage message, Caller caller) {

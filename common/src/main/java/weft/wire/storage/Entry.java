@@ -16,4 +16,17 @@ public record Entry(
         long requestSequence,
         long lowestUnfinished,
         long token,
-        Mutation mutation) {}
+        Mutation mutation) {
+    /// The same for who keeps it without holding its memory: with its bytes on the heap.
+    public Entry onHeap() {
+        return mutation instanceof Mutation.Write write && write.memory().isCounted()
+                ? with(write.onHeap())
+                : this;
+    }
+
+    /// The same with another mutation.
+    public Entry with(Mutation other) {
+        return new Entry(
+                version, sequence, session, requestSequence, lowestUnfinished, token, other);
+    }
+}

@@ -130,7 +130,8 @@ public final class EntryCodec {
                             in.readLong(),
                             in.readInt(),
                             in.readBytes(ChunkKey.CHUNK_BYTES),
-                            in.readBytes(4 * ChunkKey.CHUNK_BLOCKS));
+                            in.readBytes(4 * ChunkKey.CHUNK_BLOCKS),
+                            in.memory());
             case ZERO -> new Mutation.Zero(layers(in), in.readLong(), in.readInt(), in.readInt());
             case DISCARD ->
                     new Mutation.Discard(layers(in), in.readLong(), in.readInt(), in.readInt());

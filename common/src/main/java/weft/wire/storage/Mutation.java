@@ -3,6 +3,7 @@ package weft.wire.storage;
 import weft.fabric.ChunkKey;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
+import weft.wire.CountedMemory;
 
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -26,6 +27,11 @@ public sealed interface Mutation {
                 || this instanceof DropLayer
                 || this instanceof ForgetVolume
                 || this instanceof RaiseToken raise && raise.volume().equals(VolumeId.MAINTENANCE);
+    }
+
+    /// The memory in which its long bytes lie. Who keeps the mutation holds that.
+    default CountedMemory memory() {
+        return CountedMemory.HEAP;
     }
 
     /// A mutation of a range of one chunk of the top layer.
@@ -57,13 +63,25 @@ public sealed interface Mutation {
     ///
     /// @param checksums one CRC32C (4 bytes, big-endian) for each *whole* block in the range, in
     ///   order; made where the write entered the fabric
+    /// @param memory of both
     record Write(
             List<VolumeId> layers,
             long chunkIndex,
             int offsetInChunk,
             ByteBuffer payload,
-            ByteBuffer checksums)
+            ByteBuffer checksums,
+            CountedMemory memory)
             implements OfChunk {
+        /// With bytes on the heap.
+        public Write(
+                List<VolumeId> layers,
+                long chunkIndex,
+                int offsetInChunk,
+                ByteBuffer payload,
+                ByteBuffer checksums) {
+            this(layers, chunkIndex, offsetInChunk, payload, checksums, CountedMemory.HEAP);
+        }
+
         public Write {
             layers = checkRange(layers, chunkIndex, offsetInChunk, payload.remaining());
             int whole = wholeBlocks(offsetInChunk, payload.remaining());
@@ -72,6 +90,10 @@ public sealed interface Mutation {
                         "%d bytes of checksums for %d whole blocks"
                                 .formatted(checksums.remaining(), whole));
             }
+        }
+
+        Write onHeap() {
+            return new Write(layers, chunkIndex, offsetInChunk, copyOf(payload), copyOf(checksums));
         }
 
         @Override
@@ -243,5 +265,10 @@ public sealed interface Mutation {
                     "range %d+%d is not in a chunk".formatted(offset, lengthBytes));
         }
         return List.copyOf(layers);
+    }
+
+    private static ByteBuffer copyOf(ByteBuffer bytes) {
+        ByteBuffer copy = ByteBuffer.allocate(bytes.remaining());
+        return copy.put(bytes.duplicate()).flip();
     }
 }

@@ -2,6 +2,7 @@ package weft.wire.storage;
 
 import weft.fabric.ChunkKey;
 import weft.fabric.PlacementGroupId;
+import weft.wire.CountedMemory;
 
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -17,11 +18,21 @@ public sealed interface ReplicaMessage {
     /// The version the sender acts in.
     long version();
 
+    /// The memory in which its long bytes lie. Who keeps the message holds that.
+    default CountedMemory memory() {
+        return CountedMemory.HEAP;
+    }
+
     /// Primary → all: make this durable, in order.
     ///
     /// @param committedSequence everything up to it is committed
     record Prepare(PlacementGroupId pg, long version, long committedSequence, Entry entry)
-            implements ReplicaMessage {}
+            implements ReplicaMessage {
+        @Override
+        public CountedMemory memory() {
+            return entry.mutation().memory();
+        }
+    }
 
     /// Member → primary: everything up to `durableSequence` is in my journal.
     ///

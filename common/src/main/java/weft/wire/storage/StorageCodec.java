@@ -76,6 +76,11 @@ public final class StorageCodec implements MessageFamily<StorageMessage> {
     }
 
     @Override
+    public boolean isCounted(int typeId) {
+        return typeId == TO_STORE || typeId == TO_REPLICA;
+    }
+
+    @Override
     public void encode(StorageMessage message, WireWriter out) {
         switch (message) {
             case WriteBlocks m -> {

@@ -8,6 +8,7 @@ import weft.fabric.PlacementGroupId;
 import weft.fabric.StoreId;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
+import weft.wire.CountedMemory;
 import weft.wire.WireMessage;
 
 import java.nio.ByteBuffer;
@@ -79,6 +80,11 @@ public sealed interface StorageMessage extends WireMessage {
         /// Whose token that of a mutation is held against.
         public static VolumeId guard(long token, Mutation mutation) {
             return isMaintenance(token) ? VolumeId.MAINTENANCE : mutation.volume();
+        }
+
+        @Override
+        public CountedMemory memory() {
+            return mutation.memory();
         }
     }
 
@@ -220,10 +226,20 @@ public sealed interface StorageMessage extends WireMessage {
     record StoreBeat(Member member, long freeBytes) {}
 
     /// A request to one of a node's stores; its answers come bare, the envelope says to what.
-    record ToStore(StoreId to, Request request) implements StorageMessage {}
+    record ToStore(StoreId to, Request request) implements StorageMessage {
+        @Override
+        public CountedMemory memory() {
+            return request.memory();
+        }
+    }
 
     /// A message between two replicas of one group, on two nodes or on two stores of one.
-    record ToReplica(Member from, StoreId to, ReplicaMessage message) implements StorageMessage {}
+    record ToReplica(Member from, StoreId to, ReplicaMessage message) implements StorageMessage {
+        @Override
+        public CountedMemory memory() {
+            return message.memory();
+        }
+    }
 
     /// The most stores of a node.
     int STORES_MAX = 64;

@@ -205,7 +205,7 @@ public final class CatchUpPlan {
             return Decision.SKIP;
         }
         if (held != null && !again.contains(key)) {
-            held.add(entry);
+            held.add(entry.onHeap());
             return Decision.HOLD;
         }
         return isToCome(key) ? Decision.SKIP : Decision.APPLY;

@@ -2,6 +2,7 @@ package weft.storage.journal;
 
 import weft.fabric.ChunkKey;
 import weft.fabric.PlacementGroupId;
+import weft.wire.CountedMemory;
 import weft.wire.storage.Entry;
 import weft.wire.storage.Mutation;
 
@@ -16,6 +17,11 @@ public sealed interface JournalRecord {
     /// The configuration version in which the record was made.
     long version();
 
+    /// The memory in which its long bytes lie. Who keeps the record holds that.
+    default CountedMemory memory() {
+        return CountedMemory.HEAP;
+    }
+
     /// An entry is prepared: by itself or with its payload elsewhere.
     sealed interface OfEntry extends JournalRecord {
         /// The entry's number in the group's order.
@@ -29,10 +35,16 @@ public sealed interface JournalRecord {
         public long sequence() {
             return entry.sequence();
         }
+
+        @Override
+        public CountedMemory memory() {
+            return entry.mutation().memory();
+        }
     }
 
     /// The same of a large write whose whole blocks are durable in a chunk file already. The store
-    /// makes it of a [Prepared], and a [Prepared] of it when it starts; replicas never see it.
+    /// makes it of a [Prepared], and a [Prepared] of it when it starts; replicas never see it. All
+    /// of it is on the heap.
     ///
     /// @param range the entry, with a [Mutation.Zero] in place of the write
     /// @param generation of the chunk file
@@ -84,14 +96,16 @@ public sealed interface JournalRecord {
             ByteBuffer edges = ByteBuffer.allocate(head + tail);
             edges.put(payload.slice(start, head));
             edges.put(payload.slice(start + head + blockBytes, tail));
+            ByteBuffer checksums = ByteBuffer.allocate(write.checksums().remaining());
+            checksums.put(write.checksums().duplicate());
             return new Placed(
                     prepared.pg(),
                     prepared.version(),
-                    with(entry, zero),
+                    entry.with(zero),
                     generation,
                     fileBlock,
                     edges.flip(),
-                    write.checksums());
+                    checksums.flip());
         }
 
         /// The prepared write, with these whole blocks.
@@ -109,7 +123,7 @@ public sealed interface JournalRecord {
                             zero.offsetInChunk(),
                             payload.flip(),
                             checksums);
-            return new Prepared(pg, version, with(range, write));
+            return new Prepared(pg, version, range.with(write));
         }
 
         /// The chunk that is written.
@@ -137,17 +151,6 @@ public sealed interface JournalRecord {
 
         private static int headBytes(Mutation.Zero zero) {
             return -zero.offsetInChunk() & (ChunkKey.BLOCK_BYTES - 1);
-        }
-
-        private static Entry with(Entry entry, Mutation mutation) {
-            return new Entry(
-                    entry.version(),
-                    entry.sequence(),
-                    entry.session(),
-                    entry.requestSequence(),
-                    entry.lowestUnfinished(),
-                    entry.token(),
-                    mutation);
         }
     }
 

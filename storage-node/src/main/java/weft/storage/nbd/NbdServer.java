@@ -23,7 +23,9 @@ import io.netty.util.concurrent.GlobalEventExecutor;
 
 import org.jspecify.annotations.Nullable;
 
+import weft.transport.StraightReads;
 import weft.transport.Transport;
+import weft.wire.MemoryPool;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -36,6 +38,9 @@ import java.util.concurrent.TimeUnit;
 public final class NbdServer implements AutoCloseable {
     private static final int EVENT_LOOPS = 2;
     private static final int CLOSE_SECONDS_MAX = 5;
+
+    /// For long payloads, where no transport has it.
+    private static final long MEMORY_BYTES_MAX = 44 << 20;
 
     /// Chunks of 16 MiB: in the pool's usual 4 MiB three requests of 1 MiB have room, and a chunk
     /// that is made anew is filled with zeroes.
@@ -55,6 +60,7 @@ public final class NbdServer implements AutoCloseable {
 
     private final EventLoopGroup eventLoops;
     private final boolean ownsLoops;
+    private final MemoryPool memory;
     private final ChannelGroup sessions = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
     private final Channel listening;
     private final NbdMeters meters;
@@ -71,7 +77,7 @@ public final class NbdServer implements AutoCloseable {
             Optional<NbdTls> tls,
             MeterRegistry registry)
             throws IOException {
-        this(ownLoops(), true, listen, exports, tls, registry);
+        this(ownLoops(), true, new MemoryPool(MEMORY_BYTES_MAX), listen, exports, tls, registry);
     }
 
     /// The same on the event loops of the transport by which the volumes ask the pool: where client
@@ -83,7 +89,7 @@ public final class NbdServer implements AutoCloseable {
             Optional<NbdTls> tls,
             MeterRegistry registry)
             throws IOException {
-        this(transport.eventLoops(), false, listen, exports, tls, registry);
+        this(transport.eventLoops(), false, transport.memory(), listen, exports, tls, registry);
     }
 
     private static EventLoopGroup ownLoops() {
@@ -96,6 +102,7 @@ public final class NbdServer implements AutoCloseable {
     private NbdServer(
             EventLoopGroup eventLoops,
             boolean ownsLoops,
+            MemoryPool memory,
             InetSocketAddress listen,
             NbdExports exports,
             Optional<NbdTls> tls,
@@ -103,6 +110,7 @@ public final class NbdServer implements AutoCloseable {
             throws IOException {
         this.eventLoops = eventLoops;
         this.ownsLoops = ownsLoops;
+        this.memory = memory;
         this.tls = tls.orElse(null);
         var budget = new InFlightBudget();
         boolean isEpoll = Epoll.isAvailable();
@@ -128,7 +136,7 @@ public final class NbdServer implements AutoCloseable {
                                                 .addLast(
                                                         new FlushConsolidationHandler(
                                                                 FLUSHES_CONSOLIDATED, true),
-                                                        newSession(exports, budget));
+                                                        newSession(channel, exports, budget));
                                     }
                                 });
         var bound = bootstrap.bind(listen).awaitUninterruptibly();
@@ -148,8 +156,12 @@ public final class NbdServer implements AutoCloseable {
         listening.config().setAutoRead(true);
     }
 
-    private NbdSession newSession(NbdExports exports, InFlightBudget budget) {
-        return new NbdSession(exports, budget, meters, tls);
+    private NbdSession newSession(Channel channel, NbdExports exports, InFlightBudget budget) {
+        var reads = new StraightReads();
+        if (tls == null) {
+            channel.config().setRecvByteBufAllocator(reads);
+        }
+        return new NbdSession(exports, budget, memory, reads, meters, tls);
     }
 
     /// Where it listens.

@@ -14,7 +14,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import weft.runtime.Owned;
+import weft.transport.StraightReads;
 import weft.volume.BlockVolume;
+import weft.wire.MemoryPool;
 
 import java.io.IOException;
 import java.util.concurrent.TimeUnit;
@@ -50,6 +52,8 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
 
     private final NbdExports exports;
     private final InFlightBudget budget;
+    private final MemoryPool memory;
+    private final StraightReads reads;
     private final NbdMeters meters;
     private final @Nullable NbdTls tls;
     private final NbdHandshake handshake;
@@ -70,8 +74,18 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
     /// It is closed at once; with TLS that takes a moment, in which nothing is taken any more.
     private boolean isDeaf;
 
+    /// @param memory for long payloads
+    /// @param reads of the channel, unless it may have TLS
     /// @param tls null for connections in the clear
-    NbdSession(NbdExports exports, InFlightBudget budget, NbdMeters meters, @Nullable NbdTls tls) {
+    NbdSession(
+            NbdExports exports,
+            InFlightBudget budget,
+            MemoryPool memory,
+            StraightReads reads,
+            NbdMeters meters,
+            @Nullable NbdTls tls) {
+        this.memory = memory;
+        this.reads = reads;
         this.exports = exports;
         this.budget = budget;
         this.meters = meters;
@@ -119,6 +133,10 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
         if (isDeaf || isClosing || phase == Phase.ENDING && transmission == null) {
             in.release();
             return;
+        }
+        NbdTransmission current = transmission;
+        if (current != null) {
+            current.takeStraight(in);
         }
         if (unread.isReadable()) {
             // Only what is less than a header, or what came just before reading was stopped.
@@ -267,6 +285,8 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
                             handshake.isStructured(),
                             handshake.hasAllocation(wanted),
                             budget,
+                            memory,
+                            reads,
                             meters,
                             new NbdTransmission.Owner() {
                                 @Override

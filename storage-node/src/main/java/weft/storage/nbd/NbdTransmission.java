@@ -9,8 +9,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import weft.runtime.Owned;
+import weft.transport.StraightReads;
 import weft.volume.BlockVolume;
 import weft.volume.VolumeException;
+import weft.wire.CountedMemory;
+import weft.wire.MemoryPool;
 
 import java.nio.ByteBuffer;
 import java.util.Optional;
@@ -20,9 +23,10 @@ import java.util.concurrent.CompletionException;
 /// The second half of a connection: requests in, replies out, as many at once as there is room for.
 ///
 /// A READ's data goes from the volume into the very buffer that is sent; a WRITE's goes from the
-/// socket into the very array the volume gets, and keeps: on the heap, as messages are. Per request
-/// one record and one future are allocated, at 50,000 requests/s some 10 MB/s of short-lived
-/// objects; beside them a pooled buffer for a READ, and a WRITE's array.
+/// socket into the very memory that the volume gets, and sends on: an array, or, if it is long,
+/// memory of a pool, which the socket is read into directly. Per request one record and one future
+/// are allocated, at 50,000 requests/s some 10 MB/s of short-lived objects; beside them a pooled
+/// buffer for a READ, and a short WRITE's array.
 @Owned("the channel's event loop")
 final class NbdTransmission {
     private static final Logger log = LoggerFactory.getLogger(NbdTransmission.class);
@@ -62,11 +66,14 @@ final class NbdTransmission {
     private final boolean isStructured;
     private final boolean hasAllocation;
     private final InFlightBudget budget;
+    private final MemoryPool memory;
+    private final StraightReads reads;
     private final NbdMeters meters;
     private final Owner owner;
 
     private @Nullable NbdRequest write; // whose payload is being read
-    private byte @Nullable [] payload; // null while a refused payload is skipped
+    private @Nullable ByteBuffer payload; // null while a refused payload is skipped
+    private CountedMemory payloadMemory = CountedMemory.HEAP;
     private int writeRefusal;
     private long missingBytes;
 
@@ -83,8 +90,12 @@ final class NbdTransmission {
             boolean isStructured,
             boolean hasAllocation,
             InFlightBudget budget,
+            MemoryPool memory,
+            StraightReads reads,
             NbdMeters meters,
             Owner owner) {
+        this.memory = memory;
+        this.reads = reads;
         this.ctx = ctx;
         this.volume = volume;
         this.isStructured = isStructured;
@@ -198,7 +209,31 @@ final class NbdTransmission {
         write = request;
         writeRefusal = refusal;
         missingBytes = request.lengthBytes();
-        payload = refusal == NbdProtocol.OK ? new byte[(int) request.lengthBytes()] : null;
+        payload = refusal == NbdProtocol.OK ? payload((int) request.lengthBytes()) : null;
+    }
+
+    private ByteBuffer payload(int lengthBytes) {
+        boolean isPooled =
+                lengthBytes >= MemoryPool.LENGTH_BYTES_MIN
+                        && lengthBytes <= MemoryPool.LENGTH_BYTES_MAX;
+        if (!isPooled) {
+            return ByteBuffer.allocate(lengthBytes);
+        }
+        payloadMemory = memory.take(lengthBytes);
+        ByteBuffer all = payloadMemory.bytes();
+        if (payloadMemory.isCounted()) {
+            reads.want(all);
+        }
+        return all;
+    }
+
+    /// Takes a read that went to where its payload is to be, if it is one.
+    void takeStraight(ByteBuf in) {
+        int bytes = reads.filled(in);
+        if (bytes > 0) {
+            in.skipBytes(bytes);
+            missingBytes -= bytes;
+        }
     }
 
     /// What is long takes no more than it needs: the pool's chunks would leave the rest of one
@@ -214,25 +249,36 @@ final class NbdTransmission {
     /// @return whether it is complete
     private boolean readPayload(ByteBuf in, NbdRequest request) {
         int bytes = (int) Math.min(in.readableBytes(), missingBytes);
-        byte[] destination = payload;
+        ByteBuffer destination = payload;
         if (destination == null) {
             in.skipBytes(bytes);
         } else {
-            in.readBytes(destination, destination.length - (int) missingBytes, bytes);
+            in.readBytes(destination.slice(destination.position(), bytes));
+            destination.position(destination.position() + bytes);
         }
         missingBytes -= bytes;
         if (missingBytes > 0) {
             return false;
         }
-        write = null;
-        payload = null;
+        CountedMemory own = endPayload();
         if (destination == null) {
             refuse(request, writeRefusal);
         } else {
-            ByteBuffer given = ByteBuffer.wrap(destination);
-            complete(request, null, volume.writeGiven(request.offsetBytes(), given));
+            CompletableFuture<Void> written =
+                    volume.writeGiven(request.offsetBytes(), destination.flip(), own);
+            written.whenComplete((_, _) -> own.release());
+            complete(request, null, written);
         }
         return true;
+    }
+
+    private CountedMemory endPayload() {
+        CountedMemory own = payloadMemory;
+        payloadMemory = CountedMemory.HEAP;
+        write = null;
+        payload = null;
+        reads.want(null);
+        return own;
     }
 
     private void submit(NbdRequest request) {
@@ -402,8 +448,7 @@ final class NbdTransmission {
         isAbandoned = true;
         NbdRequest unfinished = write;
         boolean isHalf = payload != null;
-        write = null;
-        payload = null;
+        endPayload().release();
         whenIdle = released;
         if (isHalf && unfinished != null) {
             giveRoom(unfinished.bufferBytes());

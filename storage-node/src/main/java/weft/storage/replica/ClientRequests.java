@@ -20,7 +20,7 @@ final class ClientRequests {
     /// A request's name for ever.
     private record Key(long session, long requestSequence) {}
 
-    /// A request without a sequence yet.
+    /// A request without a sequence yet, with its memory.
     private record Held(WriteBlocks request, List<Long> exchanges) {}
 
     /// The primary, as this class needs it.
@@ -83,6 +83,7 @@ final class ClientRequests {
         } else if (held.size() >= state.settings.waitingMax()) {
             Role.refuse(state, exchange, Reason.OVERLOADED, held.size() + " writes wait");
         } else {
+            request.memory().retain();
             held.put(key, new Held(request, new ArrayList<>(List.of(exchange))));
         }
         pump();
@@ -95,6 +96,7 @@ final class ClientRequests {
             Map.Entry<Key, Held> next = waiting.next();
             waiting.remove();
             start(next.getKey(), next.getValue());
+            next.getValue().request().memory().release();
         }
     }
 
@@ -225,7 +227,12 @@ final class ClientRequests {
     /// The role ends: everyone asks elsewhere.
     void end() {
         String detail = "no longer primary";
-        held.values().forEach(waiting -> refuse(waiting, Reason.NOT_PRIMARY, detail));
+        held.values()
+                .forEach(waiting -> {
+                    refuse(waiting, Reason.NOT_PRIMARY, detail);
+                    waiting.request().memory().release();
+                });
+        held.clear();
         exchanges.values().stream()
                 .flatMap(List::stream)
                 .forEach(exchange -> Role.refuse(state, exchange, Reason.NOT_PRIMARY, detail));

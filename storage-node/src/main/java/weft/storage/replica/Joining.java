@@ -333,7 +333,7 @@ final class Joining implements Role {
                 state.disk.apply(entry);
                 lastLeftOut = Optional.empty();
             } else {
-                lastLeftOut = Optional.of(entry);
+                lastLeftOut = Optional.of(entry.onHeap());
             }
         }
         list.release(list.committed(), 0);

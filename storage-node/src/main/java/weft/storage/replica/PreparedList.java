@@ -6,8 +6,8 @@ import weft.runtime.BrokenInvariant;
 import weft.wire.storage.Entry;
 import weft.wire.storage.Mutation;
 
-/// The entries a replica has prepared, in sequence order, and how far they are committed and
-/// durable.
+/// The entries a replica has prepared, in sequence order, with their memory, and how far they are
+/// committed and durable.
 ///
 /// ```text
 ///      kept for learners │ committed ≤ base │ open: may be committed elsewhere
@@ -35,6 +35,11 @@ final class PreparedList {
 
     /// Forgets all entries; the next is `newBase` + 1.
     void restart(long newBase) {
+        for (Slot slot : ring) {
+            if (slot != null) {
+                slot.entry().mutation().memory().release();
+            }
+        }
         ring = new @Nullable Slot[64];
         first = newBase;
         base = newBase;
@@ -96,6 +101,7 @@ final class PreparedList {
             grow();
         }
         tail++;
+        entry.mutation().memory().retain();
         ring[(int) (tail & (ring.length - 1))] = new Slot(entry, ticket);
         openBytes += payloadBytes(entry);
         bytes += payloadBytes(entry);
@@ -141,6 +147,7 @@ final class PreparedList {
             openBytes -= payloadBytes(entry);
             bytes -= payloadBytes(entry);
             ring[(int) (tail & (ring.length - 1))] = null;
+            entry.mutation().memory().release();
             tail--;
         }
         durable = Math.min(durable, tail);
@@ -153,6 +160,7 @@ final class PreparedList {
             Entry entry = get(first + 1);
             bytes -= payloadBytes(entry);
             ring[(int) ((first + 1) & (ring.length - 1))] = null;
+            entry.mutation().memory().release();
             first++;
         }
     }

@@ -160,23 +160,26 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
 
     void postRequest(StorageMessage.Request request, Caller caller) {
         long exchange = around.exchanges().incrementAndGet();
-        loop.execute(() -> {
-            Replica present = replica;
-            if (present == null || failed) {
-                caller.reply(
-                        new StorageMessage.Refused(
-                                StorageMessage.Refused.Reason.NOT_SERVING,
-                                newest(),
-                                "the replica has stopped"));
-                return;
-            }
-            callers.put(exchange, caller);
-            ifAlive(alive -> alive.onRequest(exchange, request, now()));
-        });
+        Runnable task =
+                () -> {
+                    Replica present = replica;
+                    if (present == null || failed) {
+                        caller.reply(
+                                new StorageMessage.Refused(
+                                        StorageMessage.Refused.Reason.NOT_SERVING,
+                                        newest(),
+                                        "the replica has stopped"));
+                        return;
+                    }
+                    callers.put(exchange, caller);
+                    ifAlive(alive -> alive.onRequest(exchange, request, now()));
+                };
+        loop.execute(request.memory().holdUntil(task));
     }
 
     void postMessage(Member from, ReplicaMessage message) {
-        onLoop(present -> present.onMessage(from, message, now()));
+        Runnable task = () -> ifAlive(present -> present.onMessage(from, message, now()));
+        loop.execute(message.memory().holdUntil(task));
     }
 
     /// From the watch: may be older than what the replica knows.

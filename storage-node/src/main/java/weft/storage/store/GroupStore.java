@@ -179,10 +179,11 @@ final class GroupStore implements ReplicaDisk {
         journal.append(
                 encode(placement.record()),
                 placement.data(),
-                () -> {
-                    placement.durable().run();
-                    tell(e -> e.onDurable(ticket));
-                });
+                prepared.memory()
+                        .holdUntil(() -> {
+                            placement.durable().run();
+                            tell(e -> e.onDurable(ticket));
+                        }));
         return true;
     }
 
@@ -232,7 +233,7 @@ final class GroupStore implements ReplicaDisk {
     }
 
     private void write(JournalRecord record, Runnable durable) {
-        journal.append(encode(record), durable);
+        journal.append(encode(record), record.memory().holdUntil(durable));
     }
 
     private List<ByteBuffer> encode(JournalRecord record) {

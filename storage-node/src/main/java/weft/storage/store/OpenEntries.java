@@ -133,6 +133,7 @@ final class OpenEntries {
     }
 
     private void put(OpenEntry entry) {
+        entry.record().entry().mutation().memory().retain();
         OpenEntry before = bySequence.put(entry.record().sequence(), entry);
         space.preparedChanged(entry.sizeBytes());
         if (before != null) {
@@ -185,6 +186,7 @@ final class OpenEntries {
     private void letGo(OpenEntry entry) {
         space.preparedChanged(-entry.sizeBytes());
         entry.placed().ifPresent(placed -> chunks.release(StoreRecovery.placeOf(placed)));
+        entry.record().entry().mutation().memory().release();
     }
 
     /// Hands over the records in segments before that epoch, which are then counted in it.

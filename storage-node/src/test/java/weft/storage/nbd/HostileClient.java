@@ -20,7 +20,9 @@ import io.netty.handler.flush.FlushConsolidationHandler;
 import org.slf4j.LoggerFactory;
 
 import weft.fixtures.MemoryVolume;
+import weft.transport.StraightReads;
 import weft.volume.VolumeException;
+import weft.wire.MemoryPool;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.Charset;
@@ -59,7 +61,14 @@ final class HostileClient implements AutoCloseable {
         logger().addAppender(log);
         channel.config().setAllocator(memory);
         var meters = new NbdMeters(new SimpleMeterRegistry(), "fuzzed", budget);
-        var session = new NbdSession(exports(), budget, meters, null);
+        var session =
+                new NbdSession(
+                        exports(),
+                        budget,
+                        MemoryPool.poisoning(64 << 20),
+                        new StraightReads(),
+                        meters,
+                        null);
         channel.pipeline().addLast(socket, new FlushConsolidationHandler(64, true), session);
         channel.pipeline().fireChannelActive();
         settle();
