@@ -259,7 +259,13 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
         memory.retain();
         meters.bytesOut.increment(part.remaining());
         channel.writeAndFlush(Unpooled.wrappedBuffer(part.slice()))
-                .addListener(_ -> memory.release());
+                .addListener(sent -> {
+                    memory.release();
+                    if (!sent.isSuccess()) {
+                        // What follows would be taken for the rest of it.
+                        channel.close();
+                    }
+                });
     }
 
     private void writeBatch() {

@@ -102,9 +102,17 @@ public final class PeerConnection implements AutoCloseable {
         var answer = new CompletableFuture<WireMessage>();
         message.memory().retain();
         connected()
-                .thenCompose(fresh -> fresh.request(message))
+                .handle((fresh, failure) -> {
+                    try {
+                        return failure == null
+                                ? fresh.request(message)
+                                : CompletableFuture.<WireMessage>failedFuture(failure);
+                    } finally {
+                        message.memory().release();
+                    }
+                })
+                .thenCompose(asked -> asked)
                 .whenComplete((reply, failure) -> {
-                    message.memory().release();
                     if (failure != null) {
                         answer.completeExceptionally(causeOf(failure));
                     } else {

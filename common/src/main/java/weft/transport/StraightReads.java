@@ -17,6 +17,9 @@ import java.nio.ByteBuffer;
 /// to come, the place where it is to be, so that nothing is copied. For channels without TLS.
 @Owned("the channel's event loop")
 public final class StraightReads implements RecvByteBufAllocator {
+    /// At a turn of the event loop, as Netty's channels have it.
+    private static final int READS_MAX = 16;
+
     private @Nullable ByteBuffer wanted;
     private @Nullable ByteBuf lent;
 
@@ -54,7 +57,7 @@ public final class StraightReads implements RecvByteBufAllocator {
 
     @Override
     public ExtendedHandle newHandle() {
-        return new Straight(new AdaptiveRecvByteBufAllocator());
+        return new Straight(new AdaptiveRecvByteBufAllocator().maxMessagesPerRead(READS_MAX));
     }
 
     private final class Straight extends DelegatingHandle implements ExtendedHandle {

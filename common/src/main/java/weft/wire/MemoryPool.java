@@ -91,16 +91,40 @@ public final class MemoryPool {
         int sizeClass = classOf(lengthBytes);
         synchronized (this) {
             forgetLost();
-            ByteBuffer whole = free.get(sizeClass).poll();
-            if (whole == null && allBytes + sizeBytes(sizeClass) <= bytesMax) {
-                allBytes += sizeBytes(sizeClass);
-                whole = make(sizeClass);
+            for (int large = sizeClass; large < CLASSES; large++) {
+                ByteBuffer whole = free.get(large).poll();
+                if (whole != null) {
+                    return give(whole, lengthBytes, large);
+                }
             }
-            if (whole != null) {
-                return give(whole, lengthBytes, sizeClass);
+            if (!reserve(sizeBytes(sizeClass))) {
+                return new CountedMemory(ByteBuffer.allocate(lengthBytes));
             }
         }
-        return new CountedMemory(ByteBuffer.allocate(lengthBytes));
+        try {
+            return give(make(sizeClass), lengthBytes, sizeClass);
+        } catch (OutOfMemoryError e) {
+            // Others have what the process may have outside of the heap.
+            unreserve(sizeBytes(sizeClass));
+            return new CountedMemory(ByteBuffer.allocate(lengthBytes));
+        }
+    }
+
+    /// Makes room among what is free and too small; the garbage collector gives that back.
+    @GuardedBy("this")
+    private boolean reserve(int sizeBytes) {
+        for (int small = 0; small < CLASSES && allBytes + sizeBytes > bytesMax; small++) {
+            while (allBytes + sizeBytes > bytesMax && free.get(small).poll() != null) {
+                allBytes -= sizeBytes(small);
+            }
+        }
+        boolean hasRoom = allBytes + sizeBytes <= bytesMax;
+        allBytes += hasRoom ? sizeBytes : 0;
+        return hasRoom;
+    }
+
+    private synchronized void unreserve(int sizeBytes) {
+        allBytes -= sizeBytes;
     }
 
     private static ByteBuffer make(int sizeClass) {

@@ -23,6 +23,11 @@ public sealed interface ReplicaMessage {
         return CountedMemory.HEAP;
     }
 
+    /// The same for who keeps it without holding its memory: with its bytes on the heap.
+    default ReplicaMessage onHeap() {
+        return this;
+    }
+
     /// Primary → all: make this durable, in order.
     ///
     /// @param committedSequence everything up to it is committed
@@ -31,6 +36,11 @@ public sealed interface ReplicaMessage {
         @Override
         public CountedMemory memory() {
             return entry.mutation().memory();
+        }
+
+        @Override
+        public Prepare onHeap() {
+            return new Prepare(pg, version, committedSequence, entry.onHeap());
         }
     }
 

@@ -6,20 +6,14 @@ import org.slf4j.LoggerFactory;
 
 import weft.runtime.Loop;
 import weft.storage.disk.Disk;
-import weft.storage.disk.DiskFile;
 import weft.storage.disk.StoreIdentity;
 
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.file.NoSuchFileException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
-import java.util.Set;
 import java.util.function.Consumer;
 
 /// The durability point of a store: records go in from any thread, callbacks come out when they are
@@ -30,22 +24,16 @@ import java.util.function.Consumer;
 /// nothing ever waits for company that is not there. A platform thread of its own writes; callbacks
 /// run on it and must only hand over to loops.
 ///
-/// A record may rely on bytes in another file ([DataBytes]): these are written and forced first, a
-/// file once for all records of a group, so that the journal never names bytes that a crash can
-/// take.
+/// A record may rely on bytes in another file ([DataBytes]): these are written and forced first, so
+/// that the journal never names bytes that a crash can take. [DataWriters] begin with them when the
+/// record is appended, while groups before it are written.
 ///
 /// When a write fails nothing is acknowledged any more: the failure goes to the store once, records
 /// queued or appended later are dropped, for nobody may build on them.
 public final class GroupCommit implements Closeable {
     private static final Logger log = LoggerFactory.getLogger(GroupCommit.class);
 
-    /// A group takes records with so many times its own most in other files: they share a force.
-    private static final int DATA_TIMES_MAX = 4;
-
-    /// As long as it is written the file is locked, and a loop with a small write to it waits.
-    private static final int PART_BYTES_MAX = 512 << 10;
-
-    private final Disk disk;
+    private final DataWriters writers;
     private final Journal journal;
     private final JournalSettings settings;
     private final Consumer<IOException> onFailure;
@@ -75,8 +63,33 @@ public final class GroupCommit implements Closeable {
     private volatile long groupsWritten;
     private volatile long recordsWritten;
 
-    private record Waiting(
-            List<ByteBuffer> parts, int lengthBytes, @Nullable DataBytes data, Runnable durable) {
+    /// A record that is to be written.
+    private static final class Waiting {
+        final List<ByteBuffer> parts;
+        final int lengthBytes;
+        final @Nullable DataBytes data;
+        final Runnable durable;
+
+        /// Whether others write what it relies on.
+        final boolean isBegun;
+
+        /// What it relies on is durable. Guarded by the lock.
+        boolean isReady;
+
+        Waiting(
+                List<ByteBuffer> parts,
+                int lengthBytes,
+                @Nullable DataBytes data,
+                boolean isBegun,
+                Runnable durable) {
+            this.parts = parts;
+            this.lengthBytes = lengthBytes;
+            this.data = data;
+            this.isBegun = isBegun;
+            this.durable = durable;
+            isReady = data == null;
+        }
+
         int dataBytes() {
             return data == null ? 0 : data.lengthBytes();
         }
@@ -88,7 +101,7 @@ public final class GroupCommit implements Closeable {
             JournalSettings settings,
             String name,
             Consumer<IOException> onFailure) {
-        this.disk = disk;
+        writers = new DataWriters(disk, name);
         this.journal = journal;
         this.settings = settings;
         this.onFailure = onFailure;
@@ -105,7 +118,7 @@ public final class GroupCommit implements Closeable {
     /// Reads the journal from `startEpoch` on and makes it ready to go on. Nothing is written until
     /// [#start()] or [#writeWaiting()].
     ///
-    /// @param onFailure hears once of a failed write, on the journal thread
+    /// @param onFailure hears once of a failed write, on the thread of its own that wrote
     /// @throws JournalCorruptException if something durable is missing or damaged
     public static GroupCommit open(
             Disk disk,
@@ -188,17 +201,30 @@ public final class GroupCommit implements Closeable {
                     "a journal record of %d bytes, most is %d"
                             .formatted(lengthBytes, settings.recordBytesMax()));
         }
+        // Without the journal thread the same thread does all, one after the other.
+        boolean isBegun = data != null && thread.getState() != Thread.State.NEW;
+        var waiting = new Waiting(parts, lengthBytes, data, isBegun, durable);
         synchronized (lock) {
             if (closed || failure != null) {
                 return;
             }
-            var waiting = new Waiting(parts, lengthBytes, data, durable);
             queue.add(waiting);
             queuedBytes += lengthBytes + waiting.dataBytes();
             dataBytes += waiting.dataBytes();
             appendedCount++;
         }
-        Loop.atBatchEnd(wakeWriter);
+        if (data != null && isBegun) {
+            writers.begin(data, () -> ready(waiting), this::fail);
+        } else {
+            Loop.atBatchEnd(wakeWriter);
+        }
+    }
+
+    private void ready(Waiting waiting) {
+        synchronized (lock) {
+            waiting.isReady = true;
+            wakeWriter();
+        }
     }
 
     private void wakeWriter() {
@@ -207,6 +233,13 @@ public final class GroupCommit implements Closeable {
                 lock.notifyAll();
             }
         }
+    }
+
+    /// Whether the next record can be written.
+    private boolean isNextReady() {
+        assert Thread.holdsLock(lock);
+        Waiting next = queue.peek();
+        return next != null && (next.isReady || !next.isBegun);
     }
 
     private void run() {
@@ -221,7 +254,7 @@ public final class GroupCommit implements Closeable {
     private boolean awaitWork() {
         synchronized (lock) {
             isWriterIdle = true;
-            while (queue.isEmpty() && !closed && failure == null) {
+            while (!isNextReady() && !(closed && queue.isEmpty()) && failure == null) {
                 try {
                     lock.wait();
                 } catch (InterruptedException e) {
@@ -244,7 +277,7 @@ public final class GroupCommit implements Closeable {
             writeData();
             RecordGroup.begin(group);
             for (Waiting waiting : batch) {
-                RecordGroup.add(group, waiting.parts(), waiting.lengthBytes());
+                RecordGroup.add(group, waiting.parts, waiting.lengthBytes);
             }
             journal.write(group, batch.size());
             groupsWritten++;
@@ -270,46 +303,12 @@ public final class GroupCommit implements Closeable {
         batch.clear();
     }
 
-    /// Usually nothing; else one copy to where the device takes it from, a write for each record, a
-    /// force for each file, and for its folders while it is new.
+    /// Usually there is nothing left to write.
     private void writeData() throws IOException {
-        Map<String, List<DataBytes>> files = new LinkedHashMap<>();
-        Set<String> folders = new LinkedHashSet<>();
         for (Waiting waiting : batch) {
-            DataBytes data = waiting.data();
-            if (data != null) {
-                files.computeIfAbsent(data.file(), _ -> new ArrayList<>()).add(data);
-                folders.addAll(data.folders());
+            if (waiting.data != null && !waiting.isBegun) {
+                writers.write(waiting.data);
             }
-        }
-        for (List<DataBytes> parts : files.values()) {
-            writeFile(parts);
-        }
-        for (String folder : folders) {
-            disk.forceFolder(folder);
-        }
-    }
-
-    private void writeFile(List<DataBytes> parts) throws IOException {
-        String name = parts.getFirst().file();
-        try (DiskFile file = disk.open(name, Disk.Use.DATA)) {
-            for (DataBytes part : parts) {
-                writePart(file, part);
-            }
-            file.force();
-        } catch (NoSuchFileException e) {
-            // No file is deleted while a record that is to come names it: the disk is gone.
-            throw new IOException("chunk file %s is gone".formatted(name), e);
-        }
-    }
-
-    private void writePart(DiskFile file, DataBytes part) throws IOException {
-        int partBytes = Math.min(PART_BYTES_MAX, group.capacity());
-        int end = part.lengthBytes();
-        for (int at = 0; at < end; at += group.position()) {
-            group.clear().limit(Math.min(partBytes, end - at));
-            group.put(0, part.bytes(), part.bytes().position() + at, group.limit());
-            file.write(group, part.positionBytes() + at);
         }
     }
 
@@ -320,7 +319,7 @@ public final class GroupCommit implements Closeable {
             }
         }
         for (Waiting waiting : batch) {
-            waiting.durable().run();
+            waiting.durable.run();
         }
     }
 
@@ -365,40 +364,40 @@ public final class GroupCommit implements Closeable {
     private void takeBatch() {
         batch.clear();
         int bytes = RecordGroup.HEADER_BYTES;
-        long data = 0;
         synchronized (lock) {
-            Waiting next = queue.peek();
-            while (next != null) {
-                bytes += RecordGroup.RECORD_HEADER_BYTES + next.lengthBytes();
-                data += next.dataBytes();
-                boolean full =
-                        bytes > settings.groupBytesMax()
-                                || data > (long) DATA_TIMES_MAX * settings.groupBytesMax();
-                if (!batch.isEmpty() && full) {
+            while (isNextReady()) {
+                Waiting next = queue.element();
+                bytes += RecordGroup.RECORD_HEADER_BYTES + next.lengthBytes;
+                if (!batch.isEmpty() && bytes > settings.groupBytesMax()) {
                     break;
                 }
                 batch.add(next);
                 queue.remove();
-                queuedBytes -= next.lengthBytes() + next.dataBytes();
-                next = queue.peek();
+                queuedBytes -= next.lengthBytes + next.dataBytes();
             }
             lock.notifyAll();
         }
     }
 
     private void fail(IOException e) {
-        abandon(e);
-        onFailure.accept(e);
+        if (abandon(e)) {
+            onFailure.accept(e);
+        }
     }
 
     /// The store has failed: nothing that is queued or comes later is written or acknowledged.
-    public void abandon(IOException why) {
+    ///
+    /// @return whether this is the first that is heard of it
+    public boolean abandon(IOException why) {
         synchronized (lock) {
-            if (failure == null) {
+            boolean isFirst = failure == null;
+            if (isFirst) {
                 failure = why;
             }
             queue.clear();
+            writers.abandon();
             lock.notifyAll();
+            return isFirst;
         }
     }
 
@@ -470,6 +469,7 @@ public final class GroupCommit implements Closeable {
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
+        writers.close();
         journal.close();
     }
 }

@@ -447,10 +447,10 @@ final class NbdTransmission {
     void abandon(Runnable released) {
         isAbandoned = true;
         NbdRequest unfinished = write;
-        boolean isHalf = payload != null;
+        boolean isHalf = unfinished != null && writeRefusal == NbdProtocol.OK;
         endPayload().release();
         whenIdle = released;
-        if (isHalf && unfinished != null) {
+        if (unfinished != null && isHalf) {
             giveRoom(unfinished.bufferBytes());
         } else if (requestCount == 0) {
             whenIdle = null;

@@ -67,7 +67,7 @@ final class Backup implements Role {
         if (versionDurable) {
             act(message, nowNanos);
         } else if (early.size() < EARLY_MAX) {
-            early.add(message);
+            early.add(message.onHeap());
         }
     }
 

@@ -197,7 +197,7 @@ public final class Replica {
         if (message.version() > version || known == null) {
             state.newerVersionSeen = Math.max(state.newerVersionSeen, message.version());
             if (!(message instanceof NewerVersion) && early.size() < EARLY_MAX) {
-                early.add(new Early(from, message));
+                early.add(new Early(from, message.onHeap()));
             }
             state.askConfiguration(nowNanos);
             return;
