@@ -121,12 +121,22 @@ public final class FaultSchedule {
         expect(20_000, pool.snapshots::isIdle, "a snapshot without an answer");
         pool.run(1_000);
         pool.checkReplicasAreEqual();
+        pool.groups.forEach(FaultSchedule::checkMemory);
         for (int i = 0; i < comparisons.size(); i++) {
             SimComparison each = comparisons.get(i);
             int before = rounds.get(i);
             expect(10_000, () -> each.rounds > before + 1, "replicas are not compared");
         }
         return new Outcome(pool.history.doneCount(), Map.copyOf(faults));
+    }
+
+    /// Writes that lay on the heap would hide who reads them too late.
+    private static void checkMemory(StorageCluster group) {
+        if (group.memory().lentShare() < 0.9) {
+            throw new AssertionError(
+                    "of %s's writes only %.2f lay in lent memory"
+                            .formatted(group.pg, group.memory().lentShare()));
+        }
     }
 
     private void expect(long millisMax, BooleanSupplier condition, String otherwise) {

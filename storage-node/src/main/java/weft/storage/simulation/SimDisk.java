@@ -202,7 +202,8 @@ final class SimDisk implements ReplicaDisk {
     }
 
     @Override
-    public void append(long ticket, JournalRecord record) {
+    public void append(long ticket, JournalRecord given) {
+        JournalRecord record = onHeap(given);
         takeInMemory(record);
         inFlight.add(record);
         long delay = world.between(50_000, 400_000) * slowness;
@@ -216,6 +217,13 @@ final class SimDisk implements ReplicaDisk {
                         host.later(0, events -> events.onDurable(ticket));
                     }
                 });
+    }
+
+    /// What is kept does not depend on the memory of the message that it came in.
+    private static JournalRecord onHeap(JournalRecord record) {
+        return record instanceof JournalRecord.Prepared r
+                ? new JournalRecord.Prepared(r.pg(), r.version(), r.entry().onHeap())
+                : record;
     }
 
     private void takeInMemory(JournalRecord record) {
@@ -247,7 +255,13 @@ final class SimDisk implements ReplicaDisk {
     }
 
     @Override
-    public void apply(Entry entry) {
+    public void apply(Entry given) {
+        Entry entry = given.onHeap();
+        Entry journaled = open.getOrDefault(entry.sequence(), entry);
+        if (!journaled.equals(entry)) {
+            throw new AssertionError(
+                    "%s is applied, but %s is in the journal".formatted(entry, journaled));
+        }
         Map<Integer, ByteBuffer> changed = Map.of();
         if (catchingUp) {
             changed = chunks.apply(entry);

@@ -46,6 +46,9 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
         NodeId nodeOf(StoreId store);
 
         Set<NodeId> others(SimNode node);
+
+        /// What its nodes receive into.
+        SimMemory memory();
     }
 
     /// The documented bound (ReplicaSettings): two clocks differ by no more in their rates.
@@ -210,24 +213,32 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
 
     /// A message from the network.
     void receive(StorageMessage message) {
-        on(
-                life,
-                r -> {
-                    NodeLeases beats = leases;
-                    switch (message) {
-                        case StorageMessage.Beat m when beats != null -> beats.onBeat(m, now());
-                        case StorageMessage.BeatAck m when beats != null ->
-                                beats.onBeatAck(m, now());
-                        case StorageMessage.ToReplica m ->
-                                r.onMessage(m.from(), m.message(), now());
-                        default -> {}
-                    }
-                });
+        on(life, r -> cluster.memory().lend(message, lent -> take(r, lent)));
+    }
+
+    private void take(Replica present, StorageMessage message) {
+        NodeLeases beats = leases;
+        switch (message) {
+            case StorageMessage.Beat m when beats != null -> beats.onBeat(m, now());
+            case StorageMessage.BeatAck m when beats != null -> beats.onBeatAck(m, now());
+            case StorageMessage.ToReplica m -> present.onMessage(m.from(), m.message(), now());
+            default -> {}
+        }
     }
 
     /// A request from a client.
     void request(long exchange, StorageMessage.Request request) {
-        on(life, r -> r.onRequest(exchange, request, now()));
+        var message = new StorageMessage.ToStore(store, request);
+        on(
+                life,
+                r ->
+                        cluster.memory()
+                                .lend(
+                                        message,
+                                        lent -> {
+                                            var mine = (StorageMessage.ToStore) lent;
+                                            r.onRequest(exchange, mine.request(), now());
+                                        }));
     }
 
     void watched(Configuration configuration) {

@@ -41,6 +41,7 @@ final class StorageCluster implements SimNode.Surroundings {
     final PlacementGroupId pg;
     final List<SimNode> nodes = new ArrayList<>();
     final SimConfigurations configurations;
+    private final SimMemory memory = new SimMemory();
     private final SimPool pool;
     private final SimWorld world;
     private final int firstNode;
@@ -207,13 +208,26 @@ final class StorageCluster implements SimNode.Surroundings {
     }
 
     @Override
+    public SimMemory memory() {
+        return memory;
+    }
+
+    /// The bytes are read now: when the message arrives, their memory may be others'.
+    @Override
     public void send(SimNode from, NodeId to, StorageMessage message) {
+        StorageMessage sent = message;
         if (message instanceof StorageMessage.ToReplica replica) {
-            checkVersion(from, replica.message());
-            if (lost.test(replica.message())) {
+            ReplicaMessage copy = replica.message().onHeap();
+            checkVersion(from, copy);
+            if (lost.test(copy)) {
                 return;
             }
+            sent = new StorageMessage.ToReplica(replica.from(), replica.to(), copy);
         }
+        sendTo(from, to, sent);
+    }
+
+    private void sendTo(SimNode from, NodeId to, StorageMessage message) {
         for (int copies = world.chance(lossRate / 2) ? 2 : 1; copies > 0; copies--) {
             if (cutLinks.contains(from.id + ">" + to) || world.chance(lossRate)) {
                 continue;
