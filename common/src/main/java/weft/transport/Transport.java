@@ -55,7 +55,7 @@ public final class Transport implements AutoCloseable {
     private final Handshake self;
     private final Map<Integer, MessageFamily<?>> families;
     private final TransportMeters meters;
-    private final MemoryPool memory = new MemoryPool(MEMORY_BYTES_MAX);
+    private final MemoryPool memory;
     private final boolean epoll = Epoll.isAvailable();
     private final MultiThreadIoEventLoopGroup eventLoops;
 
@@ -67,7 +67,18 @@ public final class Transport implements AutoCloseable {
             List<MessageFamily<?>> families,
             int eventLoopCount,
             MeterRegistry registry) {
+        this(self, families, eventLoopCount, registry, new MemoryPool(MEMORY_BYTES_MAX));
+    }
+
+    /// @param memory for long messages
+    Transport(
+            Handshake self,
+            List<MessageFamily<?>> families,
+            int eventLoopCount,
+            MeterRegistry registry,
+            MemoryPool memory) {
         this.self = self;
+        this.memory = memory;
         this.families = HashMap.newHashMap(families.size());
         families.forEach(family -> this.families.put(family.rangeByte(), family));
         meters = new TransportMeters(registry);
