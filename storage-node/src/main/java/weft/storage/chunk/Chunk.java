@@ -38,6 +38,9 @@ final class Chunk {
     /// Blocks that take space in its file beside those stored.
     int extraBlocks;
 
+    /// Of these what was kept for large writes to come, when its [#file] was last settled.
+    int spareBlocks;
+
     /// Found at a start: its file may have blocks that nothing names, whose space a crash kept from
     /// being given back. They are given back when its [#file] is settled for the first time.
     boolean unswept;

@@ -10,6 +10,7 @@ import weft.storage.disk.StoreIdentity;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.NoSuchFileException;
 import java.util.List;
 
 /// The sparse file with the stored blocks of one layer of one chunk: a [FileHeader] of kind CHNK,
@@ -106,6 +107,19 @@ final class ChunkFile implements Closeable {
 
     /// The file's length, without its header.
     int sizeBlocks() throws IOException {
+        return sizeBlocks(file);
+    }
+
+    /// The same of a file that is not open; 0 if there is none.
+    static int sizeBlocks(Disk disk, String path) throws IOException {
+        try (DiskFile file = disk.open(path, Disk.Use.READ)) {
+            return sizeBlocks(file);
+        } catch (NoSuchFileException e) {
+            return 0;
+        }
+    }
+
+    private static int sizeBlocks(DiskFile file) throws IOException {
         long blocks = file.sizeBytes() / ChunkKey.BLOCK_BYTES - 1;
         return Math.clamp(blocks, 0, FileBlocks.BLOCKS_MAX);
     }

@@ -1,10 +1,14 @@
 package weft.storage.chunk;
 
-import java.util.concurrent.atomic.AtomicInteger;
+import weft.fabric.ChunkKey;
 
-/// What all groups of one store may hold in memory together: block maps (6.5 KiB each at most) and
-/// open files. A group that needs one more beyond the limit gives up its own least recently used;
-/// one that has none to give may exceed it by one. Thread-safe.
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+
+/// What all groups of one store may hold together: in memory block maps (6.5 KiB each at most) and
+/// open files, on the disk space that is kept for large writes to come. A group that needs one more
+/// beyond the limit gives up its own least recently used; one that has none to give may exceed it
+/// by one. Thread-safe.
 public final class ChunkLimits {
     /// 64 MiB of maps (the maps of 39 GiB) and 512 files.
     public static ChunkLimits defaults() {
@@ -15,6 +19,8 @@ public final class ChunkLimits {
     private final int filesMax;
     private final AtomicInteger maps = new AtomicInteger();
     private final AtomicInteger files = new AtomicInteger();
+    private final AtomicLong spareBytes = new AtomicLong();
+    private volatile long spareBytesMax;
 
     /// @param mapBytesMax memory for block maps
     /// @param filesMax open chunk files
@@ -45,6 +51,30 @@ public final class ChunkLimits {
 
     boolean isOverFiles() {
         return files.get() > filesMax;
+    }
+
+    void spareChanged(int blocks) {
+        spareBytes.addAndGet((long) blocks * ChunkKey.BLOCK_BYTES);
+    }
+
+    int spareRoomBlocks() {
+        long roomBytes = Math.max(0, spareBytesMax - spareBytes.get());
+        return (int) Math.min(ChunkKey.CHUNK_BLOCKS, roomBytes / ChunkKey.BLOCK_BYTES);
+    }
+
+    /// Space that could be given back and is kept.
+    public long spareBytes() {
+        return spareBytes.get();
+    }
+
+    boolean isOverSpare() {
+        return spareBytes.get() > spareBytesMax;
+    }
+
+    /// What may be kept from now on of space that could be given back; nothing at first. What is
+    /// beyond it is given back by the next checkpoint.
+    public void keepSpare(long bytesMax) {
+        spareBytesMax = bytesMax;
     }
 
     /// Whether so much is loaded that a checkpoint should make maps clean, so that they can be

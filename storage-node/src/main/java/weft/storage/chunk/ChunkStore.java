@@ -62,7 +62,7 @@ public final class ChunkStore {
         this.pg = pg;
         this.disk = disk;
         cache = new ChunkCache(pg, disk, identity, metadata, limits);
-        placements = new Placements(pg, disk, cache, changes);
+        placements = new Placements(pg, disk, cache, changes, limits);
         writer = new ChunkWriter(chunks, cache, placements, unsettled);
         verifier = new ChunkVerifier(disk, cache, placements, unsettled);
     }
@@ -93,7 +93,7 @@ public final class ChunkStore {
             known.add(new ChunkFile.Name(pg, place.key(), place.generation()).path());
         }
         for (Chunk chunk : chunks.values()) {
-            known.add(placements.pathOf(chunk));
+            known.add(placements.found(chunk));
         }
         for (String name : disk.list(folder)) {
             String path = folder + "/" + name;
@@ -439,7 +439,7 @@ public final class ChunkStore {
 
     /// Whether [#takeChangesAndSpace] has something to do even if nothing changed.
     public boolean hasSpaceToFree() {
-        return placements.isAnyTouched();
+        return placements.hasSpaceToFree();
     }
 
     /// The same for a checkpoint of the whole store, which waits until the journal is durable, too:

@@ -21,6 +21,9 @@ import java.util.BitSet;
 /// Held and placed blocks are *frozen*: a recovery reads a large write back from them, so nothing
 /// is written there, whatever the map says. Freed ones keep their bytes, too: a replay begins with
 /// the saved map, and a write of a part of a block takes the rest of it from where that map says.
+/// Once free, the space is given back, or kept for a while as *spare*, so that large writes that
+/// come again and again find blocks that the file system need not make anew.
+///
 /// Only those that were punched (zeroes or a discard, which the replay comes to as well) may be had
 /// by small writes, so that a block that is trimmed and written again stays where it was.
 ///
@@ -162,26 +165,47 @@ final class FileBlocks {
         freed.clear();
     }
 
-    /// That checkpoint is durable. Answers the blocks whose space can be given back; they count as
-    /// given back.
+    /// That checkpoint is durable. Answers the blocks whose space is to be given back; they count
+    /// as given back.
     ///
     /// @param sweptBlocks the file's length, if an earlier life may have left any block in it
-    BitSet settled(BlockMap map, int sweptBlocks) {
+    /// @param spareMax blocks that may be kept if large writes came meanwhile, and no more than a
+    ///   chunk has
+    BitSet settled(BlockMap map, int sweptBlocks, int spareMax) {
         BitSet done = (BitSet) idle.clone();
-        done.set(0, sweptBlocks);
         done.or(placing);
+        BitSet spare = placing.isEmpty() ? new BitSet() : (BitSet) done.clone();
+        done.set(0, sweptBlocks);
         placing.clear();
         freeing.clear();
         done.andNot(map.places());
         done.andNot(held);
         done.andNot(placed);
         done.andNot(freed);
+        spare.and(done);
+        int end = spare.nextSetBit(0);
+        for (int kept = 0; end >= 0 && kept < Math.min(spareMax, ChunkKey.CHUNK_BLOCKS); kept++) {
+            end = spare.nextSetBit(end + 1);
+        }
+        if (end >= 0) {
+            spare.clear(end, BLOCKS_MAX);
+        }
+        done.andNot(spare);
         idle.andNot(done);
+        idle.or(spare);
         return done;
     }
 
-    /// Whether it says nothing that the map does not say.
-    boolean isPlain() {
-        return !isAnyFrozen() && freed.isEmpty() && freeing.isEmpty() && idle.isEmpty();
+    /// Blocks that nothing names and whose space was kept.
+    int spareBlocks() {
+        BitSet spare = (BitSet) idle.clone();
+        spare.andNot(freed);
+        spare.andNot(freeing);
+        return spare.cardinality();
+    }
+
+    /// Whether any block may be written that the map does not name.
+    boolean isSettled() {
+        return !isAnyFrozen() && freed.isEmpty() && freeing.isEmpty();
     }
 }

@@ -8,10 +8,12 @@ import weft.storage.disk.Disk;
 import weft.storage.disk.FileHeader;
 
 import java.io.IOException;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -28,6 +30,13 @@ import java.util.Set;
 final class Placements {
     private static final BlockMap NOTHING = new BlockMap();
 
+    /// Spare space is given back when so many full checkpoints came without a use of it: under load
+    /// that is some 8 GiB of writes to the store, else minutes.
+    private static final int SPARE_CHECKPOINTS = 64;
+
+    /// Files looked at by a checkpoint.
+    private static final int LOOKS_MAX = 32;
+
     private final PlacementGroupId pg;
     private final Disk disk;
     private final ChunkCache cache;
@@ -35,16 +44,32 @@ final class Placements {
     private final Map<ChunkKey, Chunk> nascent = new HashMap<>();
     private final List<Chunk> lingering = new ArrayList<>();
 
-    /// Chunks with [FileBlocks].
+    /// Chunks with [FileBlocks] that the next checkpoint has something to do with.
     private final Set<Chunk> touched = new LinkedHashSet<>();
+
+    /// Chunks whose files have spare space, and by which checkpoint it was last used; those of the
+    /// earliest first. They are not touched, or soon have none.
+    private final Map<Chunk, Long> spare = new LinkedHashMap<>();
+
+    /// Found at a start: see [#lookForLeftSpace].
+    private final ArrayDeque<Chunk> found = new ArrayDeque<>();
+
+    private final ChunkLimits limits;
+    private long checkpoints;
 
     private long extraBlocks;
 
-    Placements(PlacementGroupId pg, Disk disk, ChunkCache cache, ChangeLog changes) {
+    Placements(
+            PlacementGroupId pg,
+            Disk disk,
+            ChunkCache cache,
+            ChangeLog changes,
+            ChunkLimits limits) {
         this.pg = pg;
         this.disk = disk;
         this.cache = cache;
         this.changes = changes;
+        this.limits = limits;
     }
 
     /// Bytes that take space and belong to no stored block of a chunk.
@@ -67,8 +92,8 @@ final class Placements {
         if (blocks == null) {
             blocks = new FileBlocks();
             chunk.file = blocks;
-            touched.add(chunk);
         }
+        touched.add(chunk);
         return blocks;
     }
 
@@ -152,6 +177,7 @@ final class Placements {
     /// The chunk is gone. Its file goes with the next checkpoint, or the one after which no record
     /// names it.
     void remove(Chunk chunk) {
+        chunk.unswept = false;
         FileBlocks blocks = chunk.file;
         if (blocks != null && blocks.isAnyFrozen()) {
             lingering.add(chunk);
@@ -183,15 +209,62 @@ final class Placements {
         touched.remove(chunk);
         extraBlocks -= chunk.extraBlocks;
         chunk.extraBlocks = 0;
+        noSpare(chunk);
     }
 
-    /// Whether any file is not as its chunk's map says.
-    boolean isAnyTouched() {
-        return !touched.isEmpty() || !lingering.isEmpty() || !nascent.isEmpty();
+    private void noSpare(Chunk chunk) {
+        limits.spareChanged(-chunk.spareBlocks);
+        chunk.spareBlocks = 0;
+        spare.remove(chunk);
+    }
+
+    /// Whether any file is not as its chunk's map says, or may not be.
+    boolean hasSpaceToFree() {
+        return !touched.isEmpty()
+                || !lingering.isEmpty()
+                || !nascent.isEmpty()
+                || !spare.isEmpty()
+                || !found.isEmpty();
+    }
+
+    /// A chunk of an earlier life, which may have left space in its file. Answers its path.
+    String found(Chunk chunk) {
+        found.add(chunk);
+        return pathOf(chunk);
+    }
+
+    /// A life that ended by a crash gave no spare space back. Where there was any, the file is
+    /// longer than its chunk, but for chunks that are not full.
+    private void lookForLeftSpace() throws IOException {
+        for (int looks = 0; looks < LOOKS_MAX && !found.isEmpty(); looks++) {
+            Chunk chunk = found.remove();
+            boolean isThere = chunk.unswept && chunk.storedBlocks > 0 && chunk.file == null;
+            if (isThere && ChunkFile.sizeBlocks(disk, pathOf(chunk)) > ChunkKey.CHUNK_BLOCKS) {
+                var _ = blocksOf(chunk);
+            }
+        }
+    }
+
+    /// What was not used for long, or is too much, is given back like any other space.
+    private void giveUpSpare() {
+        for (var oldest = spare.entrySet().iterator(); oldest.hasNext(); ) {
+            Map.Entry<Chunk, Long> next = oldest.next();
+            if (checkpoints - next.getValue() < SPARE_CHECKPOINTS && !limits.isOverSpare()) {
+                break;
+            }
+            oldest.remove();
+            Chunk chunk = next.getKey();
+            limits.spareChanged(-chunk.spareBlocks);
+            chunk.spareBlocks = 0;
+            touched.add(chunk);
+        }
     }
 
     /// A full checkpoint takes the maps: it settles what it sees now. Answers whose blocks.
     List<Chunk> take() throws IOException {
+        checkpoints++;
+        giveUpSpare();
+        lookForLeftSpace();
         for (Iterator<Chunk> gone = lingering.iterator(); gone.hasNext(); ) {
             Chunk chunk = gone.next();
             if (!isHeld(chunk)) {
@@ -226,7 +299,9 @@ final class Placements {
         BlockMap map = mapOf(chunk);
         int sweptBlocks = chunk.unswept ? opened(chunk).sizeBlocks() : 0;
         chunk.unswept = false;
-        BitSet done = blocks.settled(map, sweptBlocks);
+        noSpare(chunk);
+        int spareMax = map.storedBlocks() > 0 ? limits.spareRoomBlocks() : 0;
+        BitSet done = blocks.settled(map, sweptBlocks, spareMax);
         if (done.isEmpty()) {
             // Nothing to give back.
         } else if (map.storedBlocks() == 0 && !blocks.isAnyNeeded()) {
@@ -239,9 +314,15 @@ final class Placements {
             }
         }
         recount(chunk, map);
-        if (blocks.isPlain()) {
-            chunk.file = null;
+        int spareBlocks = blocks.spareBlocks();
+        if (spareBlocks > 0) {
+            chunk.spareBlocks = spareBlocks;
+            limits.spareChanged(spareBlocks);
+            spare.put(chunk, checkpoints);
+        }
+        if (blocks.isSettled()) {
             touched.remove(chunk);
+            chunk.file = spareBlocks > 0 ? blocks : null;
         }
     }
 
@@ -270,6 +351,7 @@ final class Placements {
         disk.delete(pathOf(chunk));
         changes.folderChanged();
         chunk.named = false;
+        noSpare(chunk);
         FileBlocks blocks = chunk.file;
         if (blocks != null) {
             blocks.fileDeleted();

@@ -59,6 +59,9 @@ public final class Store implements Closeable {
     /// The part of all maps in memory that a checkpoint saves at a time: 8 MiB by default.
     private static final int CHECKPOINT_PORTIONS = 8;
 
+    /// One part in so many of what is free may be kept for large writes to come.
+    private static final int SPARE_SHARE = 8;
+
     private static final int METADATA_MAGIC = 0x57464D44;
     private static final int METADATA_FORMAT = 1;
 
@@ -141,6 +144,7 @@ public final class Store implements Closeable {
             recoverGroup(found.getKey(), found.getValue());
         }
         space.ask(journal.allBytes());
+        limits.keepSpare(space.freeBytes() / SPARE_SHARE);
     }
 
     private static StoreIdentity identify(Disk disk, MetadataStore metadata, UUID cluster)
@@ -265,6 +269,11 @@ public final class Store implements Closeable {
         return space.chunkBytes();
     }
 
+    /// Of these what is kept for large writes to come, and given back when space runs short.
+    public long spareBytes() {
+        return limits.spareBytes();
+    }
+
     /// Adds what each layer stores here of that group, in bytes.
     public void addStoredBytes(PlacementGroupId pg, Map<VolumeId, Long> byLayer) {
         GroupStore group = groups.get(pg);
@@ -386,6 +395,7 @@ public final class Store implements Closeable {
     private void askSpace() {
         try {
             space.ask(journal.allBytes());
+            limits.keepSpare(space.freeBytes() / SPARE_SHARE);
         } catch (IOException e) {
             fail(e);
         }
@@ -436,6 +446,7 @@ public final class Store implements Closeable {
             left.close();
         }
         if (failure().isEmpty()) {
+            limits.keepSpare(0);
             checkpoint.runFull(groups.values());
         }
         journal.close();

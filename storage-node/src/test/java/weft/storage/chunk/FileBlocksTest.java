@@ -35,7 +35,7 @@ class FileBlocksTest {
         assertEquals(1, blocks.takeRun(map, 0, 4));
         blocks.take();
         assertEquals(5, blocks.takeRun(map, 0, 4));
-        assertEquals(range(0, 1), blocks.settled(map, 0));
+        assertEquals(range(0, 1), blocks.settled(map, 0, 0));
         assertEquals(0, blocks.takeRun(map, 0, 1));
     }
 
@@ -48,7 +48,7 @@ class FileBlocksTest {
         map.store(0, 1, 1);
         blocks.take();
         assertEquals(2, blocks.takeOne(map, 0));
-        blocks.settled(map, 0);
+        blocks.settled(map, 0, 0);
         assertEquals(0, blocks.takeOne(map, 0));
     }
 
@@ -57,14 +57,14 @@ class FileBlocksTest {
         assertEquals(0, blocks.takeRun(map, 0, 2));
         blocks.take();
         blocks.release(0, 2);
-        blocks.settled(map, 0);
+        blocks.settled(map, 0, 0);
         assertTrue(blocks.isFrozen(0), "released after the checkpoint took the map");
         blocks.take();
         assertTrue(blocks.isFrozen(0), "not durable");
         assertEquals(2, blocks.takeOne(map, 0));
-        assertEquals(range(0, 2), blocks.settled(map, 0), "void: nothing names it");
+        assertEquals(range(0, 2), blocks.settled(map, 0, 0), "void: nothing names it");
         assertFalse(blocks.isFrozen(0));
-        assertTrue(blocks.isPlain());
+        assertTrue(blocks.isSettled());
     }
 
     @Test
@@ -77,8 +77,50 @@ class FileBlocksTest {
         blocks.release(place, 1);
         assertEquals(1, blocks.extraBlocks(map), "the overwritten one");
         blocks.take();
-        assertEquals(range(0, 1), blocks.settled(map, 0));
+        assertEquals(range(0, 1), blocks.settled(map, 0, 0));
         assertEquals(0, blocks.extraBlocks(map));
+    }
+
+    @Test
+    void spaceOfWhatLargeWritesOverwroteIsKeptForTheNextOnes() {
+        map.store(0, 0, 1);
+        int place = blocks.takeRun(map, 0, 1);
+        blocks.left(0);
+        map.store(0, place, 1);
+        blocks.release(place, 1);
+        blocks.take();
+        assertEquals(new BitSet(), blocks.settled(map, 0, ChunkKey.CHUNK_BLOCKS));
+        assertEquals(1, blocks.extraBlocks(map), "kept, and counted");
+        assertEquals(1, blocks.spareBlocks());
+        assertTrue(blocks.isSettled());
+        assertEquals(0, blocks.takeRun(map, 0, 1));
+        assertEquals(0, blocks.spareBlocks());
+    }
+
+    @Test
+    void spareSpaceIsGivenBackOnceNoLargeWriteComes() {
+        map.store(0, 0, 1);
+        blocks.release(blocks.takeRun(map, 0, 4), 4);
+        blocks.take();
+        assertEquals(
+                new BitSet(),
+                blocks.settled(map, 0, ChunkKey.CHUNK_BLOCKS),
+                "of a write that is void");
+        assertEquals(4, blocks.spareBlocks());
+        blocks.take();
+        assertEquals(range(1, 5), blocks.settled(map, 0, ChunkKey.CHUNK_BLOCKS));
+        assertEquals(0, blocks.extraBlocks(map));
+    }
+
+    @Test
+    void noMoreThanAChunksWorthIsKept() {
+        int blocksMax = ChunkKey.CHUNK_BLOCKS;
+        map.store(0, 0, 1);
+        blocks.release(blocks.takeRun(map, 1, 2 * blocksMax), 2 * blocksMax);
+        blocks.take();
+        BitSet beyond = range(1 + blocksMax, 1 + 2 * blocksMax);
+        assertEquals(beyond, blocks.settled(map, 0, 5 * blocksMax));
+        assertEquals(blocksMax, blocks.spareBlocks());
     }
 
     @Test
@@ -106,6 +148,6 @@ class FileBlocksTest {
         BitSet expected = range(0, 8);
         expected.clear(3);
         expected.clear(5);
-        assertEquals(expected, blocks.settled(map, 8));
+        assertEquals(expected, blocks.settled(map, 8, 0));
     }
 }

@@ -1,0 +1,154 @@
+package weft.storage.store;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+import weft.fabric.ChunkKey;
+import weft.storage.disk.FileHeader;
+import weft.wire.storage.Entry;
+import weft.wire.storage.Mutation;
+
+import java.io.IOException;
+import java.util.Random;
+
+/// Space of what large writes overwrote is kept for the next ones, for a while and not too much.
+@Timeout(60)
+class SpareSpaceTest {
+    private static final int BLOCK = ChunkKey.BLOCK_BYTES;
+    private static final int LARGE = 8 * BLOCK;
+    private static final long ONE = LARGE + FileHeader.SIZE_BYTES;
+
+    private final SimStore sim = new SimStore(new Random(1));
+    private Store store;
+    private long sequence = 1;
+
+    @BeforeEach
+    void writeOnce() throws IOException {
+        store = sim.open();
+        writeAndSettle();
+        assertEquals(ONE, store.chunkBytes());
+    }
+
+    private void writeAndSettle() throws IOException {
+        sim.commit(large());
+        store.checkpoint();
+    }
+
+    private Entry large() {
+        long next = sequence++;
+        byte[] bytes = SimStore.bytes(next, LARGE);
+        return SimStore.entry(next, SimStore.write(SimStore.BASE_ONLY, 0, 0, bytes));
+    }
+
+    /// Something to save, elsewhere.
+    private void otherCheckpoints(int count) throws IOException {
+        for (int i = 0; i < count; i++) {
+            byte[] bytes = SimStore.bytes(sequence, BLOCK);
+            var write = SimStore.write(SimStore.BASE_ONLY, 1, 0, bytes);
+            sim.commit(SimStore.entry(sequence++, write));
+            store.checkpoint();
+        }
+    }
+
+    /// Blocks of the file that are not zeroes, as punched ones are.
+    private long writtenBytes(String file) {
+        byte[] contents = sim.disk.contents(file);
+        long blocks = 0;
+        for (int at = 0; at < contents.length; at += BLOCK) {
+            boolean isZero = true;
+            for (int i = at; i < Math.min(at + BLOCK, contents.length); i++) {
+                isZero &= contents[i] == 0;
+            }
+            blocks += isZero ? 0 : 1;
+        }
+        return blocks * BLOCK;
+    }
+
+    private long fileBytes() throws IOException {
+        return sim.disk.lengthBytes("chunks/3/1-0.1");
+    }
+
+    @Test
+    void overwritingAgainAndAgainTakesTurnsBetweenTwoPlaces() throws Exception {
+        writeAndSettle();
+        assertEquals(ONE + LARGE, store.chunkBytes(), "counted");
+        assertEquals(LARGE, store.spareBytes());
+        long length = fileBytes();
+        for (int i = 0; i < 20; i++) {
+            writeAndSettle();
+            assertEquals(LARGE, store.spareBytes());
+        }
+        assertEquals(length, fileBytes());
+    }
+
+    @Test
+    void whatIsNotUsedForLongIsGivenBack() throws Exception {
+        writeAndSettle();
+        otherCheckpoints(60);
+        assertEquals(LARGE, store.spareBytes());
+        otherCheckpoints(10);
+        assertEquals(0, store.spareBytes());
+        assertEquals(ONE + BLOCK + FileHeader.SIZE_BYTES, store.chunkBytes());
+    }
+
+    /// Nothing else changes, and it is given back all the same.
+    @Test
+    void anIdleStoreGivesItBackToo() throws Exception {
+        writeAndSettle();
+        for (int i = 0; i < 70; i++) {
+            store.checkpoint();
+        }
+        assertEquals(ONE, store.chunkBytes());
+    }
+
+    @Test
+    void aStoreThatStopsKeepsNone() throws Exception {
+        writeAndSettle();
+        store.close();
+        store = sim.open();
+        assertEquals(ONE, store.chunkBytes());
+        assertEquals(ONE, writtenBytes("chunks/3/1-0.1"));
+    }
+
+    /// Nobody remembers after a crash; the file is longer than a chunk.
+    @Test
+    void whatACrashLeavesIsFoundAgain() throws Exception {
+        for (int i = 0; i < 2; i++) {
+            byte[] bytes = SimStore.bytes(sequence, ChunkKey.CHUNK_BYTES);
+            var write = SimStore.write(SimStore.BASE_ONLY, 1, 0, bytes);
+            sim.commit(SimStore.entry(sequence++, write));
+            store.checkpoint();
+        }
+        assertEquals(ChunkKey.CHUNK_BYTES, store.spareBytes());
+        sim.crash();
+        store = sim.open();
+        String file = "chunks/3/1-1.2";
+        assertEquals(2L * ChunkKey.CHUNK_BYTES + FileHeader.SIZE_BYTES, writtenBytes(file));
+        store.checkpoint();
+        assertEquals(ChunkKey.CHUNK_BYTES + FileHeader.SIZE_BYTES, writtenBytes(file));
+    }
+
+    @Test
+    void noMoreIsKeptThanAPartOfWhatIsFree() throws Exception {
+        store.close();
+        long capacity = store.usedBytes() + 8 * (LARGE - BLOCK);
+        store = sim.open(SimStore.TINY.withCapacityBytes(capacity));
+        writeAndSettle();
+        assertTrue(store.spareBytes() < LARGE, () -> store.spareBytes() + " bytes");
+    }
+
+    @Test
+    void aChunkThatGoesAwayTakesItAlong() throws Exception {
+        writeAndSettle();
+        var zero = new Mutation.Zero(SimStore.BASE_ONLY, 0, 0, ChunkKey.CHUNK_BYTES);
+        sim.commit(SimStore.entry(sequence++, zero));
+        store.checkpoint();
+        store.checkpoint();
+        assertEquals(0, store.spareBytes());
+        assertEquals(FileHeader.SIZE_BYTES, store.chunkBytes());
+    }
+}
