@@ -4,6 +4,9 @@
 /// families share connections and are told apart by the range their type ids lie in. Nothing here
 /// knows sockets; `weft.transport` carries the messages.
 ///
+/// Long messages lie in memory outside of the heap, whose holders are counted
+/// ([weft.wire.CountedMemory]).
+///
 /// Reading order: [weft.wire.WireMessage], [weft.wire.WireWriter], [weft.wire.WireReader],
 /// [weft.wire.MessageFamily].
 @NullMarked

@@ -3,14 +3,15 @@
 ///
 /// ```text
 ///   any loop ── append ──► GroupCommit ── a group ──► Journal ──► current segment
-///                             │ journal thread
+///                             │ │ journal thread
+///                             │ └─ large writes' bytes ──► DataWriters ──► chunk files
 ///                             └─ durable ──► any loop
 ///   start: JournalRecovery ── records ──► visitor
 /// ```
 ///
-/// Reading order: JournalRecord (what), GroupCommit (the door), RecordGroup and JournalSegment (the
-/// layouts), Journal (segments and their recycling), JournalRecovery. Knows bytes and segments,
-/// nothing of replicas or chunks.
+/// Reading order: JournalRecord (what), GroupCommit (the door), DataWriters, RecordGroup and
+/// JournalSegment (the layouts), Journal (segments and their recycling), JournalRecovery. Knows
+/// bytes and segments, nothing of replicas or chunks.
 @NullMarked
 package weft.storage.journal;
 
