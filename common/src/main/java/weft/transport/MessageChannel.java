@@ -128,7 +128,8 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
         return true;
     }
 
-    /// Sends a request; the future completes on the event loop.
+    /// Sends a request; the future completes on the event loop. The answer's memory is held for who
+    /// waits for it.
     CompletableFuture<WireMessage> request(WireMessage message) {
         if (queuedBytes.get() > QUEUED_BYTES_MAX) {
             return CompletableFuture.failedFuture(
@@ -368,7 +369,11 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
             String reason = new WireReader(envelope.payload()).readString(REASON_BYTES_MAX);
             answer.completeExceptionally(new PeerFailure(peer.nodeId() + ": " + reason));
         } else {
-            answer.complete(decode(envelope));
+            WireMessage message = decode(envelope);
+            message.memory().retain();
+            if (!answer.complete(message)) {
+                message.memory().release();
+            }
         }
     }
 

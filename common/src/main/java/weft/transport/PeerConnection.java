@@ -93,7 +93,7 @@ public final class PeerConnection implements AutoCloseable {
     /// Sends a request. The future completes on an event loop: with the answer, with
     /// [PeerUnreachable] if there is no connection or it breaks before the answer, with
     /// [PeerFailure] if the peer says that it did not serve it. There is no time limit: callers set
-    /// theirs with `orTimeout`.
+    /// theirs with `orTimeout`. The answer's memory is held for the caller, who lets it go.
     public CompletableFuture<WireMessage> request(WireMessage message) {
         MessageChannel channel = open;
         if (channel != null && channel.isOpen()) {

@@ -173,6 +173,7 @@ final class SpanRequest {
                     if (failure == null) {
                         learnIfNews(index != primary, answer);
                         onAnswerOrEnd(answer, epoch);
+                        answer.memory().release();
                     } else {
                         retryElsewhere();
                     }

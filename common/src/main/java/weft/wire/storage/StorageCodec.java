@@ -77,7 +77,7 @@ public final class StorageCodec implements MessageFamily<StorageMessage> {
 
     @Override
     public boolean isCounted(int typeId) {
-        return typeId == TO_STORE || typeId == TO_REPLICA;
+        return typeId == TO_STORE || typeId == TO_REPLICA || typeId == READ_DONE;
     }
 
     @Override
@@ -168,7 +168,8 @@ public final class StorageCodec implements MessageFamily<StorageMessage> {
             case READ_DONE ->
                     new ReadDone(
                             in.readBytes(StorageMessage.DATA_BYTES_MAX),
-                            in.readBytes(CHECKSUM_BYTES_MAX));
+                            in.readBytes(CHECKSUM_BYTES_MAX),
+                            in.memory());
             case REFUSED -> {
                 Refused.Reason reason = reason(in.readByte());
                 Optional<Configuration> current =

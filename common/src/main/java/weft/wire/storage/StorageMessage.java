@@ -174,7 +174,13 @@ public sealed interface StorageMessage extends WireMessage {
     /// The bytes asked for.
     ///
     /// @param checksums one CRC32C (4 bytes, big-endian) for each block
-    record ReadDone(ByteBuffer data, ByteBuffer checksums) implements Answer {}
+    /// @param memory of both
+    record ReadDone(ByteBuffer data, ByteBuffer checksums, CountedMemory memory) implements Answer {
+        /// With bytes on the heap.
+        public ReadDone(ByteBuffer data, ByteBuffer checksums) {
+            this(data, checksums, CountedMemory.HEAP);
+        }
+    }
 
     /// The request was not done.
     ///

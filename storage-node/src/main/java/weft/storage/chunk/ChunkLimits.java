@@ -10,6 +10,9 @@ import java.util.concurrent.atomic.AtomicLong;
 /// beyond the limit gives up its own least recently used; one that has none to give may exceed it
 /// by one. Thread-safe.
 public final class ChunkLimits {
+    /// Some 2 KiB of memory each.
+    private static final int SPARE_CHUNKS_MAX = 2048;
+
     /// 64 MiB of maps (the maps of 39 GiB) and 512 files.
     public static ChunkLimits defaults() {
         return new ChunkLimits(64 << 20, 512);
@@ -20,7 +23,10 @@ public final class ChunkLimits {
     private final AtomicInteger maps = new AtomicInteger();
     private final AtomicInteger files = new AtomicInteger();
     private final AtomicLong spareBytes = new AtomicLong();
+    private final AtomicInteger spareChunks = new AtomicInteger();
     private volatile long spareBytesMax;
+    private volatile boolean keepsNoSpare;
+    private volatile boolean mayHaveLeftSpace;
 
     /// @param mapBytesMax memory for block maps
     /// @param filesMax open chunk files
@@ -53,12 +59,17 @@ public final class ChunkLimits {
         return files.get() > filesMax;
     }
 
-    void spareChanged(int blocks) {
-        spareBytes.addAndGet((long) blocks * ChunkKey.BLOCK_BYTES);
+    /// A chunk has so many spare blocks where it had so many.
+    void spareChanged(int blocksBefore, int blocks) {
+        spareBytes.addAndGet((long) (blocks - blocksBefore) * ChunkKey.BLOCK_BYTES);
+        spareChunks.addAndGet(Integer.signum(blocks) - Integer.signum(blocksBefore));
     }
 
     int spareRoomBlocks() {
         long roomBytes = Math.max(0, spareBytesMax - spareBytes.get());
+        if (keepsNoSpare || spareChunks.get() >= SPARE_CHUNKS_MAX) {
+            return 0;
+        }
         return (int) Math.min(ChunkKey.CHUNK_BLOCKS, roomBytes / ChunkKey.BLOCK_BYTES);
     }
 
@@ -68,13 +79,27 @@ public final class ChunkLimits {
     }
 
     boolean isOverSpare() {
-        return spareBytes.get() > spareBytesMax;
+        return keepsNoSpare || spareBytes.get() > spareBytesMax;
     }
 
     /// What may be kept from now on of space that could be given back; nothing at first. What is
     /// beyond it is given back by the next checkpoint.
     public void keepSpare(long bytesMax) {
         spareBytesMax = bytesMax;
+    }
+
+    /// The next checkpoint is the last one: it gives back all of it, whatever else is said.
+    public void keepNoSpare() {
+        keepsNoSpare = true;
+    }
+
+    /// Says before the recovery whether the life before this one gave no space back at its end.
+    public void setMayHaveLeftSpace(boolean may) {
+        mayHaveLeftSpace = may;
+    }
+
+    boolean mayHaveLeftSpace() {
+        return mayHaveLeftSpace;
     }
 
     /// Whether so much is loaded that a checkpoint should make maps clean, so that they can be

@@ -1,6 +1,8 @@
 package weft.storage.chunk;
 
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 import weft.fabric.ChunkKey;
 import weft.fabric.PlacementGroupId;
@@ -35,7 +37,9 @@ final class Placements {
     private static final int SPARE_CHECKPOINTS = 64;
 
     /// Files looked at by a checkpoint.
-    private static final int LOOKS_MAX = 32;
+    private static final int LOOKS_MAX = 8;
+
+    private static final Logger log = LoggerFactory.getLogger(Placements.class);
 
     private final PlacementGroupId pg;
     private final Disk disk;
@@ -213,9 +217,13 @@ final class Placements {
     }
 
     private void noSpare(Chunk chunk) {
-        limits.spareChanged(-chunk.spareBlocks);
-        chunk.spareBlocks = 0;
+        setSpare(chunk, 0);
         spare.remove(chunk);
+    }
+
+    private void setSpare(Chunk chunk, int blocks) {
+        limits.spareChanged(chunk.spareBlocks, blocks);
+        chunk.spareBlocks = blocks;
     }
 
     /// Whether any file is not as its chunk's map says, or may not be.
@@ -229,18 +237,25 @@ final class Placements {
 
     /// A chunk of an earlier life, which may have left space in its file. Answers its path.
     String found(Chunk chunk) {
-        found.add(chunk);
+        if (limits.mayHaveLeftSpace()) {
+            found.add(chunk);
+        }
         return pathOf(chunk);
     }
 
     /// A life that ended by a crash gave no spare space back. Where there was any, the file is
     /// longer than its chunk, but for chunks that are not full.
-    private void lookForLeftSpace() throws IOException {
+    private void lookForLeftSpace() {
         for (int looks = 0; looks < LOOKS_MAX && !found.isEmpty(); looks++) {
             Chunk chunk = found.remove();
             boolean isThere = chunk.unswept && chunk.storedBlocks > 0 && chunk.file == null;
-            if (isThere && ChunkFile.sizeBlocks(disk, pathOf(chunk)) > ChunkKey.CHUNK_BLOCKS) {
-                var _ = blocksOf(chunk);
+            try {
+                if (isThere && ChunkFile.sizeBlocks(disk, pathOf(chunk)) > ChunkKey.CHUNK_BLOCKS) {
+                    var _ = blocksOf(chunk);
+                }
+            } catch (IOException e) {
+                // Whoever needs the file will say so; its next large write looks again.
+                log.debug("{}: space left in it was not looked for", pathOf(chunk), e);
             }
         }
     }
@@ -253,10 +268,8 @@ final class Placements {
                 break;
             }
             oldest.remove();
-            Chunk chunk = next.getKey();
-            limits.spareChanged(-chunk.spareBlocks);
-            chunk.spareBlocks = 0;
-            touched.add(chunk);
+            setSpare(next.getKey(), 0);
+            touched.add(next.getKey());
         }
     }
 
@@ -316,8 +329,7 @@ final class Placements {
         recount(chunk, map);
         int spareBlocks = blocks.spareBlocks();
         if (spareBlocks > 0) {
-            chunk.spareBlocks = spareBlocks;
-            limits.spareChanged(spareBlocks);
+            setSpare(chunk, spareBlocks);
             spare.put(chunk, checkpoints);
         }
         if (blocks.isSettled()) {

@@ -23,8 +23,6 @@ final class DataWriters {
     /// For each disk. Few of them have two cores busy already.
     private static final int THREADS = 4;
 
-    private static final int IDLE_SECONDS = 10;
-
     /// As long as it is written the file is locked, and a loop with a small write to it waits.
     private static final int PART_BYTES_MAX = 512 << 10;
 
@@ -41,7 +39,7 @@ final class DataWriters {
                 new ThreadPoolExecutor(
                         THREADS,
                         THREADS,
-                        IDLE_SECONDS,
+                        0,
                         TimeUnit.SECONDS,
                         new LinkedBlockingQueue<>(),
                         task ->
@@ -49,7 +47,19 @@ final class DataWriters {
                                         .name("data-" + name + "-" + count.incrementAndGet())
                                         .daemon(true)
                                         .unstarted(task));
-        threads.allowCoreThreadTimeOut(true);
+    }
+
+    /// Starts the threads: in the midst of things that might fail.
+    void start() {
+        int started = threads.prestartAllCoreThreads();
+        for (int i = 0; i < started; i++) {
+            buffers.add(newBuffer());
+        }
+    }
+
+    private static ByteBuffer newBuffer() {
+        return ByteBuffer.allocateDirect(PART_BYTES_MAX + Disk.ALIGNMENT_BYTES)
+                .alignedSlice(Disk.ALIGNMENT_BYTES);
     }
 
     /// Writes and forces them soon.
@@ -85,9 +95,7 @@ final class DataWriters {
     void write(DataBytes data) throws IOException {
         ByteBuffer buffer = buffers.poll();
         if (buffer == null) {
-            buffer =
-                    ByteBuffer.allocateDirect(PART_BYTES_MAX + Disk.ALIGNMENT_BYTES)
-                            .alignedSlice(Disk.ALIGNMENT_BYTES);
+            buffer = newBuffer();
         }
         try (DiskFile file = disk.open(data.file(), Disk.Use.DATA)) {
             ByteBuffer bytes = data.bytes();

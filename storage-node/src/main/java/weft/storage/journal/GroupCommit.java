@@ -136,6 +136,7 @@ public final class GroupCommit implements Closeable {
 
     /// Starts the journal thread.
     public void start() {
+        writers.start();
         thread.start();
     }
 

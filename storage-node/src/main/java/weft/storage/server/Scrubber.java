@@ -108,7 +108,7 @@ final class Scrubber implements AutoCloseable {
         DeepScrub.Found found = deep.found();
         return new ScrubStatus(
                 store.id(),
-                store.chunkBytes(),
+                store.chunkBytes() - store.spareBytes(),
                 deepTurns.due(),
                 found.verifiedBytes(),
                 found.repairedBlocks(),

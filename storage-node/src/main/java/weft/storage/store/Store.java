@@ -122,6 +122,8 @@ public final class Store implements Closeable {
         identity = identify(disk, metadata, cluster);
         incarnation = raiseIncarnation(metadata);
         limits = new ChunkLimits(settings.mapBytesMax(), settings.filesMax());
+        byte[] closed = metadata.get(MetadataKeys.CLOSED);
+        limits.setMayHaveLeftSpace(!Arrays.equals(closed, encode(incarnation - 1)));
         // Made durable with the journal's folder, before anything is written to either.
         disk.createFolder(CHUNKS_FOLDER);
         var recovery = new StoreRecovery(disk, identity, metadata, limits);
@@ -187,9 +189,12 @@ public final class Store implements Closeable {
     private static long raiseIncarnation(MetadataStore metadata) throws IOException {
         byte[] saved = metadata.get(MetadataKeys.INCARNATION);
         long next = saved == null ? 1 : ByteBuffer.wrap(saved).getLong() + 1;
-        byte[] value = ByteBuffer.allocate(Long.BYTES).putLong(next).array();
-        metadata.write(new MetadataStore.Batch().put(MetadataKeys.INCARNATION, value));
+        metadata.write(new MetadataStore.Batch().put(MetadataKeys.INCARNATION, encode(next)));
         return next;
+    }
+
+    private static byte[] encode(long number) {
+        return ByteBuffer.allocate(Long.BYTES).putLong(number).array();
     }
 
     private void recoverGroup(PlacementGroupId pg, StoreRecovery.FoundGroup found)
@@ -446,8 +451,9 @@ public final class Store implements Closeable {
             left.close();
         }
         if (failure().isEmpty()) {
-            limits.keepSpare(0);
+            limits.keepNoSpare();
             checkpoint.runFull(groups.values());
+            metadata.write(new MetadataStore.Batch().put(MetadataKeys.CLOSED, encode(incarnation)));
         }
         journal.close();
         for (GroupStore group : groups.values()) {
