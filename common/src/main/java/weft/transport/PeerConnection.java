@@ -116,7 +116,9 @@ public final class PeerConnection implements AutoCloseable {
                     if (failure != null) {
                         answer.completeExceptionally(causeOf(failure));
                     } else {
-                        answer.complete(reply);
+                        if (!answer.complete(reply)) {
+                            reply.memory().release();
+                        }
                     }
                 });
         return answer;

@@ -46,8 +46,8 @@ public final class Transport implements AutoCloseable {
     /// than the stall a client may see, longer than any retransmission on a healthy network.
     private static final int UNACKNOWLEDGED_MILLIS_MAX = 4_000;
 
-    /// For long messages; twenty of the longest.
-    private static final long MEMORY_BYTES_MAX = 88 << 20;
+    /// For long messages; fifteen of the longest.
+    private static final long MEMORY_BYTES_MAX = 64 << 20;
 
     private static final int KEEPALIVE_SECONDS = 2;
     private static final int KEEPALIVE_PROBES = 3;

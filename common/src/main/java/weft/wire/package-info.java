@@ -8,7 +8,7 @@
 /// ([weft.wire.CountedMemory]).
 ///
 /// Reading order: [weft.wire.WireMessage], [weft.wire.WireWriter], [weft.wire.WireReader],
-/// [weft.wire.MessageFamily].
+/// [weft.wire.MessageFamily], [weft.wire.CountedMemory], [weft.wire.MemoryPool].
 @NullMarked
 package weft.wire;
 

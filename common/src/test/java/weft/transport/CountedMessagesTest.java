@@ -2,6 +2,7 @@ package weft.transport;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -172,6 +173,21 @@ class CountedMessagesTest {
 
     private static ByteBuffer content(CompletableFuture<WireMessage> answer) throws Exception {
         return ((Bytes) answer.get()).content();
+    }
+
+    @Test
+    void anAnswersMemoryIsHeldForWhoWaitsForIt() throws Exception {
+        var left = new Side("left", 4 * OF_ONE_MIB, CountedMessagesTest::echo);
+        var right = new Side("right", OF_ONE_MIB, (message, caller) -> caller.reply(message));
+        PeerConnection toRight = left.to(right);
+        for (int round = 0; round < 3; round++) {
+            var answer = (Bytes) ask(toRight, left.message(MIB, round)).get();
+            assertTrue(answer.memory().isCounted());
+            assertEquals(bytes(MIB, round), answer.content());
+            answer.memory().release();
+            assertEquals((byte) 0xDB, answer.content().get(MIB - 1));
+            assertThrows(IllegalStateException.class, answer.memory()::retain);
+        }
     }
 
     @Test

@@ -92,8 +92,15 @@ public sealed interface Mutation {
             }
         }
 
+        /// @throws IllegalStateException if the bytes may be others' by now
         Write onHeap() {
-            return new Write(layers, chunkIndex, offsetInChunk, copyOf(payload), copyOf(checksums));
+            memory.retain();
+            try {
+                return new Write(
+                        layers, chunkIndex, offsetInChunk, copyOf(payload), copyOf(checksums));
+            } finally {
+                memory.release();
+            }
         }
 
         @Override

@@ -75,6 +75,7 @@ public final class StorageCodec implements MessageFamily<StorageMessage> {
         };
     }
 
+    /// Of answers only this one: whoever asks for blocks lets go of their memory.
     @Override
     public boolean isCounted(int typeId) {
         return typeId == TO_STORE || typeId == TO_REPLICA || typeId == READ_DONE;

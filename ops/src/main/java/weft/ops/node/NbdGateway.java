@@ -94,7 +94,8 @@ final class NbdGateway implements AutoCloseable {
             // A TLS handshake takes milliseconds, which beats of the node should not wait for.
             server =
                     tls.isPresent()
-                            ? new NbdServer(listen, exports, tls, registry)
+                            ? new NbdServer(
+                                    storage.transport().memory(), listen, exports, tls, registry)
                             : new NbdServer(storage.transport(), listen, exports, tls, registry);
         } catch (IOException e) {
             pool.close();

@@ -45,8 +45,8 @@ final class Chunk {
     /// being given back. They are given back when its [#file] is settled for the first time.
     boolean unswept;
 
-    /// Whether the file's name is known to be durable. Set by the journal thread, too: it forces
-    /// the folder while a record that names the file waits, and then nobody deletes the file.
+    /// Whether the file's name is known to be durable. Set by data writers, too: they force the
+    /// folder while a record that names the file waits, and then nobody deletes the file.
     volatile boolean named;
 
     Chunk(ChunkKey key, long generation) {

@@ -26,6 +26,7 @@ public final class ChunkLimits {
     private final AtomicInteger spareChunks = new AtomicInteger();
     private volatile long spareBytesMax;
     private volatile boolean keepsNoSpare;
+    private final AtomicInteger filesToLookAt = new AtomicInteger();
     private volatile boolean mayHaveLeftSpace;
 
     /// @param mapBytesMax memory for block maps
@@ -100,6 +101,15 @@ public final class ChunkLimits {
 
     boolean mayHaveLeftSpace() {
         return mayHaveLeftSpace;
+    }
+
+    void filesToLookAtChanged(int by) {
+        filesToLookAt.addAndGet(by);
+    }
+
+    /// Whether no file is to be looked at any more for what an earlier life left in it.
+    public boolean hasLookedAtAll() {
+        return filesToLookAt.get() == 0;
     }
 
     /// Whether so much is loaded that a checkpoint should make maps clean, so that they can be

@@ -8,7 +8,7 @@ import java.util.BitSet;
 
 /// Which blocks of one chunk's file may not be written, beside those that the chunk's map names.
 /// Made when a block leaves the map or a large write is put into the file, dropped once a
-/// checkpoint has settled all of it.
+/// checkpoint has settled all of it and no space is spare.
 ///
 /// ```text
 ///   free ──take──► held (a journal record of an open entry names it)
@@ -46,7 +46,7 @@ final class FileBlocks {
     private final BitSet freed = new BitSet();
     private final BitSet freeing = new BitSet();
 
-    /// Blocks that left the map and still take space of the disk.
+    /// Blocks that left the map, or were a void write's, and still take space of the disk.
     private final BitSet idle = new BitSet();
 
     /// Takes `count` blocks in a row for a large write, those with the numbers from `wanted` on if

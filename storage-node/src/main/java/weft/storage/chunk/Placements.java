@@ -36,7 +36,7 @@ final class Placements {
     /// that is some 8 GiB of writes to the store, else minutes.
     private static final int SPARE_CHECKPOINTS = 64;
 
-    /// Files looked at by a checkpoint.
+    /// Files of the group looked at by a full checkpoint.
     private static final int LOOKS_MAX = 8;
 
     private static final Logger log = LoggerFactory.getLogger(Placements.class);
@@ -239,6 +239,7 @@ final class Placements {
     String found(Chunk chunk) {
         if (limits.mayHaveLeftSpace()) {
             found.add(chunk);
+            limits.filesToLookAtChanged(1);
         }
         return pathOf(chunk);
     }
@@ -248,6 +249,7 @@ final class Placements {
     private void lookForLeftSpace() {
         for (int looks = 0; looks < LOOKS_MAX && !found.isEmpty(); looks++) {
             Chunk chunk = found.remove();
+            limits.filesToLookAtChanged(-1);
             boolean isThere = chunk.unswept && chunk.storedBlocks > 0 && chunk.file == null;
             try {
                 if (isThere && ChunkFile.sizeBlocks(disk, pathOf(chunk)) > ChunkKey.CHUNK_BLOCKS) {

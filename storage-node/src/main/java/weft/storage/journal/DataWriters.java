@@ -49,7 +49,8 @@ final class DataWriters {
                                         .unstarted(task));
     }
 
-    /// Starts the threads: in the midst of things that might fail.
+    /// Starts the threads and makes their buffers (2 MiB): later, in the midst of an append, that
+    /// might fail.
     void start() {
         int started = threads.prestartAllCoreThreads();
         for (int i = 0; i < started; i++) {

@@ -118,7 +118,7 @@ public final class GroupCommit implements Closeable {
     /// Reads the journal from `startEpoch` on and makes it ready to go on. Nothing is written until
     /// [#start()] or [#writeWaiting()].
     ///
-    /// @param onFailure hears once of a failed write, on the thread of its own that wrote
+    /// @param onFailure hears once of a failed write, on the journal thread or a data writer
     /// @throws JournalCorruptException if something durable is missing or damaged
     public static GroupCommit open(
             Disk disk,
@@ -134,7 +134,7 @@ public final class GroupCommit implements Closeable {
         return new GroupCommit(disk, journal, settings, name, onFailure);
     }
 
-    /// Starts the journal thread.
+    /// Starts the journal thread and the data writers.
     public void start() {
         writers.start();
         thread.start();

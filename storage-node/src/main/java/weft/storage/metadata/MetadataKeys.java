@@ -11,7 +11,7 @@ import java.nio.ByteBuffer;
 /// ```
 ///  I                                   identity: magic "WFMD" (4), format (4), cluster (16), store (16)
 ///  N                                   incarnation (8): raised at each start
-///  E                                   the incarnation (8) that ended in order last, with no spare space left
+///  E                                   the incarnation (8) that ended last with no space left that nothing names
 ///  J                                   epoch (8) of the first journal segment that is needed
 ///  G  group (4)                        the group's state, as GroupState draws it
 ///  C  group (4)                        when all its chunks had last been verified: Unix milliseconds (8);
@@ -27,7 +27,7 @@ public final class MetadataKeys {
     /// The store's incarnation.
     public static final byte[] INCARNATION = {'N'};
 
-    /// The incarnation that ended in order last.
+    /// The incarnation that ended last with no space left in files that nothing names.
     public static final byte[] CLOSED = {'E'};
 
     /// Where the journal begins.

@@ -92,6 +92,17 @@ public final class NbdServer implements AutoCloseable {
         this(transport.eventLoops(), false, transport.memory(), listen, exports, tls, registry);
     }
 
+    /// The same on event loops of its own, with the memory of others for long payloads.
+    public NbdServer(
+            MemoryPool memory,
+            InetSocketAddress listen,
+            NbdExports exports,
+            Optional<NbdTls> tls,
+            MeterRegistry registry)
+            throws IOException {
+        this(ownLoops(), true, memory, listen, exports, tls, registry);
+    }
+
     private static EventLoopGroup ownLoops() {
         IoHandlerFactory io =
                 Epoll.isAvailable() ? EpollIoHandler.newFactory() : NioIoHandler.newFactory();

@@ -3,21 +3,24 @@ package weft.storage.simulation;
 import weft.wire.CountedMemory;
 import weft.wire.MalformedMessage;
 import weft.wire.MemoryPool;
+import weft.wire.WireMessage;
 import weft.wire.WireReader;
 import weft.wire.WireWriter;
 import weft.wire.storage.Mutation;
 import weft.wire.storage.ReplicaMessage.Prepare;
 import weft.wire.storage.StorageCodec;
 import weft.wire.storage.StorageMessage;
+import weft.wire.storage.StorageMessage.ReadDone;
 import weft.wire.storage.StorageMessage.ToReplica;
 import weft.wire.storage.StorageMessage.ToStore;
 import weft.wire.storage.StorageMessage.WriteBlocks;
 
 import java.nio.ByteBuffer;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
-/// The memory that writes lie in when a node gets them, as the transport lends it: who keeps one
-/// beyond the call without holding it soon has other bytes.
+/// The memory that writes lie in when a node gets them, and blocks when a client does, as the
+/// transport lends it: who keeps them without holding it soon has other bytes.
 ///
 /// Unlike the transport it lends to short messages, too. When nodes hold all of it, messages lie on
 /// the heap, where such a mistake is not seen: [#lentShare()] tells.
@@ -29,14 +32,14 @@ final class SimMemory {
     private long lent;
     private long onHeap;
 
-    /// Of all writes, the part that did not lie on the heap.
+    /// Of all writes and blocks, the part that did not lie on the heap.
     double lentShare() {
         return lent + onHeap == 0 ? 1 : (double) lent / (lent + onHeap);
     }
 
     /// Gives a message to who receives it, and takes its memory back.
     void lend(StorageMessage message, Consumer<StorageMessage> receiver) {
-        if (!isWrite(message)) {
+        if (!isLent(message)) {
             receiver.accept(message);
             return;
         }
@@ -52,8 +55,21 @@ final class SimMemory {
         }
     }
 
-    private static boolean isWrite(StorageMessage message) {
+    /// The same of an answer, whose memory the receiver lets go.
+    void give(StorageMessage answer, CompletableFuture<WireMessage> receiver) {
+        lend(
+                answer,
+                message -> {
+                    message.memory().retain();
+                    if (!receiver.complete(message)) {
+                        message.memory().release();
+                    }
+                });
+    }
+
+    private static boolean isLent(StorageMessage message) {
         return switch (message) {
+            case ReadDone _ -> true;
             case ToStore(_, WriteBlocks write) -> write.mutation() instanceof Mutation.Write;
             case ToReplica(_, _, Prepare prepare) ->
                     prepare.entry().mutation() instanceof Mutation.Write;

@@ -207,7 +207,7 @@ final class SimPool {
                         return;
                     }
                     answered.ifPresentOrElse(
-                            answer::complete,
+                            found -> group.memory().give(found, answer),
                             () ->
                                     answer.completeExceptionally(
                                             new PeerUnreachable(to + " is gone")));

@@ -453,7 +453,10 @@ public final class Store implements Closeable {
         if (failure().isEmpty()) {
             limits.keepNoSpare();
             checkpoint.runFull(groups.values());
-            metadata.write(new MetadataStore.Batch().put(MetadataKeys.CLOSED, encode(incarnation)));
+            if (limits.hasLookedAtAll()) {
+                byte[] value = encode(incarnation);
+                metadata.write(new MetadataStore.Batch().put(MetadataKeys.CLOSED, value));
+            }
         }
         journal.close();
         for (GroupStore group : groups.values()) {

@@ -13,10 +13,10 @@
 ///                      copy maps → force files → save maps → recycle the journal
 /// ```
 ///
-/// Threads: a replica's loop calls its [weft.storage.store.GroupStore]; the journal thread writes;
-/// the checkpoint thread copies what changed under a group's lock and does the slow part without
-/// it. Reading order: Store, GroupStore, OpenEntries, WriteBack, Checkpoint, StoreRecovery,
-/// SpaceBudget.
+/// Threads: a replica's loop calls its [weft.storage.store.GroupStore]; the journal thread and its
+/// data writers write; the checkpoint thread copies what changed under a group's lock and does the
+/// slow part without it. Reading order: Store, GroupStore, OpenEntries, WriteBack, Checkpoint,
+/// StoreRecovery, SpaceBudget.
 @NullMarked
 package weft.storage.store;
 
