@@ -102,7 +102,9 @@ class DataWritersTest {
     @Test
     void aRecordWaitsForItsBytesAndThoseBeforeItDoNot() throws Exception {
         var gate = new CountDownLatch(1);
-        try (GroupCommit journal = open(gate::await)) {
+        // Opened before the journal is closed, whatever was found.
+        try (GroupCommit journal = open(gate::await);
+                AutoCloseable _ = gate::countDown) {
             var small = new CountDownLatch(1);
             var large = new CountDownLatch(1);
             var last = new CountDownLatch(1);
