@@ -39,8 +39,8 @@ public final class StorageCodec implements MessageFamily<StorageMessage> {
     private static final int MAP_BLOCKS = 0x0106;
     private static final int MAP_DONE = 0x0107;
     private static final int TO_STORE = 0x0108;
-    private static final int BEAT = 0x0110;
-    private static final int BEAT_ACK = 0x0111;
+    private static final int BEAT = 0x0112;
+    private static final int BEAT_ACK = 0x0113;
     private static final int TO_REPLICA = 0x0120;
 
     private static final int DETAIL_BYTES_MAX = 1024;
@@ -215,19 +215,28 @@ public final class StorageCodec implements MessageFamily<StorageMessage> {
         for (StoreBeat store : stores) {
             putMember(store.member(), out);
             out.putLong(store.freeBytes());
+            out.putByte(store.slowPercent());
         }
     }
 
     private static List<StoreBeat> stores(WireReader in) throws MalformedMessage {
-        int count = in.readCount(MEMBER_BYTES + 8);
+        int count = in.readCount(MEMBER_BYTES + 8 + 1);
         if (count > StorageMessage.STORES_MAX) {
             throw new MalformedMessage(count + " stores");
         }
         List<StoreBeat> stores = new ArrayList<>(count);
         for (int i = 0; i < count; i++) {
-            stores.add(new StoreBeat(member(in), in.readLong()));
+            stores.add(new StoreBeat(member(in), in.readLong(), percent(in)));
         }
         return stores;
+    }
+
+    private static int percent(WireReader in) throws MalformedMessage {
+        int percent = in.readByte();
+        if (percent > 100) {
+            throw new MalformedMessage(percent + " % of the time");
+        }
+        return percent;
     }
 
     private static NodeId node(WireReader in) throws MalformedMessage {

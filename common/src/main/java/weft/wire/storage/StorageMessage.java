@@ -229,7 +229,14 @@ public sealed interface StorageMessage extends WireMessage {
     /// A store as its node tells of it.
     ///
     /// @param freeBytes what writes may still use, less the reserve
-    record StoreBeat(Member member, long freeBytes) {}
+    /// @param slowPercent how much of the last four seconds its disk kept writers waiting, 0 to 100
+    record StoreBeat(Member member, long freeBytes, int slowPercent) {
+        public StoreBeat {
+            if (slowPercent < 0 || slowPercent > 100) {
+                throw new IllegalArgumentException(slowPercent + " % of the time");
+            }
+        }
+    }
 
     /// A request to one of a node's stores; its answers come bare, the envelope says to what.
     record ToStore(StoreId to, Request request) implements StorageMessage {

@@ -124,7 +124,7 @@ class StorageCodecTest {
                         "ask it"));
         var asked = new StorageMessage.MapBlocks(PG, 3, 8, List.of(new VolumeId(7)), 9);
         all.add(new StorageMessage.ToStore(STORE, asked));
-        var beats = List.of(new StorageMessage.StoreBeat(MEMBER, 1 << 30));
+        var beats = List.of(new StorageMessage.StoreBeat(MEMBER, 1 << 30, 7));
         all.add(new StorageMessage.Beat(new NodeId("node1"), 77, beats));
         all.add(new StorageMessage.BeatAck(new NodeId("node2"), 77, List.of()));
         return all;

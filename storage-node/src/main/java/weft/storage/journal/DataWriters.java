@@ -1,12 +1,16 @@
 package weft.storage.journal;
 
+import weft.runtime.BootClock;
 import weft.storage.disk.Disk;
 import weft.storage.disk.DiskFile;
+import weft.storage.disk.SlowShare;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
+import java.util.List;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
@@ -23,13 +27,22 @@ final class DataWriters {
     /// For each disk. Few of them have two cores busy already.
     private static final int THREADS = 4;
 
+    /// Large writes together take their time; only what is stuck says something of the disk.
+    private static final long SLOW_NANOS = 500_000_000;
+
     /// As long as it is written the file is locked, and a loop with a small write to it waits.
     private static final int PART_BYTES_MAX = 512 << 10;
 
     private final Disk disk;
     private final ThreadPoolExecutor threads;
     private volatile boolean isAbandoned;
-    private final ConcurrentLinkedQueue<ByteBuffer> buffers = new ConcurrentLinkedQueue<>();
+    private final ConcurrentLinkedQueue<Place> places = new ConcurrentLinkedQueue<>();
+    private final List<SlowShare> slow = new CopyOnWriteArrayList<>();
+
+    /// What a write needs, for one at a time.
+    ///
+    /// @param buffer aligned as the device wants it
+    private record Place(ByteBuffer buffer, SlowShare slow) {}
 
     /// @param name of the store, for its threads
     DataWriters(Disk disk, String name) {
@@ -54,13 +67,23 @@ final class DataWriters {
     void start() {
         int started = threads.prestartAllCoreThreads();
         for (int i = 0; i < started; i++) {
-            buffers.add(newBuffer());
+            places.add(newPlace());
         }
     }
 
-    private static ByteBuffer newBuffer() {
-        return ByteBuffer.allocateDirect(PART_BYTES_MAX + Disk.ALIGNMENT_BYTES)
-                .alignedSlice(Disk.ALIGNMENT_BYTES);
+    private Place newPlace() {
+        var place =
+                new Place(
+                        ByteBuffer.allocateDirect(PART_BYTES_MAX + Disk.ALIGNMENT_BYTES)
+                                .alignedSlice(Disk.ALIGNMENT_BYTES),
+                        new SlowShare(SLOW_NANOS));
+        slow.add(place.slow());
+        return place;
+    }
+
+    /// See [GroupCommit#slowPercent].
+    int slowPercent(long nowNanos) {
+        return slow.stream().mapToInt(share -> share.percent(nowNanos)).max().orElse(0);
     }
 
     /// Writes and forces them soon.
@@ -94,10 +117,10 @@ final class DataWriters {
 
     /// Writes and forces them before it returns.
     void write(DataBytes data) throws IOException {
-        ByteBuffer buffer = buffers.poll();
-        if (buffer == null) {
-            buffer = newBuffer();
-        }
+        Place free = places.poll();
+        Place place = free == null ? newPlace() : free;
+        ByteBuffer buffer = place.buffer();
+        place.slow().begin(BootClock.SYSTEM.nowNanos());
         try (DiskFile file = disk.open(data.file(), Disk.Use.DATA)) {
             ByteBuffer bytes = data.bytes();
             for (int at = 0; at < bytes.remaining(); at += buffer.limit()) {
@@ -110,7 +133,8 @@ final class DataWriters {
             // No file is deleted while a record that is to come names it: the disk is gone.
             throw new IOException("chunk file %s is gone".formatted(data.file()), e);
         } finally {
-            buffers.add(buffer);
+            place.slow().end(BootClock.SYSTEM.nowNanos());
+            places.add(place);
         }
         for (String folder : data.folders()) {
             disk.forceFolder(folder);

@@ -4,8 +4,10 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
+import weft.runtime.BootClock;
 import weft.runtime.Loop;
 import weft.storage.disk.Disk;
+import weft.storage.disk.SlowShare;
 import weft.storage.disk.StoreIdentity;
 
 import java.io.Closeable;
@@ -32,6 +34,9 @@ import java.util.function.Consumer;
 /// queued or appended later are dropped, for nobody may build on them.
 public final class GroupCommit implements Closeable {
     private static final Logger log = LoggerFactory.getLogger(GroupCommit.class);
+
+    /// Longer than a write of any disk that is well takes, spinning ones included.
+    public static final long SLOW_NANOS = 20_000_000;
 
     private final DataWriters writers;
     private final Journal journal;
@@ -60,6 +65,7 @@ public final class GroupCommit implements Closeable {
     // Journal thread only.
     private final List<Waiting> batch = new ArrayList<>();
 
+    private final SlowShare slow = new SlowShare(SLOW_NANOS);
     private volatile long groupsWritten;
     private volatile long recordsWritten;
 
@@ -275,12 +281,14 @@ public final class GroupCommit implements Closeable {
             return;
         }
         try {
+            slow.begin(BootClock.SYSTEM.nowNanos());
             writeData();
             RecordGroup.begin(group);
             for (Waiting waiting : batch) {
                 RecordGroup.add(group, waiting.parts, waiting.lengthBytes);
             }
             journal.write(group, batch.size());
+            slow.end(BootClock.SYSTEM.nowNanos());
             groupsWritten++;
             recordsWritten += batch.size();
             tellDurable();
@@ -440,6 +448,11 @@ public final class GroupCommit implements Closeable {
     /// Makes a segment file in advance if one will be missing; to be called every now and then.
     public void prepareSpare() throws IOException {
         journal.prepareSpare();
+    }
+
+    /// How much of the last seconds the disk kept records waiting: [SlowShare#percent].
+    public int slowPercent(long nowNanos) {
+        return Math.max(slow.percent(nowNanos), writers.slowPercent(nowNanos));
     }
 
     /// Device writes since the start.

@@ -58,6 +58,7 @@ final class Joining implements Role {
     private final ReplicaState state;
     private final Configuration configuration;
     private final PrimaryGrace grace;
+    private final SlowMembers slow;
     private final Map<Long, ChunkKey> installs = new HashMap<>();
 
     /// When each chunk under way was asked for last. Each has its own time: with one for all, a
@@ -86,6 +87,7 @@ final class Joining implements Role {
         this.state = state;
         this.configuration = configuration;
         grace = new PrimaryGrace(state, configuration.primary(), nowNanos);
+        slow = new SlowMembers(state);
         // Unique over lives: a reply to an earlier life's attempt must not be taken.
         attempt = nowNanos;
     }
@@ -398,7 +400,7 @@ final class Joining implements Role {
                 return;
             }
         }
-        if (due && !own) {
+        if (due && !own && slow.mayJoin(state.self, configuration, nowNanos)) {
             lastSentNanos = nowNanos;
             send(new JoinRequest(state.pg, configuration.version(), attempt));
         }

@@ -23,6 +23,13 @@ public interface LeaseView {
     /// What the store may still hold; Long.MAX_VALUE if unknown.
     long freeBytes(StoreId store);
 
+    /// How much of the last seconds the store's disk kept writers waiting, 0 to 100; 0 if unknown.
+    int slowPercent(StoreId store);
+
+    /// Whether this life is over, as who ran its process saw it end: nothing comes from it any
+    /// more.
+    boolean hasEnded(Member life);
+
     /// Whether this node was late itself: then it accuses nobody.
     boolean isSelfLate(long nowNanos);
 }

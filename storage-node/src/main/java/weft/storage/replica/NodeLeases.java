@@ -9,6 +9,7 @@ import weft.wire.storage.StorageMessage.Beat;
 import weft.wire.storage.StorageMessage.BeatAck;
 import weft.wire.storage.StorageMessage.StoreBeat;
 
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -35,10 +36,9 @@ public final class NodeLeases implements LeaseView {
     ///
     /// @param heldUntilNanos the lease from `incarnation`
     /// @param generation grows with each lease gained after none was held
+    /// @param told what the store last told of itself
     private record Peer(
-            long incarnation, long heldUntilNanos, long generation, long newest, long freeBytes) {
-        static final Peer UNKNOWN = new Peer(0, Long.MIN_VALUE, 0, 0, Long.MAX_VALUE);
-    }
+            long incarnation, long heldUntilNanos, long generation, long newest, StoreBeat told) {}
 
     private final ReplicaSettings settings;
     private final NodeId self;
@@ -46,6 +46,7 @@ public final class NodeLeases implements LeaseView {
     private final long startedNanos;
     private final Map<StoreId, Peer> peers = new ConcurrentHashMap<>();
     private final Map<StoreId, Long> answered = new ConcurrentHashMap<>();
+    private final Map<StoreId, Long> ended = new ConcurrentHashMap<>();
     private volatile List<StoreBeat> stores;
     private volatile long lateUntilNanos;
     private volatile long lastTickNanos;
@@ -124,14 +125,14 @@ public final class NodeLeases implements LeaseView {
     private void noteLife(StoreBeat store) {
         peers.merge(
                 store.member().store(),
-                new Peer(0, Long.MIN_VALUE, 0, store.member().incarnation(), store.freeBytes()),
+                new Peer(0, Long.MIN_VALUE, 0, store.member().incarnation(), store),
                 (known, heard) ->
                         new Peer(
                                 known.incarnation(),
                                 known.heldUntilNanos(),
                                 known.generation(),
                                 Math.max(known.newest(), heard.newest()),
-                                heard.freeBytes()));
+                                heard.told()));
     }
 
     /// The answer to a beat of this node.
@@ -159,23 +160,28 @@ public final class NodeLeases implements LeaseView {
                 unbroken ? Math.max(known.heldUntilNanos(), until) : until,
                 unbroken ? known.generation() : known.generation() + 1,
                 known.newest(),
-                store.freeBytes());
+                store);
     }
 
-    private Peer peer(StoreId store) {
-        return peers.getOrDefault(store, Peer.UNKNOWN);
+    /// Lives that are over, as who ran their process says. Any thread.
+    public void onEnded(Collection<Member> lives) {
+        for (Member life : lives) {
+            ended.merge(life.store(), life.incarnation(), Math::max);
+        }
     }
 
     @Override
     public boolean isHeld(Member from, long nowNanos) {
-        Peer peer = peer(from.store());
-        return peer.incarnation() == from.incarnation() && peer.heldUntilNanos() > nowNanos;
+        Peer peer = peers.get(from.store());
+        return peer != null
+                && peer.incarnation() == from.incarnation()
+                && peer.heldUntilNanos() > nowNanos;
     }
 
     @Override
     public long generation(Member from) {
-        Peer peer = peer(from.store());
-        return peer.incarnation() == from.incarnation() ? peer.generation() : 0;
+        Peer peer = peers.get(from.store());
+        return peer != null && peer.incarnation() == from.incarnation() ? peer.generation() : 0;
     }
 
     @Override
@@ -185,12 +191,30 @@ public final class NodeLeases implements LeaseView {
 
     @Override
     public long newestIncarnation(StoreId store) {
-        return peer(store).newest();
+        Peer peer = peers.get(store);
+        return peer == null ? 0 : peer.newest();
     }
 
     @Override
     public long freeBytes(StoreId store) {
-        return peer(store).freeBytes();
+        Peer peer = peers.get(store);
+        return peer == null ? Long.MAX_VALUE : peer.told().freeBytes();
+    }
+
+    @Override
+    public int slowPercent(StoreId store) {
+        for (StoreBeat own : stores) {
+            if (own.member().store().equals(store)) {
+                return own.slowPercent();
+            }
+        }
+        Peer peer = peers.get(store);
+        return peer == null ? 0 : peer.told().slowPercent();
+    }
+
+    @Override
+    public boolean hasEnded(Member life) {
+        return ended.getOrDefault(life.store(), Long.MIN_VALUE) >= life.incarnation();
     }
 
     @Override

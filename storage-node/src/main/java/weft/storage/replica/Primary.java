@@ -55,6 +55,7 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
     private final SecondaryLeases leases;
     private final Map<StoreId, Follower> followers = new HashMap<>();
     private final Set<StoreId> disowned = new HashSet<>();
+    private final SlowMembers slow;
     private final CatchUpSource source;
     private final FollowerFeed feed;
     private final ClientRequests requests;
@@ -87,6 +88,7 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
         openAtStart = state.list.tail();
         feed = new FollowerFeed(state, configuration, followers.values(), source, openAtStart);
         leases = new SecondaryLeases(state, configuration, captured, nowNanos);
+        slow = new SlowMembers(state);
         for (Member member : configuration.members()) {
             if (!member.equals(state.self)) {
                 followers.put(member.store(), new Follower(member, 0, nowNanos));
@@ -384,11 +386,16 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
         if (leases.isAnyRegained(nowNanos)) {
             return Optional.of(Reconfiguration.renew(state.current()));
         }
+        Optional<Configuration> faster = slow.without(state.current(), nowNanos);
+        if (faster.isPresent()) {
+            return faster;
+        }
         for (CatchUpSource.Learner learner : source.learners()) {
             Member member = learner.follower.member;
             boolean whole = learner.caughtUp && learner.follower.durable >= state.list.committed();
             boolean fits = configuration.members().size() < Configuration.MEMBERS_MAX;
-            if (whole && fits && state.leases.isHeld(member, nowNanos)) {
+            boolean may = slow.mayJoin(member, configuration, nowNanos);
+            if (whole && fits && may && state.leases.isHeld(member, nowNanos)) {
                 return Optional.of(Reconfiguration.add(state.current(), member));
             }
         }
@@ -404,6 +411,7 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
         }
         return Reconfiguration.nextLeader(state.current())
                 .filter(next -> state.leases.isHeld(next, nowNanos))
+                .filter(next -> slow.isWell(next, nowNanos))
                 .map(next -> Reconfiguration.lead(state.current(), next));
     }
 

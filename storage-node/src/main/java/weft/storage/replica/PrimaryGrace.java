@@ -23,6 +23,9 @@ final class PrimaryGrace {
 
     /// Whether the primary may be replaced. A node that was late itself accuses nobody.
     boolean isOver(long nowNanos) {
+        if (state.leases.hasEnded(primary)) {
+            return true; // No promise binds anybody to who can rely on it no more.
+        }
         boolean late =
                 nowNanos - lastLookNanos > ReplicaSettings.nanos(state.settings.lateMillis());
         lastLookNanos = nowNanos;

@@ -11,6 +11,7 @@ import weft.storage.journal.JournalRecord;
 import weft.wire.storage.Entry;
 
 import java.util.ArrayDeque;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.function.LongConsumer;
 
@@ -52,6 +53,10 @@ final class ReplicaState {
 
     /// Whether the data went away because all wanted stores have them elsewhere.
     boolean dropped;
+
+    /// Lives of stores that were too slow, and until when they are not to come back; see
+    /// [SlowMembers].
+    final Map<Member, Long> outUntilNanos = new HashMap<>();
 
     /// The one proposal under way; null if none.
     @Nullable Pending pending;
@@ -183,7 +188,7 @@ final class ReplicaState {
 
     /// The generations of the leases now held from the members.
     Map<StoreId, Long> heldLeases(Iterable<Member> members, long nowNanos) {
-        Map<StoreId, Long> held = new java.util.HashMap<>();
+        Map<StoreId, Long> held = new HashMap<>();
         for (Member member : members) {
             if (!member.equals(self) && leases.isHeld(member, nowNanos)) {
                 held.put(member.store(), leases.generation(member));

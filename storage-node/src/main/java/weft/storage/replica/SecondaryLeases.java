@@ -67,8 +67,9 @@ final class SecondaryLeases {
     }
 
     /// Members to do without: those that run in another life or say they are not whole, and the
-    /// silent. The silent are spared a while if too few would be left to answer writes: perhaps it
-    /// is this node that hears nobody, and then one of them should take over instead.
+    /// silent, among them those whose process is known to have ended. The silent are spared a while
+    /// if too few would be left to answer writes: perhaps it is this node that hears nobody, and
+    /// then one of them should take over instead.
     ///
     /// @param disowned stores that say they are not what the configuration takes them for
     Set<StoreId> failed(Set<StoreId> disowned, long nowNanos) {
@@ -80,9 +81,9 @@ final class SecondaryLeases {
             if (disowned.contains(store)
                     || state.leases.newestIncarnation(store) > member.incarnation()) {
                 failed.add(store);
-            } else if (state.leases.isHeld(member, nowNanos)) {
+            } else if (state.leases.isHeld(member, nowNanos) && !state.leases.hasEnded(member)) {
                 silentSince.remove(store);
-            } else if (hadTime(store, nowNanos)) {
+            } else if (state.leases.hasEnded(member) || hadTime(store, nowNanos)) {
                 silent.add(store);
                 long since = silentSince.computeIfAbsent(store, _ -> nowNanos);
                 longestNanos = Math.max(longestNanos, nowNanos - since);

@@ -18,6 +18,7 @@ import java.util.function.Supplier;
 /// holds nobody up but its own replicas.
 final class HostedStore implements AutoCloseable {
     private final Store store;
+    private final Clock clock;
     private final ReplicaDirectory replicas;
     private final SpaceQuestions space;
     private final Scrubber scrubber;
@@ -36,6 +37,7 @@ final class HostedStore implements AutoCloseable {
 
     HostedStore(Store store, Surroundings around) {
         this.store = store;
+        clock = around.clock();
         replicas =
                 new ReplicaDirectory(
                         around.settings(),
@@ -86,7 +88,8 @@ final class HostedStore implements AutoCloseable {
 
     /// What beats say of it.
     StoreBeat beat() {
-        return new StoreBeat(store.member(), store.freeBytes());
+        return new StoreBeat(
+                store.member(), store.freeBytes(), store.slowPercent(clock.nowNanos()));
     }
 
     @Override

@@ -35,6 +35,16 @@ record LeasesAndOwnSpace(LeaseView leases, Store own) implements LeaseView {
     }
 
     @Override
+    public int slowPercent(StoreId store) {
+        return leases.slowPercent(store);
+    }
+
+    @Override
+    public boolean hasEnded(Member life) {
+        return leases.hasEnded(life);
+    }
+
+    @Override
     public boolean isSelfLate(long nowNanos) {
         return leases.isSelfLate(nowNanos);
     }

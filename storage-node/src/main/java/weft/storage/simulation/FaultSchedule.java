@@ -1,5 +1,6 @@
 package weft.storage.simulation;
 
+import weft.fabric.Member;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 import weft.storage.replica.MapDifference;
@@ -296,7 +297,11 @@ public final class FaultSchedule {
         long lasts = pool.world.between(100 * MILLIS, FAULT_MILLIS_MAX * MILLIS);
         switch (fault) {
             case CRASH -> {
+                Member life = at.self;
                 at.crash();
+                if (lasts % 3 == 0) {
+                    group.reportEnd(life);
+                }
                 if (pool.world.chance(0.5)) {
                     // What it has of the layer below is old when it joins again.
                     pool.world.after(lasts - 50 * MILLIS, this::cut);
@@ -323,7 +328,7 @@ public final class FaultSchedule {
                 pool.world.after(lasts, () -> group.configurations.setCut(at.store, false));
             }
             case SLOW_DISK -> {
-                at.disk.slowness = 30;
+                at.disk.slowness = lasts % 2 == 0 ? 30 : 500;
                 pool.world.after(lasts, () -> at.disk.slowness = 1);
             }
             case FULL_DISK -> {

@@ -3,6 +3,8 @@ package weft.storage.simulation;
 import weft.fabric.ChunkKey;
 import weft.fabric.PlacementGroupId;
 import weft.sim.SimWorld;
+import weft.storage.disk.SlowShare;
+import weft.storage.journal.GroupCommit;
 import weft.storage.journal.JournalRecord;
 import weft.storage.replica.RecoveredState;
 import weft.storage.replica.ReplicaDisk;
@@ -74,6 +76,7 @@ final class SimDisk implements ReplicaDisk {
     private long lastCheckpoint;
     private int life;
     private long journalBusyUntil;
+    private SlowShare slow = new SlowShare(GroupCommit.SLOW_NANOS);
 
     /// How often an entry is followed by a checkpoint.
     double checkpointRate = 0.05;
@@ -89,6 +92,11 @@ final class SimDisk implements ReplicaDisk {
         this.pg = pg;
         this.host = host;
         checkpoint = new Checkpoint(0, 0, 0, new ReplicatedTables().encode(), new TreeMap<>());
+    }
+
+    /// What its beats say of it.
+    int slowPercent() {
+        return slow.percent(world.nowNanos());
     }
 
     /// The last sequence that would be found after a crash now.
@@ -122,6 +130,7 @@ final class SimDisk implements ReplicaDisk {
         }
         inFlight = new ArrayList<>();
         life++;
+        slow = new SlowShare(GroupCommit.SLOW_NANOS);
     }
 
     private void makeDurable(JournalRecord record) {
@@ -209,10 +218,17 @@ final class SimDisk implements ReplicaDisk {
         long delay = world.between(50_000, 400_000) * slowness;
         journalBusyUntil = Math.max(journalBusyUntil, world.nowNanos() + delay);
         int of = life;
+        if (inFlight.size() == 1) {
+            slow.begin(world.nowNanos());
+        }
         world.after(
                 journalBusyUntil - world.nowNanos(),
                 () -> {
                     if (of == life) {
+                        slow.end(world.nowNanos());
+                        if (inFlight.size() > 1) {
+                            slow.begin(world.nowNanos());
+                        }
                         makeDurable(inFlight.removeFirst());
                         host.later(0, events -> events.onDurable(ticket));
                     }

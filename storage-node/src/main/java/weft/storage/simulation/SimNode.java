@@ -132,7 +132,7 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
         life++;
         self = new Member(store, life);
         RecoveredState recovered = disk.recover(this);
-        var stores = List.of(new StoreBeat(self, Long.MAX_VALUE));
+        var stores = List.of(new StoreBeat(self, Long.MAX_VALUE, 0));
         leases =
                 new NodeLeases(
                         settings,
@@ -165,6 +165,18 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
             disk.crash();
             cluster.crashed(this);
         }
+    }
+
+    /// Unlike a message it is not lost, and comes when it has woken.
+    void hearOfEnd(Member of) {
+        on(
+                life,
+                _ -> {
+                    NodeLeases beats = leases;
+                    if (beats != null) {
+                        beats.onEnded(List.of(of));
+                    }
+                });
     }
 
     void freeze(long nanos) {
@@ -202,7 +214,8 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
                 _ -> {
                     NodeLeases beats = leases;
                     if (beats != null) {
-                        beats.setStores(List.of(new StoreBeat(self, freeBytes)));
+                        beats.setStores(
+                                List.of(new StoreBeat(self, freeBytes, disk.slowPercent())));
                         beats.onTick(cluster.others(this), now());
                     }
                 });

@@ -311,6 +311,15 @@ final class StorageCluster implements SimNode.Surroundings {
         return others;
     }
 
+    /// Who ran the node's process tells the others that it has ended, one after the other.
+    void reportEnd(Member life) {
+        long delayMillis = 0;
+        for (SimNode node : nodes) {
+            world.after(delayMillis * SimPool.MILLIS, () -> node.hearOfEnd(life));
+            delayMillis += 7;
+        }
+    }
+
     // ---- The promises.
 
     @Override

@@ -304,6 +304,11 @@ public final class Store implements Closeable {
         return journal.isCongested();
     }
 
+    /// How much of the last seconds the disk kept writers waiting, 0 to 100.
+    public int slowPercent(long nowNanos) {
+        return journal.slowPercent(nowNanos);
+    }
+
     /// Why the store serves no more; empty while it does.
     public Optional<IOException> failure() {
         return Optional.ofNullable(failure.get());

@@ -195,6 +195,16 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
     }
 
     @Override
+    public int slowPercent(StoreId store) {
+        return 0;
+    }
+
+    @Override
+    public boolean hasEnded(Member life) {
+        return false;
+    }
+
+    @Override
     public boolean isSelfLate(long nowNanos) {
         return false;
     }

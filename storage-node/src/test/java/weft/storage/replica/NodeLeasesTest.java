@@ -30,13 +30,13 @@ class NodeLeasesTest {
             new NodeLeases(
                     ReplicaSettings.DEFAULT,
                     new NodeId("self"),
-                    List.of(new StoreBeat(OWN, 100)),
+                    List.of(new StoreBeat(OWN, 100, 0)),
                     (_, message) -> sent.add(message),
                     0);
 
     private void answered(long sentMillis, long nowMillis) {
         leases.onBeatAck(
-                new BeatAck(OTHER, sentMillis * MILLIS, List.of(new StoreBeat(THEIRS, 1))),
+                new BeatAck(OTHER, sentMillis * MILLIS, List.of(new StoreBeat(THEIRS, 1, 0))),
                 nowMillis * MILLIS);
     }
 
@@ -75,10 +75,10 @@ class NodeLeasesTest {
     @Test
     void thePromiseIsRememberedWhenItIsGiven() {
         assertEquals(0, leases.lastAnsweredNanos(THEIRS.store()));
-        leases.onBeat(new Beat(OTHER, 77, List.of(new StoreBeat(THEIRS, 1))), 1_500 * MILLIS);
+        leases.onBeat(new Beat(OTHER, 77, List.of(new StoreBeat(THEIRS, 1, 0))), 1_500 * MILLIS);
         assertEquals(1_500 * MILLIS, leases.lastAnsweredNanos(THEIRS.store()));
         assertEquals(
-                List.of(new BeatAck(new NodeId("self"), 77, List.of(new StoreBeat(OWN, 100)))),
+                List.of(new BeatAck(new NodeId("self"), 77, List.of(new StoreBeat(OWN, 100, 0)))),
                 sent);
     }
 
@@ -99,23 +99,23 @@ class NodeLeasesTest {
     void aNodeThatHearsOnlyItselfIsCutOffForTheOthers() {
         NodeId self = new NodeId("self");
         leases.onTick(Set.of(self), 1_900 * MILLIS);
-        leases.onBeat(new Beat(self, 1, List.of(new StoreBeat(OWN, 100))), 2_000 * MILLIS);
-        leases.onBeatAck(new BeatAck(self, 1, List.of(new StoreBeat(OWN, 100))), 2_050 * MILLIS);
+        leases.onBeat(new Beat(self, 1, List.of(new StoreBeat(OWN, 100, 0))), 2_000 * MILLIS);
+        leases.onBeatAck(new BeatAck(self, 1, List.of(new StoreBeat(OWN, 100, 0))), 2_050 * MILLIS);
         leases.onTick(Set.of(OTHER), 2_100 * MILLIS);
         assertEquals(List.of(), ((Beat) sent.getLast()).stores());
         leases.onTick(Set.of(self), 2_150 * MILLIS);
-        assertEquals(List.of(new StoreBeat(OWN, 100)), ((Beat) sent.getLast()).stores());
+        assertEquals(List.of(new StoreBeat(OWN, 100, 0)), ((Beat) sent.getLast()).stores());
     }
 
     @Test
     void aNodeThatHearsNobodyAsksForNoPromise() {
         leases.onTick(Set.of(OTHER), 1_000 * MILLIS);
-        assertEquals(List.of(new StoreBeat(OWN, 100)), ((Beat) sent.getLast()).stores());
+        assertEquals(List.of(new StoreBeat(OWN, 100, 0)), ((Beat) sent.getLast()).stores());
         leases.onTick(Set.of(OTHER), 2_100 * MILLIS);
         assertEquals(List.of(), ((Beat) sent.getLast()).stores());
         leases.onBeat(new Beat(OTHER, 1, List.of()), 2_200 * MILLIS);
         assertEquals(List.of(), ((BeatAck) sent.getLast()).stores());
         leases.onTick(Set.of(OTHER), 2_300 * MILLIS);
-        assertEquals(List.of(new StoreBeat(OWN, 100)), ((Beat) sent.getLast()).stores());
+        assertEquals(List.of(new StoreBeat(OWN, 100, 0)), ((Beat) sent.getLast()).stores());
     }
 }

@@ -398,13 +398,4 @@ class StorageScenarioTest {
         assertTrue(pool.runUntil(1_000, () -> pool.history.doneWrites() > writes + 20));
         endWork();
     }
-
-    @Test
-    void aMemberWithASlowDiskSlowsWritesAndStays() {
-        startWork();
-        cluster.nodes.get((cluster.primary() + 1) % 3).disk.slowness = 50;
-        assertTrue(progressWithin(4_000), pool.world.trace());
-        assertEquals(3, cluster.configurations.current().members().size());
-        endWork();
-    }
 }

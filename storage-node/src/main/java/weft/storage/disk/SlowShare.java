@@ -1,0 +1,65 @@
+package weft.storage.disk;
+
+import java.util.ArrayDeque;
+
+/// How much of the last seconds a device spent in operations that took too long, running or done.
+/// For operations that follow one another, as a journal's writes do: then the share is what a
+/// writer waits in vain. An operation that never comes back counts like those that come late.
+///
+/// Safe from any thread. An operation costs two calls without contention.
+public final class SlowShare {
+    /// What is looked back on.
+    public static final long WINDOW_NANOS = 4_000_000_000L;
+
+    private final long slowNanos;
+
+    private record Span(long fromNanos, long toNanos) {}
+
+    // A lock: one thread works, others ask.
+    private final ArrayDeque<Span> slow = new ArrayDeque<>();
+    private long begunNanos;
+    private boolean isRunning;
+
+    /// @param slowNanos from which on an operation counts; a whole part of the window at the most
+    public SlowShare(long slowNanos) {
+        if (slowNanos < 1 || slowNanos > WINDOW_NANOS) {
+            throw new IllegalArgumentException("slow from " + slowNanos + " ns on");
+        }
+        this.slowNanos = slowNanos;
+    }
+
+    /// An operation begins.
+    public synchronized void begin(long nowNanos) {
+        begunNanos = nowNanos;
+        isRunning = true;
+    }
+
+    /// It is over, however it ended.
+    public synchronized void end(long nowNanos) {
+        isRunning = false;
+        if (nowNanos - begunNanos >= slowNanos) {
+            slow.add(new Span(begunNanos, nowNanos));
+            forgetBefore(nowNanos - WINDOW_NANOS);
+        }
+    }
+
+    private void forgetBefore(long nanos) {
+        while (!slow.isEmpty() && slow.getFirst().toNanos() < nanos) {
+            slow.removeFirst();
+        }
+    }
+
+    /// The share, 0 to 100.
+    public synchronized int percent(long nowNanos) {
+        long fromNanos = nowNanos - WINDOW_NANOS;
+        forgetBefore(fromNanos);
+        long sum = 0;
+        for (Span span : slow) {
+            sum += span.toNanos() - Math.max(span.fromNanos(), fromNanos);
+        }
+        if (isRunning && nowNanos - begunNanos >= slowNanos) {
+            sum += nowNanos - Math.max(begunNanos, fromNanos);
+        }
+        return Math.clamp(sum * 100 / WINDOW_NANOS, 0, 100);
+    }
+}

@@ -1,0 +1,80 @@
+package weft.storage.replica;
+
+import weft.fabric.Configuration;
+import weft.fabric.Member;
+import weft.storage.reconfigure.Reconfiguration;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/// A primary does without a member whose disk is slow, itself included: all writes wait for the
+/// slowest member. Each store measures its own journal and tells of it in its beats
+/// ([weft.wire.storage.StorageMessage.StoreBeat]), so a disk is known before a group needs it.
+///
+/// Slow is only what others are not: where all disks stall, nobody goes. And slow is better than
+/// not at all: enough members to answer writes must be left that are well.
+final class SlowMembers {
+    /// Beyond it a disk is slow.
+    private static final int SLOW_PERCENT = 50;
+
+    /// Up to it a disk is well.
+    private static final int WELL_PERCENT = 10;
+
+    /// How long a store that was slow is not asked back: each try costs writers what finding it
+    /// slow takes.
+    private static final long OUT_MILLIS = 60_000;
+
+    private final ReplicaState state;
+
+    SlowMembers(ReplicaState state) {
+        this.state = state;
+    }
+
+    /// The next configuration if a member is slow.
+    Optional<Configuration> without(Configuration current, long nowNanos) {
+        List<Member> well = new ArrayList<>();
+        List<Member> slow = new ArrayList<>();
+        for (Member member : current.members()) {
+            int percent = state.leases.slowPercent(member.store());
+            if (percent >= SLOW_PERCENT) {
+                slow.add(member);
+            } else if (percent <= WELL_PERCENT && isThere(member, nowNanos)) {
+                well.add(member);
+            }
+        }
+        if (slow.isEmpty() || well.size() < current.minReplicas()) {
+            return Optional.empty();
+        }
+        Member slowest =
+                slow.stream()
+                        .max(Comparator.comparingInt(m -> state.leases.slowPercent(m.store())))
+                        .orElseThrow();
+        state.outUntilNanos.put(slowest, nowNanos + ReplicaSettings.nanos(OUT_MILLIS));
+        state.outbox.tell(
+                "%s: the disk of %s kept writes waiting for %d %% of the last seconds"
+                        .formatted(state.pg, slowest, state.leases.slowPercent(slowest.store())));
+        return Optional.of(
+                slowest.equals(state.self)
+                        ? Reconfiguration.handOver(current, well.getFirst())
+                        : Reconfiguration.remove(current, Set.of(slowest.store())));
+    }
+
+    private boolean isThere(Member member, long nowNanos) {
+        return member.equals(state.self)
+                || (state.leases.isHeld(member, nowNanos) && !state.leases.hasEnded(member));
+    }
+
+    /// Whether a store may be, or lead, a member as far as its disk goes.
+    boolean isWell(Member member, long nowNanos) {
+        return state.leases.slowPercent(member.store()) <= WELL_PERCENT
+                && nowNanos >= state.outUntilNanos.getOrDefault(member, Long.MIN_VALUE);
+    }
+
+    /// Whether it may be taken in: where writes wait for want of members, any disk will do.
+    boolean mayJoin(Member member, Configuration current, long nowNanos) {
+        return current.members().size() < current.minReplicas() || isWell(member, nowNanos);
+    }
+}
