@@ -9,22 +9,54 @@ import java.util.Optional;
 /// @param store null if the folder did not even tell which it is
 /// @param incarnation of the store's present life; 0 if it never came to life
 /// @param failure why it is not served; empty while it is
-public record NodeDisk(String folder, @Nullable StoreId store, long incarnation, String failure) {
+/// @param slow served, but it keeps writers waiting: groups do without it where they can
+/// @param ended its process has ended, as who ran that has seen: nothing comes from this life any
+///   more
+public record NodeDisk(
+        String folder,
+        @Nullable StoreId store,
+        long incarnation,
+        String failure,
+        boolean slow,
+        boolean ended) {
     /// A disk that is served.
     public static NodeDisk serving(String folder, Member member) {
-        return new NodeDisk(folder, member.store(), member.incarnation(), "");
+        return new NodeDisk(folder, member.store(), member.incarnation(), "", false, false);
+    }
+
+    /// A disk that never came to life.
+    public static NodeDisk refused(String folder, @Nullable StoreId store, String why) {
+        return new NodeDisk(folder, store, 0, why, false, false);
     }
 
     /// The store in its present life, if it is served.
     public Optional<Member> served() {
+        return failure.isEmpty() ? life() : Optional.empty();
+    }
+
+    /// The store in the life that is over, if it is known to be.
+    public Optional<Member> endedLife() {
+        return ended ? life() : Optional.empty();
+    }
+
+    private Optional<Member> life() {
         StoreId known = store;
-        return known == null || !failure.isEmpty()
-                ? Optional.empty()
-                : Optional.of(new Member(known, incarnation));
+        return known == null ? Optional.empty() : Optional.of(new Member(known, incarnation));
     }
 
     /// The same disk, not served any more.
     public NodeDisk failed(String why) {
-        return new NodeDisk(folder, store, incarnation, why);
+        return new NodeDisk(folder, store, incarnation, why, slow, ended);
+    }
+
+    /// The same disk, slow or not.
+    public NodeDisk withSlow(boolean now) {
+        return new NodeDisk(folder, store, incarnation, failure, now, ended);
+    }
+
+    /// The same disk, its process having ended.
+    public NodeDisk withEnd() {
+        String why = failure.isEmpty() ? "its process has ended" : failure;
+        return new NodeDisk(folder, store, incarnation, why, slow, true);
     }
 }

@@ -53,6 +53,26 @@ public record NodePresence(
         return disks.stream().map(NodeDisk::served).flatMap(Optional::stream).toList();
     }
 
+    /// The lives of its stores that are known to be over.
+    public List<Member> endedLives() {
+        return disks.stream().map(NodeDisk::endedLife).flatMap(Optional::stream).toList();
+    }
+
+    /// The same process, known to have ended.
+    public NodePresence withEnd() {
+        return new NodePresence(
+                node,
+                role,
+                incarnation,
+                address,
+                nbd,
+                vtep,
+                metrics,
+                disks.stream().map(NodeDisk::withEnd).toList(),
+                memoryBytes,
+                pid);
+    }
+
     /// Whether it serves this store.
     public boolean serves(StoreId store) {
         return stores().stream().anyMatch(member -> member.store().equals(store));

@@ -18,6 +18,7 @@ import weft.runtime.VirtualThreads;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /// What a storage node tells of itself, and keeps true: its presence record, and a gauge for each
 /// of its disks. A disk that fails is told of at once: from then on control counts its store as
@@ -82,15 +83,36 @@ final class NodeAnnouncement implements AutoCloseable {
         blocking.execute(() -> tellFailed(store, StoreFolders.reason(why)));
     }
 
-    private synchronized void tellFailed(StoreId store, String why) {
+    private void tellFailed(StoreId store, String why) {
+        NodeDisk disk = change(store, known -> known.failed(why));
+        log.error("{} ({}) is served no more: {}", disk.folder(), store, why);
+        tell();
+    }
+
+    /// A store's disk has become slow, or is well again. Any thread; does not wait.
+    void onSlow(StoreId store, boolean slow) {
+        blocking.execute(() -> tellSlow(store, slow));
+    }
+
+    private void tellSlow(StoreId store, boolean slow) {
+        NodeDisk disk = change(store, known -> known.withSlow(slow));
+        if (slow) {
+            log.warn("{} ({}) is slow: it keeps writes waiting", disk.folder(), store);
+        } else {
+            log.info("{} ({}) is not slow any more", disk.folder(), store);
+        }
+        tell();
+    }
+
+    private synchronized NodeDisk change(StoreId store, UnaryOperator<NodeDisk> change) {
         disks =
                 disks.stream()
-                        .map(disk -> store.equals(disk.store()) ? disk.failed(why) : disk)
+                        .map(disk -> store.equals(disk.store()) ? change.apply(disk) : disk)
                         .toList();
-        disks.stream()
-                .filter(disk -> store.equals(disk.store()))
-                .forEach(disk ->
-                        log.error("{} ({}) is served no more: {}", disk.folder(), store, why));
+        return disks.stream().filter(disk -> store.equals(disk.store())).findFirst().orElseThrow();
+    }
+
+    private synchronized void tell() {
         FabricStore.Announcement present = kept;
         if (present == null) {
             return; // It will be in what is announced.

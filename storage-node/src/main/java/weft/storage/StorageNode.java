@@ -133,7 +133,8 @@ public final class StorageNode implements AutoCloseable {
                         settings.scrub(),
                         settings.garbagePeriod(),
                         settings.loopCount(),
-                        announcement::onFailure);
+                        announcement::onFailure,
+                        announcement::onSlow);
         opened.push(replication);
         var openVolumes = new OpenVolumes();
         MessageServer server =
@@ -147,6 +148,7 @@ public final class StorageNode implements AutoCloseable {
 
         folders.stores().forEach(Store::start);
         replication.start();
+        watcher.onChange(replication::onImage);
         opened.push(announcement);
         String address = settings.advertiseHost() + ":" + server.address().getPort();
         announcement.begin(address);

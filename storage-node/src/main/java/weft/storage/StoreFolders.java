@@ -102,7 +102,7 @@ final class StoreFolders implements AutoCloseable {
             String why = reason(e);
             log.error("{} is not served: {}", folder, why);
             log.debug("{} is not served", folder, e);
-            disks.add(new NodeDisk(folder.toString(), there.orElse(null), 0, why));
+            disks.add(NodeDisk.refused(folder.toString(), there.orElse(null), why));
         }
     }
 

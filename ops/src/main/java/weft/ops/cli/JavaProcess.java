@@ -1,5 +1,6 @@
 package weft.ops.cli;
 
+import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -9,13 +10,33 @@ import java.util.List;
 public final class JavaProcess {
     private JavaProcess() {}
 
+    /// Another process like this one: the same Java, its options and class path.
+    public static List<String> again(List<String> arguments) {
+        var command = new ArrayList<String>();
+        command.add(java());
+        command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+        return withMain(command, arguments);
+    }
+
+    private static String java() {
+        return Path.of(System.getProperty("java.home"), "bin", "java").toString();
+    }
+
+    private static List<String> withMain(List<String> command, List<String> arguments) {
+        command.add("-cp");
+        command.add(System.getProperty("java.class.path"));
+        command.add(Weft.class.getName());
+        command.addAll(arguments);
+        return List.copyOf(command);
+    }
+
     /// Java, its flags, and `weft` with the arguments; the process logs to the file.
     ///
     /// @param jvmOptions more of them, such as `-Xmx2g`
     public static List<String> command(
             Path logFile, List<String> jvmOptions, List<String> arguments) {
         var command = new ArrayList<String>();
-        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        command.add(java());
         command.add("-ea");
         command.add("--enable-native-access=ALL-UNNAMED");
         command.add("--sun-misc-unsafe-memory-access=allow");
@@ -26,10 +47,6 @@ public final class JavaProcess {
         command.add("-Dweft.log.libraries=ERROR");
         command.add("-Dweft.log.file=" + logFile.toAbsolutePath());
         command.addAll(jvmOptions);
-        command.add("-cp");
-        command.add(System.getProperty("java.class.path"));
-        command.add(Weft.class.getName());
-        command.addAll(arguments);
-        return List.copyOf(command);
+        return withMain(command, arguments);
     }
 }

@@ -8,6 +8,13 @@ public final class Supervisor {
 
     /// Waits for the end of the process; `close` has run when it comes.
     public static void runUntilStopped(AutoCloseable running) throws InterruptedException {
+        closeAtEnd(running).await();
+    }
+
+    /// Has `close` run when the process ends, by itself or because it is told to.
+    ///
+    /// @return open until it has run
+    public static CountDownLatch closeAtEnd(AutoCloseable running) {
         var stopped = new CountDownLatch(1);
         var closing =
                 new Thread(
@@ -21,6 +28,6 @@ public final class Supervisor {
                         },
                         "shutdown");
         Runtime.getRuntime().addShutdownHook(closing);
-        stopped.await();
+        return stopped;
     }
 }

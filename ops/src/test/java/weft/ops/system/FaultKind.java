@@ -16,6 +16,28 @@ enum FaultKind {
         }
     },
 
+    /// SIGKILL; who ran it tells the others, and starts it again.
+    REPORTED {
+        @Override
+        void befall(FaultyFabric fabric, int node, VolumeChecker checker) throws Exception {
+            fabric.killSupervised(node);
+            checker.awaitWrites(WRITES_DURING, PATIENCE);
+        }
+    },
+
+    /// What it writes to its disk does not come back for some seconds.
+    STUCK_DISK {
+        @Override
+        void befall(FaultyFabric fabric, int node, VolumeChecker checker) throws Exception {
+            fabric.freezeDisk(node, "-f");
+            try {
+                checker.awaitWrites(WRITES_DURING, PATIENCE);
+            } finally {
+                fabric.freezeDisk(node, "-u");
+            }
+        }
+    },
+
     /// SIGTERM, and started again at once.
     RESTARTED {
         @Override

@@ -27,7 +27,7 @@ final class FaultsSystemTest {
     void nothingIsLostWhenNodesAreKilledAndHangAndAreNotHeard() throws Exception {
         run(
                 1,
-                List.of(FaultKind.KILLED, FaultKind.HANGING, FaultKind.MUTE),
+                List.of(FaultKind.KILLED, FaultKind.REPORTED, FaultKind.HANGING, FaultKind.MUTE),
                 Duration.ofSeconds(240));
     }
 
@@ -46,9 +46,10 @@ final class FaultsSystemTest {
     }
 
     private void run(int times, List<FaultKind> kinds, Duration limit) throws Exception {
-        for (String program : List.of("fio", "nbdinfo", "mkfs.ext4")) {
+        for (String program : List.of("fio", "nbdinfo", "mkfs.ext4", "fsfreeze")) {
             Assumptions.assumeTrue(
-                    isThere(program), program + " is missing (fio, libnbd-bin, e2fsprogs)");
+                    isThere(program),
+                    program + " is missing (fio, libnbd-bin, e2fsprogs, util-linux)");
         }
         long seed = Long.getLong("weft.seed", System.nanoTime() % 1_000_000);
         System.out.println("-Dweft.seed=" + seed);

@@ -148,7 +148,10 @@ final class FaultyFabric implements AutoCloseable {
                                 "storage",
                                 name,
                                 NamespaceLab.address(node),
-                                List.of("--data", diskOf(node).resolve("data").toString()));
+                                List.of(
+                                        "--supervised",
+                                        "--data",
+                                        diskOf(node).resolve("data").toString()));
         List<String> options =
                 List.of("-Xmx320m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", LOGGING);
         Process process =
@@ -163,9 +166,30 @@ final class FaultyFabric implements AutoCloseable {
         return Objects.requireNonNull(processes.get(node));
     }
 
-    /// SIGKILL.
+    /// SIGKILL, also for who would tell of it.
     void kill(int node) throws InterruptedException {
+        ProcessHandle own = handle(node);
         process(node).destroyForcibly().waitFor();
+        own.destroyForcibly();
+        own.onExit().join();
+    }
+
+    /// SIGKILL for the node, not for who tells of it and starts it again.
+    void killSupervised(int node) {
+        ProcessHandle own = handle(node);
+        own.destroyForcibly();
+        own.onExit().join();
+    }
+
+    /// A node's own process is the child of its supervisor.
+    private ProcessHandle handle(int node) {
+        ProcessHandle started = process(node).toHandle();
+        return started.children().findFirst().orElse(started);
+    }
+
+    /// Has its disk hang in all it is asked to write (`-f`), or go on (`-u`).
+    void freezeDisk(int node, String how) throws Exception {
+        NamespaceLab.run(List.of("fsfreeze", how, diskOf(node).toString()));
     }
 
     /// SIGTERM; it has time to close its store.
@@ -178,7 +202,7 @@ final class FaultyFabric implements AutoCloseable {
 
     /// A signal by its name.
     void signal(int node, String name) throws Exception {
-        NamespaceLab.run(List.of("kill", "-" + name, Long.toString(process(node).pid())));
+        NamespaceLab.run(List.of("kill", "-" + name, Long.toString(handle(node).pid())));
     }
 
     /// Takes a node's cable away (`down`), or plugs it in.

@@ -11,6 +11,9 @@ public final class SlowShare {
     /// What is looked back on.
     public static final long WINDOW_NANOS = 4_000_000_000L;
 
+    private static final int SLOW_PERCENT = 50;
+    private static final int WELL_PERCENT = 10;
+
     private final long slowNanos;
 
     private record Span(long fromNanos, long toNanos) {}
@@ -26,6 +29,16 @@ public final class SlowShare {
             throw new IllegalArgumentException("slow from " + slowNanos + " ns on");
         }
         this.slowNanos = slowNanos;
+    }
+
+    /// Whether a device of which that is the share is slow.
+    public static boolean isSlow(int percent) {
+        return percent >= SLOW_PERCENT;
+    }
+
+    /// Whether it is well. In between it is neither, so that it does not come and go.
+    public static boolean isWell(int percent) {
+        return percent <= WELL_PERCENT;
     }
 
     /// An operation begins.

@@ -2,6 +2,7 @@ package weft.storage.replica;
 
 import weft.fabric.Configuration;
 import weft.fabric.Member;
+import weft.storage.disk.SlowShare;
 import weft.storage.reconfigure.Reconfiguration;
 
 import java.util.ArrayList;
@@ -17,12 +18,6 @@ import java.util.Set;
 /// Slow is only what others are not: where all disks stall, nobody goes. And slow is better than
 /// not at all: enough members to answer writes must be left that are well.
 final class SlowMembers {
-    /// Beyond it a disk is slow.
-    private static final int SLOW_PERCENT = 50;
-
-    /// Up to it a disk is well.
-    private static final int WELL_PERCENT = 10;
-
     /// How long a store that was slow is not asked back: each try costs writers what finding it
     /// slow takes.
     private static final long OUT_MILLIS = 60_000;
@@ -39,9 +34,9 @@ final class SlowMembers {
         List<Member> slow = new ArrayList<>();
         for (Member member : current.members()) {
             int percent = state.leases.slowPercent(member.store());
-            if (percent >= SLOW_PERCENT) {
+            if (SlowShare.isSlow(percent)) {
                 slow.add(member);
-            } else if (percent <= WELL_PERCENT && isThere(member, nowNanos)) {
+            } else if (SlowShare.isWell(percent) && isThere(member, nowNanos)) {
                 well.add(member);
             }
         }
@@ -69,7 +64,7 @@ final class SlowMembers {
 
     /// Whether a store may be, or lead, a member as far as its disk goes.
     boolean isWell(Member member, long nowNanos) {
-        return state.leases.slowPercent(member.store()) <= WELL_PERCENT
+        return SlowShare.isWell(state.leases.slowPercent(member.store()))
                 && nowNanos >= state.outUntilNanos.getOrDefault(member, Long.MIN_VALUE);
     }
 

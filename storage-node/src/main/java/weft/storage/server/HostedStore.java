@@ -17,6 +17,9 @@ import java.util.function.Supplier;
 /// One of the node's stores and what works on it. All of its threads are its own: a disk that hangs
 /// holds nobody up but its own replicas.
 final class HostedStore implements AutoCloseable {
+    /// Above what any of its ticks takes, below the grace that others add.
+    private static final long HANGS_NANOS = 1_500_000_000;
+
     private final Store store;
     private final Clock clock;
     private final ReplicaDirectory replicas;
@@ -84,6 +87,12 @@ final class HostedStore implements AutoCloseable {
     /// Why the store is served no more; empty while it is.
     Optional<IOException> failure() {
         return store.failure();
+    }
+
+    /// Whether a loop of its replicas stands still, as in a read that does not come back: then it
+    /// cannot keep any promise.
+    boolean hangs(long nowNanos) {
+        return replicas.tickedAtNanos() + HANGS_NANOS < nowNanos;
     }
 
     /// What beats say of it.

@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.function.Function;
 
 /// Placement group → replica → its loop. Replicas come to life when the store has data of a group
@@ -36,6 +37,7 @@ final class ReplicaDirectory implements AutoCloseable {
     private final LeaseView leases;
     private final HostedReplica.Surroundings around;
     private final List<Loop> loops = new ArrayList<>();
+    private final AtomicLongArray tickedNanos;
     private final Map<PlacementGroupId, HostedReplica> replicas = new ConcurrentHashMap<>();
     private final Map<PlacementGroupId, Configuration> known = new ConcurrentHashMap<>();
 
@@ -59,18 +61,25 @@ final class ReplicaDirectory implements AutoCloseable {
         for (int i = 0; i < loopCount; i++) {
             loops.add(Loop.gathering("replicas-%s-%d".formatted(self.store(), i)));
         }
+        tickedNanos = new AtomicLongArray(loopCount);
     }
 
     /// Revives what the store recovered.
     void start() {
         store.groups().forEach(this::host);
-        loops.forEach(loop -> loop.execute(() -> tick(loop)));
+        for (int i = 0; i < loops.size(); i++) {
+            int number = i;
+            tickedNanos.set(i, around.clock().nowNanos());
+            loops.get(i).execute(() -> tick(number));
+        }
     }
 
     /// Looks after the loop's groups, and again in a moment. When nothing has happened to any of
     /// them that moment is longer: waking is most of what an idle node costs, and what waits for
     /// time alone (a lease that ends, a silent member) waits for seconds.
-    private void tick(Loop loop) {
+    private void tick(int number) {
+        Loop loop = loops.get(number);
+        tickedNanos.set(number, around.clock().nowNanos());
         boolean busy = false;
         try {
             for (HostedReplica replica : replicas.values()) {
@@ -79,8 +88,17 @@ final class ReplicaDirectory implements AutoCloseable {
                 }
             }
         } finally {
-            var _ = loop.schedule(busy ? TICK : REST_TICK, () -> tick(loop));
+            var _ = loop.schedule(busy ? TICK : REST_TICK, () -> tick(number));
         }
+    }
+
+    /// When the loop that is furthest behind last looked after its groups. Any thread.
+    long tickedAtNanos() {
+        long earliest = Long.MAX_VALUE;
+        for (int i = 0; i < tickedNanos.length(); i++) {
+            earliest = Math.min(earliest, tickedNanos.get(i));
+        }
+        return earliest;
     }
 
     /// A configuration that the coordination tells of. On the watch's thread, after [#start].

@@ -9,9 +9,11 @@ import weft.coordination.FabricStore;
 import weft.coordination.StorageNodes;
 import weft.fabric.FabricImage;
 import weft.fabric.NodeId;
+import weft.fabric.NodePresence;
 import weft.fabric.StoreId;
 import weft.runtime.Clock;
 import weft.runtime.Loop;
+import weft.storage.disk.SlowShare;
 import weft.storage.replica.NodeLeases;
 import weft.storage.replica.ReplicaSettings;
 import weft.storage.store.Store;
@@ -53,10 +55,12 @@ public final class ReplicationService implements AutoCloseable {
     private final LayerGarbage garbage;
     private final StorageMeters meters;
     private final BiConsumer<StoreId, IOException> onFailure;
+    private final BiConsumer<StoreId, Boolean> onSlow;
     private volatile AutoCloseable watch = () -> {};
 
     // Beat loop only.
     private final Set<StoreId> failed = new HashSet<>();
+    private final Set<StoreId> slow = new HashSet<>();
 
     /// @param self what this node says of itself on connections
     /// @param image the newest picture of the fabric, with its volumes
@@ -65,6 +69,8 @@ public final class ReplicationService implements AutoCloseable {
     /// @param garbagePeriod between looks for layers of deleted volumes
     /// @param loopCount threads that run replicas, for each store
     /// @param onFailure is told once of each store that fails, on the beat loop
+    /// @param onSlow is told when a store's disk has become slow, and when it is well again, on the
+    ///   beat loop
     public ReplicationService(
             ReplicaSettings settings,
             Handshake self,
@@ -78,11 +84,13 @@ public final class ReplicationService implements AutoCloseable {
             ScrubSettings scrub,
             Duration garbagePeriod,
             int loopCount,
-            BiConsumer<StoreId, IOException> onFailure) {
+            BiConsumer<StoreId, IOException> onFailure,
+            BiConsumer<StoreId, Boolean> onSlow) {
         this.settings = settings;
         this.nodes = nodes;
         this.clock = clock;
         this.onFailure = onFailure;
+        this.onSlow = onSlow;
         node = self.nodeId();
         meters = new StorageMeters(registry);
         beatLoop = new Loop("beats-" + node);
@@ -122,22 +130,45 @@ public final class ReplicationService implements AutoCloseable {
                         stores.values().forEach(s -> s.replicas().onConfiguration(recorded)));
     }
 
-    /// A store that failed is left out: others take over from it as from a dead node.
+    /// A store that failed, or that hangs, is left out: others take over from it as from a dead
+    /// node.
     private void beat() {
         stores.values().forEach(this::noteFailure);
-        List<StoreBeat> beats = working().stream().map(HostedStore::beat).toList();
+        long nowNanos = clock.nowNanos();
+        List<StoreBeat> beats =
+                working().stream()
+                        .filter(store -> !store.hangs(nowNanos))
+                        .map(HostedStore::beat)
+                        .toList();
+        beats.forEach(this::noteSlowness);
         leases.setStores(beats);
         Set<NodeId> others = new HashSet<>(nodes.known());
         if (stores.size() == 1) {
             others.remove(node); // Nobody there to beat to.
         }
-        leases.onTick(others, clock.nowNanos());
+        leases.onTick(others, nowNanos);
     }
 
     private void noteFailure(HostedStore store) {
         if (store.failure().isPresent() && failed.add(store.id())) {
             meters.storeFailures.increment();
             onFailure.accept(store.id(), store.failure().get());
+        }
+    }
+
+    private void noteSlowness(StoreBeat store) {
+        StoreId id = store.member().store();
+        if (SlowShare.isSlow(store.slowPercent()) && slow.add(id)) {
+            onSlow.accept(id, true);
+        } else if (SlowShare.isWell(store.slowPercent()) && slow.remove(id)) {
+            onSlow.accept(id, false);
+        }
+    }
+
+    /// A new picture of the fabric. Any thread.
+    public void onImage(FabricImage image) {
+        for (NodePresence presence : image.presences().values()) {
+            leases.onEnded(presence.endedLives());
         }
     }
 

@@ -4,7 +4,9 @@ import org.jspecify.annotations.Nullable;
 
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 import weft.coordination.zookeeper.EmbeddedZooKeeper;
 import weft.fabric.FailureDomain;
@@ -14,6 +16,7 @@ import weft.ops.cli.ByteSize;
 import weft.ops.cli.CliFailure;
 import weft.ops.cli.EngineOption;
 import weft.ops.cli.ExitCode;
+import weft.ops.cli.JavaProcess;
 import weft.ops.cli.node.NodeAdd;
 import weft.ops.cli.node.NodeDomain;
 import weft.ops.cli.node.NodeDrain;
@@ -26,6 +29,7 @@ import weft.ops.node.LocalFabric;
 import weft.ops.node.LocalLayout;
 import weft.ops.node.NodeOptions;
 import weft.ops.node.Part;
+import weft.ops.node.SupervisedNode;
 import weft.ops.node.Supervisor;
 import weft.transport.NodeAddress;
 import weft.wire.storage.StorageMessage;
@@ -33,6 +37,7 @@ import weft.wire.storage.StorageMessage;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -158,7 +163,19 @@ public final class NodeCommand {
                 "      --zookeeper zk1:2181 --listen 192.0.2.11:7400"
             })
     static final class Storage implements Callable<Integer> {
+        private static final String SUPERVISED = "--supervised";
+
+        @Spec private @Nullable CommandSpec spec;
         @Mixin private Where where = new Where();
+
+        @Option(
+                names = SUPERVISED,
+                description = {
+                    "Run it in a child process, start it again when it dies, and tell the others"
+                            + " of",
+                    "that at once: they go on without it in a part of the time."
+                })
+        private boolean supervised;
 
         @Option(
                 names = "--data",
@@ -252,8 +269,27 @@ public final class NodeCommand {
                     known.withNbdTls(nbdTls)
                             .withDomain(domain(known.domain()))
                             .withStores(folders(), adopted());
+            if (supervised) {
+                return supervise(options);
+            }
             return runUntilStopped(
                     Part.storage(options), "storage node " + options.node() + " is ready");
+        }
+
+        private Integer supervise(NodeOptions options) throws IOException, InterruptedException {
+            var arguments =
+                    new ArrayList<>(
+                            Objects.requireNonNull(spec)
+                                    .root()
+                                    .commandLine()
+                                    .getParseResult()
+                                    .originalArgs());
+            arguments.remove(SUPERVISED);
+            SupervisedNode node =
+                    SupervisedNode.start(
+                            JavaProcess.again(arguments), options.node(), options.zookeeper());
+            var _ = Supervisor.closeAtEnd(node::stop);
+            return node.run();
         }
     }
 
