@@ -178,13 +178,6 @@ public final class GroupCommit implements Closeable {
                 || journal.liveBytes() + dataBytes >= settings.liveBytesMax();
     }
 
-    /// Whether appending would wait: the server then stops reading its connections.
-    public boolean isCongested() {
-        synchronized (lock) {
-            return isFull();
-        }
-    }
-
     /// Queues a record. Does not wait; [#awaitRoom()] before it keeps the queue bounded: what loops
     /// append without waiting is at most a record each.
     ///

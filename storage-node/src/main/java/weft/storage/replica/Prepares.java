@@ -21,7 +21,8 @@ final class Prepares {
             boolean full =
                     list.openCount() >= 2L * state.settings.windowEntriesMax()
                             || list.openBytes() >= 2 * state.settings.windowBytesMax();
-            if (!full) {
+            // One is always taken, so that no group waits for others that wait for it.
+            if (!full && (list.openCount() == 0 || !state.disk.isCrowded())) {
                 state.prepare(entry);
             }
             return;

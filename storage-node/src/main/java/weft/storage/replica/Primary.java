@@ -50,6 +50,9 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
     /// killed node takes to be replaced and to return.
     private static final long QUIET_MILLIS = 10_000;
 
+    /// What is committed and kept for who catches up, for each group. Who lacks more begins anew.
+    private static final long KEPT_BYTES_MAX = 4 << 20;
+
     private final ReplicaState state;
     private final Configuration configuration;
     private final SecondaryLeases leases;
@@ -233,7 +236,7 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
         for (CatchUpSource.Learner learner : source.learners()) {
             needed = Math.min(needed, learner.follower.durable);
         }
-        state.list.release(needed, state.settings.windowBytesMax());
+        state.list.release(needed, KEPT_BYTES_MAX);
     }
 
     @Override
@@ -249,7 +252,8 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
                 && !isStopped()
                 && mayAnswer()
                 && state.list.openCount() < state.settings.windowEntriesMax()
-                && state.list.openBytes() < state.settings.windowBytesMax();
+                && state.list.openBytes() < state.settings.windowBytesMax()
+                && (state.list.openCount() == 0 || !state.disk.isCrowded());
     }
 
     /// Whether someone else may already lead: a higher version was met, or this primary proposed

@@ -21,6 +21,10 @@ public interface ReplicaDisk {
     /// Appends to the journal. Records of a group become durable in order.
     void append(long ticket, JournalRecord record);
 
+    /// Whether the groups of this disk have so much prepared and not applied that none is to add
+    /// more than it needs to go on.
+    boolean isCrowded();
+
     /// Applies a committed entry to chunks and tables. Calls come in ascending sequence; during a
     /// catch-up (from `Adopted` to `VersionTaken` in sync) some are left out and some come late,
     /// but those of one chunk ascend, and the last committed one always comes. A chunk whose stamp

@@ -29,6 +29,7 @@ import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.MapPage;
+import weft.wire.storage.Mutation;
 import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.StorageMessage;
 
@@ -60,12 +61,18 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
             Function<StoreId, Optional<NodeId>> nodes,
             ConfigurationRecords configurations,
             StorageMeters meters,
-            AtomicLong exchanges) {}
+            AtomicLong exchanges,
+            Intake intake) {}
+
+    /// Who waits for an answer.
+    ///
+    /// @param payloadBytes that are kept for it
+    private record Waiting(Caller caller, int payloadBytes) {}
 
     private final PlacementGroupId pg;
     private final Loop loop;
     private final Surroundings around;
-    private final Map<Long, Caller> callers = new HashMap<>();
+    private final Map<Long, Waiting> waiting = new HashMap<>();
     private final DiskQuestions questions;
     private @Nullable Replica replica;
     private volatile @Nullable Configuration newest;
@@ -154,31 +161,65 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
         failed = true;
         around.meters().failures.increment();
         log.error("{}: the replica stopped: {}", pg, why);
-        callers.values().forEach(caller -> caller.fail("the replica has stopped"));
-        callers.clear();
+        waiting.values()
+                .forEach(each -> {
+                    around.intake().done(each.payloadBytes());
+                    each.caller().fail("the replica has stopped");
+                });
+        waiting.clear();
+    }
+
+    private void refuse(Caller caller, StorageMessage.Refused.Reason reason, String detail) {
+        caller.reply(new StorageMessage.Refused(reason, newest(), detail));
     }
 
     void postRequest(StorageMessage.Request request, Caller caller) {
+        int payloadBytes =
+                request instanceof StorageMessage.WriteBlocks write
+                        ? payloadBytes(write.mutation())
+                        : 0;
+        if (!around.intake().admit(payloadBytes)) {
+            around.meters().countRefused(StorageMessage.Refused.Reason.OVERLOADED);
+            refuse(caller, StorageMessage.Refused.Reason.OVERLOADED, "too much waits for the disk");
+            return;
+        }
         long exchange = around.exchanges().incrementAndGet();
         Runnable task =
                 () -> {
                     Replica present = replica;
                     if (present == null || failed) {
-                        caller.reply(
-                                new StorageMessage.Refused(
-                                        StorageMessage.Refused.Reason.NOT_SERVING,
-                                        newest(),
-                                        "the replica has stopped"));
+                        around.intake().done(payloadBytes);
+                        refuse(
+                                caller,
+                                StorageMessage.Refused.Reason.NOT_SERVING,
+                                "the replica has stopped");
                         return;
                     }
-                    callers.put(exchange, caller);
+                    waiting.put(exchange, new Waiting(caller, payloadBytes));
                     ifAlive(alive -> alive.onRequest(exchange, request, now()));
                 };
         loop.execute(request.memory().holdUntil(task));
     }
 
+    private static int payloadBytes(Mutation mutation) {
+        return mutation instanceof Mutation.Write write ? write.lengthBytes() : 0;
+    }
+
+    /// A message that finds no room is lost, as any may be: its sender sends it again.
     void postMessage(Member from, ReplicaMessage message) {
-        Runnable task = () -> ifAlive(present -> present.onMessage(from, message, now()));
+        int payloadBytes =
+                message instanceof ReplicaMessage.Prepare prepare
+                        ? payloadBytes(prepare.entry().mutation())
+                        : 0;
+        if (!around.intake().admit(payloadBytes)) {
+            around.meters().messagesDropped.increment();
+            return;
+        }
+        Runnable task =
+                () -> {
+                    around.intake().done(payloadBytes);
+                    ifAlive(present -> present.onMessage(from, message, now()));
+                };
         loop.execute(message.memory().holdUntil(task));
     }
 
@@ -308,12 +349,13 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
 
     @Override
     public void reply(long exchange, StorageMessage.Answer answer) {
-        Caller caller = callers.remove(exchange);
+        Waiting who = waiting.remove(exchange);
         if (answer instanceof StorageMessage.Refused refused) {
             around.meters().countRefused(refused.reason());
         }
-        if (caller != null) {
-            caller.reply(answer);
+        if (who != null) {
+            around.intake().done(who.payloadBytes());
+            who.caller().reply(answer);
         }
     }
 

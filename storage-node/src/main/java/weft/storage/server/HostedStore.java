@@ -27,10 +27,14 @@ final class HostedStore implements AutoCloseable {
     private final Scrubber scrubber;
 
     /// What the stores of a node share.
+    ///
+    /// @param payloadBytesMax of each: in requests and messages that wait, and again in entries
+    ///   that are prepared and not applied
     record Surroundings(
             ReplicaSettings settings,
             Supplier<ScrubSettings> scrub,
             int loopCount,
+            long payloadBytesMax,
             NodeLeases leases,
             StorageNodes nodes,
             Peers peers,
@@ -51,7 +55,9 @@ final class HostedStore implements AutoCloseable {
                         around.nodes()::nodeOf,
                         around.configurations(),
                         around.meters(),
-                        around.loopCount());
+                        around.loopCount(),
+                        around.payloadBytesMax());
+        store.limitOpenBytes(around.payloadBytesMax());
         space = new SpaceQuestions(store, replicas);
         scrubber =
                 new Scrubber(

@@ -50,14 +50,22 @@ final class ReplicaDirectory implements AutoCloseable {
             Function<StoreId, Optional<NodeId>> nodes,
             ConfigurationRecords configurations,
             StorageMeters meters,
-            int loopCount) {
+            int loopCount,
+            long payloadBytesMax) {
         this.settings = settings;
         self = store.member();
         this.store = store;
         this.leases = leases;
         around =
                 new HostedReplica.Surroundings(
-                        self, clock, peers, nodes, configurations, meters, new AtomicLong());
+                        self,
+                        clock,
+                        peers,
+                        nodes,
+                        configurations,
+                        meters,
+                        new AtomicLong(),
+                        new Intake(payloadBytesMax));
         for (int i = 0; i < loopCount; i++) {
             loops.add(Loop.gathering("replicas-%s-%d".formatted(self.store(), i)));
         }

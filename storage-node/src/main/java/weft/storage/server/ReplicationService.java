@@ -101,6 +101,7 @@ public final class ReplicationService implements AutoCloseable {
                         settings,
                         () -> scrub.with(image.get().settings()),
                         loopCount,
+                        payloadBytesMax(stores.size()),
                         leases,
                         nodes,
                         peers,
@@ -112,6 +113,11 @@ public final class ReplicationService implements AutoCloseable {
         garbage =
                 new LayerGarbage(
                         coordination, image, this::working, self, meters, beatLoop, garbagePeriod);
+    }
+
+    /// Two quarters of the heap at the most, for all stores together.
+    private static long payloadBytesMax(int stores) {
+        return Runtime.getRuntime().maxMemory() / 4 / Math.max(1, stores);
     }
 
     /// What this node serves on its connections.

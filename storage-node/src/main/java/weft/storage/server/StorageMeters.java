@@ -24,6 +24,7 @@ final class StorageMeters {
     final Counter blocksLost;
     final Counter chunksDiffering;
     final Counter storeFailures;
+    final Counter messagesDropped;
 
     StorageMeters(MeterRegistry registry) {
         writes = registry.counter("weft.storage.requests", "kind", "write");
@@ -39,6 +40,7 @@ final class StorageMeters {
         failures = registry.counter("weft.storage.replica.failures");
         layersDropped = registry.counter("weft.storage.layers.dropped");
         blocksRepaired = registry.counter("weft.storage.blocks.repaired");
+        messagesDropped = registry.counter("weft.storage.messages.dropped");
         storeFailures = registry.counter("weft.storage.store.failures");
         chunksDiffering = registry.counter("weft.storage.chunks.differing");
         blocksLost = registry.counter("weft.storage.blocks.lost");

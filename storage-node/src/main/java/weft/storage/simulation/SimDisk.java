@@ -211,6 +211,11 @@ final class SimDisk implements ReplicaDisk {
     }
 
     @Override
+    public boolean isCrowded() {
+        return false;
+    }
+
+    @Override
     public void append(long ticket, JournalRecord given) {
         JournalRecord record = onHeap(given);
         takeInMemory(record);

@@ -74,16 +74,11 @@ final class GroupStore implements ReplicaDisk {
 
     /// What the groups of a store share.
     record Shared(
-            GroupCommit journal, SpaceBudget space, StoreSettings settings, StoreEvents events) {}
-
-    /// What a group asks of its store.
-    interface StoreEvents {
-        /// Installs and deletes wait to be durable.
-        void settleSoon(GroupStore group);
-
-        /// The disk failed.
-        void failed(IOException e);
-    }
+            GroupCommit journal,
+            SpaceBudget space,
+            OpenBytes openBytes,
+            StoreSettings settings,
+            StoreEvents events) {}
 
     GroupStore(PlacementGroupId pg, GroupState saved, ChunkStore chunks, Shared shared)
             throws IOException {
@@ -91,7 +86,7 @@ final class GroupStore implements ReplicaDisk {
         this.chunks = chunks;
         journal = shared.journal();
         space = shared.space();
-        open = new OpenEntries(chunks, space, shared.settings());
+        open = new OpenEntries(chunks, shared);
         store = shared.events();
         tables = saved.decodeTables();
         version = saved.version();
@@ -394,6 +389,11 @@ final class GroupStore implements ReplicaDisk {
     @Override
     public void deleteChunk(long ticket, ChunkKey key) {
         change(ticket, () -> chunks.delete(key));
+    }
+
+    @Override
+    public boolean isCrowded() {
+        return open.isCrowded();
     }
 
     @Override

@@ -27,6 +27,7 @@ import java.util.function.Consumer;
 final class OpenEntries {
     private final ChunkStore chunks;
     private final SpaceBudget space;
+    private final OpenBytes openBytes;
     private final StoreSettings settings;
     private final TreeMap<Long, OpenEntry> bySequence = new TreeMap<>();
 
@@ -51,6 +52,12 @@ final class OpenEntries {
                     };
             return ChunkKey.BLOCK_BYTES + more;
         }
+
+        long payloadBytes() {
+            return record.entry().mutation() instanceof Mutation.Write write
+                    ? write.lengthBytes()
+                    : 0;
+        }
     }
 
     /// A large write that has its place.
@@ -60,10 +67,16 @@ final class OpenEntries {
     /// @param durable to be run once the record is durable
     record Placement(JournalRecord.Placed record, DataBytes data, Runnable durable) {}
 
-    OpenEntries(ChunkStore chunks, SpaceBudget space, StoreSettings settings) {
+    OpenEntries(ChunkStore chunks, GroupStore.Shared shared) {
         this.chunks = chunks;
-        this.space = space;
-        this.settings = settings;
+        space = shared.space();
+        openBytes = shared.openBytes();
+        settings = shared.settings();
+    }
+
+    /// See [weft.storage.replica.ReplicaDisk#isCrowded]. Any thread.
+    boolean isCrowded() {
+        return openBytes.areMany();
     }
 
     /// Adds an entry whose record has its payload.
@@ -136,6 +149,7 @@ final class OpenEntries {
         entry.record().entry().mutation().memory().retain();
         OpenEntry before = bySequence.put(entry.record().sequence(), entry);
         space.preparedChanged(entry.sizeBytes());
+        openBytes.add(entry.payloadBytes());
         if (before != null) {
             letGo(before);
         }
@@ -185,6 +199,7 @@ final class OpenEntries {
 
     private void letGo(OpenEntry entry) {
         space.preparedChanged(-entry.sizeBytes());
+        openBytes.add(-entry.payloadBytes());
         entry.placed().ifPresent(placed -> chunks.release(StoreRecovery.placeOf(placed)));
         entry.record().entry().mutation().memory().release();
     }

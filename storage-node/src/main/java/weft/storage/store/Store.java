@@ -86,10 +86,11 @@ public final class Store implements Closeable {
     private @Nullable WriteBack writeBack;
 
     private final AtomicReference<@Nullable IOException> failure = new AtomicReference<>();
+    private final OpenBytes openBytes = new OpenBytes();
     private volatile boolean started;
 
-    private final GroupStore.StoreEvents groupEvents =
-            new GroupStore.StoreEvents() {
+    private final StoreEvents groupEvents =
+            new StoreEvents() {
                 @Override
                 public void settleSoon(GroupStore group) {
                     boolean first;
@@ -137,7 +138,7 @@ public final class Store implements Closeable {
                         recovery.journalStart(),
                         recovery::record,
                         this::fail);
-        shared = new GroupStore.Shared(journal, space, settings, groupEvents);
+        shared = new GroupStore.Shared(journal, space, openBytes, settings, groupEvents);
         checkpoint =
                 new Checkpoint(
                         disk, metadata, journal, settings.mapBytesMax() / CHECKPOINT_PORTIONS);
@@ -299,9 +300,10 @@ public final class Store implements Closeable {
         metadata.write(new MetadataStore.Batch().put(key, value));
     }
 
-    /// Whether appending would wait for the disk: the server then stops reading its connections.
-    public boolean isCongested() {
-        return journal.isCongested();
+    /// Beyond so many bytes of payloads that are prepared and not applied, groups take no more than
+    /// they need to go on. No limit before.
+    public void limitOpenBytes(long bytesMax) {
+        openBytes.limit(bytesMax);
     }
 
     /// How much of the last seconds the disk kept writers waiting, 0 to 100.

@@ -99,6 +99,11 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
     }
 
     @Override
+    public boolean isCrowded() {
+        return false;
+    }
+
+    @Override
     public void append(long ticket, JournalRecord record) {
         journal.add(record);
         lastTicket = ticket;
