@@ -18,11 +18,11 @@ import weft.runtime.VirtualThreads;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 
-/// What a storage node tells of itself, and keeps true: its presence record, and a gauge for each
-/// of its disks. A disk that fails is told of at once: from then on control counts its store as
-/// away.
+/// What a storage node tells of itself, and keeps true: its presence record, and gauges for each of
+/// its disks. A disk that fails is told of at once: from then on control counts its store as away.
 final class NodeAnnouncement implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(NodeAnnouncement.class);
 
@@ -51,20 +51,23 @@ final class NodeAnnouncement implements AutoCloseable {
         this.disks = List.copyOf(disks);
         this.registry = registry;
         for (NodeDisk disk : disks) {
-            gauges.add(
-                    Gauge.builder("weft_storage_disk_serving", this, it -> it.served(disk.folder()))
-                            .tag("node", settings.node().name())
-                            .tag("folder", disk.folder())
-                            .strongReference(true)
-                            .register(registry));
+            String folder = disk.folder();
+            gauge("weft_storage_disk_serving", folder, known -> known.served().isPresent());
+            gauge("weft_storage_disk_slow", folder, NodeDisk::slow);
         }
     }
 
-    private int served(String folder) {
-        return disks.stream()
-                        .anyMatch(disk -> disk.folder().equals(folder) && disk.served().isPresent())
-                ? 1
-                : 0;
+    private void gauge(String name, String folder, Predicate<NodeDisk> holds) {
+        gauges.add(
+                Gauge.builder(name, this, it -> it.has(folder, holds) ? 1 : 0)
+                        .tag("node", settings.node().name())
+                        .tag("folder", folder)
+                        .strongReference(true)
+                        .register(registry));
+    }
+
+    private boolean has(String folder, Predicate<NodeDisk> holds) {
+        return disks.stream().anyMatch(disk -> disk.folder().equals(folder) && holds.test(disk));
     }
 
     /// Announces the node. Blocks.

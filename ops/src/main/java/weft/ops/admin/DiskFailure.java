@@ -20,7 +20,7 @@ public record DiskFailure(String node, String folder, @Nullable StoreId store, S
         return image.presences().values().stream()
                 .flatMap(presence ->
                         presence.disks().stream()
-                                .filter(disk -> disk.served().isEmpty())
+                                .filter(disk -> disk.served().isEmpty() && !disk.ended())
                                 .map(disk -> of(presence.node().name(), disk)))
                 .sorted(Comparator.comparing(DiskFailure::node).thenComparing(DiskFailure::folder))
                 .toList();

@@ -263,6 +263,8 @@ public final class NodeAdmin {
     /// Whether a store is there.
     public enum Life {
         SERVED,
+        /// Served, but its disk keeps writers waiting: groups do without it where they can.
+        SLOW,
         /// Its node is alive and tells that its disk is not.
         FAILED,
         /// Nobody tells of it.
@@ -271,7 +273,9 @@ public final class NodeAdmin {
         /// How the store is.
         public static Life of(FabricImage image, PoolStore store) {
             if (isLive(image, store.store())) {
-                return SERVED;
+                return SlowDisk.all(image).stream().anyMatch(slow -> slow.isOf(store))
+                        ? SLOW
+                        : SERVED;
             }
             return DiskFailure.all(image).stream().anyMatch(failure -> failure.isOf(store))
                     ? FAILED
@@ -288,6 +292,7 @@ public final class NodeAdmin {
                         : store.state().name().toLowerCase(Locale.ROOT);
         return switch (life) {
             case SERVED -> state;
+            case SLOW -> state + " (slow)";
             case FAILED -> state + " (failed)";
             case DOWN -> state + " (down)";
         };

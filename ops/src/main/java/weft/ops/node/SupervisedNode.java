@@ -26,7 +26,7 @@ import java.util.function.Predicate;
 ///
 /// ```text
 ///   child ends ─► its presence record says so ─► others go on without it, in some 100 ms
-///       ▲                                                (silence takes them 2.5 s)
+///       ▲                                                (silence takes them 1.9 s)
 ///       └── started again after a pause of 1 s, up to 30 s where it does not live long
 /// ```
 ///

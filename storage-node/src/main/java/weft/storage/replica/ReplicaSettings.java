@@ -7,9 +7,11 @@ package weft.storage.replica;
 /// @param beatMillis between beats of a pair of nodes
 /// @param leaseMillis a primary's lease from a secondary, from when the answered beat was *sent*
 /// @param graceMillis how long a secondary waits from when it *answered* before it takes over;
-///   above leaseMillis by more than the drift of two clocks over it (1 % of 2.5 s = 25 ms)
+///   above leaseMillis by more than the drift of two clocks over it (1 % of 1.9 s = 19 ms)
 /// @param lateMillis a node whose own loop was later than this accuses nobody in that round
 /// @param resendMillis an unanswered message between replicas is sent again
+/// @param slowOutMillis a store that was left out because its disk was slow is not asked back
+///   before: each try costs writers what finding it slow takes
 /// @param windowEntriesMax entries prepared and not committed
 /// @param windowBytesMax their payloads together
 /// @param waitingMax requests held while no sequence may be given
@@ -19,12 +21,13 @@ public record ReplicaSettings(
         long graceMillis,
         long lateMillis,
         long resendMillis,
+        long slowOutMillis,
         int windowEntriesMax,
         long windowBytesMax,
         int waitingMax) {
     /// What is used if nobody says otherwise. 1024 entries of 64 KiB fill the window's 64 MiB.
     public static final ReplicaSettings DEFAULT =
-            new ReplicaSettings(250, 2_000, 2_500, 500, 500, 1024, 64L << 20, 1024);
+            new ReplicaSettings(250, 1_500, 1_900, 500, 500, 60_000, 1024, 64L << 20, 1024);
 
     public ReplicaSettings {
         if (beatMillis < 1 || leaseMillis < 4 * beatMillis) {
@@ -37,6 +40,20 @@ public record ReplicaSettings(
                     "grace %d ms is not above the lease %d ms by 2 %% of drift on each side"
                             .formatted(graceMillis, leaseMillis));
         }
+    }
+
+    /// The same with another time until a store that was slow is asked back.
+    public ReplicaSettings withSlowOutMillis(long millis) {
+        return new ReplicaSettings(
+                beatMillis,
+                leaseMillis,
+                graceMillis,
+                lateMillis,
+                resendMillis,
+                millis,
+                windowEntriesMax,
+                windowBytesMax,
+                waitingMax);
     }
 
     /// Milliseconds as nanoseconds.

@@ -18,10 +18,6 @@ import java.util.Set;
 /// Slow is only what others are not: where all disks stall, nobody goes. And slow is better than
 /// not at all: enough members to answer writes must be left that are well.
 final class SlowMembers {
-    /// How long a store that was slow is not asked back: each try costs writers what finding it
-    /// slow takes.
-    private static final long OUT_MILLIS = 60_000;
-
     private final ReplicaState state;
 
     SlowMembers(ReplicaState state) {
@@ -47,7 +43,8 @@ final class SlowMembers {
                 slow.stream()
                         .max(Comparator.comparingInt(m -> state.leases.slowPercent(m.store())))
                         .orElseThrow();
-        state.outUntilNanos.put(slowest, nowNanos + ReplicaSettings.nanos(OUT_MILLIS));
+        state.outUntilNanos.put(
+                slowest, nowNanos + ReplicaSettings.nanos(state.settings.slowOutMillis()));
         state.outbox.tell(
                 "%s: the disk of %s kept writes waiting for %d %% of the last seconds"
                         .formatted(state.pg, slowest, state.leases.slowPercent(slowest.store())));

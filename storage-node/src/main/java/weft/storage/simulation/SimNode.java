@@ -54,6 +54,9 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
     /// The documented bound (ReplicaSettings): two clocks differ by no more in their rates.
     private static final double DRIFT_MAX = 0.005;
 
+    /// Less than in production: simulated minutes take long.
+    static final long SLOW_OUT_MILLIS = 4_000;
+
     final NodeId id;
     final StoreId store;
     final SimDisk disk;
@@ -62,7 +65,8 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
     private final Surroundings cluster;
     private final double clockRate;
     private final long clockOffset;
-    private final ReplicaSettings settings = ReplicaSettings.DEFAULT;
+    private final ReplicaSettings settings =
+            ReplicaSettings.DEFAULT.withSlowOutMillis(SLOW_OUT_MILLIS);
     private int life;
     private long frozenUntil;
     @Nullable Replica replica;

@@ -28,7 +28,7 @@ class NodeLeasesTest {
     private final List<StorageMessage> sent = new ArrayList<>();
     private final NodeLeases leases =
             new NodeLeases(
-                    ReplicaSettings.DEFAULT,
+                    new ReplicaSettings(250, 2_000, 2_500, 500, 500, 60_000, 1024, 64L << 20, 1024),
                     new NodeId("self"),
                     List.of(new StoreBeat(OWN, 100, 0)),
                     (_, message) -> sent.add(message),

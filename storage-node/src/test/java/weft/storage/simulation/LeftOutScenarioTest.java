@@ -60,9 +60,9 @@ class LeftOutScenarioTest {
         pool.run(1_000);
         assertTrue(pool.history.doneWrites() > writes + 100, pool.world::trace);
         slow.disk.slowness = 1;
-        pool.run(50_000);
+        pool.run(SimNode.SLOW_OUT_MILLIS - 1_500);
         assertFalse(isMember(slow), "it is not asked back soon");
-        assertTrue(pool.runUntil(20_000, () -> isMember(slow)), pool.world::trace);
+        assertTrue(pool.runUntil(12_000, () -> isMember(slow)), pool.world::trace);
         endWork();
     }
 
@@ -88,7 +88,7 @@ class LeftOutScenarioTest {
         assertTrue(pool.runUntil(4_000, () -> !isMember(slow)), pool.world::trace);
         assertTrue(progressWithin(1_000), pool.world.trace());
         slow.disk.slowness = 1;
-        assertTrue(pool.runUntil(70_000, () -> isMember(slow)), pool.world::trace);
+        assertTrue(pool.runUntil(12_000, () -> isMember(slow)), pool.world::trace);
         endWork();
     }
 

@@ -110,6 +110,9 @@ public final class Status extends FabricCommand {
     }
 
     private static String carried(List<Configuration> groups, NodePresence presence) {
+        if (!presence.endedLives().isEmpty()) {
+            return "its process has ended";
+        }
         var stores = presence.stores().stream().map(Member::store).toList();
         long copies = groups.stream().filter(g -> stores.stream().anyMatch(g::hasStore)).count();
         long primaries = groups.stream().filter(g -> stores.contains(g.primary().store())).count();

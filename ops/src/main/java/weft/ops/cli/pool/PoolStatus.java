@@ -7,6 +7,7 @@ import weft.fabric.PoolSettings;
 import weft.fabric.StoreId;
 import weft.ops.admin.DiskFailure;
 import weft.ops.admin.PoolHealth;
+import weft.ops.admin.SlowDisk;
 import weft.ops.cli.ByteSize;
 import weft.ops.cli.FabricCommand;
 import weft.ops.cli.FabricSession;
@@ -59,12 +60,14 @@ final class PoolStatus extends FabricCommand {
     ///
     /// @param silent nodes that do not answer
     /// @param failures disks that live nodes cannot serve
+    /// @param slow disks that keep writers waiting
     /// @param settings what was set of them
     record Report(
             PoolHealth health,
             List<Row> stores,
             List<String> silent,
             List<DiskFailure> failures,
+            List<SlowDisk> slow,
             PoolSettings settings) {}
 
     @Override
@@ -80,6 +83,7 @@ final class PoolStatus extends FabricCommand {
                         space.stores().stream().map(store -> Row.of(store, groups)).toList(),
                         space.silent().stream().map(node -> node.name()).toList(),
                         DiskFailure.all(session.image()),
+                        SlowDisk.all(session.image()),
                         PoolGet.of(session));
         if (output().isJson()) {
             output().result(report, "");
@@ -102,6 +106,7 @@ final class PoolStatus extends FabricCommand {
         }
         sayWhatIsSet(report.settings());
         report.failures().forEach(failure -> output().say(failure.sentence()));
+        report.slow().forEach(slow -> output().say(slow.sentence()));
     }
 
     private void sayWhatIsSet(PoolSettings settings) {
