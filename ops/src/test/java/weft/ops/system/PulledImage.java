@@ -16,13 +16,14 @@ import java.util.Optional;
 
 /// The image `debian-micro`, made once for all tests of a build. Without a mirror that answers, the
 /// test that wants it is skipped.
-final class PulledImage {
+public final class PulledImage {
     /// Has the cache.
     static final Path STATE_FOLDER = Path.of("target", "image-cache").toAbsolutePath();
 
     private PulledImage() {}
 
-    static ImageFiles debianMicro() throws IOException {
+    /// The image's files; skips the test if there is no mirror.
+    public static ImageFiles debianMicro() throws IOException {
         Optional<URI> mirror = AptSources.debianMirror(Path.of("/etc/apt"));
         Assumptions.assumeTrue(mirror.isPresent(), "no Debian mirror in /etc/apt");
         Optional<? extends Trust> trust = Trust.ofThisMachine();

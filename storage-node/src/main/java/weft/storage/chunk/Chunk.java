@@ -45,6 +45,9 @@ final class Chunk {
     /// being given back. They are given back when its [#file] is settled for the first time.
     boolean unswept;
 
+    /// Whether its file was looked at in this life: see [ChunkCache#examine].
+    boolean examined;
+
     /// Whether the file's name is known to be durable. Set by data writers, too: they force the
     /// folder while a record that names the file waits, and then nobody deletes the file.
     volatile boolean named;

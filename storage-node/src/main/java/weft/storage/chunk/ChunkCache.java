@@ -1,5 +1,9 @@
 package weft.storage.chunk;
 
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
+
 import weft.fabric.PlacementGroupId;
 import weft.storage.disk.Disk;
 import weft.storage.disk.StoreIdentity;
@@ -13,6 +17,8 @@ import java.util.LinkedHashMap;
 /// The block maps and open files of one group's chunks that are in memory, least recently used
 /// first. Owned like its [ChunkStore].
 final class ChunkCache {
+    private static final Logger log = LoggerFactory.getLogger(ChunkCache.class);
+
     /// How many maps that cannot be dropped are passed over in search of one that can.
     private static final int SEARCH_MAX = 64;
 
@@ -21,20 +27,28 @@ final class ChunkCache {
     private final StoreIdentity identity;
     private final MetadataStore metadata;
     private final ChunkLimits limits;
+    private final UnsettledBlocks unsettled;
+    private final ChangeLog changes;
     private final LinkedHashMap<Chunk, BlockMap> maps = new LinkedHashMap<>(16, 0.75f, true);
     private final LinkedHashMap<Chunk, ChunkFile> files = new LinkedHashMap<>(16, 0.75f, true);
 
+    /// @param unsettled loses what is of a file that is not the one that was left
+    /// @param changes hears of files that are made
     ChunkCache(
             PlacementGroupId pg,
             Disk disk,
             StoreIdentity identity,
             MetadataStore metadata,
-            ChunkLimits limits) {
+            ChunkLimits limits,
+            UnsettledBlocks unsettled,
+            ChangeLog changes) {
         this.pg = pg;
         this.disk = disk;
         this.identity = identity;
         this.metadata = metadata;
         this.limits = limits;
+        this.unsettled = unsettled;
+        this.changes = changes;
     }
 
     /// The chunk's map, from the metadata if it is not loaded.
@@ -105,9 +119,7 @@ final class ChunkCache {
         ChunkFile open = files.get(chunk);
         if (open == null) {
             disk.createFolder(ChunkFile.folderOf(pg));
-            open =
-                    ChunkFile.open(
-                            disk, identity, new ChunkFile.Name(pg, chunk.key, chunk.generation));
+            open = opened(chunk, new ChunkFile.Name(pg, chunk.key, chunk.generation));
             files.put(chunk, open);
             limits.fileOpened();
             if (limits.isOverFiles() && files.size() > 1) {
@@ -115,6 +127,57 @@ final class ChunkCache {
             }
         }
         return open;
+    }
+
+    private ChunkFile opened(Chunk chunk, ChunkFile.Name name) throws IOException {
+        ChunkFile file = ChunkFile.open(disk, identity, name);
+        if (file.isNew()) {
+            // Also where one was that is gone: its name is to be made durable again.
+            chunk.named = false;
+            changes.folderChanged();
+        }
+        if (!chunk.examined) {
+            try {
+                examine(chunk, file, name);
+            } catch (IOException e) {
+                file.close();
+                throw e;
+            }
+            chunk.examined = true;
+        }
+        return file;
+    }
+
+    /// Looks at a file that should be there, once in a life and before its chunk's map changes.
+    /// What is not the file that was left is no loss by itself: its blocks count by their
+    /// checksums, as any do, and are repaired from other members. But nothing of it counts without
+    /// a checksum, not even where a crash explains that a block does not have its own.
+    void examine(Chunk chunk) throws IOException {
+        if (!chunk.examined && chunk.storedBlocks > 0) {
+            var _ = file(chunk);
+        }
+    }
+
+    private void examine(Chunk chunk, ChunkFile file, ChunkFile.Name name) throws IOException {
+        ChunkFile.Finding found = file.look(identity, name);
+        if (chunk.storedBlocks == 0) {
+            // Made by this look, or left by a crash.
+            return;
+        }
+        int wantedBlocks = look(chunk).places().length();
+        int blocks = file.sizeBlocks();
+        if (found.why().isEmpty() && blocks >= wantedBlocks) {
+            return;
+        }
+        String why = found.why().orElse("has %d of %d blocks".formatted(blocks, wantedBlocks));
+        boolean mayBeOfACrash = !found.isForeign() && unsettled.containsAny(chunk.key);
+        log.atLevel(mayBeOfACrash ? Level.INFO : Level.ERROR)
+                .log(
+                        "{}: chunk file {} {}; its blocks count only by their checksums",
+                        identity,
+                        name.path(),
+                        why);
+        unsettled.forget(chunk.key);
     }
 
     /// Whether the chunk's file is open.

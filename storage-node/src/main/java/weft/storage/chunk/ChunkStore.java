@@ -61,7 +61,7 @@ public final class ChunkStore {
             ChunkLimits limits) {
         this.pg = pg;
         this.disk = disk;
-        cache = new ChunkCache(pg, disk, identity, metadata, limits);
+        cache = new ChunkCache(pg, disk, identity, metadata, limits, unsettled, changes);
         placements = new Placements(pg, disk, cache, changes, limits);
         writer = new ChunkWriter(chunks, cache, placements, unsettled);
         verifier = new ChunkVerifier(disk, cache, placements, unsettled);

@@ -27,6 +27,7 @@ final class ChunkVerifier {
     /// Looks at the next row of the file from `fromBlock` on, as much of it as the scratch holds.
     Verification verify(Chunk chunk, int fromBlock, ByteBuffer scratch) throws IOException {
         BlockMap map = cache.map(chunk);
+        cache.examine(chunk);
         int first = map.nextStored(fromBlock);
         if (first == ChunkKey.CHUNK_BLOCKS) {
             return new Verification(first, 0, List.of());

@@ -48,6 +48,7 @@ final class ChunkWriter {
     /// @param place where the whole blocks of a write already are; null if they are not
     void change(Chunk chunk, BlockMap map, Mutation.OfChunk mutation, @Nullable FilePlace place)
             throws IOException {
+        cache.examine(chunk);
         switch (mutation) {
             case Mutation.Write write -> write(chunk, map, write, place);
             case Mutation.Zero zero -> zero(chunk, map, zero);

@@ -26,6 +26,10 @@ final class UnsettledBlocks {
         return marked != null && marked.get(block);
     }
 
+    boolean containsAny(ChunkKey key) {
+        return blocks.containsKey(key);
+    }
+
     void forget(ChunkKey key) {
         blocks.remove(key);
     }

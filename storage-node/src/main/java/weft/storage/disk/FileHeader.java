@@ -2,6 +2,7 @@ package weft.storage.disk;
 
 import weft.storage.disk.FileHeader.Outcome.Damaged;
 import weft.storage.disk.FileHeader.Outcome.Foreign;
+import weft.storage.disk.FileHeader.Outcome.OtherFormat;
 import weft.storage.disk.FileHeader.Outcome.Valid;
 
 import java.nio.ByteBuffer;
@@ -63,8 +64,12 @@ public record FileHeader(Kind kind, StoreIdentity identity, ByteBuffer own) {
         /// A header of this store.
         record Valid(FileHeader header) implements Outcome {}
 
-        /// An intact header, but another store's, another cluster's or of another format.
+        /// An intact header, but another store's or another cluster's, or of another kind.
         record Foreign(String why) implements Outcome {}
+
+        /// An intact header of a format that this node does not read: what is behind it may be all
+        /// right.
+        record OtherFormat(String why) implements Outcome {}
 
         /// No intact header.
         record Damaged(String why) implements Outcome {}
@@ -92,7 +97,7 @@ public record FileHeader(Kind kind, StoreIdentity identity, ByteBuffer own) {
             return new Foreign("is of kind %s, expected %s".formatted(foundKind, kind));
         }
         if (in.getShort(8) != MAJOR_VERSION) {
-            return new Foreign(
+            return new OtherFormat(
                     "has format version %d, this node reads %d"
                             .formatted(in.getShort(8), MAJOR_VERSION));
         }

@@ -29,6 +29,8 @@ public final class IdentityFile {
             case FileHeader.Outcome.Valid valid -> Optional.of(valid.header().identity());
             case FileHeader.Outcome.Foreign(String why) ->
                     throw new IOException("refused: the store in this folder " + why);
+            case FileHeader.Outcome.OtherFormat(String why) ->
+                    throw new IOException("refused: the store in this folder " + why);
             case FileHeader.Outcome.Damaged(String why) ->
                     throw new IOException(
                             "the store's file '%s' is damaged: %s".formatted(NAME, why));

@@ -74,6 +74,8 @@ record JournalSegment(long epoch, long firstSequence, int fileNumber) {
             case FileHeader.Outcome.Valid _, FileHeader.Outcome.Damaged _ -> Optional.empty();
             case FileHeader.Outcome.Foreign(String why) ->
                     throw new IOException("refused: journal file %s %s".formatted(name, why));
+            case FileHeader.Outcome.OtherFormat(String why) ->
+                    throw new IOException("refused: journal file %s %s".formatted(name, why));
         };
     }
 }

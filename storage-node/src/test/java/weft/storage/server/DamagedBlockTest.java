@@ -207,6 +207,27 @@ class DamagedBlockTest {
         assertEquals(BLOCKS, sum(scrub(), ScrubStatus::repairedBlocks));
     }
 
+    /// As files are confused by hand: the node goes on, and all is well again.
+    @Test
+    void theFileOfAnotherStoreIsMadeGoodFromTheOthers() throws Exception {
+        int node = primary() == 1 ? 2 : 1;
+        byte[] foreign = Files.readAllBytes(file(node % LocalCluster.REPLICAS + 1));
+        for (int i = HEADER_BYTES; i < foreign.length; i += BLOCK) {
+            foreign[i] ^= 1;
+        }
+        cluster.stopNode(node);
+        Files.write(file(node), foreign);
+        cluster.startNode(node);
+        Await.until(
+                "it is a member again",
+                () -> cluster.configuration(0).members().contains(cluster.member(node)));
+        assertArrayEquals(content, read(0, BLOCKS));
+        PoolScrub.Result found = scrub();
+        assertEquals(0, sum(found, ScrubStatus::lostBlocks));
+        assertHealed(file(node));
+        assertEquals(BLOCKS, count("weft.storage.blocks.repaired"));
+    }
+
     @Test
     void scrubbingSaysWhatIsLost() throws Exception {
         for (int node = 1; node <= LocalCluster.REPLICAS; node++) {

@@ -27,6 +27,7 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -173,6 +174,40 @@ class StoreFolderTest {
             assertTrue(refusal.toString().contains("has it open"), refusal::toString);
         }
         StoreFolder.open(folder, CLUSTER, SMALL).close();
+    }
+
+    @Test
+    void theMetadataOfAnotherStoreAreRefusedByName() throws Exception {
+        Path one = folder.resolve("one");
+        Path two = folder.resolve("two");
+        List<String> ids = new ArrayList<>();
+        for (Path each : List.of(one, two)) {
+            try (var open = StoreFolder.open(each, CLUSTER, SMALL)) {
+                ids.add(open.store().id().toString());
+            }
+        }
+        exchange(one, two);
+        for (Path each : List.of(one, two)) {
+            var refusal =
+                    assertThrows(IOException.class, () -> StoreFolder.open(each, CLUSTER, SMALL));
+            String why = refusal.toString();
+            assertTrue(why.contains("store in " + each + ": refused: the metadata"), why);
+            assertTrue(why.contains("are not those of store"), why);
+        }
+        // Nothing was done to them.
+        exchange(one, two);
+        for (Path each : List.of(one, two)) {
+            try (var open = StoreFolder.open(each, CLUSTER, SMALL)) {
+                assertEquals(ids.removeFirst(), open.store().id().toString());
+            }
+        }
+    }
+
+    private void exchange(Path one, Path two) throws IOException {
+        Path aside = folder.resolve("aside");
+        Files.move(one.resolve("metadata"), aside);
+        Files.move(two.resolve("metadata"), one.resolve("metadata"));
+        Files.move(aside, two.resolve("metadata"));
     }
 
     @Test
