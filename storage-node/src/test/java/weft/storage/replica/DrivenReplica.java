@@ -40,6 +40,7 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
     final List<JournalRecord> journal = new ArrayList<>();
     final List<Entry> applied = new ArrayList<>();
     final Replica replica;
+    boolean crowded;
     private long lastTicket;
     private long exchanges;
 
@@ -100,7 +101,7 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
 
     @Override
     public boolean isCrowded() {
-        return false;
+        return crowded;
     }
 
     @Override

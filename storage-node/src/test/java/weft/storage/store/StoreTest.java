@@ -88,6 +88,27 @@ class StoreTest {
     }
 
     @Test
+    void whatIsPreparedAndNotAppliedIsCounted() throws Exception {
+        Store store = sim.open();
+        store.limitOpenBytes(3 * BLOCK);
+        Entry first = SimStore.entry(1, write(0, 2 * BLOCK));
+        sim.prepare(first);
+        assertFalse(sim.group().isCrowded());
+        Entry second = SimStore.entry(2, write(1, BLOCK));
+        sim.prepare(second);
+        assertTrue(sim.group().isCrowded());
+        sim.group().apply(first);
+        assertFalse(sim.group().isCrowded());
+        sim.group().apply(second);
+        sim.prepare(SimStore.entry(3, write(0, 3 * BLOCK)));
+        assertTrue(sim.group().isCrowded());
+    }
+
+    private static Mutation write(int chunk, int lengthBytes) {
+        return SimStore.write(SimStore.BASE_ONLY, chunk, 0, SimStore.bytes(chunk, lengthBytes));
+    }
+
+    @Test
     void aPartialWriteOverADamagedBlockDoesNotGiveItAGoodChecksum() throws Exception {
         sim.open();
         sim.commit(
