@@ -23,8 +23,9 @@ import java.util.stream.Stream;
 /// volume and fio another; runs on the last machine of a lab. Nothing may be lost, and the pool
 /// must be whole again before the next fault.
 ///
-/// Arguments: the lab's prefix · folder · seed · times of each fault · kinds, with commas. The last
-/// node offers the volume that fio writes, and is left alone: NBD clients have one server.
+/// Arguments: the lab's prefix · folder · seed · times of each fault · kinds, with commas · whether
+/// always the node suffers that is the primary of most groups. The last node offers the volume that
+/// fio writes, and is left alone: NBD clients have one server.
 final class FaultRun {
     private static final Duration PATIENCE = Duration.ofSeconds(120);
     private static final long CHECKED_BYTES = 64L << 20;
@@ -33,10 +34,12 @@ final class FaultRun {
 
     private final FaultyFabric fabric;
     private final Random random;
+    private final boolean isBusiest;
     private final FaultTable table = new FaultTable();
 
-    private FaultRun(FaultyFabric fabric, long seed) {
+    private FaultRun(FaultyFabric fabric, long seed, boolean isBusiest) {
         this.fabric = fabric;
+        this.isBusiest = isBusiest;
         random = new Random(seed);
     }
 
@@ -49,7 +52,7 @@ final class FaultRun {
         int exitCode = 1;
         try (FaultyFabric fabric = FaultyFabric.start(lab, folder)) {
             try {
-                var run = new FaultRun(fabric, seed);
+                var run = new FaultRun(fabric, seed, Boolean.parseBoolean(arguments[5]));
                 run.run(times, kinds, folder, seed);
                 exitCode = 0;
             } catch (Exception | AssertionError e) {
@@ -145,8 +148,9 @@ final class FaultRun {
         }
         checker.awaitWrites(1 + random.nextInt(300), PATIENCE);
         checker.mark();
+        int node = isBusiest ? fabric.busiest(VICTIMS) : next.node();
         long startNanos = System.nanoTime();
-        next.kind().befall(fabric, next.node(), checker);
+        next.kind().befall(fabric, node, checker);
         checker.awaitWrites(50, PATIENCE);
         fabric.awaitWhole();
         checker.awaitWrites(50, PATIENCE);
@@ -154,10 +158,10 @@ final class FaultRun {
         VolumeChecker.Pause pause = checker.pause();
         table.add(next.kind(), pause);
         System.out.printf(
-                "%-9s node%d: no write ended for %.2f s, the slowest took %.2f s, healed after"
+                "%-10s node%d: no write ended for %.2f s, the slowest took %.2f s, healed after"
                         + " %.1f s%n",
                 next.kind(),
-                next.node(),
+                node,
                 pause.gapNanos() / 1e9,
                 pause.slowestNanos() / 1e9,
                 (System.nanoTime() - startNanos) / 1e9);

@@ -70,7 +70,8 @@ final class FaultsSystemTest {
                             folder.toString(),
                             Long.toString(seed),
                             Integer.toString(times),
-                            kinds.stream().map(Enum::name).collect(Collectors.joining(",")));
+                            kinds.stream().map(Enum::name).collect(Collectors.joining(",")),
+                            Boolean.toString(Boolean.getBoolean("weft.faults.busiest")));
             Process process = lab.start(FaultyFabric.MACHINES, told, command);
             boolean ended = process.waitFor(limit.toSeconds(), TimeUnit.SECONDS);
             String words = Files.readString(told);

@@ -1,5 +1,7 @@
 package weft.ops.system;
 
+import weft.fabric.Configuration;
+import weft.fabric.NodePresence;
 import weft.fixtures.Await;
 import weft.ops.admin.PoolHealth;
 import weft.ops.cli.CliFailure;
@@ -262,6 +264,27 @@ final class FaultyFabric implements AutoCloseable {
                         return false; // ZooKeeper is away, or comes back.
                     }
                 });
+    }
+
+    /// Which of the first nodes is the primary of most groups.
+    int busiest(int nodes) throws IOException {
+        List<Configuration> groups = PoolHealth.groups(session.records());
+        int busiest = 1;
+        long most = -1;
+        for (int node = 1; node <= nodes; node++) {
+            NodePresence presence = session.image().presences().get("storage/node" + node);
+            long primaries =
+                    presence == null
+                            ? 0
+                            : groups.stream()
+                                    .filter(group -> presence.serves(group.primary().store()))
+                                    .count();
+            if (primaries > most) {
+                busiest = node;
+                most = primaries;
+            }
+        }
+        return busiest;
     }
 
     /// The ends of the logs of all processes.
