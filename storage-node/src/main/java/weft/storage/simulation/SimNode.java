@@ -55,7 +55,7 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
     private static final double DRIFT_MAX = 0.005;
 
     /// Less than in production: simulated minutes take long.
-    static final long SLOW_OUT_MILLIS = 4_000;
+    static final long SLOW_OUT_MILLIS = 7_000;
 
     final NodeId id;
     final StoreId store;
