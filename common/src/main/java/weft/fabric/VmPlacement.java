@@ -7,7 +7,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param host where control wants it; null until placed
 /// @param owner who claimed it and may run it; null while nobody does
-/// @param epoch raised by every claim: each start, each migration, each abort of one
+/// @param epoch raised by every claim: each start, each migration, each abort of one; and when the
+///   VM is taken away from its owner
 /// @param state what the owner says
 /// @param detail why, for people: an error, "migrating to host2"; may be empty
 public record VmPlacement(

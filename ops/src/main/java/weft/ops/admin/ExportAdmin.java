@@ -10,6 +10,9 @@ import weft.fabric.Export;
 import weft.fabric.FabricImage;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
+import weft.fabric.PortBinding;
+import weft.fabric.VmPlacement;
+import weft.fabric.VmSpec;
 import weft.fabric.Volume;
 
 import java.io.IOException;
@@ -22,6 +25,8 @@ import java.util.stream.Collectors;
 
 /// Volumes that storage nodes offer over NBD.
 public final class ExportAdmin {
+    private static final String VMS = FabricPaths.ROOT + "/" + FabricPaths.Kind.VM.folder();
+
     private final FabricRecords records;
 
     public ExportAdmin(FabricRecords records) {
@@ -47,15 +52,8 @@ public final class ExportAdmin {
         if (volume.access() == Volume.Access.SEALING) {
             throw Refusal.state("snapshot '%s' is being made: try again", name);
         }
-        for (var vm : image.vms().values()) {
-            if (access == Volume.Access.READ_WRITE
-                    && vm.disks().contains(name)
-                    && VmAdmin.placementOf(image, vm.name()).owner() != null) {
-                throw Refusal.state(
-                        "volume '%s' is in use by VM '%s', which runs: stop it, or export with"
-                                + " --read-only",
-                        name, vm.name());
-            }
+        if (access == Volume.Access.READ_WRITE) {
+            checkNoVmHas(image, name);
         }
         boolean readOnly =
                 access == Volume.Access.READ_ONLY || volume.access() == Volume.Access.READ_ONLY;
@@ -67,6 +65,135 @@ public final class ExportAdmin {
                         : exportedToo(export, !wanted.isEmpty()));
     }
 
+    private static void checkNoVmHas(FabricImage image, String name) {
+        for (var vm : image.vms().values()) {
+            NodeId owner = VmAdmin.placementOf(image, vm.name()).owner();
+            if (!vm.disks().contains(name) || owner == null) {
+                continue;
+            }
+            if (image.presence(NodePresence.Role.HOST, owner).isPresent()) {
+                throw Refusal.state(
+                        "volume '%s' is in use by VM '%s', which runs: weft vm stop %2$s, or export"
+                                + " with --read-only, or take it away from the VM with --force",
+                        name, vm.name());
+            }
+            throw Refusal.state(
+                    "volume '%s' is in use by VM '%s', whose host %s is not there (weft status):"
+                            + " take it away from the VM with --force, or export with --read-only",
+                    name, vm.name(), owner);
+        }
+    }
+
+    /// An export of a volume that was taken away from its holder.
+    ///
+    /// @param volume as it was then
+    /// @param fenced to be raised at the storage nodes; empty if nobody ever held the volume
+    /// @param vms that had it, and are not to run any more
+    public record TakenOver(
+            Exported exported, Volume volume, Optional<Attachment> fenced, List<String> vms) {
+        public TakenOver {
+            vms = List.copyOf(vms);
+        }
+    }
+
+    /// Offers a volume for writing over NBD whoever holds it, in one commit: its attachment becomes
+    /// nobody's, and a VM that has it is nobody's and not started again before a person asks for
+    /// it. Its host need not be there, or hear of it: what it still sends is refused once the
+    /// attachment's token has been raised at the storage nodes.
+    ///
+    /// @param wanted the nodes to export at; if there is none, the first that is alive
+    public TakenOver takeOver(FabricImage image, String name, List<NodeId> wanted)
+            throws IOException {
+        var export = new Export(name, exporters(image, wanted), false);
+        return VolumeAdmin.retried(() -> takeOverOnce(image, export));
+    }
+
+    private TakenOver takeOverOnce(FabricImage image, Export export)
+            throws IOException, VolumeAdmin.Meanwhile {
+        String name = export.volume();
+        Found<Volume> volume =
+                records.find(FabricPaths.volume(name), Volume.class)
+                        .orElseThrow(() -> VolumeAdmin.unknown(image, name));
+        if (volume.noun().access() != Volume.Access.READ_WRITE) {
+            throw Refusal.state("'%s' is read-only: nobody writes it, export it as it is", name);
+        }
+        var present = records.find(FabricPaths.export(name), Export.class);
+        if (present.isPresent()) {
+            throw exportedAlready(present.get().noun());
+        }
+        List<Change> changes = new ArrayList<>();
+        changes.add(new Change.Check(FabricPaths.volume(name), volume.version()));
+        changes.add(FabricRecords.creation(FabricPaths.export(name), export));
+        Optional<Attachment> fenced = fence(volume.noun(), changes);
+        List<String> vms = new ArrayList<>();
+        for (String vm : records.store().children(VMS)) {
+            if (end(vm, name, changes)) {
+                vms.add(vm);
+            }
+        }
+        if (records.store().commit(changes) instanceof Outcome.Conflict(var at)) {
+            throw new VolumeAdmin.Meanwhile(at);
+        }
+        return new TakenOver(Exported.of(image, export), volume.noun(), fenced, vms);
+    }
+
+    private Optional<Attachment> fence(Volume volume, List<Change> changes) throws IOException {
+        String path = FabricPaths.attachment(volume.id());
+        var held = records.find(path, Attachment.class);
+        if (held.isEmpty()) {
+            return Optional.empty();
+        }
+        Attachment nobody = Attachment.nobody(volume.id(), held.get().noun().token() + 1);
+        changes.add(FabricRecords.replacement(path, nobody, held.get().version()));
+        return Optional.of(nobody);
+    }
+
+    /// Ends a VM that has the volume and runs or is about to, as its host does when it is refused.
+    /// The epoch is raised for hosts: the one that has it lets go of it.
+    ///
+    /// @return whether it is such a VM
+    private boolean end(String vm, String disk, List<Change> changes) throws IOException {
+        var spec = records.find(FabricPaths.vm(vm), VmSpec.class);
+        var placement = records.find(FabricPaths.placement(vm), VmPlacement.class);
+        if (spec.isEmpty() || placement.isEmpty() || !spec.get().noun().disks().contains(disk)) {
+            return false;
+        }
+        VmPlacement now = placement.get().noun();
+        boolean isToStart =
+                spec.get().noun().power() == VmSpec.Power.RUNNING
+                        && now.state() != VmPlacement.State.FAILED;
+        if (now.owner() == null && !isToStart) {
+            return false;
+        }
+        changes.add(
+                FabricRecords.replacement(
+                        FabricPaths.placement(vm),
+                        new VmPlacement(
+                                now.host(),
+                                null,
+                                now.epoch() + 1,
+                                VmPlacement.State.FAILED,
+                                "its disk was taken over by an export"),
+                        placement.get().version()));
+        for (String port : spec.get().noun().ports()) {
+            records.find(FabricPaths.port(port), PortBinding.class)
+                    .ifPresent(found ->
+                            changes.add(
+                                    FabricRecords.replacement(
+                                            FabricPaths.port(port),
+                                            found.noun().boundTo(null, null, now.epoch() + 1),
+                                            found.version())));
+        }
+        return true;
+    }
+
+    private static Refusal exportedAlready(Export now) {
+        return Refusal.state(
+                "volume '%s' is exported already, by %s: weft volume unexport %1$s, or name another"
+                        + " node with --node",
+                now.volume(), names(now.nodes()));
+    }
+
     /// Adds nodes to an export.
     private Export exportedToo(Export more, boolean areNamed) throws IOException {
         String name = more.volume();
@@ -76,10 +203,7 @@ public final class ExportAdmin {
                         now -> {
                             var nodes = new LinkedHashSet<>(now.nodes());
                             if (!areNamed || !nodes.addAll(more.nodes())) {
-                                throw Refusal.state(
-                                        "volume '%s' is exported already, by %s: weft volume"
-                                            + " unexport %1$s, or name another node with --node",
-                                        name, names(now.nodes()));
+                                throw exportedAlready(now);
                             }
                             if (now.readOnly() != more.readOnly()) {
                                 throw Refusal.state(

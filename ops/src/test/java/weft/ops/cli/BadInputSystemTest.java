@@ -67,7 +67,9 @@ final class BadInputSystemTest {
             volume show nosuch                | 3 | there is no volume 'nosuch'
             volume export nosuch              | 3 | there is no volume 'nosuch'
             volume export data --node nosuch  | 3 | no live storage node 'nosuch'
-            volume export web1-root           | 3 | in use by VM 'web1'
+            volume export web1-root           | 3 | take it away from the VM with --force
+            volume export data --force --read-only | 2 | leave --force out
+            volume export nosuch --force      | 3 | there is no volume 'nosuch'
             volume unexport data              | 3 | not exported
             volume delete nosuch              | 3 | there is no volume 'nosuch'
             volume delete web1-root           | 3 | in use by VM 'web1'

@@ -247,7 +247,8 @@ final class VmRunner implements AutoCloseable {
         if (placement != null
                 && placement.epoch() > here.epoch()
                 && !host.self().equals(placement.owner())) {
-            abandon(here, "it is " + placement.owner() + "'s now");
+            NodeId owner = placement.owner();
+            abandon(here, owner == null ? placement.detail() : "it is " + owner + "'s now");
             return;
         }
         boolean runsOn = spec != null && spec.power() == VmSpec.Power.RUNNING;

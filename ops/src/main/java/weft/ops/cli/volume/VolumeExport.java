@@ -7,7 +7,9 @@ import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.fabric.Volume;
 import weft.ops.admin.ExportAdmin;
+import weft.ops.cli.CliFailure;
 import weft.ops.cli.FabricSession;
+import weft.ops.pool.PoolSession;
 
 import java.io.IOException;
 import java.util.List;
@@ -43,15 +45,51 @@ final class VolumeExport extends OneVolumeCommand {
     /// @param uris where it is offered in all
     record Exported(String volume, String uri, List<String> uris) {}
 
+    @Option(
+            names = "--force",
+            description =
+                    "Take the volume away from a VM, whose host need not be there; the VM stops as"
+                            + " by a power cut.")
+    private boolean force;
+
+    @Override
+    protected void checkOptions() {
+        if (force && readOnly) {
+            throw CliFailure.usage("--read-only takes nothing away: leave --force out");
+        }
+    }
+
     @Override
     protected void run(FabricSession session) throws IOException {
-        ExportAdmin.Exported exported =
-                new ExportAdmin(session.records())
-                        .export(
-                                session.image(),
-                                name(),
-                                nodes.stream().map(NodeId::new).toList(),
-                                readOnly ? Volume.Access.READ_ONLY : Volume.Access.READ_WRITE);
+        List<NodeId> wanted = nodes.stream().map(NodeId::new).toList();
+        var exports = new ExportAdmin(session.records());
+        if (force) {
+            ExportAdmin.TakenOver taken = exports.takeOver(session.image(), name(), wanted);
+            String more =
+                    taken.vms().isEmpty() ? "" : "; stopped: " + String.join(", ", taken.vms());
+            if (!fence(session, taken)) {
+                more +=
+                        "; placement groups that do not answer may still take a write of the last"
+                                + " holder, until the export asks them for something (weft pool"
+                                + " status)";
+            }
+            tell(session, taken.exported(), more);
+        } else {
+            Volume.Access access = readOnly ? Volume.Access.READ_ONLY : Volume.Access.READ_WRITE;
+            tell(session, exports.export(session.image(), name(), wanted, access), "");
+        }
+    }
+
+    private static boolean fence(FabricSession session, ExportAdmin.TakenOver taken) {
+        if (taken.fenced().isEmpty()) {
+            return true;
+        }
+        try (var pool = new PoolSession(session.records().store(), session::image)) {
+            return pool.client().raise(taken.volume(), taken.fenced().get());
+        }
+    }
+
+    private void tell(FabricSession session, ExportAdmin.Exported exported, String more) {
         String first =
                 nodes.stream()
                         .flatMap(node ->
@@ -64,7 +102,11 @@ final class VolumeExport extends OneVolumeCommand {
                         .orElse(exported.uris().getFirst());
         output().result(
                         new Exported(name(), first, exported.uris()),
-                        "volume %s is exported at %s%nNext: qemu-img info %s"
-                                .formatted(name(), String.join(" and ", exported.uris()), first));
+                        "volume %s is exported at %s%s%nNext: qemu-img info %s"
+                                .formatted(
+                                        name(),
+                                        String.join(" and ", exported.uris()),
+                                        more,
+                                        first));
     }
 }
