@@ -10,11 +10,23 @@ import java.util.List;
 public final class JavaProcess {
     private JavaProcess() {}
 
-    /// Another process like this one: the same Java, its options and class path.
-    public static List<String> again(List<String> arguments) {
+    /// What there can be one process of, as it names a port or a file.
+    private static final List<String> OF_ONE_PROCESS =
+            List.of("-agentlib", "-agentpath", "-javaagent", "-Xrun", "-Dcom.sun.management.jmx");
+
+    /// Another process like this one: the same Java, its options, but for debuggers and the like,
+    /// and its class path.
+    ///
+    /// @param more options
+    public static List<String> again(List<String> more, List<String> arguments) {
         var command = new ArrayList<String>();
         command.add(java());
-        command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+        for (String option : ManagementFactory.getRuntimeMXBean().getInputArguments()) {
+            if (OF_ONE_PROCESS.stream().noneMatch(option::startsWith)) {
+                command.add(option);
+            }
+        }
+        command.addAll(more);
         return withMain(command, arguments);
     }
 

@@ -2,6 +2,7 @@ package weft.ops.node;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -9,7 +10,6 @@ import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.coordination.FabricStore;
 import weft.coordination.zookeeper.ZooKeeperFabricStore;
-import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.fabric.NodePresence.Role;
 import weft.runtime.BootClock;
@@ -43,12 +43,13 @@ public final class SupervisedNode {
 
     private final List<String> command;
     private final String path;
+    private final String address;
     private final FabricStore coordination;
     private final FabricRecords records;
 
     // A lock: the shutdown hook stops what another thread starts.
     @GuardedBy("this")
-    private Process child;
+    private @Nullable Process child;
 
     @GuardedBy("this")
     private long startedNanos;
@@ -56,32 +57,23 @@ public final class SupervisedNode {
     @GuardedBy("this")
     private boolean stopped;
 
-    private SupervisedNode(List<String> command, NodeId node, FabricStore coordination)
-            throws IOException {
+    private SupervisedNode(List<String> command, NodeOptions options, FabricStore coordination) {
         this.command = List.copyOf(command);
-        path = FabricPaths.presence(Role.STORAGE, node.name());
+        path = FabricPaths.presence(Role.STORAGE, options.node().name());
+        address = options.advertised(options.listen().getPort());
         this.coordination = coordination;
         records = new FabricRecords(coordination);
-        startedNanos = BootClock.SYSTEM.nowNanos();
-        child = launched();
     }
 
-    /// Starts the node.
+    /// Is ready to run the node.
     ///
     /// @param command runs it, with this process's input and output
-    public static SupervisedNode start(List<String> command, NodeId node, String zookeeper)
+    public static SupervisedNode connect(List<String> command, NodeOptions options)
             throws IOException {
-        FabricStore coordination = ZooKeeperFabricStore.connect(zookeeper, CONNECT_PATIENCE);
-        try {
-            return new SupervisedNode(command, node, coordination);
-        } catch (IOException | RuntimeException e) {
-            coordination.close();
-            throw e;
-        }
-    }
-
-    private Process launched() throws IOException {
-        return new ProcessBuilder(command).inheritIO().start();
+        return new SupervisedNode(
+                command,
+                options,
+                ZooKeeperFabricStore.connect(options.zookeeper(), CONNECT_PATIENCE));
     }
 
     /// Looks after the node until it is stopped, ends by itself without a failure, or never comes
@@ -90,35 +82,35 @@ public final class SupervisedNode {
     /// @return the node's exit code
     public int run() throws IOException, InterruptedException {
         boolean wasUp = false;
-        int pauseMillis = PAUSE_MILLIS_MIN;
+        int lastExitCode = 0;
+        int pauseMillis;
+        int nextPauseMillis = PAUSE_MILLIS_MIN;
         while (true) {
-            Process present = child();
+            Process present = launch();
+            if (present == null) {
+                return lastExitCode; // Stopped.
+            }
             long startNanos = startedNanos();
             int exitCode = present.waitFor();
+            lastExitCode = exitCode;
             if (isStopped() || exitCode == 0) {
                 return exitCode;
             }
+            boolean livedLong = BootClock.SYSTEM.nowNanos() - startNanos > LONG_LIFE_NANOS;
+            wasUp |= livedLong;
             wasUp |= reportEnd(present.pid(), startNanos);
             if (!wasUp) {
                 return exitCode; // What it said is why; trying again would not help.
             }
-            boolean livedLong = BootClock.SYSTEM.nowNanos() - startNanos > LONG_LIFE_NANOS;
-            pauseMillis =
-                    livedLong ? PAUSE_MILLIS_MIN : Math.min(2 * pauseMillis, PAUSE_MILLIS_MAX);
+            pauseMillis = livedLong ? PAUSE_MILLIS_MIN : nextPauseMillis;
+            nextPauseMillis = Math.min(2 * pauseMillis, PAUSE_MILLIS_MAX);
             log.warn(
                     "the storage node (pid {}) has ended with exit code {}; again in {} ms",
                     present.pid(),
                     exitCode,
                     pauseMillis);
             Pause.millis(pauseMillis);
-            if (!startAgain()) {
-                return exitCode;
-            }
         }
-    }
-
-    private synchronized Process child() {
-        return child;
     }
 
     private synchronized long startedNanos() {
@@ -129,21 +121,26 @@ public final class SupervisedNode {
         return stopped;
     }
 
-    private synchronized boolean startAgain() throws IOException {
-        if (!stopped) {
-            startedNanos = BootClock.SYSTEM.nowNanos();
-            child = launched();
+    private synchronized @Nullable Process launch() throws IOException {
+        if (stopped) {
+            return null;
         }
-        return !stopped;
+        startedNanos = BootClock.SYSTEM.nowNanos();
+        Process launched = new ProcessBuilder(command).inheritIO().start();
+        child = launched;
+        return launched;
     }
 
     /// Says that the process has ended, if it is still announced. Another node of the name, on
-    /// another machine, has another pid, or was not started meanwhile.
+    /// another machine, is at another address.
     ///
     /// @return whether it was announced
     private boolean reportEnd(long pid, long startNanos) {
         Predicate<NodePresence> isOurs =
-                present -> present.pid() == pid && present.incarnation() >= startNanos;
+                present ->
+                        present.pid() == pid
+                                && present.address().equals(address)
+                                && present.incarnation() >= startNanos;
         try {
             return records.update(
                             path,
@@ -160,16 +157,22 @@ public final class SupervisedNode {
 
     /// Has the node close its stores, and waits for that.
     public void stop() throws InterruptedException {
-        Process present;
+        @Nullable Process present;
         synchronized (this) {
             stopped = true;
             present = child;
         }
+        if (present != null) {
+            end(present);
+        }
+        coordination.close();
+    }
+
+    private static void end(Process present) throws InterruptedException {
         present.destroy();
         if (!present.waitFor(STOP_SECONDS, TimeUnit.SECONDS)) {
             log.warn("the storage node does not stop; it is killed");
             present.destroyForcibly().waitFor();
         }
-        coordination.close();
     }
 }

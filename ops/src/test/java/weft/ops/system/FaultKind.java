@@ -21,6 +21,7 @@ enum FaultKind {
         @Override
         void befall(FaultyFabric fabric, int node, VolumeChecker checker) throws Exception {
             fabric.killSupervised(node);
+            fabric.awaitReport(node);
             checker.awaitWrites(WRITES_DURING, PATIENCE);
         }
     },

@@ -18,6 +18,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 
@@ -170,10 +171,13 @@ final class FaultyFabric implements AutoCloseable {
 
     /// SIGKILL, also for who would tell of it.
     void kill(int node) throws InterruptedException {
-        ProcessHandle own = handle(node);
+        // None where it has just ended by itself.
+        Optional<ProcessHandle> own = process(node).toHandle().children().findFirst();
         process(node).destroyForcibly().waitFor();
-        own.destroyForcibly();
-        own.onExit().join();
+        own.ifPresent(child -> {
+            child.destroyForcibly();
+            child.onExit().join();
+        });
     }
 
     /// SIGKILL for the node, not for who tells of it and starts it again.
@@ -186,7 +190,23 @@ final class FaultyFabric implements AutoCloseable {
     /// A node's own process is the child of its supervisor.
     private ProcessHandle handle(int node) {
         ProcessHandle started = process(node).toHandle();
-        return started.children().findFirst().orElse(started);
+        if (node == ZOOKEEPER) {
+            return started;
+        }
+        return started.children()
+                .findFirst()
+                .orElseThrow(() -> new AssertionError("node" + node + " does not run"));
+    }
+
+    /// Waits until its supervisor has told that the node has ended.
+    void awaitReport(int node) throws Exception {
+        Await.until(
+                "the end of node" + node + " is told",
+                PATIENCE,
+                () -> {
+                    var presence = session.image().presences().get("storage/node" + node);
+                    return presence != null && !presence.endedLives().isEmpty();
+                });
     }
 
     /// Has its disk hang in all it is asked to write (`-f`), or go on (`-u`).

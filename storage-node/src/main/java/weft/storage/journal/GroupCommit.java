@@ -35,7 +35,7 @@ import java.util.function.Consumer;
 public final class GroupCommit implements Closeable {
     private static final Logger log = LoggerFactory.getLogger(GroupCommit.class);
 
-    /// Longer than a write of any disk that is well takes, spinning ones included.
+    /// Longer than the writes of a disk that is well take, all but some.
     public static final long SLOW_NANOS = 20_000_000;
 
     private final DataWriters writers;

@@ -10,6 +10,7 @@ import weft.wire.storage.StorageMessage.BeatAck;
 import weft.wire.storage.StorageMessage.StoreBeat;
 
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -40,6 +41,14 @@ public final class NodeLeases implements LeaseView {
     private record Peer(
             long incarnation, long heldUntilNanos, long generation, long newest, StoreBeat told) {}
 
+    /// Since when the beats name one of this node's own stores without a break.
+    ///
+    /// @param sinceNanos Long.MAX_VALUE while they do not
+    /// @param times how often that has begun
+    private record Listing(long sinceNanos, long times) {
+        private static final Listing NEVER = new Listing(Long.MAX_VALUE, 0);
+    }
+
     private final ReplicaSettings settings;
     private final NodeId self;
     private final Outbox outbox;
@@ -47,6 +56,7 @@ public final class NodeLeases implements LeaseView {
     private final Map<StoreId, Peer> peers = new ConcurrentHashMap<>();
     private final Map<StoreId, Long> answered = new ConcurrentHashMap<>();
     private final Map<StoreId, Long> ended = new ConcurrentHashMap<>();
+    private final Map<StoreId, Listing> listings = new ConcurrentHashMap<>();
     private volatile List<StoreBeat> stores;
     private volatile long lateUntilNanos;
     private volatile long lastTickNanos;
@@ -61,18 +71,58 @@ public final class NodeLeases implements LeaseView {
             long nowNanos) {
         this.settings = settings;
         this.self = self;
-        this.stores = List.copyOf(stores);
         this.outbox = outbox;
         startedNanos = nowNanos;
         lastTickNanos = nowNanos;
         lateUntilNanos = nowNanos;
         heardNanos = nowNanos;
+        setStores(stores, nowNanos);
     }
 
-    /// This node's stores as they are now. A store that failed is left out: others then take over
-    /// from it as from a dead node.
-    public void setStores(List<StoreBeat> now) {
+    /// This node's stores as they are now. A store that failed, or hangs, is left out: others then
+    /// take over from it as from a dead node, and what they answer to beats without it is no lease
+    /// of its.
+    public void setStores(List<StoreBeat> now, long nowNanos) {
         stores = List.copyOf(now);
+        Set<StoreId> named = new HashSet<>();
+        for (StoreBeat store : now) {
+            StoreId id = store.member().store();
+            named.add(id);
+            Listing known = listings.getOrDefault(id, Listing.NEVER);
+            if (known.sinceNanos() == Long.MAX_VALUE) {
+                listings.put(id, new Listing(nowNanos, known.times() + 1));
+                if (known.times() > 0) {
+                    // What waited for it is read first; then it may judge others again.
+                    lateUntilNanos = nowNanos + ReplicaSettings.nanos(settings.lateMillis());
+                }
+            }
+        }
+        listings.replaceAll((id, known) ->
+                named.contains(id) ? known : new Listing(Long.MAX_VALUE, known.times()));
+    }
+
+    /// What the beats say to one of this node's stores.
+    public LeaseView viewOf(StoreId own) {
+        return new StoreLeases(this, own);
+    }
+
+    /// Whether the lease comes of a beat that named the own store, and has since.
+    boolean isHeldFor(StoreId own, Member from, long nowNanos) {
+        Peer peer = peers.get(from.store());
+        long leaseNanos = ReplicaSettings.nanos(settings.leaseMillis());
+        return isHeld(from, nowNanos)
+                && peer != null
+                && peer.heldUntilNanos() - leaseNanos >= listing(own).sinceNanos();
+    }
+
+    /// As [#generation], and another one after each time that beats did not name the own store.
+    long generationFor(StoreId own, Member from) {
+        long generation = generation(from);
+        return generation == 0 ? 0 : generation + (listing(own).times() << Integer.SIZE);
+    }
+
+    private Listing listing(StoreId own) {
+        return listings.getOrDefault(own, Listing.NEVER);
     }
 
     /// Beats once; call it every [ReplicaSettings#beatMillis].

@@ -21,8 +21,7 @@ final class Prepares {
             boolean full =
                     list.openCount() >= 2L * state.settings.windowEntriesMax()
                             || list.openBytes() >= 2 * state.settings.windowBytesMax();
-            // One is always taken, so that no group waits for others that wait for it.
-            if (!full && (list.openCount() == 0 || !state.disk.isCrowded())) {
+            if (!full) {
                 state.prepare(entry);
             }
             return;

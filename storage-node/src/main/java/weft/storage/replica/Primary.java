@@ -51,7 +51,7 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
     private static final long QUIET_MILLIS = 10_000;
 
     /// What is committed and kept for who catches up, for each group. Who lacks more begins anew.
-    private static final long KEPT_BYTES_MAX = 4 << 20;
+    private static final long KEPT_BYTES_MAX = 8 << 20;
 
     private final ReplicaState state;
     private final Configuration configuration;
@@ -365,6 +365,12 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
                 nowNanos - lastTickNanos > ReplicaSettings.nanos(state.settings.lateMillis());
         lastTickNanos = nowNanos;
         if (!versionDurable) {
+            if (!late
+                    && state.pending == null
+                    && state.newerVersionSeen <= configuration.version()) {
+                slow.withoutSelf(configuration, nowNanos)
+                        .ifPresent(next -> propose(next, nowNanos));
+            }
             return;
         }
         feed.resendToQuiet(nowNanos);
@@ -415,7 +421,7 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
         }
         return Reconfiguration.nextLeader(state.current())
                 .filter(next -> state.leases.isHeld(next, nowNanos))
-                .filter(next -> slow.isWell(next, nowNanos))
+                .filter(next -> slow.isAble(next, nowNanos))
                 .map(next -> Reconfiguration.lead(state.current(), next));
     }
 

@@ -2,12 +2,14 @@ package weft.storage.replica;
 
 import weft.fabric.Configuration;
 import weft.fabric.Member;
+import weft.storage.disk.SlowShare;
 import weft.storage.reconfigure.Reconfiguration;
 
 /// A member's patience with its primary. It promised with each answered beat to leave the primary
 /// alone for the grace; when that is over it proposes itself, and whoever wins the compare-and-set
 /// stays.
 final class PrimaryGrace {
+    private static final long SLOW_MORE_MILLIS = 1_000;
     private static final long NEVER = Long.MIN_VALUE;
 
     private final ReplicaState state;
@@ -29,7 +31,11 @@ final class PrimaryGrace {
         boolean late =
                 nowNanos - lastLookNanos > ReplicaSettings.nanos(state.settings.lateMillis());
         lastLookNanos = nowNanos;
-        long graceNanos = ReplicaSettings.nanos(state.settings.graceMillis());
+        // Who has a slow disk leaves it to another.
+        boolean isSlow = SlowShare.isSlow(state.leases.slowPercent(state.self.store()));
+        long graceNanos =
+                ReplicaSettings.nanos(
+                        state.settings.graceMillis() + (isSlow ? SLOW_MORE_MILLIS : 0));
         if (state.leases.newestIncarnation(primary.store()) <= primary.incarnation()) {
             otherLifeSinceNanos = NEVER;
         } else if (otherLifeSinceNanos == NEVER) {

@@ -22,7 +22,8 @@ public interface ReplicaDisk {
     void append(long ticket, JournalRecord record);
 
     /// Whether the groups of this disk have so much prepared and not applied that none is to add
-    /// more than it needs to go on.
+    /// more than it needs to go on. Groups that catch up are counted apart from those that serve:
+    /// each is told of its own kind.
     boolean isCrowded();
 
     /// Applies a committed entry to chunks and tables. Calls come in ascending sequence; during a

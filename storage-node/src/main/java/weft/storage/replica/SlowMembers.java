@@ -59,14 +59,22 @@ final class SlowMembers {
                 || (state.leases.isHeld(member, nowNanos) && !state.leases.hasEnded(member));
     }
 
-    /// Whether a store may be, or lead, a member as far as its disk goes.
-    boolean isWell(Member member, long nowNanos) {
-        return SlowShare.isWell(state.leases.slowPercent(member.store()))
+    /// Whether the own disk keeps a version from being taken, so that a member had better lead
+    /// whose disk is well.
+    Optional<Configuration> withoutSelf(Configuration current, long nowNanos) {
+        return SlowShare.isSlow(state.leases.slowPercent(state.self.store()))
+                ? without(current, nowNanos).filter(next -> !next.primary().equals(state.self))
+                : Optional.empty();
+    }
+
+    /// Whether a store may lead, or be a member again, as far as its disk goes.
+    boolean isAble(Member member, long nowNanos) {
+        return !SlowShare.isSlow(state.leases.slowPercent(member.store()))
                 && nowNanos >= state.outUntilNanos.getOrDefault(member, Long.MIN_VALUE);
     }
 
     /// Whether it may be taken in: where writes wait for want of members, any disk will do.
     boolean mayJoin(Member member, Configuration current, long nowNanos) {
-        return current.members().size() < current.minReplicas() || isWell(member, nowNanos);
+        return current.members().size() < current.minReplicas() || isAble(member, nowNanos);
     }
 }

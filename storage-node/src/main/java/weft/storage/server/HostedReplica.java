@@ -62,7 +62,8 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
             ConfigurationRecords configurations,
             StorageMeters meters,
             AtomicLong exchanges,
-            Intake intake) {}
+            Intake requests,
+            Intake prepares) {}
 
     /// Who waits for an answer.
     ///
@@ -74,6 +75,7 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
     private final Surroundings around;
     private final Map<Long, Waiting> waiting = new HashMap<>();
     private final DiskQuestions questions;
+    private final Intake requests;
     private @Nullable Replica replica;
     private volatile @Nullable Configuration newest;
     private @Nullable Recorded recorded;
@@ -87,6 +89,7 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
         this.loop = loop;
         this.around = around;
         questions = new DiskQuestions(pg);
+        requests = around.requests().share();
     }
 
     /// Brings the replica to life.
@@ -163,7 +166,7 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
         log.error("{}: the replica stopped: {}", pg, why);
         waiting.values()
                 .forEach(each -> {
-                    around.intake().done(each.payloadBytes());
+                    requests.done(each.payloadBytes());
                     each.caller().fail("the replica has stopped");
                 });
         waiting.clear();
@@ -178,7 +181,7 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
                 request instanceof StorageMessage.WriteBlocks write
                         ? payloadBytes(write.mutation())
                         : 0;
-        if (!around.intake().admit(payloadBytes)) {
+        if (!requests.admit(payloadBytes)) {
             around.meters().countRefused(StorageMessage.Refused.Reason.OVERLOADED);
             refuse(caller, StorageMessage.Refused.Reason.OVERLOADED, "too much waits for the disk");
             return;
@@ -188,7 +191,7 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
                 () -> {
                     Replica present = replica;
                     if (present == null || failed) {
-                        around.intake().done(payloadBytes);
+                        requests.done(payloadBytes);
                         refuse(
                                 caller,
                                 StorageMessage.Refused.Reason.NOT_SERVING,
@@ -211,13 +214,13 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
                 message instanceof ReplicaMessage.Prepare prepare
                         ? payloadBytes(prepare.entry().mutation())
                         : 0;
-        if (!around.intake().admit(payloadBytes)) {
+        if (!around.prepares().admit(payloadBytes)) {
             around.meters().messagesDropped.increment();
             return;
         }
         Runnable task =
                 () -> {
-                    around.intake().done(payloadBytes);
+                    around.prepares().done(payloadBytes);
                     ifAlive(present -> present.onMessage(from, message, now()));
                 };
         loop.execute(message.memory().holdUntil(task));
@@ -354,7 +357,7 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
             around.meters().countRefused(refused.reason());
         }
         if (who != null) {
-            around.intake().done(who.payloadBytes());
+            requests.done(who.payloadBytes());
             who.caller().reply(answer);
         }
     }

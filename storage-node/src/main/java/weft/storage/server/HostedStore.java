@@ -28,8 +28,8 @@ final class HostedStore implements AutoCloseable {
 
     /// What the stores of a node share.
     ///
-    /// @param payloadBytesMax of each: in requests and messages that wait, and again in entries
-    ///   that are prepared and not applied
+    /// @param payloadBytesMax of each, and each of: requests, entries that wait for a loop, entries
+    ///   that are prepared and not applied in groups that serve, and in those that catch up
     record Surroundings(
             ReplicaSettings settings,
             Supplier<ScrubSettings> scrub,
@@ -49,7 +49,7 @@ final class HostedStore implements AutoCloseable {
                 new ReplicaDirectory(
                         around.settings(),
                         store,
-                        new LeasesAndOwnSpace(around.leases(), store),
+                        new LeasesAndOwnSpace(around.leases().viewOf(store.id()), store),
                         around.clock(),
                         around.peers(),
                         around.nodes()::nodeOf,
@@ -98,7 +98,7 @@ final class HostedStore implements AutoCloseable {
     /// Whether a loop of its replicas stands still, as in a read that does not come back: then it
     /// cannot keep any promise.
     boolean hangs(long nowNanos) {
-        return replicas.tickedAtNanos() + HANGS_NANOS < nowNanos;
+        return replicas.tickedAtNanos() + HANGS_NANOS < nowNanos && !store.isJournalFull();
     }
 
     /// What beats say of it.

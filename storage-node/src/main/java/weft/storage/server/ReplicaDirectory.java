@@ -65,6 +65,7 @@ final class ReplicaDirectory implements AutoCloseable {
                         configurations,
                         meters,
                         new AtomicLong(),
+                        new Intake(payloadBytesMax),
                         new Intake(payloadBytesMax));
         for (int i = 0; i < loopCount; i++) {
             loops.add(Loop.gathering("replicas-%s-%d".formatted(self.store(), i)));

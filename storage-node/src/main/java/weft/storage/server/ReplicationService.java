@@ -115,9 +115,10 @@ public final class ReplicationService implements AutoCloseable {
                         coordination, image, this::working, self, meters, beatLoop, garbagePeriod);
     }
 
-    /// Two quarters of the heap at the most, for all stores together.
+    /// Four of these are half of the heap, for all stores together. (They seldom fill at once: what
+    /// waits here is what others have not done with.)
     private static long payloadBytesMax(int stores) {
-        return Runtime.getRuntime().maxMemory() / 4 / Math.max(1, stores);
+        return Runtime.getRuntime().maxMemory() / 8 / Math.max(1, stores);
     }
 
     /// What this node serves on its connections.
@@ -147,7 +148,7 @@ public final class ReplicationService implements AutoCloseable {
                         .map(HostedStore::beat)
                         .toList();
         beats.forEach(this::noteSlowness);
-        leases.setStores(beats);
+        leases.setStores(beats, nowNanos);
         Set<NodeId> others = new HashSet<>(nodes.known());
         if (stores.size() == 1) {
             others.remove(node); // Nobody there to beat to.

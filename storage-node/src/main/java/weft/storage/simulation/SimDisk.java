@@ -212,7 +212,8 @@ final class SimDisk implements ReplicaDisk {
 
     @Override
     public boolean isCrowded() {
-        return false;
+        // Where a disk falls behind, much is prepared.
+        return slowness > 1;
     }
 
     @Override

@@ -144,7 +144,7 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
                         stores,
                         (to, message) -> cluster.send(this, to, message),
                         now());
-        replica = new Replica(settings, self, recovered, disk, this, leases, now());
+        replica = new Replica(settings, self, recovered, disk, this, leases.viewOf(store), now());
         tell(
                 "starts: "
                         + recovered.version()
@@ -219,7 +219,7 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
                     NodeLeases beats = leases;
                     if (beats != null) {
                         beats.setStores(
-                                List.of(new StoreBeat(self, freeBytes, disk.slowPercent())));
+                                List.of(new StoreBeat(self, freeBytes, disk.slowPercent())), now());
                         beats.onTick(cluster.others(this), now());
                     }
                 });

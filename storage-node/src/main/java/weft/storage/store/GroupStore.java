@@ -76,7 +76,8 @@ final class GroupStore implements ReplicaDisk {
     record Shared(
             GroupCommit journal,
             SpaceBudget space,
-            OpenBytes openBytes,
+            OpenBytes servingBytes,
+            OpenBytes catchingUpBytes,
             StoreSettings settings,
             StoreEvents events) {}
 
@@ -201,7 +202,7 @@ final class GroupStore implements ReplicaDisk {
                 open.voidAfter(0);
                 appliedSequence = adopted.sequence();
                 voidedOrdinal = ordinal + 1;
-                catchingUp = true;
+                setCatchingUp(true);
                 catchUpTail = appliedSequence;
                 chunks.settle();
             }
@@ -211,16 +212,21 @@ final class GroupStore implements ReplicaDisk {
                 appliedSequence = 0;
                 voidedOrdinal = ordinal + 1;
                 inSync = false;
-                catchingUp = false;
+                setCatchingUp(false);
             }
         }
+    }
+
+    private void setCatchingUp(boolean now) {
+        catchingUp = now;
+        open.setCatchingUp(now);
     }
 
     /// All up to the tail have reached the chunks, in whatever order: the tables take them in
     /// theirs.
     private void endCatchUp() {
         if (catchingUp) {
-            catchingUp = false;
+            setCatchingUp(false);
             open.entriesTo(catchUpTail).forEach(tables::apply);
             appliedSequence = catchUpTail;
             open.releaseTo(catchUpTail);

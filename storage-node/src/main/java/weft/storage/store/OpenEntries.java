@@ -27,7 +27,13 @@ import java.util.function.Consumer;
 final class OpenEntries {
     private final ChunkStore chunks;
     private final SpaceBudget space;
-    private final OpenBytes openBytes;
+    private final OpenBytes servingBytes;
+    private final OpenBytes catchingUpBytes;
+
+    /// One of the two. Changed under the owner's lock.
+    private volatile OpenBytes openBytes;
+
+    private long payloadBytes;
     private final StoreSettings settings;
     private final TreeMap<Long, OpenEntry> bySequence = new TreeMap<>();
 
@@ -70,13 +76,27 @@ final class OpenEntries {
     OpenEntries(ChunkStore chunks, GroupStore.Shared shared) {
         this.chunks = chunks;
         space = shared.space();
-        openBytes = shared.openBytes();
+        servingBytes = shared.servingBytes();
+        catchingUpBytes = shared.catchingUpBytes();
+        openBytes = servingBytes;
         settings = shared.settings();
     }
 
     /// See [weft.storage.replica.ReplicaDisk#isCrowded]. Any thread.
     boolean isCrowded() {
         return openBytes.areMany();
+    }
+
+    /// Counts the group among those that catch up, or not any more.
+    void setCatchingUp(boolean catchingUp) {
+        openBytes.add(-payloadBytes);
+        openBytes = catchingUp ? catchingUpBytes : servingBytes;
+        openBytes.add(payloadBytes);
+    }
+
+    private void count(long bytes) {
+        payloadBytes += bytes;
+        openBytes.add(bytes);
     }
 
     /// Adds an entry whose record has its payload.
@@ -149,7 +169,7 @@ final class OpenEntries {
         entry.record().entry().mutation().memory().retain();
         OpenEntry before = bySequence.put(entry.record().sequence(), entry);
         space.preparedChanged(entry.sizeBytes());
-        openBytes.add(entry.payloadBytes());
+        count(entry.payloadBytes());
         if (before != null) {
             letGo(before);
         }
@@ -199,7 +219,7 @@ final class OpenEntries {
 
     private void letGo(OpenEntry entry) {
         space.preparedChanged(-entry.sizeBytes());
-        openBytes.add(-entry.payloadBytes());
+        count(-entry.payloadBytes());
         entry.placed().ifPresent(placed -> chunks.release(StoreRecovery.placeOf(placed)));
         entry.record().entry().mutation().memory().release();
     }

@@ -86,7 +86,8 @@ public final class Store implements Closeable {
     private @Nullable WriteBack writeBack;
 
     private final AtomicReference<@Nullable IOException> failure = new AtomicReference<>();
-    private final OpenBytes openBytes = new OpenBytes();
+    private final OpenBytes servingBytes = new OpenBytes();
+    private final OpenBytes catchingUpBytes = new OpenBytes();
     private volatile boolean started;
 
     private final StoreEvents groupEvents =
@@ -138,7 +139,9 @@ public final class Store implements Closeable {
                         recovery.journalStart(),
                         recovery::record,
                         this::fail);
-        shared = new GroupStore.Shared(journal, space, openBytes, settings, groupEvents);
+        shared =
+                new GroupStore.Shared(
+                        journal, space, servingBytes, catchingUpBytes, settings, groupEvents);
         checkpoint =
                 new Checkpoint(
                         disk, metadata, journal, settings.mapBytesMax() / CHECKPOINT_PORTIONS);
@@ -301,9 +304,15 @@ public final class Store implements Closeable {
     }
 
     /// Beyond so many bytes of payloads that are prepared and not applied, groups take no more than
-    /// they need to go on. No limit before.
+    /// they need to go on; those that catch up and those that serve, each. No limit before.
     public void limitOpenBytes(long bytesMax) {
-        openBytes.limit(bytesMax);
+        servingBytes.limit(bytesMax);
+        catchingUpBytes.limit(bytesMax);
+    }
+
+    /// Whether writers wait for a checkpoint to free the journal: a long wait that is no hang.
+    public boolean isJournalFull() {
+        return journal.liveBytes() >= settings.journal().liveBytesMax();
     }
 
     /// How much of the last seconds the disk kept writers waiting, 0 to 100.

@@ -93,19 +93,6 @@ class AcknowledgementsTest {
         acknowledge(B, 1);
         acknowledge(C, 1);
         assertEquals(2, driven.sent(Prepare.class).getLast().entry().sequence());
-
-        var members = List.of(A, B, C);
-        var secondary = new DrivenReplica(A);
-        secondary.crowded = true;
-        secondary.replica.onConfiguration(DrivenReplica.configuration(1, B, members), true, 0);
-        secondary.becomeDurable();
-        secondary.replica.onMessage(B, new Reconcile(DrivenReplica.PG, 1, 0, 0), 0);
-        for (int sequence = 1; sequence <= 2; sequence++) {
-            Entry entry = new Entry(1, sequence, 9, sequence, 1, 0, DrivenReplica.write(0));
-            secondary.replica.onMessage(B, new Prepare(DrivenReplica.PG, 1, 0, entry), 0);
-        }
-        secondary.becomeDurable();
-        assertEquals(1, secondary.sent(PrepareAck.class).getLast().durableSequence());
     }
 
     @Test

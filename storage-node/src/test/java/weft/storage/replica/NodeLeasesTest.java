@@ -2,6 +2,7 @@ package weft.storage.replica;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
@@ -117,5 +118,24 @@ class NodeLeasesTest {
         assertEquals(List.of(), ((BeatAck) sent.getLast()).stores());
         leases.onTick(Set.of(OTHER), 2_300 * MILLIS);
         assertEquals(List.of(new StoreBeat(OWN, 100, 0)), ((Beat) sent.getLast()).stores());
+    }
+
+    /// A node with several stores goes on to beat for those that work.
+    @Test
+    void aStoreThatWasLeftOutHasNoLeaseUntilABeatNamesItAgain() {
+        LeaseView own = leases.viewOf(OWN.store());
+        answered(0, 50);
+        assertTrue(own.isHeld(THEIRS, 100 * MILLIS));
+        long before = own.generation(THEIRS);
+        leases.setStores(List.of(), 1_000 * MILLIS);
+        answered(1_100, 1_150);
+        assertTrue(leases.isHeld(THEIRS, 1_200 * MILLIS), "another store's");
+        assertFalse(own.isHeld(THEIRS, 1_200 * MILLIS));
+        leases.setStores(List.of(new StoreBeat(OWN, 100, 0)), 1_300 * MILLIS);
+        assertFalse(own.isHeld(THEIRS, 1_350 * MILLIS), "that beat did not name it");
+        assertTrue(leases.isSelfLate(1_350 * MILLIS), "it accuses nobody right away");
+        answered(1_400, 1_450);
+        assertTrue(own.isHeld(THEIRS, 1_500 * MILLIS));
+        assertNotEquals(before, own.generation(THEIRS));
     }
 }

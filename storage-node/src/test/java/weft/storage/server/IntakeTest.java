@@ -20,6 +20,19 @@ class IntakeTest {
     }
 
     @Test
+    void aShareIsAQuarterAndCountsWithAll() {
+        Intake first = intake.share();
+        assertTrue(first.admit(20));
+        assertFalse(first.admit(10), "more than its quarter");
+        for (int i = 0; i < 3; i++) {
+            assertTrue(intake.share().admit(25));
+        }
+        assertFalse(intake.share().admit(25), "more than all have");
+        first.done(20);
+        assertTrue(intake.share().admit(25));
+    }
+
+    @Test
     void oneIsAdmittedWhateverItsLength() {
         assertTrue(intake.admit(1_000));
         assertFalse(intake.admit(1));

@@ -163,13 +163,14 @@ public final class NodeCommand {
                 "      --zookeeper zk1:2181 --listen 192.0.2.11:7400"
             })
     static final class Storage implements Callable<Integer> {
-        private static final String SUPERVISED = "--supervised";
+        /// Set in the child, which has the same arguments.
+        private static final String CHILD = "weft.supervised.child";
 
         @Spec private @Nullable CommandSpec spec;
         @Mixin private Where where = new Where();
 
         @Option(
-                names = SUPERVISED,
+                names = "--supervised",
                 description = {
                     "Run it in a child process, start it again when it dies, and tell the others"
                             + " of",
@@ -269,7 +270,7 @@ public final class NodeCommand {
                     known.withNbdTls(nbdTls)
                             .withDomain(domain(known.domain()))
                             .withStores(folders(), adopted());
-            if (supervised) {
+            if (supervised && !Boolean.getBoolean(CHILD)) {
                 return supervise(options);
             }
             return runUntilStopped(
@@ -284,10 +285,9 @@ public final class NodeCommand {
                                     .commandLine()
                                     .getParseResult()
                                     .originalArgs());
-            arguments.remove(SUPERVISED);
             SupervisedNode node =
-                    SupervisedNode.start(
-                            JavaProcess.again(arguments), options.node(), options.zookeeper());
+                    SupervisedNode.connect(
+                            JavaProcess.again(List.of("-D" + CHILD + "=true"), arguments), options);
             var _ = Supervisor.closeAtEnd(node::stop);
             return node.run();
         }
