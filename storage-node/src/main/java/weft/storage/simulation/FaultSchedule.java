@@ -323,8 +323,8 @@ public final class FaultSchedule {
                 pool.world.after(lasts, () -> group.configurations.setCut(at.store, false));
             }
             case SLOW_DISK -> {
-                at.disk.slowness = 30;
-                pool.world.after(lasts, () -> at.disk.slowness = 1);
+                at.disk.setSlowness(30);
+                pool.world.after(lasts, () -> at.disk.setSlowness(1));
             }
             case FULL_DISK -> {
                 pool.world.tell(at.id + " is full");

@@ -19,6 +19,7 @@ import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.StorageMessage;
 import weft.wire.storage.StorageMessage.StoreBeat;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
@@ -93,7 +94,7 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
         double drift = world.chance(0.5) ? 1 : world.random().nextDouble();
         clockRate = 1 + (world.chance(0.5) ? drift : -drift) * DRIFT_MAX;
         clockOffset = world.between(0, 1L << 40);
-        disk = new SimDisk(world, first.pg(), this);
+        disk = new ModelDisk(world, store, first.pg(), this);
         self = new Member(store, 1);
     }
 
@@ -113,6 +114,11 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
         return Integer.parseInt(id.toString().substring("node".length()));
     }
 
+    /// The same disk, if it is a model.
+    ModelDisk model() {
+        return (ModelDisk) disk;
+    }
+
     boolean isUp() {
         return replica != null;
     }
@@ -130,8 +136,7 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
             return;
         }
         life++;
-        self = new Member(store, life);
-        RecoveredState recovered = disk.recover(this);
+        RecoveredState recovered = opened();
         var stores = List.of(new StoreBeat(self, Long.MAX_VALUE));
         leases =
                 new NodeLeases(
@@ -154,6 +159,16 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
         int of = life;
         tick(of);
         beat(of);
+    }
+
+    private RecoveredState opened() {
+        try {
+            SimDisk.Started started = disk.start(this);
+            self = started.self();
+            return started.recovered();
+        } catch (IOException e) {
+            throw new AssertionError(id + "'s store does not open", e);
+        }
     }
 
     void crash() {

@@ -136,7 +136,7 @@ final class StorageCluster implements SimNode.Surroundings {
         lateRate = 0;
         for (SimNode node : nodes) {
             configurations.setCut(node.store, false);
-            node.disk.slowness = 1;
+            node.disk.setSlowness(1);
             node.freeBytes = Long.MAX_VALUE;
         }
     }

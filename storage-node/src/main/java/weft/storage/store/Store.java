@@ -48,7 +48,8 @@ import java.util.concurrent.atomic.AtomicReference;
 ///                                                     └──────────────────────────────────► closed
 /// ```
 ///
-/// Thread-safe. [StoreFolder#open] opens a real folder; tests open one over a simulated disk.
+/// Thread-safe. [StoreFolder#open] opens a real folder; tests and the simulation open one over a
+/// disk in memory and do not start it.
 public final class Store implements Closeable {
     static final String CHUNKS_FOLDER = "chunks";
 
@@ -75,7 +76,6 @@ public final class Store implements Closeable {
     private final GroupCommit journal;
     private final GroupStore.Shared shared;
     private final Checkpoint checkpoint;
-    private final Loop checkpointLoop;
     private final Map<PlacementGroupId, GroupStore> groups = new ConcurrentHashMap<>();
 
     // Guarded by itself: filled by replicas' loops, emptied by the checkpoint loop.
@@ -86,7 +86,9 @@ public final class Store implements Closeable {
     private @Nullable WriteBack writeBack;
 
     private final AtomicReference<@Nullable IOException> failure = new AtomicReference<>();
-    private volatile boolean started;
+
+    /// Null until it is started.
+    private volatile @Nullable Loop checkpointLoop;
 
     private final GroupStore.StoreEvents groupEvents =
             new GroupStore.StoreEvents() {
@@ -97,8 +99,9 @@ public final class Store implements Closeable {
                         first = settling.isEmpty();
                         settling.add(group);
                     }
-                    if (first && started) {
-                        checkpointLoop.execute(Store.this::settle);
+                    Loop thread = checkpointLoop;
+                    if (first && thread != null) {
+                        thread.execute(Store.this::settle);
                     } else if (first) {
                         settle();
                     }
@@ -114,7 +117,7 @@ public final class Store implements Closeable {
     ///
     /// @param cluster the cluster this node belongs to
     /// @throws IOException if the store belongs to another cluster, is damaged, or the disk fails
-    Store(Disk disk, MetadataStore metadata, UUID cluster, StoreSettings settings)
+    public Store(Disk disk, MetadataStore metadata, UUID cluster, StoreSettings settings)
             throws IOException {
         this.disk = disk;
         this.metadata = metadata;
@@ -141,7 +144,6 @@ public final class Store implements Closeable {
         checkpoint =
                 new Checkpoint(
                         disk, metadata, journal, settings.mapBytesMax() / CHECKPOINT_PORTIONS);
-        checkpointLoop = new Loop("checkpoint-" + id());
         for (var found : recovery.finish().entrySet()) {
             recoverGroup(found.getKey(), found.getValue());
         }
@@ -205,12 +207,13 @@ public final class Store implements Closeable {
     }
 
     /// Starts the journal's and the checkpoint's threads. A store that is not started is driven by
-    /// its caller: [#flush()] writes the journal, [#checkpoint()] saves, installs are saved at
-    /// once.
+    /// its caller: [#flush()] writes the journal, [#checkpoint()] saves, [#askSpace()] learns how
+    /// full the disk is, installs are saved at once.
     public void start() {
-        started = true;
+        var thread = new Loop("checkpoint-" + id());
+        checkpointLoop = thread;
         journal.start();
-        checkpointLoop.every(CHECKPOINT_TICK, this::tick);
+        thread.every(CHECKPOINT_TICK, this::tick);
     }
 
     /// The store, for ever.
@@ -258,8 +261,9 @@ public final class Store implements Closeable {
     /// What new writes may still take, in bytes; at 0 they must be refused. Committed entries and
     /// deletes are always applied: the reserve is theirs.
     public long freeBytes() {
-        if (space.isStale() && started) {
-            checkpointLoop.execute(this::askSpace);
+        Loop thread = checkpointLoop;
+        if (thread != null && space.isStale()) {
+            thread.execute(this::askSpace);
         }
         return space.freeBytes();
     }
@@ -321,7 +325,7 @@ public final class Store implements Closeable {
     }
 
     /// Waits until every record appended before is durable. Not for loops.
-    void flush() throws IOException {
+    public void flush() throws IOException {
         journal.flush();
     }
 
@@ -365,7 +369,7 @@ public final class Store implements Closeable {
                 limits.wantsCheckpoint() || journal.liveBytes() > settings.checkpointJournalBytes();
         try {
             if (!isUrgent && !running.step(nowMillis())) {
-                checkpointLoop.schedule(WRITE_BACK_STEP, this::writeBackThenCheckpoint);
+                writeBackLater();
                 return;
             }
             checkpoint.runFull(groups.values());
@@ -378,6 +382,13 @@ public final class Store implements Closeable {
             // What was taken for the checkpoint is not in memory any more: the store must not go
             // on.
             fail(new IOException("the checkpoint failed", e));
+        }
+    }
+
+    private void writeBackLater() {
+        Loop thread = checkpointLoop;
+        if (thread != null) {
+            thread.schedule(WRITE_BACK_STEP, this::writeBackThenCheckpoint);
         }
     }
 
@@ -397,7 +408,9 @@ public final class Store implements Closeable {
         return TimeUnit.NANOSECONDS.toMillis(BootClock.SYSTEM.nowNanos());
     }
 
-    private void askSpace() {
+    /// Asks the disk anew how much it may still take; the checkpoint thread does so every now and
+    /// then.
+    public void askSpace() {
         try {
             space.ask(journal.allBytes());
             limits.keepSpare(space.freeBytes() / SPARE_SHARE);
@@ -445,7 +458,10 @@ public final class Store implements Closeable {
     /// Stops; what was acknowledged is durable without a checkpoint, one is made to start faster.
     @Override
     public void close() throws IOException {
-        checkpointLoop.close();
+        Loop thread = checkpointLoop;
+        if (thread != null) {
+            thread.close();
+        }
         WriteBack left = writeBack;
         if (left != null) {
             left.close();

@@ -1,12 +1,14 @@
-package weft.storage.disk;
+package weft.storage.simulation;
 
 import org.jspecify.annotations.Nullable;
+
+import weft.storage.disk.Disk;
+import weft.storage.disk.DiskFile;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -20,12 +22,12 @@ import java.util.TreeSet;
 /// sector of an unforced write survives or not by itself, and so does each unforced creation and
 /// deletion, of a folder with all that is in it. [#afterCrash()] is the disk that the next process
 /// finds.
-public final class SimDisk implements Disk {
+public final class FaultyDisk implements Disk {
     private static final int SECTOR_BYTES = 512;
 
     private final Random random;
-    private final Map<String, SimFile> current = new TreeMap<>();
-    private final Map<String, SimFile> durable = new TreeMap<>();
+    private final Map<String, FaultyFile> current = new TreeMap<>();
+    private final Map<String, FaultyFile> durable = new TreeMap<>();
 
     /// Those made here, and whether they are durable.
     private final Map<String, Boolean> folders = new TreeMap<>();
@@ -42,16 +44,32 @@ public final class SimDisk implements Disk {
         private static final long serialVersionUID = 1L;
     }
 
-    private static final class SimFile {
-        byte[] bytes = new byte[0];
-        byte[] durableBytes = new byte[0];
+    private static final class FaultyFile {
+        final SparseBytes bytes;
+        final SparseBytes durable;
         final List<Unforced> unforced = new ArrayList<>();
+
+        FaultyFile() {
+            this(new SparseBytes());
+        }
+
+        FaultyFile(SparseBytes contents) {
+            bytes = contents;
+            durable = contents.copy();
+        }
+
+        void force() {
+            for (Unforced write : unforced) {
+                durable.takePages(bytes, write.position(), write.bytes().length);
+            }
+            unforced.clear();
+        }
     }
 
     /// A write, or a hole if `bytes` is all zeroes.
     private record Unforced(long position, byte[] bytes) {}
 
-    public SimDisk(Random random) {
+    public FaultyDisk(Random random) {
         this.random = random;
     }
 
@@ -116,22 +134,22 @@ public final class SimDisk implements Disk {
     }
 
     /// What survives: decided by the dice, file by file and sector by sector.
-    public synchronized SimDisk afterCrash() {
-        var next = new SimDisk(random);
+    public synchronized FaultyDisk afterCrash() {
+        var next = new FaultyDisk(random);
         var names = new TreeSet<>(current.keySet());
         names.addAll(durable.keySet());
-        Map<SimFile, SimFile> survivors = new HashMap<>();
+        Map<FaultyFile, FaultyFile> survivors = new HashMap<>();
         TreeSet<String> lost = lostFolders();
         folders.keySet().stream()
                 .filter(folder -> !lost.contains(folder))
                 .forEach(folder -> next.folders.put(folder, true));
         names.removeIf(name -> lost.contains(parentOf(name)));
         for (String name : names) {
-            SimFile now = current.get(name);
-            SimFile before = durable.get(name);
-            SimFile chosen = now == before || random.nextBoolean() ? now : before;
+            FaultyFile now = current.get(name);
+            FaultyFile before = durable.get(name);
+            FaultyFile chosen = now == before || random.nextBoolean() ? now : before;
             if (chosen != null) {
-                SimFile kept = survivors.computeIfAbsent(chosen, this::survivorOf);
+                FaultyFile kept = survivors.computeIfAbsent(chosen, this::survivorOf);
                 next.current.put(name, kept);
                 next.durable.put(name, kept);
             }
@@ -154,46 +172,37 @@ public final class SimDisk implements Disk {
         return slash < 0 ? "" : name.substring(0, slash);
     }
 
-    private SimFile survivorOf(SimFile file) {
-        var kept = new SimFile();
-        kept.bytes = file.durableBytes.clone();
+    private FaultyFile survivorOf(FaultyFile file) {
+        SparseBytes kept = file.durable.copy();
         for (Unforced write : file.unforced) {
             for (int at = 0; at < write.bytes().length; at += SECTOR_BYTES) {
                 if (random.nextBoolean()) {
                     int count = Math.min(SECTOR_BYTES, write.bytes().length - at);
-                    kept.bytes = put(kept.bytes, write.position() + at, write.bytes(), at, count);
+                    kept.write(write.position() + at, write.bytes(), at, count);
                 }
             }
         }
-        kept.durableBytes = kept.bytes.clone();
-        return kept;
-    }
-
-    private static byte[] put(byte[] file, long position, byte[] from, int offset, int count) {
-        int end = Math.toIntExact(position + count);
-        byte[] grown = end > file.length ? Arrays.copyOf(file, end) : file;
-        System.arraycopy(from, offset, grown, (int) position, count);
-        return grown;
+        return new FaultyFile(kept);
     }
 
     /// Flips a bit of a file, durably, as a failing medium does.
     public synchronized void damage(String name, long position) {
-        SimFile file = Objects.requireNonNull(current.get(name));
-        file.bytes[(int) position] ^= 1;
-        if (position < file.durableBytes.length) {
-            file.durableBytes[(int) position] ^= 1;
+        FaultyFile file = Objects.requireNonNull(current.get(name));
+        file.bytes.flip(position, 1);
+        if (position < file.durable.lengthBytes()) {
+            file.durable.flip(position, 1);
         }
     }
 
     /// The length of a file, 0 if there is none.
     public synchronized int lengthBytes(String name) {
-        SimFile file = current.get(name);
-        return file == null ? 0 : file.bytes.length;
+        FaultyFile file = current.get(name);
+        return file == null ? 0 : file.bytes.lengthBytes();
     }
 
     /// A copy of a file's bytes.
     public synchronized byte[] contents(String name) {
-        return Objects.requireNonNull(current.get(name)).bytes.clone();
+        return Objects.requireNonNull(current.get(name)).bytes.toBytes();
     }
 
     @Override
@@ -204,7 +213,7 @@ public final class SimDisk implements Disk {
                 throw new NoSuchFileException(name);
             }
             boolean crash = step();
-            current.put(name, new SimFile());
+            current.put(name, new FaultyFile());
             if (crash) {
                 throw new Crashed();
             }
@@ -262,7 +271,7 @@ public final class SimDisk implements Disk {
         names.addAll(durable.keySet());
         for (String name : names) {
             if (folder.equals(parentOf(name))) {
-                SimFile file = current.get(name);
+                FaultyFile file = current.get(name);
                 if (file == null) {
                     durable.remove(name);
                 } else {
@@ -279,10 +288,9 @@ public final class SimDisk implements Disk {
             if (step()) {
                 throw new Crashed();
             }
-            SimFile file = current.get(name);
+            FaultyFile file = current.get(name);
             if (file != null) {
-                file.durableBytes = file.bytes.clone();
-                file.unforced.clear();
+                file.force();
             }
         }
     }
@@ -291,18 +299,18 @@ public final class SimDisk implements Disk {
     public synchronized long freeBytes() throws IOException {
         live();
         long used = 0;
-        for (SimFile file : current.values()) {
-            used += file.bytes.length;
+        for (FaultyFile file : current.values()) {
+            used += file.bytes.lengthBytes();
         }
         return Math.max(0, freeBytes - used);
     }
 
     private final class OpenFile implements DiskFile {
         private final String name;
-        private final SimFile file;
+        private final FaultyFile file;
         private final Use use;
 
-        OpenFile(String name, SimFile file, Use use) {
+        OpenFile(String name, FaultyFile file, Use use) {
             this.name = name;
             this.file = file;
             this.use = use;
@@ -310,23 +318,22 @@ public final class SimDisk implements Disk {
 
         @Override
         public long sizeBytes() throws IOException {
-            synchronized (SimDisk.this) {
+            synchronized (FaultyDisk.this) {
                 live();
-                return file.bytes.length;
+                return file.bytes.lengthBytes();
             }
         }
 
         @Override
         public int read(ByteBuffer into, long positionBytes) throws IOException {
-            synchronized (SimDisk.this) {
+            synchronized (FaultyDisk.this) {
                 live();
-                int from = (int) Math.min(positionBytes, file.bytes.length);
-                int count = Math.min(into.remaining(), file.bytes.length - from);
+                int from = (int) Math.min(positionBytes, file.bytes.lengthBytes());
+                int count = Math.min(into.remaining(), file.bytes.lengthBytes() - from);
                 if (hasBadSector(name, from, count)) {
                     throw new IOException("unreadable");
                 }
-                into.put(file.bytes, from, count);
-                return count;
+                return file.bytes.read(positionBytes, into);
             }
         }
 
@@ -349,39 +356,37 @@ public final class SimDisk implements Disk {
         }
 
         private void change(long position, byte[] bytes) throws IOException {
-            synchronized (SimDisk.this) {
+            synchronized (FaultyDisk.this) {
                 raise(broken);
                 boolean crash = step();
                 if (hasBadSector(name, position, bytes.length)) {
                     badSectorFile = "";
                 }
-                file.bytes = put(file.bytes, position, bytes, 0, bytes.length);
+                file.bytes.write(position, bytes, 0, bytes.length);
                 file.unforced.add(new Unforced(position, bytes));
                 if (crash) {
                     throw new Crashed();
                 }
                 if (use == Use.DURABLE) {
-                    file.durableBytes = put(file.durableBytes, position, bytes, 0, bytes.length);
-                    file.unforced.clear();
+                    file.force();
                 }
             }
         }
 
         @Override
         public void force() throws IOException {
-            synchronized (SimDisk.this) {
+            synchronized (FaultyDisk.this) {
                 if (step()) {
                     throw new Crashed();
                 }
-                file.durableBytes = file.bytes.clone();
-                file.unforced.clear();
+                file.force();
             }
         }
 
         @Override
         public void punch(long positionBytes, long lengthBytes) throws IOException {
-            synchronized (SimDisk.this) {
-                long end = Math.min(positionBytes + lengthBytes, file.bytes.length);
+            synchronized (FaultyDisk.this) {
+                long end = Math.min(positionBytes + lengthBytes, file.bytes.lengthBytes());
                 change(positionBytes, new byte[(int) Math.max(0, end - positionBytes)]);
             }
         }
