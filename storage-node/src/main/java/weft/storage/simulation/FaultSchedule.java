@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 
@@ -25,6 +26,14 @@ public final class FaultSchedule {
     private static final VolumeId THIRD = new VolumeId(9);
     private static final long CLONES_FROM = 100;
     private static final int CLONES_MAX = 2;
+    private static final int STORES_ONE_IN = 4;
+    private static final long LIES_MILLIS_MAX = 40_000;
+
+    private static final long LEISURE = 4;
+    private static final double LENT_SHARE_MIN = 0.9;
+
+    /// Stores hold more when they fail, which is never given back.
+    private static final double LENT_SHARE_MIN_ON_STORES = 0.5;
 
     /// Faults, of which some are more frequent.
     private enum Fault {
@@ -47,6 +56,14 @@ public final class FaultSchedule {
         Fault(int weight) {
             this.weight = weight;
         }
+
+        /// Whether members may be lost by it.
+        boolean harmsNodes() {
+            return switch (this) {
+                case CRASH, STALL, ONE_WAY_CUT, ISOLATION, SESSION_LOSS, OTHER_WISHES -> true;
+                case SLOW_DISK, FULL_DISK, NEW_HOLDER, SHARER, LEAVER, CLIENT_DEATH, CUT -> false;
+            };
+        }
     }
 
     /// What a run did.
@@ -60,6 +77,7 @@ public final class FaultSchedule {
     private final long faultsMillis;
     private boolean peace;
     private final List<VolumeId> volumes = new ArrayList<>();
+    private final DiskLies lies;
     private final List<SimProcess> cutters = new ArrayList<>();
     private int clones;
 
@@ -68,8 +86,10 @@ public final class FaultSchedule {
     public FaultSchedule(long seed) {
         int chunks = (int) (1 + seed % 3);
         int groups = seed % 4 == 1 ? 2 : 1;
-        pool = new SimPool(seed, new SimPool.Size(groups, 4, 3, seed % 5 == 0 ? 1 : 2, chunks));
-        faultsMillis = seed % 4 < 2 ? LONG_MILLIS : SHORT_MILLIS;
+        var size = new SimPool.Size(groups, 4, 3, seed % 5 == 0 ? 1 : 2, chunks);
+        pool = new SimPool(seed, size, disksOf(seed));
+        lies = new DiskLies(pool, () -> count("DISK_LIE"));
+        faultsMillis = seed % 4 < 2 && !isOnStores() ? LONG_MILLIS : SHORT_MILLIS;
         volumes.add(SimPool.VOLUME);
         if (seed % 3 != 0) {
             volumes.addAll(List.of(SECOND, THIRD));
@@ -78,6 +98,12 @@ public final class FaultSchedule {
             group.lossRate = seed % 2 == 0 ? 0 : 0.01;
             group.lateRate = seed % 2 == 0 ? 0.001 : 0.01;
         }
+    }
+
+    /// Every fourth schedule, by a stream of its own, is played on production stores.
+    private static SimDisk.Kind disksOf(long seed) {
+        int lot = new Random(seed * 0xD1B54A32D192ED03L).nextInt(STORES_ONE_IN);
+        return lot == 0 ? SimDisk.Kind.STORE : SimDisk.Kind.MODEL;
     }
 
     /// Runs it.
@@ -96,9 +122,15 @@ public final class FaultSchedule {
                         .map(group -> new SimComparison(pool, group, this::differs))
                         .toList();
         comparisons.forEach(SimComparison::start);
+        if (isOnStores()) {
+            pool.nodes().forEach(node -> new SimScrub(pool, node).start());
+        }
         pool.run(500);
         nextFault();
         pool.run(faultsMillis);
+        if (isOnStores()) {
+            playLies();
+        }
         peace = true;
         pool.heal();
         pool.nodes().forEach(SimNode::start);
@@ -121,7 +153,7 @@ public final class FaultSchedule {
         expect(20_000, pool.snapshots::isIdle, "a snapshot without an answer");
         pool.run(1_000);
         pool.checkReplicasAreEqual();
-        pool.groups.forEach(FaultSchedule::checkMemory);
+        pool.groups.forEach(this::checkMemory);
         for (int i = 0; i < comparisons.size(); i++) {
             SimComparison each = comparisons.get(i);
             int before = rounds.get(i);
@@ -130,9 +162,20 @@ public final class FaultSchedule {
         return new Outcome(pool.history.doneCount(), Map.copyOf(faults));
     }
 
+    private void playLies() {
+        pool.heal();
+        pool.nodes().forEach(SimNode::start);
+        // Most of that time they wait for what was lost to be copied.
+        pool.leisure = LEISURE;
+        lies.start((int) pool.world.between(0, 2));
+        expect(LIES_MILLIS_MAX, () -> !lies.isUnderWay(), "what disks did is not made good");
+        pool.leisure = 1;
+    }
+
     /// Writes that lay on the heap would hide who reads them too late.
-    private static void checkMemory(StorageCluster group) {
-        if (group.memory().lentShare() < 0.9) {
+    private void checkMemory(StorageCluster group) {
+        double least = isOnStores() ? LENT_SHARE_MIN_ON_STORES : LENT_SHARE_MIN;
+        if (group.memory().lentShare() < least) {
             throw new AssertionError(
                     "of %s's writes only %.2f lay in lent memory"
                             .formatted(group.pg, group.memory().lentShare()));
@@ -145,7 +188,11 @@ public final class FaultSchedule {
         }
     }
 
+    /// A block that lost the part that a write left as it was has a wrong checksum by intent.
     private void differs(MapDifference difference) {
+        if (lies.isUnderWay()) {
+            return;
+        }
         throw new AssertionError(difference.sentence() + state());
     }
 
@@ -154,6 +201,10 @@ public final class FaultSchedule {
         pool.nodes().forEach(n -> text.append("\n").append(n.id).append(" ").append(n.replica));
         pool.groups.forEach(g -> text.append("\n").append(g.configurations.current()));
         return text + "\n" + pool.world.trace();
+    }
+
+    private boolean isOnStores() {
+        return pool.disks == SimDisk.Kind.STORE;
     }
 
     private int atOnce() {
@@ -223,7 +274,7 @@ public final class FaultSchedule {
             pool.world.after(
                     pool.world.between(0, 30 * MILLIS),
                     () -> {
-                        if (!peace) {
+                        if (!peace && !lies.isUnderWay()) {
                             primary.crash();
                         }
                     });
@@ -289,6 +340,9 @@ public final class FaultSchedule {
     }
 
     private void happen(Fault fault) {
+        if (lies.isUnderWay() && fault.harmsNodes()) {
+            return;
+        }
         StorageCluster group = pool.groups.get((int) pool.world.between(0, pool.groups.size() - 1));
         int node = (int) pool.world.between(0, group.nodes.size() - 1);
         int other = (int) pool.world.between(0, group.nodes.size() - 1);
@@ -296,7 +350,11 @@ public final class FaultSchedule {
         long lasts = pool.world.between(100 * MILLIS, FAULT_MILLIS_MAX * MILLIS);
         switch (fault) {
             case CRASH -> {
-                at.crash();
+                if (isOnStores() && pool.world.chance(0.5)) {
+                    at.crashSoon();
+                } else {
+                    at.crash();
+                }
                 if (pool.world.chance(0.5)) {
                     // What it has of the layer below is old when it joins again.
                     pool.world.after(lasts - 50 * MILLIS, this::cut);
@@ -328,8 +386,8 @@ public final class FaultSchedule {
             }
             case FULL_DISK -> {
                 pool.world.tell(at.id + " is full");
-                at.freeBytes = 0;
-                pool.world.after(lasts, () -> at.freeBytes = Long.MAX_VALUE);
+                at.setFull(true);
+                pool.world.after(lasts, () -> at.setFull(false));
             }
             case OTHER_WISHES -> {
                 List<SimNode> all = new ArrayList<>(group.nodes);

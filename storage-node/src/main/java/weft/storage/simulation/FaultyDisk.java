@@ -4,11 +4,11 @@ import org.jspecify.annotations.Nullable;
 
 import weft.storage.disk.Disk;
 import weft.storage.disk.DiskFile;
+import weft.storage.disk.FileHeader;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -23,7 +23,8 @@ import java.util.TreeSet;
 /// deletion, of a folder with all that is in it. [#afterCrash()] is the disk that the next process
 /// finds.
 public final class FaultyDisk implements Disk {
-    private static final int SECTOR_BYTES = 512;
+    /// Of a disk that nobody fills.
+    private static final long FREE_BYTES = 1L << 40;
 
     private final Random random;
     private final Map<String, FaultyFile> current = new TreeMap<>();
@@ -34,40 +35,32 @@ public final class FaultyDisk implements Disk {
 
     private long operations;
     private long crashAt = Long.MAX_VALUE;
-    private long freeBytes = 1L << 40;
+    private long freeBytes = FREE_BYTES;
     private @Nullable Throwable broken;
     private String badSectorFile = "";
     private long badSectorBytes;
+    private String spoiltPrefix = "";
+    private @Nullable Mishap mishap;
+    private String lyingPrefix = "";
+    private boolean lies;
+    private FaultyFile.Survival survival = FaultyFile.Survival.SECTORS;
+    private long survivesUntil;
+    private long liesSince;
+
+    /// What becomes of a write that the device says is done.
+    public enum Mishap {
+        /// A bit of it is another one.
+        FLIPPED,
+        /// It is done at another place of the file.
+        ELSEWHERE,
+        /// It is not done.
+        NOWHERE
+    }
 
     /// The disk has crashed; nothing on it can be done any more.
     public static final class Crashed extends IOException {
         private static final long serialVersionUID = 1L;
     }
-
-    private static final class FaultyFile {
-        final SparseBytes bytes;
-        final SparseBytes durable;
-        final List<Unforced> unforced = new ArrayList<>();
-
-        FaultyFile() {
-            this(new SparseBytes());
-        }
-
-        FaultyFile(SparseBytes contents) {
-            bytes = contents;
-            durable = contents.copy();
-        }
-
-        void force() {
-            for (Unforced write : unforced) {
-                durable.takePages(bytes, write.position(), write.bytes().length);
-            }
-            unforced.clear();
-        }
-    }
-
-    /// A write, or a hole if `bytes` is all zeroes.
-    private record Unforced(long position, byte[] bytes) {}
 
     public FaultyDisk(Random random) {
         this.random = random;
@@ -89,6 +82,19 @@ public final class FaultyDisk implements Disk {
 
     public synchronized void setFreeBytes(long bytes) {
         freeBytes = bytes;
+    }
+
+    /// Others fill it, but for so much.
+    public synchronized void leaveBytes(long bytes) {
+        freeBytes = usedBytes() + bytes;
+    }
+
+    private long usedBytes() {
+        long used = 0;
+        for (FaultyFile file : current.values()) {
+            used += file.bytes.storedBytes();
+        }
+        return used;
     }
 
     /// Counts a change of this disk or of what dies with it; true if the crash happens in it.
@@ -116,6 +122,35 @@ public final class FaultyDisk implements Disk {
         badSectorBytes = positionBytes;
     }
 
+    /// This becomes of the next write to a file of that folder, but of its header.
+    public synchronized void spoilNextWrite(String folder, Mishap what) {
+        spoiltPrefix = folder;
+        mishap = what;
+    }
+
+    /// The next one is done as it is to be, after all.
+    public synchronized void spoilNothing() {
+        mishap = null;
+    }
+
+    /// Whether that write is still to come.
+    public synchronized boolean isToSpoil() {
+        return mishap != null;
+    }
+
+    /// From now on what is said to be durable of the files in that folder is not.
+    ///
+    /// @param folder or any part of a name before it; all files if empty
+    public synchronized void lieAbout(String folder) {
+        lyingPrefix = folder;
+        lies = true;
+        liesSince = operations;
+    }
+
+    private boolean isHonestAbout(String name) {
+        return !lies || !name.startsWith(lyingPrefix);
+    }
+
     private boolean hasBadSector(String file, long positionBytes, int lengthBytes) {
         return file.equals(badSectorFile)
                 && badSectorBytes >= positionBytes
@@ -133,9 +168,26 @@ public final class FaultyDisk implements Disk {
         }
     }
 
+    /// What the next process finds if only this one ends: all that was written. This disk is no
+    /// more.
+    public synchronized FaultyDisk afterKill() {
+        var next = new FaultyDisk(random);
+        next.current.putAll(current);
+        next.durable.putAll(durable);
+        next.folders.putAll(folders);
+        next.freeBytes = freeBytes;
+        crashAt = -1;
+        return next;
+    }
+
     /// What survives: decided by the dice, file by file and sector by sector.
     public synchronized FaultyDisk afterCrash() {
         var next = new FaultyDisk(random);
+        next.freeBytes = freeBytes;
+        if (lies) {
+            survival = FaultyFile.Survival.any(random);
+            survivesUntil = liesSince + random.nextLong(operations - liesSince + 1);
+        }
         var names = new TreeSet<>(current.keySet());
         names.addAll(durable.keySet());
         Map<FaultyFile, FaultyFile> survivors = new HashMap<>();
@@ -149,7 +201,9 @@ public final class FaultyDisk implements Disk {
             FaultyFile before = durable.get(name);
             FaultyFile chosen = now == before || random.nextBoolean() ? now : before;
             if (chosen != null) {
-                FaultyFile kept = survivors.computeIfAbsent(chosen, this::survivorOf);
+                FaultyFile kept =
+                        survivors.computeIfAbsent(
+                                chosen, file -> file.survivor(survival, survivesUntil, random));
                 next.current.put(name, kept);
                 next.durable.put(name, kept);
             }
@@ -170,19 +224,6 @@ public final class FaultyDisk implements Disk {
     private static String parentOf(String name) {
         int slash = name.lastIndexOf('/');
         return slash < 0 ? "" : name.substring(0, slash);
-    }
-
-    private FaultyFile survivorOf(FaultyFile file) {
-        SparseBytes kept = file.durable.copy();
-        for (Unforced write : file.unforced) {
-            for (int at = 0; at < write.bytes().length; at += SECTOR_BYTES) {
-                if (random.nextBoolean()) {
-                    int count = Math.min(SECTOR_BYTES, write.bytes().length - at);
-                    kept.write(write.position() + at, write.bytes(), at, count);
-                }
-            }
-        }
-        return new FaultyFile(kept);
     }
 
     /// Flips a bit of a file, durably, as a failing medium does.
@@ -270,7 +311,7 @@ public final class FaultyDisk implements Disk {
         var names = new TreeSet<>(current.keySet());
         names.addAll(durable.keySet());
         for (String name : names) {
-            if (folder.equals(parentOf(name))) {
+            if (folder.equals(parentOf(name)) && isHonestAbout(name)) {
                 FaultyFile file = current.get(name);
                 if (file == null) {
                     durable.remove(name);
@@ -279,7 +320,8 @@ public final class FaultyDisk implements Disk {
                 }
             }
         }
-        folders.replaceAll((name, isDurable) -> isDurable || folder.equals(parentOf(name)));
+        folders.replaceAll((name, isDurable) ->
+                isDurable || folder.equals(parentOf(name)) && isHonestAbout(name));
     }
 
     @Override
@@ -289,7 +331,7 @@ public final class FaultyDisk implements Disk {
                 throw new Crashed();
             }
             FaultyFile file = current.get(name);
-            if (file != null) {
+            if (file != null && isHonestAbout(name)) {
                 file.force();
             }
         }
@@ -298,11 +340,7 @@ public final class FaultyDisk implements Disk {
     @Override
     public synchronized long freeBytes() throws IOException {
         live();
-        long used = 0;
-        for (FaultyFile file : current.values()) {
-            used += file.bytes.lengthBytes();
-        }
-        return Math.max(0, freeBytes - used);
+        return Math.max(0, freeBytes - usedBytes());
     }
 
     private final class OpenFile implements DiskFile {
@@ -352,23 +390,63 @@ public final class FaultyDisk implements Disk {
                             "not aligned: %d+%d".formatted(positionBytes, bytes.length));
                 }
             }
-            change(positionBytes, bytes);
+            synchronized (FaultyDisk.this) {
+                Mishap happens = mishap;
+                boolean isSpoilt =
+                        happens != null
+                                && positionBytes >= FileHeader.SIZE_BYTES
+                                && name.startsWith(spoiltPrefix);
+                if (isSpoilt && happens != null) {
+                    mishap = null;
+                    spoil(positionBytes, bytes, happens);
+                } else {
+                    change(positionBytes, bytes);
+                }
+            }
+        }
+
+        private void spoil(long position, byte[] bytes, Mishap how) throws IOException {
+            switch (how) {
+                case FLIPPED -> {
+                    bytes[random.nextInt(bytes.length)] ^= (byte) (1 << random.nextInt(8));
+                    change(position, bytes);
+                }
+                case ELSEWHERE -> {
+                    int blocks = Math.max(2, file.bytes.lengthBytes() / ALIGNMENT_BYTES);
+                    long other = (1L + random.nextInt(blocks - 1)) * ALIGNMENT_BYTES;
+                    if (other != position) {
+                        change(other, bytes);
+                    }
+                }
+                case NOWHERE -> {}
+            }
         }
 
         private void change(long position, byte[] bytes) throws IOException {
             synchronized (FaultyDisk.this) {
                 raise(broken);
+                checkSpace(position, bytes);
                 boolean crash = step();
                 if (hasBadSector(name, position, bytes.length)) {
                     badSectorFile = "";
                 }
                 file.bytes.write(position, bytes, 0, bytes.length);
-                file.unforced.add(new Unforced(position, bytes));
+                file.unforced.add(new FaultyFile.Unforced(operations, position, bytes));
                 if (crash) {
                     throw new Crashed();
                 }
-                if (use == Use.DURABLE) {
+                if (use == Use.DURABLE && isHonestAbout(name)) {
                     file.force();
+                }
+            }
+        }
+
+        /// A write of zeroes needs none: it may be a hole.
+        private void checkSpace(long position, byte[] bytes) throws IOException {
+            if (freeBytes < FREE_BYTES) {
+                long more = file.bytes.storedBytesOf(position, bytes) - file.bytes.storedBytes();
+                if (more > 0 && usedBytes() + more > freeBytes) {
+                    throw new IOException("No space left on device");
                 }
             }
         }
@@ -379,7 +457,9 @@ public final class FaultyDisk implements Disk {
                 if (step()) {
                     throw new Crashed();
                 }
-                file.force();
+                if (isHonestAbout(name)) {
+                    file.force();
+                }
             }
         }
 

@@ -67,6 +67,7 @@ final class ModelDisk implements SimDisk {
     private int life;
     private long journalBusyUntil;
     private long slowness = 1;
+    private boolean isDown = true;
 
     /// How often an entry is followed by a checkpoint.
     double checkpointRate = 0.05;
@@ -85,6 +86,16 @@ final class ModelDisk implements SimDisk {
     @Override
     public void setSlowness(long times) {
         slowness = times;
+    }
+
+    @Override
+    public boolean isDown() {
+        return isDown;
+    }
+
+    @Override
+    public long freeBytes() {
+        return Long.MAX_VALUE;
     }
 
     @Override
@@ -120,6 +131,7 @@ final class ModelDisk implements SimDisk {
         }
         inFlight = new ArrayList<>();
         life++;
+        isDown = true;
     }
 
     private void makeDurable(JournalRecord record) {
@@ -144,6 +156,7 @@ final class ModelDisk implements SimDisk {
     public Started start(Host newHost) {
         host = newHost;
         lives++;
+        isDown = false;
         return new Started(new Member(store, lives), recover());
     }
 

@@ -15,6 +15,14 @@ import java.util.function.Consumer;
 /// The disk of a simulated node, with its one group: what its replica sees, what may happen to it,
 /// and what the checkers know of it.
 interface SimDisk extends ReplicaDisk {
+    /// How the disks of a pool are made.
+    enum Kind {
+        /// By their promises.
+        MODEL,
+        /// With production stores on them.
+        STORE
+    }
+
     /// Who hears of completions; set for each life.
     interface Host {
         /// Runs the event on the replica, if this life still lasts.
@@ -24,6 +32,9 @@ interface SimDisk extends ReplicaDisk {
         ///
         /// @param blocks what it made of the blocks that it concerns; empty if they have it already
         void applied(Entry entry, Map<Integer, ByteBuffer> blocks);
+
+        /// Power failed in the midst of a call.
+        void powerFailed();
     }
 
     /// What a life begins with.
@@ -31,7 +42,7 @@ interface SimDisk extends ReplicaDisk {
 
     /// Starts again.
     ///
-    /// @throws IOException if the store refuses
+    /// @throws IOException if the store refuses, or power failed meanwhile
     Started start(Host host) throws IOException;
 
     /// The node's process or machine ends.
@@ -48,6 +59,12 @@ interface SimDisk extends ReplicaDisk {
 
     /// The replicated tables as the store has them.
     ByteBuffer tables();
+
+    /// Whether power failed, or the process ended, and it was not started since.
+    boolean isDown();
+
+    /// What it may still hold, as the store itself knows; Long.MAX_VALUE if it does not.
+    long freeBytes();
 
     /// How much slower than usual it is.
     void setSlowness(long times);

@@ -66,6 +66,13 @@ final class SparseBytes {
         lengthBytes = Math.max(lengthBytes, at + count);
     }
 
+    /// What it would take after that write.
+    long storedBytesOf(long position, byte[] bytes) {
+        SparseBytes written = copy();
+        written.write(position, bytes, 0, bytes.length);
+        return written.storedBytes();
+    }
+
     private void put(int index, byte[] page) {
         byte[] kept = page == ZEROES || Arrays.equals(page, ZEROES) ? ZEROES : page;
         int before = pages.length;
