@@ -232,6 +232,8 @@ public final class ChunkStore {
             chunk = add(born != null ? born : new Chunk(mutation.chunk(), nextGeneration++));
         }
         BlockMap map = cache.map(chunk);
+        // First of all: a clean map may be dropped for one that the change has to look into.
+        changes.changed(chunk);
         // Of another generation: the chunk was dropped since, and the payload is still here.
         boolean isHere = place.isPresent() && place.get().generation() == chunk.generation;
         writer.change(chunk, map, mutation, isHere ? place.get() : null);
@@ -483,11 +485,6 @@ public final class ChunkStore {
             long bytes = chunk.storedBlocks * (long) ChunkKey.BLOCK_BYTES;
             byLayer.merge(chunk.key.layer(), bytes, Long::sum);
         }
-    }
-
-    /// Blocks whose rest was lost under a partial write since the start.
-    public long poisonedBlocks() {
-        return writer.poisonedBlocks();
     }
 
     /// Closes the files.

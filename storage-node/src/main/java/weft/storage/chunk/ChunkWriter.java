@@ -27,7 +27,6 @@ final class ChunkWriter {
     private final ChunkCache cache;
     private final Placements placements;
     private final UnsettledBlocks unsettled;
-    private long poisonedBlocks;
 
     ChunkWriter(
             Map<ChunkKey, Chunk> chunks,
@@ -38,11 +37,6 @@ final class ChunkWriter {
         this.cache = cache;
         this.placements = placements;
         this.unsettled = unsettled;
-    }
-
-    /// Blocks whose rest was lost under a partial write since the start.
-    long poisonedBlocks() {
-        return poisonedBlocks;
     }
 
     /// @param place where the whole blocks of a write already are; null if they are not
@@ -228,7 +222,6 @@ final class ChunkWriter {
             // The untouched part is lost here. A wrong checksum keeps saying so, until the block is
             // replaced from another member.
             checksum = ~checksum;
-            poisonedBlocks++;
         }
         ByteBuffer checksums = ByteBuffer.allocate(Integer.BYTES).putInt(0, checksum);
         writeBlocks(chunk, map, block, bytes, checksums);

@@ -178,6 +178,13 @@ public final class GroupCommit implements Closeable {
                 || journal.liveBytes() + dataBytes >= settings.liveBytesMax();
     }
 
+    /// Whether [#awaitRoom] would wait.
+    public boolean isCongested() {
+        synchronized (lock) {
+            return isFull();
+        }
+    }
+
     /// Queues a record. Does not wait; [#awaitRoom()] before it keeps the queue bounded: what loops
     /// append without waiting is at most a record each.
     ///

@@ -148,11 +148,12 @@ final class Journal implements Closeable {
         }
         // From the beginning: a group whose end is gone would be whole again if that was zeroes.
         long size = 0;
+        int most = Math.min(FILL_BYTES, settings.segmentBytes());
         ByteBuffer zeroes =
-                ByteBuffer.allocateDirect(FILL_BYTES + RecordGroup.ALIGNMENT_BYTES)
+                ByteBuffer.allocateDirect(most + RecordGroup.ALIGNMENT_BYTES)
                         .alignedSlice(RecordGroup.ALIGNMENT_BYTES);
         while (size < settings.segmentBytes()) {
-            zeroes.clear().limit((int) Math.min(FILL_BYTES, settings.segmentBytes() - size));
+            zeroes.clear().limit((int) Math.min(most, settings.segmentBytes() - size));
             size += zeroes.remaining();
             file.write(zeroes, size - zeroes.remaining());
         }

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 
@@ -26,6 +27,14 @@ public final class FaultSchedule {
     private static final VolumeId THIRD = new VolumeId(9);
     private static final long CLONES_FROM = 100;
     private static final int CLONES_MAX = 2;
+    private static final int STORES_ONE_IN = 4;
+    private static final long LIES_MILLIS_MAX = 40_000;
+
+    private static final long LEISURE = 4;
+    private static final double LENT_SHARE_MIN = 0.9;
+
+    /// Stores hold more when they fail, which is never given back.
+    private static final double LENT_SHARE_MIN_ON_STORES = 0.5;
 
     /// Faults, of which some are more frequent.
     private enum Fault {
@@ -48,6 +57,14 @@ public final class FaultSchedule {
         Fault(int weight) {
             this.weight = weight;
         }
+
+        /// Whether members may be lost by it.
+        boolean harmsNodes() {
+            return switch (this) {
+                case CRASH, STALL, ONE_WAY_CUT, ISOLATION, SESSION_LOSS, OTHER_WISHES -> true;
+                case SLOW_DISK, FULL_DISK, NEW_HOLDER, SHARER, LEAVER, CLIENT_DEATH, CUT -> false;
+            };
+        }
     }
 
     /// What a run did.
@@ -61,6 +78,7 @@ public final class FaultSchedule {
     private final long faultsMillis;
     private boolean peace;
     private final List<VolumeId> volumes = new ArrayList<>();
+    private final DiskLies lies;
     private final List<SimProcess> cutters = new ArrayList<>();
     private int clones;
 
@@ -69,8 +87,10 @@ public final class FaultSchedule {
     public FaultSchedule(long seed) {
         int chunks = (int) (1 + seed % 3);
         int groups = seed % 4 == 1 ? 2 : 1;
-        pool = new SimPool(seed, new SimPool.Size(groups, 4, 3, seed % 5 == 0 ? 1 : 2, chunks));
-        faultsMillis = seed % 4 < 2 ? LONG_MILLIS : SHORT_MILLIS;
+        var size = new SimPool.Size(groups, 4, 3, seed % 5 == 0 ? 1 : 2, chunks);
+        pool = new SimPool(seed, size, disksOf(seed));
+        lies = new DiskLies(pool, () -> count("DISK_LIE"));
+        faultsMillis = seed % 4 < 2 && !isOnStores() ? LONG_MILLIS : SHORT_MILLIS;
         volumes.add(SimPool.VOLUME);
         if (seed % 3 != 0) {
             volumes.addAll(List.of(SECOND, THIRD));
@@ -79,6 +99,12 @@ public final class FaultSchedule {
             group.lossRate = seed % 2 == 0 ? 0 : 0.01;
             group.lateRate = seed % 2 == 0 ? 0.001 : 0.01;
         }
+    }
+
+    /// Every fourth schedule, by a stream of its own, is played on production stores.
+    private static SimDisk.Kind disksOf(long seed) {
+        int lot = new Random(seed * 0xD1B54A32D192ED03L).nextInt(STORES_ONE_IN);
+        return lot == 0 ? SimDisk.Kind.STORE : SimDisk.Kind.MODEL;
     }
 
     /// Runs it.
@@ -97,9 +123,15 @@ public final class FaultSchedule {
                         .map(group -> new SimComparison(pool, group, this::differs))
                         .toList();
         comparisons.forEach(SimComparison::start);
+        if (isOnStores()) {
+            pool.nodes().forEach(node -> new SimScrub(pool, node).start());
+        }
         pool.run(500);
         nextFault();
         pool.run(faultsMillis);
+        if (isOnStores()) {
+            playLies();
+        }
         peace = true;
         pool.heal();
         pool.nodes().forEach(SimNode::start);
@@ -122,7 +154,7 @@ public final class FaultSchedule {
         expect(20_000, pool.snapshots::isIdle, "a snapshot without an answer");
         pool.run(1_000);
         pool.checkReplicasAreEqual();
-        pool.groups.forEach(FaultSchedule::checkMemory);
+        pool.groups.forEach(this::checkMemory);
         for (int i = 0; i < comparisons.size(); i++) {
             SimComparison each = comparisons.get(i);
             int before = rounds.get(i);
@@ -131,9 +163,20 @@ public final class FaultSchedule {
         return new Outcome(pool.history.doneCount(), Map.copyOf(faults));
     }
 
+    private void playLies() {
+        pool.heal();
+        pool.nodes().forEach(SimNode::start);
+        // Most of that time they wait for what was lost to be copied.
+        pool.leisure = LEISURE;
+        lies.start((int) pool.world.between(0, 2));
+        expect(LIES_MILLIS_MAX, () -> !lies.isUnderWay(), "what disks did is not made good");
+        pool.leisure = 1;
+    }
+
     /// Writes that lay on the heap would hide who reads them too late.
-    private static void checkMemory(StorageCluster group) {
-        if (group.memory().lentShare() < 0.9) {
+    private void checkMemory(StorageCluster group) {
+        double least = isOnStores() ? LENT_SHARE_MIN_ON_STORES : LENT_SHARE_MIN;
+        if (group.memory().lentShare() < least) {
             throw new AssertionError(
                     "of %s's writes only %.2f lay in lent memory"
                             .formatted(group.pg, group.memory().lentShare()));
@@ -146,7 +189,11 @@ public final class FaultSchedule {
         }
     }
 
+    /// A block that lost the part that a write left as it was has a wrong checksum by intent.
     private void differs(MapDifference difference) {
+        if (lies.isUnderWay()) {
+            return;
+        }
         throw new AssertionError(difference.sentence() + state());
     }
 
@@ -155,6 +202,10 @@ public final class FaultSchedule {
         pool.nodes().forEach(n -> text.append("\n").append(n.id).append(" ").append(n.replica));
         pool.groups.forEach(g -> text.append("\n").append(g.configurations.current()));
         return text + "\n" + pool.world.trace();
+    }
+
+    private boolean isOnStores() {
+        return pool.disks == SimDisk.Kind.STORE;
     }
 
     private int atOnce() {
@@ -224,7 +275,7 @@ public final class FaultSchedule {
             pool.world.after(
                     pool.world.between(0, 30 * MILLIS),
                     () -> {
-                        if (!peace) {
+                        if (!peace && !lies.isUnderWay()) {
                             primary.crash();
                         }
                     });
@@ -290,6 +341,9 @@ public final class FaultSchedule {
     }
 
     private void happen(Fault fault) {
+        if (lies.isUnderWay() && fault.harmsNodes()) {
+            return;
+        }
         StorageCluster group = pool.groups.get((int) pool.world.between(0, pool.groups.size() - 1));
         int node = (int) pool.world.between(0, group.nodes.size() - 1);
         int other = (int) pool.world.between(0, group.nodes.size() - 1);
@@ -298,9 +352,13 @@ public final class FaultSchedule {
         switch (fault) {
             case CRASH -> {
                 Member life = at.self;
-                at.crash();
-                if (lasts % 3 == 0) {
-                    group.reportEnd(life);
+                if (isOnStores() && pool.world.chance(0.5)) {
+                    at.crashSoon();
+                } else {
+                    at.crash();
+                    if (lasts % 3 == 0) {
+                        group.reportEnd(life);
+                    }
                 }
                 if (pool.world.chance(0.5)) {
                     // What it has of the layer below is old when it joins again.
@@ -328,13 +386,13 @@ public final class FaultSchedule {
                 pool.world.after(lasts, () -> group.configurations.setCut(at.store, false));
             }
             case SLOW_DISK -> {
-                at.disk.slowness = lasts % 2 == 0 ? 30 : 500;
-                pool.world.after(lasts, () -> at.disk.slowness = 1);
+                at.disk.setSlowness(lasts % 2 == 0 ? 30 : 500);
+                pool.world.after(lasts, () -> at.disk.setSlowness(1));
             }
             case FULL_DISK -> {
                 pool.world.tell(at.id + " is full");
-                at.freeBytes = 0;
-                pool.world.after(lasts, () -> at.freeBytes = Long.MAX_VALUE);
+                at.setFull(true);
+                pool.world.after(lasts, () -> at.setFull(false));
             }
             case OTHER_WISHES -> {
                 List<SimNode> all = new ArrayList<>(group.nodes);

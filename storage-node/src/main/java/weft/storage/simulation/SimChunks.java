@@ -26,8 +26,7 @@ import java.util.TreeMap;
 
 /// What a group's chunks hold, in the plainest way: a map from block to bytes for each.
 final class SimChunks {
-    private static final ByteBuffer ZEROES =
-            ByteBuffer.allocate(ChunkKey.BLOCK_BYTES).asReadOnlyBuffer();
+    static final ByteBuffer ZEROES = ByteBuffer.allocate(ChunkKey.BLOCK_BYTES).asReadOnlyBuffer();
     private static final ByteBuffer NOTHING = ByteBuffer.allocate(0).asReadOnlyBuffer();
 
     /// A chunk's stamp and its mapped blocks. Neither map nor buffers ever change.

@@ -94,7 +94,8 @@ final class SimClient implements History.Holder {
 
     private void next() {
         process.later(
-                java.time.Duration.ofNanos(world.between(1_000_000, 20_000_000)), this::begin);
+                java.time.Duration.ofNanos(pool.leisure * world.between(1_000_000, 20_000_000)),
+                this::begin);
     }
 
     private void begin() {

@@ -19,9 +19,11 @@ import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.StorageMessage;
 import weft.wire.storage.StorageMessage.StoreBeat;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.Consumer;
@@ -39,6 +41,9 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
 
         /// Something is about to happen to one of its nodes.
         void touched();
+
+        /// The node's store does not open.
+        void refused(SimNode node, IOException why);
 
         /// The node's process ended: who waits for its answers may hear of it.
         void crashed(SimNode node);
@@ -58,7 +63,12 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
     static final long SLOW_OUT_MILLIS = 7_000;
 
     final NodeId id;
-    final StoreId store;
+    private final int number;
+    private int disksReplaced;
+
+    /// Another one once its disk is replaced.
+    StoreId store;
+
     final SimDisk disk;
     private final SimWorld world;
     private final SimConfigurations configurations;
@@ -69,12 +79,17 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
             ReplicaSettings.DEFAULT.withSlowOutMillis(SLOW_OUT_MILLIS);
     private int life;
     private long frozenUntil;
+    private boolean isToFail;
+
+    /// Whoever wants to start it has to wait.
+    boolean isKeptDown;
+
     @Nullable Replica replica;
     @Nullable NodeLeases leases;
     Member self;
 
-    /// What its store may still hold, as others hear of it with the next beat. (A primary that is
-    /// full itself is not played.)
+    /// What a modelled store may still hold, as others hear of it with the next beat. (A primary
+    /// that is full itself is played with production stores only.)
     long freeBytes = Long.MAX_VALUE;
 
     /// Damaged blocks that it replaced.
@@ -88,8 +103,10 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
             SimWorld world,
             SimConfigurations configurations,
             Surroundings cluster,
-            Configuration first) {
-        store = storeOf(number);
+            Configuration first,
+            SimDisk.Kind kind) {
+        this.number = number;
+        store = storeOf(number, 0);
         id = idOf(store);
         this.world = world;
         this.configurations = configurations;
@@ -97,12 +114,20 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
         double drift = world.chance(0.5) ? 1 : world.random().nextDouble();
         clockRate = 1 + (world.chance(0.5) ? drift : -drift) * DRIFT_MAX;
         clockOffset = world.between(0, 1L << 40);
-        disk = new SimDisk(world, first.pg(), this);
+        disk =
+                switch (kind) {
+                    case MODEL -> new ModelDisk(world, store, first.pg(), this);
+                    case STORE -> new StoreDisk(world, store, first.pg(), this);
+                };
         self = new Member(store, 1);
     }
 
     static StoreId storeOf(int number) {
-        return new StoreId(new UUID((long) number << 32, number));
+        return storeOf(number, 0);
+    }
+
+    private static StoreId storeOf(int number, int disk) {
+        return new StoreId(new UUID((long) number << 32 | disk, number));
     }
 
     static NodeId idOf(StoreId store) {
@@ -115,6 +140,16 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
 
     static int numberOf(NodeId id) {
         return Integer.parseInt(id.toString().substring("node".length()));
+    }
+
+    /// The same disk, if it is a model.
+    ModelDisk model() {
+        return (ModelDisk) disk;
+    }
+
+    /// The same disk, if a production store is on it.
+    StoreDisk production() {
+        return (StoreDisk) disk;
     }
 
     boolean isUp() {
@@ -130,12 +165,19 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
     }
 
     void start() {
-        if (isUp()) {
+        if (isUp() || isKeptDown) {
             return;
         }
         life++;
-        self = new Member(store, life);
-        RecoveredState recovered = disk.recover(this);
+        SimDisk.Started started;
+        try {
+            started = disk.start(this);
+        } catch (IOException e) {
+            doesNotStart(e);
+            return;
+        }
+        self = started.self();
+        RecoveredState recovered = started.recovered();
         var stores = List.of(new StoreBeat(self, Long.MAX_VALUE, 0));
         leases =
                 new NodeLeases(
@@ -144,7 +186,15 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
                         stores,
                         (to, message) -> cluster.send(this, to, message),
                         now());
-        replica = new Replica(settings, self, recovered, disk, this, leases.viewOf(store), now());
+        replica =
+                new Replica(
+                        settings,
+                        self,
+                        recovered,
+                        disk,
+                        this,
+                        new LeasesWithOwnSpace(leases.viewOf(store), this),
+                        now());
         tell(
                 "starts: "
                         + recovered.version()
@@ -160,6 +210,53 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
         beat(of);
     }
 
+    private void doesNotStart(IOException why) {
+        boolean isRefused = !(disk instanceof StoreDisk own && own.medium.isOut());
+        disk.crash();
+        if (isRefused) {
+            cluster.refused(this, why);
+        } else {
+            tell("loses power while it starts");
+            startLater();
+        }
+    }
+
+    /// An operator puts an empty disk in place of one whose store does not open; answers which
+    /// store is gone.
+    StoreId replaceDisk() {
+        StoreId gone = store;
+        disksReplaced++;
+        store = storeOf(number, disksReplaced);
+        self = new Member(store, 0);
+        production().replace(store);
+        return gone;
+    }
+
+    /// Whether that member is, or was, of this node, and what it said was durable is not to be
+    /// found any more, because the disk lied.
+    boolean mayHaveForgotten(Member member) {
+        return disk instanceof StoreDisk own
+                && (!member.store().equals(store) || own.medium.mayHaveForgotten(member));
+    }
+
+    private void startLater() {
+        world.after(world.between(100_000_000, 2_000_000_000), this::start);
+    }
+
+    @Override
+    public void powerFailed() {
+        int of = life;
+        world.after(
+                0,
+                () -> {
+                    if (of == life && isUp()) {
+                        tell("loses power");
+                        crash();
+                        startLater();
+                    }
+                });
+    }
+
     void crash() {
         if (isUp()) {
             tell("crashes");
@@ -173,14 +270,33 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
 
     /// Unlike a message it is not lost, and comes when it has woken.
     void hearOfEnd(Member of) {
-        on(
-                life,
-                _ -> {
-                    NodeLeases beats = leases;
-                    if (beats != null) {
-                        beats.onEnded(List.of(of));
-                    }
-                });
+        on(life, _ -> Objects.requireNonNull(leases).onEnded(List.of(of)));
+    }
+
+    /// Power will not fail at the next change of its disk, if it was to.
+    void spare() {
+        isToFail = false;
+        if (disk instanceof StoreDisk own) {
+            own.medium.failNotSoon();
+        }
+    }
+
+    /// Power fails at one of the next changes of its disk, or some time later.
+    void crashSoon() {
+        if (disk instanceof StoreDisk own && isUp()) {
+            own.medium.failSoon(40);
+            isToFail = true;
+            int of = life;
+            world.after(
+                    world.between(0, 500_000_000),
+                    () -> {
+                        if (of == life && isToFail) {
+                            crash();
+                        }
+                    });
+        } else {
+            crash();
+        }
     }
 
     void freeze(long nanos) {
@@ -219,12 +335,29 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
                     NodeLeases beats = leases;
                     if (beats != null) {
                         beats.setStores(
-                                List.of(new StoreBeat(self, freeBytes, disk.slowPercent())), now());
+                                List.of(new StoreBeat(self, freeBytes(), disk.slowPercent())),
+                                now());
                         beats.onTick(cluster.others(this), now());
                     }
                 });
         if (of == life && isUp()) {
             world.after(250_000_000, () -> beat(of));
+        }
+    }
+
+    private long freeBytes() {
+        if (disk instanceof StoreDisk own) {
+            own.askSpace();
+        }
+        return Math.min(freeBytes, disk.freeBytes());
+    }
+
+    /// Others fill its disk, or give the space back.
+    void setFull(boolean isFull) {
+        if (disk instanceof StoreDisk own) {
+            own.setFull(isFull);
+        } else {
+            freeBytes = isFull ? 0 : Long.MAX_VALUE;
         }
     }
 

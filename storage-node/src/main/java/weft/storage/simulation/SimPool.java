@@ -49,12 +49,22 @@ final class SimPool {
     final SimSnapshots snapshots;
     final List<StorageCluster> groups = new ArrayList<>();
     final List<SimClient> clients = new ArrayList<>();
+    final SimDisk.Kind disks;
     private final Size size;
+
+    /// How much longer than usual clients do nothing between two operations.
+    long leisure = 1;
+
     private long ids = 1000;
     private @Nullable StorageCluster touched;
 
     SimPool(long seed, Size size) {
+        this(seed, size, SimDisk.Kind.MODEL);
+    }
+
+    SimPool(long seed, Size size, SimDisk.Kind disks) {
         this.size = size;
+        this.disks = disks;
         world = new SimWorld(seed);
         history = new History(world);
         records = new SimRecords(world, size.chunks());

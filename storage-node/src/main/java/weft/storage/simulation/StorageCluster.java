@@ -12,6 +12,7 @@ import weft.wire.storage.Entry;
 import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.StorageMessage;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -62,6 +63,9 @@ final class StorageCluster implements SimNode.Surroundings {
 
     double lateRate;
 
+    /// Disks that lied, and whose stores did not open.
+    int replacedDisks;
+
     StorageCluster(SimPool pool, PlacementGroupId pg, int firstNode, SimPool.Size size) {
         this.pool = pool;
         this.pg = pg;
@@ -78,7 +82,7 @@ final class StorageCluster implements SimNode.Surroundings {
         configurations = new SimConfigurations(world, first);
         configurations.onChange(_ -> spread());
         for (int i = 0; i < size.nodes(); i++) {
-            nodes.add(new SimNode(firstNode + i, world, configurations, this, first));
+            nodes.add(new SimNode(firstNode + i, world, configurations, this, first, pool.disks));
         }
     }
 
@@ -136,8 +140,9 @@ final class StorageCluster implements SimNode.Surroundings {
         lateRate = 0;
         for (SimNode node : nodes) {
             configurations.setCut(node.store, false);
-            node.disk.slowness = 1;
-            node.freeBytes = Long.MAX_VALUE;
+            node.disk.setSlowness(1);
+            node.setFull(false);
+            node.spare();
         }
     }
 
@@ -166,21 +171,29 @@ final class StorageCluster implements SimNode.Surroundings {
         return serving;
     }
 
-    /// All that are members hold the same, to the byte.
+    /// Whether no member has a block without its checksum, nor one on a disk that is in doubt.
+    boolean isIntact() {
+        Configuration current = configurations.current();
+        return nodes.stream()
+                .filter(node -> current.members().contains(node.self))
+                .allMatch(node -> !(node.disk instanceof StoreDisk own) || own.isIntact());
+    }
+
+    /// All that are members hold the same, to the byte, and find it intact.
     void checkReplicasAreEqual() {
+        if (!isIntact()) {
+            fail("a deep scrub finds damage");
+        }
         Configuration current = configurations.current();
         SimNode first = nodes.get(primary());
         for (SimNode node : nodes) {
             if (current.members().contains(node.self)) {
-                if (!node.disk.chunks().equals(first.disk.chunks())) {
+                var chunks = node.disk.chunks();
+                var firstChunks = first.disk.chunks();
+                if (!chunks.equals(firstChunks)) {
                     fail(
-                            node.id
-                                    + " and "
-                                    + first.id
-                                    + " differ: "
-                                    + node.disk.chunks()
-                                    + " and "
-                                    + first.disk.chunks());
+                            "%s and %s differ: %s and %s"
+                                    .formatted(node.id, first.id, chunks, firstChunks));
                 }
                 if (!node.disk.tables().equals(first.disk.tables())) {
                     fail(node.id + " and " + first.id + " have different tables");
@@ -244,11 +257,15 @@ final class StorageCluster implements SimNode.Surroundings {
         }
     }
 
-    /// A request of a client, which may be lost. It comes twice only if the client sends it twice:
-    /// connections do not repeat anything.
+    /// A request of a client, which may be lost. In pools of production stores it may come twice,
+    /// at times that have nothing to do with each other; no connection does that, but clients who
+    /// ask again by another one do.
     void request(String from, NodeId to, StorageMessage.Request request, SimPool.AnswerTo answer) {
-        if (!cutLinks.contains(from + ">" + to) && !world.chance(lossRate)) {
-            deliver(new Exchange(to, from, answer), request);
+        boolean isTwice = pool.disks == SimDisk.Kind.STORE && world.chance(lossRate);
+        for (int copies = isTwice ? 2 : 1; copies > 0; copies--) {
+            if (!cutLinks.contains(from + ">" + to) && !world.chance(lossRate)) {
+                deliver(new Exchange(to, from, answer), request);
+            }
         }
     }
 
@@ -278,6 +295,27 @@ final class StorageCluster implements SimNode.Surroundings {
         if (!cutLinks.contains(of.node() + ">" + of.from()) && !world.chance(lossRate)) {
             world.after(delay(), () -> of.answer().answered(Optional.of(answer)));
         }
+    }
+
+    /// Only a disk that lied may be the reason; then it is replaced, as by an operator.
+    @Override
+    public void refused(SimNode node, IOException why) {
+        if (!node.production().medium.isDoubtful()) {
+            throw new AssertionError(node.id + "'s store does not open\n" + world.trace(), why);
+        }
+        world.tell("%s's store does not open: %s".formatted(node.id, why.getMessage()));
+        replacedDisks++;
+        node.isKeptDown = true;
+        world.after(
+                world.between(10 * MILLIS, 500 * MILLIS),
+                () -> {
+                    node.isKeptDown = false;
+                    StoreId gone = node.replaceDisk();
+                    List<StoreId> wanted = new ArrayList<>(configurations.current().wanted());
+                    wanted.replaceAll(store -> store.equals(gone) ? node.store : store);
+                    configurations.want(wanted);
+                    node.start();
+                });
     }
 
     @Override
@@ -351,7 +389,7 @@ final class StorageCluster implements SimNode.Surroundings {
         long last = committed.isEmpty() ? 0 : committed.lastKey();
         for (Member member : current.members()) {
             SimNode node = nodes.get(index(member));
-            if (node.disk.durableTail() < last) {
+            if (node.disk.durableTail() < last && !node.mayHaveForgotten(member)) {
                 fail(
                         "member %s of %s has only %d durable, %d is committed"
                                 .formatted(member, current, node.disk.durableTail(), last));

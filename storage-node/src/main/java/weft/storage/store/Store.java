@@ -13,7 +13,6 @@ import weft.runtime.Loop;
 import weft.storage.chunk.ChunkLimits;
 import weft.storage.chunk.ChunkStore;
 import weft.storage.disk.Disk;
-import weft.storage.disk.DiskFile;
 import weft.storage.disk.IdentityFile;
 import weft.storage.disk.StoreIdentity;
 import weft.storage.journal.GroupCommit;
@@ -48,7 +47,8 @@ import java.util.concurrent.atomic.AtomicReference;
 ///                                                     └──────────────────────────────────► closed
 /// ```
 ///
-/// Thread-safe. [StoreFolder#open] opens a real folder; tests open one over a simulated disk.
+/// Thread-safe. [StoreFolder#open] opens a real folder; tests and the simulation open one over a
+/// disk in memory and do not start it.
 public final class Store implements Closeable {
     static final String CHUNKS_FOLDER = "chunks";
 
@@ -75,7 +75,6 @@ public final class Store implements Closeable {
     private final GroupCommit journal;
     private final GroupStore.Shared shared;
     private final Checkpoint checkpoint;
-    private final Loop checkpointLoop;
     private final Map<PlacementGroupId, GroupStore> groups = new ConcurrentHashMap<>();
 
     // Guarded by itself: filled by replicas' loops, emptied by the checkpoint loop.
@@ -88,7 +87,9 @@ public final class Store implements Closeable {
     private final AtomicReference<@Nullable IOException> failure = new AtomicReference<>();
     private final OpenBytes servingBytes = new OpenBytes();
     private final OpenBytes catchingUpBytes = new OpenBytes();
-    private volatile boolean started;
+
+    /// Null until it is started.
+    private volatile @Nullable Loop checkpointLoop;
 
     private final StoreEvents groupEvents =
             new StoreEvents() {
@@ -99,8 +100,9 @@ public final class Store implements Closeable {
                         first = settling.isEmpty();
                         settling.add(group);
                     }
-                    if (first && started) {
-                        checkpointLoop.execute(Store.this::settle);
+                    Loop thread = checkpointLoop;
+                    if (first && thread != null) {
+                        thread.execute(Store.this::settle);
                     } else if (first) {
                         settle();
                     }
@@ -116,7 +118,7 @@ public final class Store implements Closeable {
     ///
     /// @param cluster the cluster this node belongs to
     /// @throws IOException if the store belongs to another cluster, is damaged, or the disk fails
-    Store(Disk disk, MetadataStore metadata, UUID cluster, StoreSettings settings)
+    public Store(Disk disk, MetadataStore metadata, UUID cluster, StoreSettings settings)
             throws IOException {
         this.disk = disk;
         this.metadata = metadata;
@@ -145,7 +147,6 @@ public final class Store implements Closeable {
         checkpoint =
                 new Checkpoint(
                         disk, metadata, journal, settings.mapBytesMax() / CHECKPOINT_PORTIONS);
-        checkpointLoop = new Loop("checkpoint-" + id());
         for (var found : recovery.finish().entrySet()) {
             recoverGroup(found.getKey(), found.getValue());
         }
@@ -209,12 +210,13 @@ public final class Store implements Closeable {
     }
 
     /// Starts the journal's and the checkpoint's threads. A store that is not started is driven by
-    /// its caller: [#flush()] writes the journal, [#checkpoint()] saves, installs are saved at
-    /// once.
+    /// its caller: [#flush()] writes the journal, [#checkpoint()] saves, [#askSpace()] learns how
+    /// full the disk is, installs are saved at once.
     public void start() {
-        started = true;
+        var thread = new Loop("checkpoint-" + id());
+        checkpointLoop = thread;
         journal.start();
-        checkpointLoop.every(CHECKPOINT_TICK, this::tick);
+        thread.every(CHECKPOINT_TICK, this::tick);
     }
 
     /// The store, for ever.
@@ -262,8 +264,9 @@ public final class Store implements Closeable {
     /// What new writes may still take, in bytes; at 0 they must be refused. Committed entries and
     /// deletes are always applied: the reserve is theirs.
     public long freeBytes() {
-        if (space.isStale() && started) {
-            checkpointLoop.execute(this::askSpace);
+        Loop thread = checkpointLoop;
+        if (thread != null && space.isStale()) {
+            thread.execute(this::askSpace);
         }
         return space.freeBytes();
     }
@@ -303,6 +306,11 @@ public final class Store implements Closeable {
         metadata.write(new MetadataStore.Batch().put(key, value));
     }
 
+    /// Whether appending would wait for the disk.
+    public boolean isCongested() {
+        return journal.isCongested();
+    }
+
     /// Beyond so many bytes of payloads that are prepared and not applied, groups take no more than
     /// they need to go on; those that catch up and those that serve, each. No limit before.
     public void limitOpenBytes(long bytesMax) {
@@ -337,7 +345,7 @@ public final class Store implements Closeable {
     }
 
     /// Waits until every record appended before is durable. Not for loops.
-    void flush() throws IOException {
+    public void flush() throws IOException {
         journal.flush();
     }
 
@@ -351,7 +359,10 @@ public final class Store implements Closeable {
         if (due && writeBack == null && failure().isEmpty()) {
             writeBack =
                     new WriteBack(
-                            this::openToWriteBack, this::writtenFiles, sinceMillis, nowMillis());
+                            name -> disk.open(name, Disk.Use.READ),
+                            this::writtenFiles,
+                            sinceMillis,
+                            nowMillis());
             writeBackThenCheckpoint();
         }
         prepareSpare();
@@ -381,7 +392,7 @@ public final class Store implements Closeable {
                 limits.wantsCheckpoint() || journal.liveBytes() > settings.checkpointJournalBytes();
         try {
             if (!isUrgent && !running.step(nowMillis())) {
-                checkpointLoop.schedule(WRITE_BACK_STEP, this::writeBackThenCheckpoint);
+                writeBackLater();
                 return;
             }
             checkpoint.runFull(groups.values());
@@ -397,8 +408,11 @@ public final class Store implements Closeable {
         }
     }
 
-    private DiskFile openToWriteBack(String name) throws IOException {
-        return disk.open(name, Disk.Use.READ);
+    private void writeBackLater() {
+        Loop thread = checkpointLoop;
+        if (thread != null) {
+            thread.schedule(WRITE_BACK_STEP, this::writeBackThenCheckpoint);
+        }
     }
 
     private List<String> writtenFiles() {
@@ -413,7 +427,9 @@ public final class Store implements Closeable {
         return TimeUnit.NANOSECONDS.toMillis(BootClock.SYSTEM.nowNanos());
     }
 
-    private void askSpace() {
+    /// Asks the disk anew how much it may still take; the checkpoint thread does so every now and
+    /// then.
+    public void askSpace() {
         try {
             space.ask(journal.allBytes());
             limits.keepSpare(space.freeBytes() / SPARE_SHARE);
@@ -461,7 +477,10 @@ public final class Store implements Closeable {
     /// Stops; what was acknowledged is durable without a checkpoint, one is made to start faster.
     @Override
     public void close() throws IOException {
-        checkpointLoop.close();
+        Loop thread = checkpointLoop;
+        if (thread != null) {
+            thread.close();
+        }
         WriteBack left = writeBack;
         if (left != null) {
             left.close();

@@ -14,8 +14,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 import weft.storage.disk.Disk;
-import weft.storage.disk.SimDisk;
 import weft.storage.disk.StoreIdentity;
+import weft.storage.simulation.FaultyDisk;
 
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
@@ -43,7 +43,7 @@ class DataWritersTest {
         void pass() throws Exception;
     }
 
-    private final SimDisk disk = new SimDisk(new Random(1));
+    private final FaultyDisk disk = new FaultyDisk(new Random(1));
     private final List<String> durable = new CopyOnWriteArrayList<>();
     private final List<IOException> failures = new CopyOnWriteArrayList<>();
 

@@ -12,8 +12,8 @@ import org.junit.jupiter.api.Tag;
 import weft.fabric.PlacementGroupId;
 import weft.storage.disk.Disk;
 import weft.storage.disk.DiskFile;
-import weft.storage.disk.SimDisk;
 import weft.storage.disk.StoreIdentity;
+import weft.storage.simulation.FaultyDisk;
 import weft.wire.MalformedMessage;
 import weft.wire.WireReader;
 import weft.wire.WireWriter;
@@ -60,7 +60,7 @@ class JournalFuzzTest {
 
     @FuzzTest(maxDuration = "10m")
     void segments(FuzzedDataProvider data) throws IOException {
-        var disk = new SimDisk(new Random(1));
+        var disk = new FaultyDisk(new Random(1));
         List<byte[]> written = write(data, disk);
         var damage = new Damage(data, disk);
         damage.happen();
@@ -86,7 +86,7 @@ class JournalFuzzTest {
         }
     }
 
-    private static List<byte[]> write(FuzzedDataProvider data, SimDisk disk) throws IOException {
+    private static List<byte[]> write(FuzzedDataProvider data, FaultyDisk disk) throws IOException {
         List<byte[]> written = new ArrayList<>();
         try (var journal = new Journal(disk, IDENTITY, TINY, empty())) {
             ByteBuffer group = ByteBuffer.allocate(64 << 10);
@@ -143,10 +143,10 @@ class JournalFuzzTest {
     /// What a bad medium, a bad controller, and somebody who can compute checksums do to files.
     private static final class Damage {
         private final FuzzedDataProvider data;
-        private final SimDisk disk;
+        private final FaultyDisk disk;
         private boolean isForged;
 
-        Damage(FuzzedDataProvider data, SimDisk disk) {
+        Damage(FuzzedDataProvider data, FaultyDisk disk) {
             this.data = data;
             this.disk = disk;
         }

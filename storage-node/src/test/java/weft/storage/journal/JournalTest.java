@@ -9,8 +9,8 @@ import org.junit.jupiter.api.Test;
 
 import weft.storage.disk.Disk;
 import weft.storage.disk.Seeds;
-import weft.storage.disk.SimDisk;
 import weft.storage.disk.StoreIdentity;
+import weft.storage.simulation.FaultyDisk;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -31,7 +31,7 @@ class JournalTest {
 
     private final List<byte[]> recovered = new ArrayList<>();
 
-    private GroupCommit open(SimDisk disk, long startEpoch) throws IOException {
+    private GroupCommit open(FaultyDisk disk, long startEpoch) throws IOException {
         recovered.clear();
         return GroupCommit.open(
                 disk,
@@ -59,7 +59,7 @@ class JournalTest {
         Seeds.forEach(
                 200,
                 random -> {
-                    var disk = new SimDisk(random);
+                    var disk = new FaultyDisk(random);
                     List<byte[]> appended = new ArrayList<>();
                     int[] durable = {0};
                     int checkpointed = 0;
@@ -101,7 +101,7 @@ class JournalTest {
     /// must not be missing without a word.
     @Test
     void groupsOfALaterSegmentThatLostItsHeaderAreNotTakenForOldOnes() throws Exception {
-        var disk = new SimDisk(new Random(1));
+        var disk = new FaultyDisk(new Random(1));
         var journal = open(disk, 1);
         int count = 0;
         while (journal.currentEpoch() < 3) {
@@ -123,7 +123,7 @@ class JournalTest {
     /// The write of its header was lost: the segment looks like a file that was never used.
     @Test
     void aSegmentUnderTheHeaderOfASpareIsNotTakenForOne() throws Exception {
-        var disk = new SimDisk(new Random(1));
+        var disk = new FaultyDisk(new Random(1));
         var journal = open(disk, 1);
         append(journal, record(1, 9000), () -> {});
         journal.flush();
@@ -138,7 +138,7 @@ class JournalTest {
     /// What a file lost at its end must not come back as zeroes that fit.
     @Test
     void aShortFileIsEmptiedBeforeItIsUsedAgain() throws Exception {
-        var disk = new SimDisk(new Random(1));
+        var disk = new FaultyDisk(new Random(1));
         var journal = open(disk, 1);
         append(journal, new byte[9000], () -> {});
         journal.flush();
@@ -185,8 +185,8 @@ class JournalTest {
         return -1;
     }
 
-    private static SimDisk newDisk() {
-        return new SimDisk(new Random(1));
+    private static FaultyDisk newDisk() {
+        return new FaultyDisk(new Random(1));
     }
 
     @Test
@@ -224,7 +224,7 @@ class JournalTest {
         assertEquals(4L * TINY.segmentBytes(), journal.allBytes());
     }
 
-    private static int files(SimDisk disk) throws IOException {
+    private static int files(FaultyDisk disk) throws IOException {
         return disk.list(JournalSegment.FOLDER).size();
     }
 
@@ -362,7 +362,7 @@ class JournalTest {
         assertThrows(IOException.class, journal::flush);
         append(journal, record(2, 100), () -> failures.add(new IOException("acknowledged")));
         assertEquals(1, failures.size());
-        assertTrue(failures.getFirst() instanceof SimDisk.Crashed);
+        assertTrue(failures.getFirst() instanceof FaultyDisk.Crashed);
     }
 
     @Test

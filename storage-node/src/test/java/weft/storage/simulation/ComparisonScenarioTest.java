@@ -61,7 +61,7 @@ class ComparisonScenarioTest {
         StorageCluster cluster = pool.groups.getFirst();
         startWork(pool);
         assertTrue(pool.runUntil(3_000, pool::isWhole), pool.world::trace);
-        cluster.nodes.get((cluster.primary() + 1) % 3).disk.tellsTheFirstPageOnly = true;
+        cluster.nodes.get((cluster.primary() + 1) % 3).model().tellsTheFirstPageOnly = true;
         SimComparison comparison = compare(pool);
         pool.run(2_000);
         assertTrue(comparison.notNow > 10, () -> comparison.notNow + " times");
@@ -98,7 +98,7 @@ class ComparisonScenarioTest {
         SimNode odd = cluster.nodes.get((cluster.primary() + 1) % 3);
         var last = odd.disk.chunks().lastEntry();
         int index = last.getValue().blocks().keySet().iterator().next();
-        odd.disk.tamper(new DamagedBlock(last.getKey(), index));
+        odd.model().tamper(new DamagedBlock(last.getKey(), index));
         SimComparison comparison = compare(pool);
         assertTrue(pool.runUntil(5_000, () -> comparison.rounds == 1), pool.world::trace);
         assertEquals(1, found.size(), found::toString);

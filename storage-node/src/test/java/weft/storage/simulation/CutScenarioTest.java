@@ -127,7 +127,7 @@ class CutScenarioTest {
     void aFencedHolderDoesNotKnowWhatBecameOfItsWrites() {
         work();
         for (StorageCluster group : pool.groups) {
-            group.nodes.get(1).disk.slowness = 10_000;
+            group.nodes.get(1).disk.setSlowness(10_000);
         }
         pool.run(100);
         pool.client(FIRST, 2).start(4);

@@ -116,7 +116,7 @@ class JoinScenarioTest {
     /// Its journal says that it took over the primary's state, and names none of what that is.
     @Test
     void aStoreThatJoinedWithoutCopyingKeepsWhatItHasWhenItCrashes() {
-        cluster.nodes.forEach(node -> node.disk.checkpointRate = 0);
+        cluster.nodes.forEach(node -> node.model().checkpointRate = 0);
         startWork();
         endWork();
         int number = (cluster.primary() + 1) % 3;

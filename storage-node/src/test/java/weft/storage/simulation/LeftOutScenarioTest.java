@@ -44,7 +44,7 @@ class LeftOutScenarioTest {
     @Test
     void aMemberWithASomewhatSlowDiskStays() {
         startWork();
-        cluster.nodes.get((cluster.primary() + 1) % 3).disk.slowness = 30;
+        cluster.nodes.get((cluster.primary() + 1) % 3).disk.setSlowness(30);
         pool.run(8_000);
         assertEquals(3, cluster.configurations.current().members().size());
         endWork();
@@ -54,12 +54,12 @@ class LeftOutScenarioTest {
     void aMemberWithASlowDiskIsLeftOutUntilItIsWell() {
         startWork();
         SimNode slow = cluster.nodes.get((cluster.primary() + 1) % 3);
-        slow.disk.slowness = SLOW;
+        slow.disk.setSlowness(SLOW);
         assertTrue(pool.runUntil(4_000, () -> !isMember(slow)), pool.world::trace);
         int writes = pool.history.doneWrites();
         pool.run(1_000);
         assertTrue(pool.history.doneWrites() > writes + 100, pool.world::trace);
-        slow.disk.slowness = 1;
+        slow.disk.setSlowness(1);
         pool.run(SimNode.SLOW_OUT_MILLIS - 1_500);
         assertFalse(isMember(slow), "it is not asked back soon");
         assertTrue(pool.runUntil(12_000, () -> isMember(slow)), pool.world::trace);
@@ -70,11 +70,11 @@ class LeftOutScenarioTest {
     void aDiskThatHangsIsLeftOutToo() {
         startWork();
         SimNode hung = cluster.nodes.get((cluster.primary() + 1) % 3);
-        hung.disk.slowness = 1_000_000;
+        hung.disk.setSlowness(1_000_000);
         assertTrue(pool.runUntil(3_500, () -> !isMember(hung)), pool.world::trace);
         assertTrue(progressWithin(1_000), pool.world.trace());
         hung.crash();
-        hung.disk.slowness = 1;
+        hung.disk.setSlowness(1);
         hung.start();
         assertTrue(pool.runUntil(20_000, () -> isMember(hung)), pool.world::trace);
         endWork();
@@ -84,10 +84,10 @@ class LeftOutScenarioTest {
     void aPrimaryWithASlowDiskHandsOver() {
         startWork();
         SimNode slow = cluster.nodes.get(cluster.primary());
-        slow.disk.slowness = SLOW;
+        slow.disk.setSlowness(SLOW);
         assertTrue(pool.runUntil(4_000, () -> !isMember(slow)), pool.world::trace);
         assertTrue(progressWithin(1_000), pool.world.trace());
-        slow.disk.slowness = 1;
+        slow.disk.setSlowness(1);
         assertTrue(pool.runUntil(12_000, () -> isMember(slow)), pool.world::trace);
         endWork();
     }
@@ -95,10 +95,10 @@ class LeftOutScenarioTest {
     @Test
     void whereAllDisksAreSlowAllStay() {
         startWork();
-        cluster.nodes.forEach(node -> node.disk.slowness = SLOW);
+        cluster.nodes.forEach(node -> node.disk.setSlowness(SLOW));
         pool.run(10_000);
         assertEquals(3, cluster.configurations.current().members().size());
-        cluster.nodes.forEach(node -> node.disk.slowness = 1);
+        cluster.nodes.forEach(node -> node.disk.setSlowness(1));
         endWork();
     }
 
@@ -109,10 +109,10 @@ class LeftOutScenarioTest {
         SimNode slow = cluster.nodes.get((cluster.primary() + 2) % 3);
         gone.crash();
         assertTrue(pool.runUntil(5_000, () -> !isMember(gone)), pool.world::trace);
-        slow.disk.slowness = SLOW;
+        slow.disk.setSlowness(SLOW);
         pool.run(10_000);
         assertTrue(isMember(slow), pool.world::trace);
-        slow.disk.slowness = 1;
+        slow.disk.setSlowness(1);
         endWork();
     }
 

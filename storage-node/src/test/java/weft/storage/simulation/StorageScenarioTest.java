@@ -258,7 +258,7 @@ class StorageScenarioTest {
         startWork();
         for (int round = 0; round < 60; round++) {
             DamagedBlock bad = block(round % CHUNKS, round / 3 % BLOCKS);
-            SimDisk disk = cluster.nodes.get(cluster.primary()).disk;
+            ModelDisk disk = cluster.nodes.get(cluster.primary()).model();
             disk.damage(bad);
             assertTrue(pool.runUntil(10_000, () -> !disk.isDamaged(bad)), pool.world::trace);
         }
@@ -280,10 +280,11 @@ class StorageScenarioTest {
         for (int round = 0; round < 60; round++) {
             DamagedBlock bad = block(round % CHUNKS, round / 3 % BLOCKS);
             SimNode secondary = cluster.nodes.get((cluster.primary() + 1) % 3);
-            secondary.disk.damage(bad);
+            secondary.model().damage(bad);
             repair(secondary, bad);
             assertTrue(
-                    pool.runUntil(10_000, () -> !secondary.disk.isDamaged(bad)), pool.world::trace);
+                    pool.runUntil(10_000, () -> !secondary.model().isDamaged(bad)),
+                    pool.world::trace);
         }
         assertTrue(repairs() > 5, () -> repairs() + " repairs, the rest overwritten");
         assertEquals(0, cluster.nodes.stream().mapToInt(node -> node.losses).sum());
@@ -301,13 +302,13 @@ class StorageScenarioTest {
         var written = primary.disk.chunks().firstEntry();
         int index = written.getValue().blocks().keySet().iterator().next();
         var bad = new DamagedBlock(written.getKey(), index);
-        primary.disk.damage(bad);
-        secondary.disk.damage(bad);
+        primary.model().damage(bad);
+        secondary.model().damage(bad);
         var outcome = repair(secondary, bad);
         assertTrue(
                 pool.runUntil(10_000, () -> outcome.get() == RepairOutcome.REPAIRED),
                 pool.world::trace);
-        assertFalse(primary.disk.isDamaged(bad));
+        assertFalse(primary.model().isDamaged(bad));
         assertEquals(2, repairs());
         pool.checkReplicasAreEqual();
     }
@@ -322,12 +323,12 @@ class StorageScenarioTest {
         var written = secondary.disk.chunks().firstEntry();
         int index = written.getValue().blocks().keySet().iterator().next();
         var bad = new DamagedBlock(written.getKey(), index);
-        cluster.nodes.forEach(node -> node.disk.damage(bad));
+        cluster.nodes.forEach(node -> node.model().damage(bad));
         var outcome = repair(secondary, bad);
         assertTrue(
                 pool.runUntil(10_000, () -> outcome.get() == RepairOutcome.LOST),
                 pool.world::trace);
-        assertTrue(secondary.disk.isDamaged(bad));
+        assertTrue(secondary.model().isDamaged(bad));
     }
 
     @Test
@@ -337,7 +338,7 @@ class StorageScenarioTest {
         assertTrue(pool.runUntil(10_000, writer::isIdle));
         SimNode primary = cluster.nodes.get(cluster.primary());
         DamagedBlock bad = block(0, 0);
-        cluster.nodes.forEach(node -> node.disk.damage(bad));
+        cluster.nodes.forEach(node -> node.model().damage(bad));
         SimClient reader = pool.client(writer.attached.token());
         int done = pool.history.doneCount();
         reader.readOnce(0, 4);
@@ -346,7 +347,7 @@ class StorageScenarioTest {
         assertEquals(done, pool.history.doneCount());
         SimClient next = pool.client(writer.attached.token() + 1);
         next.start(4);
-        assertTrue(pool.runUntil(10_000, () -> !primary.disk.isDamaged(bad)));
+        assertTrue(pool.runUntil(10_000, () -> !primary.model().isDamaged(bad)));
         next.stop();
         assertTrue(pool.runUntil(10_000, next::isIdle));
         pool.run(1_000);
@@ -358,7 +359,7 @@ class StorageScenarioTest {
         SimClient writer = startWork();
         writer.stop();
         assertTrue(pool.runUntil(10_000, writer::isIdle));
-        SimDisk disk = cluster.nodes.get(cluster.primary()).disk;
+        ModelDisk disk = cluster.nodes.get(cluster.primary()).model();
         var written = disk.chunks().firstEntry();
         int index = written.getValue().blocks().keySet().iterator().next();
         disk.damage(new DamagedBlock(written.getKey(), index));

@@ -13,11 +13,11 @@ import weft.fabric.ChunkKey;
 import weft.fabric.PlacementGroupId;
 import weft.fabric.VolumeId;
 import weft.storage.chunk.BlockMap;
-import weft.storage.disk.SimDisk;
 import weft.storage.journal.JournalRecord;
 import weft.storage.journal.JournalSettings;
-import weft.storage.metadata.SimMetadataStore;
 import weft.storage.replica.ReplicaDisk;
+import weft.storage.simulation.FaultyDisk;
+import weft.storage.simulation.FaultyMetadata;
 import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.DamagedBlock;
@@ -64,8 +64,8 @@ final class SimStore implements ReplicaDisk.Events {
         ((Logger) LoggerFactory.getLogger(Store.class)).setLevel(Level.OFF);
     }
 
-    SimDisk disk;
-    SimMetadataStore metadata;
+    FaultyDisk disk;
+    FaultyMetadata metadata;
     @Nullable Store opened;
     @Nullable ReplicaDisk attached;
 
@@ -81,8 +81,8 @@ final class SimStore implements ReplicaDisk.Events {
     List<DamagedBlock> lastVerifiedDamaged = List.of();
 
     SimStore(Random random) {
-        disk = new SimDisk(random);
-        metadata = new SimMetadataStore(disk, random);
+        disk = new FaultyDisk(random);
+        metadata = new FaultyMetadata(disk, random);
     }
 
     Store open() throws IOException {
@@ -109,7 +109,7 @@ final class SimStore implements ReplicaDisk.Events {
 
     /// The machine went down and comes up again.
     void crash() {
-        SimDisk next = disk.afterCrash();
+        FaultyDisk next = disk.afterCrash();
         metadata = metadata.afterCrash(next);
         disk = next;
     }

@@ -56,6 +56,36 @@ class StoreTest {
         assertTrue(sim.read(SimStore.BASE_ONLY, 2, 0, 8) instanceof ReadOutcome.Blocks);
     }
 
+    /// A write of a part of a block looks into the maps of the layers below, for which others are
+    /// dropped: that of the chunk that it changes is not, though it was clean before.
+    @Test
+    void aChunkThatIsBeingChangedKeepsItsMapWhileOthersAreLoaded() throws Exception {
+        Store store = sim.open();
+        var model = new GroupModel();
+        long sequence = 0;
+        for (List<VolumeId> layers : List.of(SimStore.BASE_ONLY, SimStore.CLONE_ON_BASE)) {
+            commit(model, ++sequence, layers, 0, 0, 2 * BLOCK);
+        }
+        store.checkpoint();
+        // More than may be in memory, and all of them dirty: only clean ones can be dropped.
+        for (int chunk = 1; chunk < 12; chunk++) {
+            commit(model, ++sequence, SimStore.BASE_ONLY, chunk, 0, BLOCK);
+        }
+        commit(model, ++sequence, SimStore.CLONE_ON_BASE, 0, 3 * BLOCK + 100, 700);
+        commit(model, ++sequence, SimStore.CLONE_ON_BASE, 12, 100, 700);
+        sim.assertReads(model, SimStore.CLONE_ON_BASE, 0, 0, 8);
+        sim.assertReads(model, SimStore.CLONE_ON_BASE, 12, 0, 8);
+    }
+
+    private void commit(
+            GroupModel model, long sequence, List<VolumeId> layers, int chunk, int at, int count)
+            throws IOException {
+        byte[] bytes = SimStore.bytes(sequence, count);
+        Entry entry = SimStore.entry(sequence, SimStore.write(layers, chunk, at, bytes));
+        sim.commit(entry);
+        model.apply(entry);
+    }
+
     /// A bad sector is one block, and not the end of the store; a whole write over it heals it.
     @Test
     void verifyingTellsDamagedAndUnreadableBlocksAlike() throws Exception {

@@ -1,8 +1,8 @@
-package weft.storage.metadata;
+package weft.storage.simulation;
 
 import org.jspecify.annotations.Nullable;
 
-import weft.storage.disk.SimDisk;
+import weft.storage.metadata.MetadataStore;
 
 import java.io.IOException;
 import java.util.Arrays;
@@ -10,24 +10,24 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 
-/// Maps in memory that crash with their [SimDisk]: the batch under way then lives or not, as a
+/// Maps in memory that crash with their [FaultyDisk]: the batch under way then lives or not, as a
 /// whole.
-public final class SimMetadataStore implements MetadataStore {
-    private final SimDisk disk;
+public final class FaultyMetadata implements MetadataStore {
+    private final FaultyDisk disk;
     private final Random random;
     private @Nullable Throwable broken;
     private final TreeMap<byte[], byte[]> entries = new TreeMap<>(Arrays::compareUnsigned);
 
     private Meanwhile meanwhile = () -> {};
 
-    public SimMetadataStore(SimDisk disk, Random random) {
+    public FaultyMetadata(FaultyDisk disk, Random random) {
         this.disk = disk;
         this.random = random;
     }
 
     /// What the next process finds.
-    public SimMetadataStore afterCrash(SimDisk nextDisk) {
-        var next = new SimMetadataStore(nextDisk, random);
+    public FaultyMetadata afterCrash(FaultyDisk nextDisk) {
+        var next = new FaultyMetadata(nextDisk, random);
         next.entries.putAll(entries);
         return next;
     }
@@ -69,7 +69,7 @@ public final class SimMetadataStore implements MetadataStore {
         Meanwhile first = meanwhile;
         meanwhile = () -> {};
         first.run();
-        SimDisk.raise(broken);
+        FaultyDisk.raise(broken);
         boolean crash = disk.step();
         if (!crash || random.nextBoolean()) {
             for (Change change : batch.changes()) {
@@ -82,7 +82,7 @@ public final class SimMetadataStore implements MetadataStore {
             }
         }
         if (crash) {
-            throw new SimDisk.Crashed();
+            throw new FaultyDisk.Crashed();
         }
     }
 

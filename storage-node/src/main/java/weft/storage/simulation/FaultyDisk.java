@@ -1,12 +1,14 @@
-package weft.storage.disk;
+package weft.storage.simulation;
 
 import org.jspecify.annotations.Nullable;
+
+import weft.storage.disk.Disk;
+import weft.storage.disk.DiskFile;
+import weft.storage.disk.FileHeader;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.NoSuchFileException;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -20,38 +22,47 @@ import java.util.TreeSet;
 /// sector of an unforced write survives or not by itself, and so does each unforced creation and
 /// deletion, of a folder with all that is in it. [#afterCrash()] is the disk that the next process
 /// finds.
-public final class SimDisk implements Disk {
-    private static final int SECTOR_BYTES = 512;
+public final class FaultyDisk implements Disk {
+    /// Of a disk that nobody fills.
+    private static final long FREE_BYTES = 1L << 40;
 
     private final Random random;
-    private final Map<String, SimFile> current = new TreeMap<>();
-    private final Map<String, SimFile> durable = new TreeMap<>();
+    private final Map<String, FaultyFile> current = new TreeMap<>();
+    private final Map<String, FaultyFile> durable = new TreeMap<>();
 
     /// Those made here, and whether they are durable.
     private final Map<String, Boolean> folders = new TreeMap<>();
 
     private long operations;
     private long crashAt = Long.MAX_VALUE;
-    private long freeBytes = 1L << 40;
+    private long freeBytes = FREE_BYTES;
     private @Nullable Throwable broken;
     private String badSectorFile = "";
     private long badSectorBytes;
+    private String spoiltPrefix = "";
+    private @Nullable Mishap mishap;
+    private String lyingPrefix = "";
+    private boolean lies;
+    private FaultyFile.Survival survival = FaultyFile.Survival.SECTORS;
+    private long survivesUntil;
+    private long liesSince;
+
+    /// What becomes of a write that the device says is done.
+    public enum Mishap {
+        /// A bit of it is another one.
+        FLIPPED,
+        /// It is done at another place of the file.
+        ELSEWHERE,
+        /// It is not done.
+        NOWHERE
+    }
 
     /// The disk has crashed; nothing on it can be done any more.
     public static final class Crashed extends IOException {
         private static final long serialVersionUID = 1L;
     }
 
-    private static final class SimFile {
-        byte[] bytes = new byte[0];
-        byte[] durableBytes = new byte[0];
-        final List<Unforced> unforced = new ArrayList<>();
-    }
-
-    /// A write, or a hole if `bytes` is all zeroes.
-    private record Unforced(long position, byte[] bytes) {}
-
-    public SimDisk(Random random) {
+    public FaultyDisk(Random random) {
         this.random = random;
     }
 
@@ -71,6 +82,19 @@ public final class SimDisk implements Disk {
 
     public synchronized void setFreeBytes(long bytes) {
         freeBytes = bytes;
+    }
+
+    /// Others fill it, but for so much.
+    public synchronized void leaveBytes(long bytes) {
+        freeBytes = usedBytes() + bytes;
+    }
+
+    private long usedBytes() {
+        long used = 0;
+        for (FaultyFile file : current.values()) {
+            used += file.bytes.storedBytes();
+        }
+        return used;
     }
 
     /// Counts a change of this disk or of what dies with it; true if the crash happens in it.
@@ -98,6 +122,35 @@ public final class SimDisk implements Disk {
         badSectorBytes = positionBytes;
     }
 
+    /// This becomes of the next write to a file of that folder, but of its header.
+    public synchronized void spoilNextWrite(String folder, Mishap what) {
+        spoiltPrefix = folder;
+        mishap = what;
+    }
+
+    /// The next one is done as it is to be, after all.
+    public synchronized void spoilNothing() {
+        mishap = null;
+    }
+
+    /// Whether that write is still to come.
+    public synchronized boolean isToSpoil() {
+        return mishap != null;
+    }
+
+    /// From now on what is said to be durable of the files in that folder is not.
+    ///
+    /// @param folder or any part of a name before it; all files if empty
+    public synchronized void lieAbout(String folder) {
+        lyingPrefix = folder;
+        lies = true;
+        liesSince = operations;
+    }
+
+    private boolean isHonestAbout(String name) {
+        return !lies || !name.startsWith(lyingPrefix);
+    }
+
     private boolean hasBadSector(String file, long positionBytes, int lengthBytes) {
         return file.equals(badSectorFile)
                 && badSectorBytes >= positionBytes
@@ -115,23 +168,42 @@ public final class SimDisk implements Disk {
         }
     }
 
+    /// What the next process finds if only this one ends: all that was written. This disk is no
+    /// more.
+    public synchronized FaultyDisk afterKill() {
+        var next = new FaultyDisk(random);
+        next.current.putAll(current);
+        next.durable.putAll(durable);
+        next.folders.putAll(folders);
+        next.freeBytes = freeBytes;
+        crashAt = -1;
+        return next;
+    }
+
     /// What survives: decided by the dice, file by file and sector by sector.
-    public synchronized SimDisk afterCrash() {
-        var next = new SimDisk(random);
+    public synchronized FaultyDisk afterCrash() {
+        var next = new FaultyDisk(random);
+        next.freeBytes = freeBytes;
+        if (lies) {
+            survival = FaultyFile.Survival.any(random);
+            survivesUntil = liesSince + random.nextLong(operations - liesSince + 1);
+        }
         var names = new TreeSet<>(current.keySet());
         names.addAll(durable.keySet());
-        Map<SimFile, SimFile> survivors = new HashMap<>();
+        Map<FaultyFile, FaultyFile> survivors = new HashMap<>();
         TreeSet<String> lost = lostFolders();
         folders.keySet().stream()
                 .filter(folder -> !lost.contains(folder))
                 .forEach(folder -> next.folders.put(folder, true));
         names.removeIf(name -> lost.contains(parentOf(name)));
         for (String name : names) {
-            SimFile now = current.get(name);
-            SimFile before = durable.get(name);
-            SimFile chosen = now == before || random.nextBoolean() ? now : before;
+            FaultyFile now = current.get(name);
+            FaultyFile before = durable.get(name);
+            FaultyFile chosen = now == before || random.nextBoolean() ? now : before;
             if (chosen != null) {
-                SimFile kept = survivors.computeIfAbsent(chosen, this::survivorOf);
+                FaultyFile kept =
+                        survivors.computeIfAbsent(
+                                chosen, file -> file.survivor(survival, survivesUntil, random));
                 next.current.put(name, kept);
                 next.durable.put(name, kept);
             }
@@ -154,46 +226,24 @@ public final class SimDisk implements Disk {
         return slash < 0 ? "" : name.substring(0, slash);
     }
 
-    private SimFile survivorOf(SimFile file) {
-        var kept = new SimFile();
-        kept.bytes = file.durableBytes.clone();
-        for (Unforced write : file.unforced) {
-            for (int at = 0; at < write.bytes().length; at += SECTOR_BYTES) {
-                if (random.nextBoolean()) {
-                    int count = Math.min(SECTOR_BYTES, write.bytes().length - at);
-                    kept.bytes = put(kept.bytes, write.position() + at, write.bytes(), at, count);
-                }
-            }
-        }
-        kept.durableBytes = kept.bytes.clone();
-        return kept;
-    }
-
-    private static byte[] put(byte[] file, long position, byte[] from, int offset, int count) {
-        int end = Math.toIntExact(position + count);
-        byte[] grown = end > file.length ? Arrays.copyOf(file, end) : file;
-        System.arraycopy(from, offset, grown, (int) position, count);
-        return grown;
-    }
-
     /// Flips a bit of a file, durably, as a failing medium does.
     public synchronized void damage(String name, long position) {
-        SimFile file = Objects.requireNonNull(current.get(name));
-        file.bytes[(int) position] ^= 1;
-        if (position < file.durableBytes.length) {
-            file.durableBytes[(int) position] ^= 1;
+        FaultyFile file = Objects.requireNonNull(current.get(name));
+        file.bytes.flip(position, 1);
+        if (position < file.durable.lengthBytes()) {
+            file.durable.flip(position, 1);
         }
     }
 
     /// The length of a file, 0 if there is none.
     public synchronized int lengthBytes(String name) {
-        SimFile file = current.get(name);
-        return file == null ? 0 : file.bytes.length;
+        FaultyFile file = current.get(name);
+        return file == null ? 0 : file.bytes.lengthBytes();
     }
 
     /// A copy of a file's bytes.
     public synchronized byte[] contents(String name) {
-        return Objects.requireNonNull(current.get(name)).bytes.clone();
+        return Objects.requireNonNull(current.get(name)).bytes.toBytes();
     }
 
     @Override
@@ -204,7 +254,7 @@ public final class SimDisk implements Disk {
                 throw new NoSuchFileException(name);
             }
             boolean crash = step();
-            current.put(name, new SimFile());
+            current.put(name, new FaultyFile());
             if (crash) {
                 throw new Crashed();
             }
@@ -261,8 +311,8 @@ public final class SimDisk implements Disk {
         var names = new TreeSet<>(current.keySet());
         names.addAll(durable.keySet());
         for (String name : names) {
-            if (folder.equals(parentOf(name))) {
-                SimFile file = current.get(name);
+            if (folder.equals(parentOf(name)) && isHonestAbout(name)) {
+                FaultyFile file = current.get(name);
                 if (file == null) {
                     durable.remove(name);
                 } else {
@@ -270,7 +320,8 @@ public final class SimDisk implements Disk {
                 }
             }
         }
-        folders.replaceAll((name, isDurable) -> isDurable || folder.equals(parentOf(name)));
+        folders.replaceAll((name, isDurable) ->
+                isDurable || folder.equals(parentOf(name)) && isHonestAbout(name));
     }
 
     @Override
@@ -279,10 +330,9 @@ public final class SimDisk implements Disk {
             if (step()) {
                 throw new Crashed();
             }
-            SimFile file = current.get(name);
-            if (file != null) {
-                file.durableBytes = file.bytes.clone();
-                file.unforced.clear();
+            FaultyFile file = current.get(name);
+            if (file != null && isHonestAbout(name)) {
+                file.force();
             }
         }
     }
@@ -290,19 +340,15 @@ public final class SimDisk implements Disk {
     @Override
     public synchronized long freeBytes() throws IOException {
         live();
-        long used = 0;
-        for (SimFile file : current.values()) {
-            used += file.bytes.length;
-        }
-        return Math.max(0, freeBytes - used);
+        return Math.max(0, freeBytes - usedBytes());
     }
 
     private final class OpenFile implements DiskFile {
         private final String name;
-        private final SimFile file;
+        private final FaultyFile file;
         private final Use use;
 
-        OpenFile(String name, SimFile file, Use use) {
+        OpenFile(String name, FaultyFile file, Use use) {
             this.name = name;
             this.file = file;
             this.use = use;
@@ -310,23 +356,22 @@ public final class SimDisk implements Disk {
 
         @Override
         public long sizeBytes() throws IOException {
-            synchronized (SimDisk.this) {
+            synchronized (FaultyDisk.this) {
                 live();
-                return file.bytes.length;
+                return file.bytes.lengthBytes();
             }
         }
 
         @Override
         public int read(ByteBuffer into, long positionBytes) throws IOException {
-            synchronized (SimDisk.this) {
+            synchronized (FaultyDisk.this) {
                 live();
-                int from = (int) Math.min(positionBytes, file.bytes.length);
-                int count = Math.min(into.remaining(), file.bytes.length - from);
+                int from = (int) Math.min(positionBytes, file.bytes.lengthBytes());
+                int count = Math.min(into.remaining(), file.bytes.lengthBytes() - from);
                 if (hasBadSector(name, from, count)) {
                     throw new IOException("unreadable");
                 }
-                into.put(file.bytes, from, count);
-                return count;
+                return file.bytes.read(positionBytes, into);
             }
         }
 
@@ -345,43 +390,83 @@ public final class SimDisk implements Disk {
                             "not aligned: %d+%d".formatted(positionBytes, bytes.length));
                 }
             }
-            change(positionBytes, bytes);
+            synchronized (FaultyDisk.this) {
+                Mishap happens = mishap;
+                boolean isSpoilt =
+                        happens != null
+                                && positionBytes >= FileHeader.SIZE_BYTES
+                                && name.startsWith(spoiltPrefix);
+                if (isSpoilt && happens != null) {
+                    mishap = null;
+                    spoil(positionBytes, bytes, happens);
+                } else {
+                    change(positionBytes, bytes);
+                }
+            }
+        }
+
+        private void spoil(long position, byte[] bytes, Mishap how) throws IOException {
+            switch (how) {
+                case FLIPPED -> {
+                    bytes[random.nextInt(bytes.length)] ^= (byte) (1 << random.nextInt(8));
+                    change(position, bytes);
+                }
+                case ELSEWHERE -> {
+                    int blocks = Math.max(2, file.bytes.lengthBytes() / ALIGNMENT_BYTES);
+                    long other = (1L + random.nextInt(blocks - 1)) * ALIGNMENT_BYTES;
+                    if (other != position) {
+                        change(other, bytes);
+                    }
+                }
+                case NOWHERE -> {}
+            }
         }
 
         private void change(long position, byte[] bytes) throws IOException {
-            synchronized (SimDisk.this) {
+            synchronized (FaultyDisk.this) {
                 raise(broken);
+                checkSpace(position, bytes);
                 boolean crash = step();
                 if (hasBadSector(name, position, bytes.length)) {
                     badSectorFile = "";
                 }
-                file.bytes = put(file.bytes, position, bytes, 0, bytes.length);
-                file.unforced.add(new Unforced(position, bytes));
+                file.bytes.write(position, bytes, 0, bytes.length);
+                file.unforced.add(new FaultyFile.Unforced(operations, position, bytes));
                 if (crash) {
                     throw new Crashed();
                 }
-                if (use == Use.DURABLE) {
-                    file.durableBytes = put(file.durableBytes, position, bytes, 0, bytes.length);
-                    file.unforced.clear();
+                if (use == Use.DURABLE && isHonestAbout(name)) {
+                    file.force();
+                }
+            }
+        }
+
+        /// A write of zeroes needs none: it may be a hole.
+        private void checkSpace(long position, byte[] bytes) throws IOException {
+            if (freeBytes < FREE_BYTES) {
+                long more = file.bytes.storedBytesOf(position, bytes) - file.bytes.storedBytes();
+                if (more > 0 && usedBytes() + more > freeBytes) {
+                    throw new IOException("No space left on device");
                 }
             }
         }
 
         @Override
         public void force() throws IOException {
-            synchronized (SimDisk.this) {
+            synchronized (FaultyDisk.this) {
                 if (step()) {
                     throw new Crashed();
                 }
-                file.durableBytes = file.bytes.clone();
-                file.unforced.clear();
+                if (isHonestAbout(name)) {
+                    file.force();
+                }
             }
         }
 
         @Override
         public void punch(long positionBytes, long lengthBytes) throws IOException {
-            synchronized (SimDisk.this) {
-                long end = Math.min(positionBytes + lengthBytes, file.bytes.length);
+            synchronized (FaultyDisk.this) {
+                long end = Math.min(positionBytes + lengthBytes, file.bytes.lengthBytes());
                 change(positionBytes, new byte[(int) Math.max(0, end - positionBytes)]);
             }
         }
