@@ -399,12 +399,8 @@ public final class Store implements Closeable {
             running.close();
             writeBack = null;
             ticksSinceCheckpoint = 0;
-        } catch (IOException e) {
-            fail(e);
-        } catch (RuntimeException | AssertionError e) {
-            // What was taken for the checkpoint is not in memory any more: the store must not go
-            // on.
-            fail(new IOException("the checkpoint failed", e));
+        } catch (IOException | RuntimeException | AssertionError e) {
+            checkpointFailed(e);
         }
     }
 
@@ -448,13 +444,14 @@ public final class Store implements Closeable {
             if (failure().isEmpty()) {
                 checkpoint.runPartial(waiting);
             }
-        } catch (IOException e) {
-            fail(e);
-        } catch (RuntimeException | AssertionError e) {
-            // What was taken for the checkpoint is not in memory any more: the store must not go
-            // on.
-            fail(new IOException("the checkpoint failed", e));
+        } catch (IOException | RuntimeException | AssertionError e) {
+            checkpointFailed(e);
         }
+    }
+
+    /// What was taken for the checkpoint is not in memory any more: the store must not go on.
+    private void checkpointFailed(Throwable e) {
+        fail(e instanceof IOException of ? of : new IOException("the checkpoint failed", e));
     }
 
     private void fail(IOException e) {
