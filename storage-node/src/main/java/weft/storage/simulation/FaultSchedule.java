@@ -160,6 +160,10 @@ public final class FaultSchedule {
             int before = rounds.get(i);
             expect(10_000, () -> each.rounds > before + 1, "replicas are not compared");
         }
+        pool.groups.forEach(group -> {
+            count("DISK_REPLACED", group.replacedDisks);
+            count("BLOCK_REPAIRED", group.nodes.stream().mapToInt(node -> node.repairs).sum());
+        });
         return new Outcome(pool.history.doneCount(), Map.copyOf(faults));
     }
 
@@ -324,7 +328,13 @@ public final class FaultSchedule {
     }
 
     private void count(String what) {
-        faults.merge(what, 1, Integer::sum);
+        count(what, 1);
+    }
+
+    private void count(String what, int times) {
+        if (times > 0) {
+            faults.merge(what, times, Integer::sum);
+        }
     }
 
     private void nextFault() {

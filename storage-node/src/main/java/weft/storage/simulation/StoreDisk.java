@@ -156,7 +156,15 @@ final class StoreDisk implements SimDisk {
 
     /// Others fill the medium, or give it back.
     void setFull(boolean isFull) {
-        medium.setFull(isFull);
+        try {
+            if (!isFull) {
+                medium.empty();
+            } else if (!medium.isOut()) {
+                medium.fill(store);
+            }
+        } catch (IOException e) {
+            throw new AssertionError(e);
+        }
         askSpace();
     }
 

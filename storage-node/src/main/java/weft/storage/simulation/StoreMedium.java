@@ -92,7 +92,8 @@ final class StoreMedium {
     }
 
     private void failInTheMidst(Store store) {
-        failSoon(15);
+        // A write of the journal is one change, a checkpoint many.
+        failSoon(world.chance(0.5) ? 2 : 15);
         try {
             if (world.chance(0.5)) {
                 store.flush();
@@ -120,11 +121,21 @@ final class StoreMedium {
         return files.isCrashed();
     }
 
-    /// Others fill it, but for what committed writes and the journal may need, and a little; or
-    /// they give it back.
-    void setFull(boolean isFull) {
-        long kept = SETTINGS.reserveBytes() + SETTINGS.journal().liveBytesMax();
-        files.leaveBytes(isFull ? kept + world.between(0, 512 << 10) : FREE_BYTES);
+    /// Others fill it, but for what committed writes and the journal may need, and a little.
+    ///
+    /// @param store that is open; null if none is
+    void fill(@Nullable Store store) throws IOException {
+        files.leaveBytes(SETTINGS.reserveBytes() + SETTINGS.journal().liveBytesMax());
+        if (store != null) {
+            store.askSpace();
+            long little = world.between(0, 64 << 10);
+            files.leaveBytes(files.freeBytes() - Math.max(0, store.freeBytes() - little));
+        }
+    }
+
+    /// They give it back.
+    void empty() {
+        files.leaveBytes(FREE_BYTES);
     }
 
     /// It does this to the next write to that folder.

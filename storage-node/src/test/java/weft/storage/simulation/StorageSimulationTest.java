@@ -29,7 +29,7 @@ class StorageSimulationTest {
 
     @Test
     void thePromisesHoldUnderRandomFaults() throws Exception {
-        play(800);
+        play(1_000);
     }
 
     @Test
