@@ -72,16 +72,7 @@ final class GroupStore implements ReplicaDisk {
     private @Nullable Executor loop;
     private @Nullable Events events;
 
-    /// What the groups of a store share.
-    record Shared(
-            GroupCommit journal,
-            SpaceBudget space,
-            OpenBytes servingBytes,
-            OpenBytes catchingUpBytes,
-            StoreSettings settings,
-            StoreEvents events) {}
-
-    GroupStore(PlacementGroupId pg, GroupState saved, ChunkStore chunks, Shared shared)
+    GroupStore(PlacementGroupId pg, GroupState saved, ChunkStore chunks, StoreShared shared)
             throws IOException {
         this.pg = pg;
         this.chunks = chunks;

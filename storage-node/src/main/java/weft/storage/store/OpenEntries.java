@@ -73,7 +73,7 @@ final class OpenEntries {
     /// @param durable to be run once the record is durable
     record Placement(JournalRecord.Placed record, DataBytes data, Runnable durable) {}
 
-    OpenEntries(ChunkStore chunks, GroupStore.Shared shared) {
+    OpenEntries(ChunkStore chunks, StoreShared shared) {
         this.chunks = chunks;
         space = shared.space();
         servingBytes = shared.servingBytes();

@@ -73,7 +73,7 @@ public final class Store implements Closeable {
     private final ChunkLimits limits;
     private final SpaceBudget space;
     private final GroupCommit journal;
-    private final GroupStore.Shared shared;
+    private final StoreShared shared;
     private final Checkpoint checkpoint;
     private final Map<PlacementGroupId, GroupStore> groups = new ConcurrentHashMap<>();
 
@@ -142,7 +142,7 @@ public final class Store implements Closeable {
                         recovery::record,
                         this::fail);
         shared =
-                new GroupStore.Shared(
+                new StoreShared(
                         journal, space, servingBytes, catchingUpBytes, settings, groupEvents);
         checkpoint =
                 new Checkpoint(
