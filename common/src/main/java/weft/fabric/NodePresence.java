@@ -58,6 +58,11 @@ public record NodePresence(
         return disks.stream().map(NodeDisk::endedLife).flatMap(Optional::stream).toList();
     }
 
+    /// Whether it is known to have ended.
+    public boolean hasEnded() {
+        return !endedLives().isEmpty();
+    }
+
     /// The same process, known to have ended.
     public NodePresence withEnd() {
         return new NodePresence(

@@ -114,12 +114,24 @@ public final class ExportAdmin {
         Found<Volume> volume =
                 records.find(FabricPaths.volume(name), Volume.class)
                         .orElseThrow(() -> VolumeAdmin.unknown(image, name));
+        if (volume.noun().access() == Volume.Access.SEALING) {
+            throw Refusal.state("snapshot '%s' is being made: try again", name);
+        }
         if (volume.noun().access() != Volume.Access.READ_WRITE) {
             throw Refusal.state("'%s' is read-only: nobody writes it, export it as it is", name);
         }
         var present = records.find(FabricPaths.export(name), Export.class);
         if (present.isPresent()) {
-            throw exportedAlready(present.get().noun());
+            Export made = present.get().noun();
+            // Taken over before, and perhaps not everywhere: what is left is to raise the token.
+            Optional<Attachment> nobodys =
+                    records.find(FabricPaths.attachment(volume.noun().id()), Attachment.class)
+                            .map(Found::noun)
+                            .filter(Attachment::isNobody);
+            if (made.readOnly() || nobodys.isEmpty()) {
+                throw exportedAlready(made);
+            }
+            return new TakenOver(Exported.of(image, made), volume.noun(), nobodys, List.of());
         }
         List<Change> changes = new ArrayList<>();
         changes.add(new Change.Check(FabricPaths.volume(name), volume.version()));
@@ -238,6 +250,7 @@ public final class ExportAdmin {
         }
         return image.presences().values().stream()
                 .filter(presence -> presence.role() == NodePresence.Role.STORAGE)
+                .filter(presence -> !presence.hasEnded())
                 .map(NodePresence::node)
                 .min(Comparator.naturalOrder())
                 .map(List::of)

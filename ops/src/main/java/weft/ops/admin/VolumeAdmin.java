@@ -355,6 +355,7 @@ public final class VolumeAdmin {
         long alive =
                 image.presences().values().stream()
                         .filter(presence -> presence.role() == NodePresence.Role.STORAGE)
+                        .filter(presence -> !presence.hasEnded())
                         .count();
         if (alive < cluster.minReplicas()) {
             throw Refusal.state(

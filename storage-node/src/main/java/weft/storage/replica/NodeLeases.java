@@ -110,9 +110,15 @@ public final class NodeLeases implements LeaseView {
     boolean isHeldFor(StoreId own, Member from, long nowNanos) {
         Peer peer = peers.get(from.store());
         long leaseNanos = ReplicaSettings.nanos(settings.leaseMillis());
-        return isHeld(from, nowNanos)
-                && peer != null
+        return peer != null
+                && peer.incarnation() == from.incarnation()
+                && peer.heldUntilNanos() > nowNanos
                 && peer.heldUntilNanos() - leaseNanos >= listing(own).sinceNanos();
+    }
+
+    /// Whether the beats name the own store.
+    boolean isNamed(StoreId own) {
+        return listing(own).sinceNanos() != Long.MAX_VALUE;
     }
 
     /// As [#generation], and another one after each time that beats did not name the own store.

@@ -5,7 +5,6 @@ import weft.fabric.Member;
 import weft.storage.disk.SlowShare;
 import weft.storage.reconfigure.Reconfiguration;
 
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
@@ -26,28 +25,30 @@ final class SlowMembers {
 
     /// The next configuration if a member is slow.
     Optional<Configuration> without(Configuration current, long nowNanos) {
-        List<Member> well = new ArrayList<>();
-        List<Member> slow = new ArrayList<>();
-        for (Member member : current.members()) {
-            int percent = state.leases.slowPercent(member.store());
-            if (SlowShare.isSlow(percent)) {
-                slow.add(member);
-            } else if (SlowShare.isWell(percent) && isThere(member, nowNanos)) {
-                well.add(member);
-            }
-        }
-        if (slow.isEmpty() || well.size() < current.minReplicas()) {
+        return current.members().stream()
+                .filter(member -> SlowShare.isSlow(percent(member)))
+                .max(Comparator.comparingInt(this::percent))
+                .flatMap(slowest -> without(slowest, current, nowNanos));
+    }
+
+    private int percent(Member member) {
+        return state.leases.slowPercent(member.store());
+    }
+
+    private Optional<Configuration> without(Member slowest, Configuration current, long nowNanos) {
+        List<Member> well =
+                current.members().stream()
+                        .filter(member -> SlowShare.isWell(percent(member)))
+                        .filter(member -> isThere(member, nowNanos))
+                        .toList();
+        if (well.size() < current.minReplicas()) {
             return Optional.empty();
         }
-        Member slowest =
-                slow.stream()
-                        .max(Comparator.comparingInt(m -> state.leases.slowPercent(m.store())))
-                        .orElseThrow();
         state.outUntilNanos.put(
                 slowest, nowNanos + ReplicaSettings.nanos(state.settings.slowOutMillis()));
         state.outbox.tell(
                 "%s: the disk of %s kept writes waiting for %d %% of the last seconds"
-                        .formatted(state.pg, slowest, state.leases.slowPercent(slowest.store())));
+                        .formatted(state.pg, slowest, percent(slowest)));
         return Optional.of(
                 slowest.equals(state.self)
                         ? Reconfiguration.handOver(current, well.getFirst())
@@ -62,14 +63,14 @@ final class SlowMembers {
     /// Whether the own disk keeps a version from being taken, so that a member had better lead
     /// whose disk is well.
     Optional<Configuration> withoutSelf(Configuration current, long nowNanos) {
-        return SlowShare.isSlow(state.leases.slowPercent(state.self.store()))
-                ? without(current, nowNanos).filter(next -> !next.primary().equals(state.self))
+        return SlowShare.isSlow(percent(state.self))
+                ? without(state.self, current, nowNanos)
                 : Optional.empty();
     }
 
     /// Whether a store may lead, or be a member again, as far as its disk goes.
     boolean isAble(Member member, long nowNanos) {
-        return !SlowShare.isSlow(state.leases.slowPercent(member.store()))
+        return !SlowShare.isSlow(percent(member))
                 && nowNanos >= state.outUntilNanos.getOrDefault(member, Long.MIN_VALUE);
     }
 

@@ -43,6 +43,6 @@ record StoreLeases(NodeLeases node, StoreId own) implements LeaseView {
 
     @Override
     public boolean isSelfLate(long nowNanos) {
-        return node.isSelfLate(nowNanos);
+        return node.isSelfLate(nowNanos) || !node.isNamed(own);
     }
 }

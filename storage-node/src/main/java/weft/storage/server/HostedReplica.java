@@ -205,7 +205,11 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
     }
 
     private static int payloadBytes(Mutation mutation) {
-        return mutation instanceof Mutation.Write write ? write.lengthBytes() : 0;
+        return switch (mutation) {
+            case Mutation.Write write -> write.lengthBytes();
+            case Mutation.Fill fill -> fill.lengthBytes();
+            default -> 0;
+        };
     }
 
     /// A message that finds no room is lost, as any may be: its sender sends it again.

@@ -20,6 +20,9 @@ final class HostedStore implements AutoCloseable {
     /// Above what any of its ticks takes, below the grace that others add.
     private static final long HANGS_NANOS = 1_500_000_000;
 
+    /// What a checkpoint may take that they wait for, to free the journal.
+    private static final long HANGS_FULL_NANOS = 10_000_000_000L;
+
     private final Store store;
     private final Clock clock;
     private final ReplicaDirectory replicas;
@@ -98,7 +101,8 @@ final class HostedStore implements AutoCloseable {
     /// Whether a loop of its replicas stands still, as in a read that does not come back: then it
     /// cannot keep any promise.
     boolean hangs(long nowNanos) {
-        return replicas.tickedAtNanos() + HANGS_NANOS < nowNanos && !store.isJournalFull();
+        long behindNanos = nowNanos - replicas.tickedAtNanos();
+        return behindNanos > (store.isJournalFull() ? HANGS_FULL_NANOS : HANGS_NANOS);
     }
 
     /// What beats say of it.

@@ -107,6 +107,8 @@ final class GroupStore implements ReplicaDisk {
                 open.recover(entry);
                 recoveredTail = entry.record().sequence();
             }
+            // Where it was not in sync they wait for the next catch-up.
+            open.setCatchingUp(!inSync);
             changed = true;
             accountChunks();
         }
@@ -217,11 +219,12 @@ final class GroupStore implements ReplicaDisk {
     /// theirs.
     private void endCatchUp() {
         if (catchingUp) {
-            setCatchingUp(false);
+            catchingUp = false;
             open.entriesTo(catchUpTail).forEach(tables::apply);
             appliedSequence = catchUpTail;
             open.releaseTo(catchUpTail);
         }
+        open.setCatchingUp(false);
     }
 
     private void write(JournalRecord record, Runnable durable) {

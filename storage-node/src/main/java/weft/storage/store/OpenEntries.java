@@ -60,9 +60,11 @@ final class OpenEntries {
         }
 
         long payloadBytes() {
-            return record.entry().mutation() instanceof Mutation.Write write
-                    ? write.lengthBytes()
-                    : 0;
+            return switch (record.entry().mutation()) {
+                case Mutation.Write write -> write.lengthBytes();
+                case Mutation.Fill fill -> fill.lengthBytes();
+                default -> 0;
+            };
         }
     }
 

@@ -311,11 +311,12 @@ public final class Store implements Closeable {
         return journal.isCongested();
     }
 
-    /// Beyond so many bytes of payloads that are prepared and not applied, groups take no more than
-    /// they need to go on; those that catch up and those that serve, each. No limit before.
+    /// Beyond so many bytes prepared and not applied, groups take no more than they need to go on:
+    /// those that catch up and those that serve, each. No limit before.
     public void limitOpenBytes(long bytesMax) {
-        servingBytes.limit(bytesMax);
-        catchingUpBytes.limit(bytesMax);
+        // Each checkpoint writes what is open to the journal anew.
+        long most = Math.min(bytesMax, settings.checkpointJournalBytes() / 2);
+        List.of(servingBytes, catchingUpBytes).forEach(bytes -> bytes.limit(most));
     }
 
     /// Whether writers wait for a checkpoint to free the journal: a long wait that is no hang.

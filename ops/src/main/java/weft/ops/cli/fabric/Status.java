@@ -110,7 +110,7 @@ public final class Status extends FabricCommand {
     }
 
     private static String carried(List<Configuration> groups, NodePresence presence) {
-        if (!presence.endedLives().isEmpty()) {
+        if (presence.hasEnded()) {
             return "its process has ended";
         }
         var stores = presence.stores().stream().map(Member::store).toList();
