@@ -307,15 +307,13 @@ final class Joining implements Role {
     }
 
     private void onPrepare(Prepare prepare, long nowNanos) {
-        if (phase == Phase.ASKING) {
+        // A joiner's entries stay until it has caught up. Who cannot keep more begins anew, with
+        // less to copy; a member takes all that its primaries, who look at their own, have begun.
+        if (phase == Phase.ASKING || (state.list.openCount() > 0 && state.disk.isCrowded())) {
             return;
         }
         long tail = state.list.tail();
-        // A joiner's entries stay until it has caught up. Who cannot keep more begins anew, with
-        // less to copy; a member takes all that its primaries, who look at their own, have begun.
-        if (state.list.openCount() == 0 || !state.disk.isCrowded()) {
-            Prepares.take(state, prepare, configuration.primary());
-        }
+        Prepares.take(state, prepare, configuration.primary());
         if (state.list.tail() > tail) {
             lastProgressNanos = nowNanos;
         }
