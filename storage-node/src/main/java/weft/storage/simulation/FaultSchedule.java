@@ -33,8 +33,9 @@ public final class FaultSchedule {
     private static final long LEISURE = 4;
     private static final double LENT_SHARE_MIN = 0.9;
 
-    /// Stores hold more when they fail, which is never given back.
-    private static final double LENT_SHARE_MIN_ON_STORES = 0.5;
+    /// A store holds all that comes while it catches up, and what it holds when it fails is never
+    /// given back.
+    private static final double LENT_SHARE_MIN_ON_STORES = 0.2;
 
     /// Faults, of which some are more frequent.
     private enum Fault {

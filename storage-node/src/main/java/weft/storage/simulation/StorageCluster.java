@@ -419,6 +419,7 @@ final class StorageCluster implements SimNode.Surroundings {
         boolean exempt =
                 message instanceof ReplicaMessage.JoinRequest
                         || message instanceof ReplicaMessage.JoinRefused
+                        || message instanceof ReplicaMessage.BlockRequest
                         || message instanceof ReplicaMessage.NewerVersion;
         if (!exempt && message.version() > from.disk.durableVersion()) {
             fail(from.id + " speaks before its journal: " + message);
