@@ -10,8 +10,8 @@ import java.util.Optional;
 /// @param incarnation of the store's present life; 0 if it never came to life
 /// @param failure why it is not served; empty while it is
 /// @param slow served, but it keeps writers waiting: groups do without it where they can
-/// @param ended its process has ended, as who ran that has seen: nothing comes from this life any
-///   more
+/// @param ended nothing comes from this life any more, as the node says when it is stopped, or who
+///   ran its process and saw it end
 public record NodeDisk(
         String folder,
         @Nullable StoreId store,
@@ -56,7 +56,7 @@ public record NodeDisk(
 
     /// The same disk, its process having ended.
     public NodeDisk withEnd() {
-        String why = failure.isEmpty() ? "its process has ended" : failure;
+        String why = failure.isEmpty() ? "it has ended" : failure;
         return new NodeDisk(folder, store, incarnation, why, slow, true);
     }
 }

@@ -9,22 +9,28 @@ import org.slf4j.LoggerFactory;
 
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricStore;
+import weft.fabric.FabricImage;
 import weft.fabric.FabricJson;
 import weft.fabric.NodeDisk;
 import weft.fabric.NodePresence;
 import weft.fabric.StoreId;
+import weft.runtime.Pause;
 import weft.runtime.VirtualThreads;
 
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
 /// What a storage node tells of itself, and keeps true: its presence record, and gauges for each of
 /// its disks. A disk that fails is told of at once: from then on control counts its store as away.
 final class NodeAnnouncement implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(NodeAnnouncement.class);
+
+    private static final int END_LOOKS_MAX = 50;
+    private static final int END_LOOK_MILLIS = 10;
 
     private final StorageNodeSettings settings;
     private final FabricStore coordination;
@@ -125,6 +131,26 @@ final class NodeAnnouncement implements AutoCloseable {
         } catch (IOException e) {
             log.warn("{}: the others were not told of it", settings.node(), e);
         }
+    }
+
+    /// Nothing comes from the node's stores any more: others need not wait until their silence
+    /// proves it. Blocks until the picture has it, so that others have had the time, too, before
+    /// the record goes; not for long, if the coordination is away.
+    void end(Supplier<FabricImage> image) {
+        synchronized (this) {
+            disks = disks.stream().map(NodeDisk::withEnd).toList();
+            tell();
+        }
+        for (int i = 0; i < END_LOOKS_MAX && !isSeenToHaveEnded(image.get()); i++) {
+            Pause.millis(END_LOOK_MILLIS);
+        }
+    }
+
+    private boolean isSeenToHaveEnded(FabricImage image) {
+        return image.presence(NodePresence.Role.STORAGE, settings.node())
+                .filter(present -> present.incarnation() == incarnation)
+                .map(NodePresence::hasEnded)
+                .orElse(true);
     }
 
     private NodePresence presence() {

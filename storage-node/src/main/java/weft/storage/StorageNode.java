@@ -102,6 +102,8 @@ public final class StorageNode implements AutoCloseable {
         var announcement =
                 new NodeAnnouncement(
                         settings, coordination, incarnation, folders.disks(), registry);
+        // Closed last: while the stores are closed the others see that they have ended.
+        opened.addLast(announcement);
 
         FabricWatcher watcher = FabricWatcher.start(coordination, WATCHED);
         opened.push(watcher);
@@ -118,6 +120,7 @@ public final class StorageNode implements AutoCloseable {
         opened.push(transport);
         var peers = new Peers(transport, nodes::addressOf, List.of());
         opened.push(peers);
+        opened.push(() -> announcement.end(watcher::image));
 
         var replication =
                 new ReplicationService(
@@ -149,7 +152,6 @@ public final class StorageNode implements AutoCloseable {
         folders.stores().forEach(Store::start);
         replication.start();
         watcher.onChange(replication::onImage);
-        opened.push(announcement);
         String address = settings.advertiseHost() + ":" + server.address().getPort();
         announcement.begin(address);
         List<Member> members = folders.stores().stream().map(Store::member).toList();

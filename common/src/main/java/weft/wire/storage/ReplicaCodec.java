@@ -42,13 +42,13 @@ final class ReplicaCodec {
     private static final int CHUNK_LIST_REQUEST = 9;
     private static final int CHUNK_LIST = 10;
     private static final int CHUNK_REQUEST = 11;
-    private static final int CHUNK_REPLY = 12;
     private static final int CAUGHT_UP = 13;
     private static final int JOIN_REFUSED = 14;
     private static final int BLOCK_REQUEST = 15;
     private static final int BLOCK_REPLY = 16;
     private static final int MAPS_REQUEST = 17;
     private static final int MAPS_REPLY = 18;
+    private static final int CHUNK_REPLY = 19;
 
     private static final int STAMP_BYTES = 32;
     private static final int MAP_DIGEST_BYTES = STAMP_BYTES + 8;
@@ -119,7 +119,7 @@ final class ReplicaCodec {
                 putKey(m.key(), out);
             }
             case ChunkReply m -> {
-                out.putLong(m.attempt());
+                putPair(m.attempt(), m.committedSequence(), out);
                 putKey(m.key(), out);
                 putOptionalContent(m.content(), out);
             }
@@ -178,7 +178,13 @@ final class ReplicaCodec {
                             in.readBoolean());
             case CHUNK_REQUEST -> new ChunkRequest(pg, version, in.readLong(), key(in));
             case CHUNK_REPLY ->
-                    new ChunkReply(pg, version, in.readLong(), key(in), optionalContent(in));
+                    new ChunkReply(
+                            pg,
+                            version,
+                            in.readLong(),
+                            EntryCodec.count(in),
+                            key(in),
+                            optionalContent(in));
             case CAUGHT_UP -> new CaughtUp(pg, version, in.readLong(), EntryCodec.count(in));
             case JOIN_REFUSED -> new JoinRefused(pg, version, in.readLong());
             case BLOCK_REQUEST -> new BlockRequest(pg, version, block(in));

@@ -117,10 +117,13 @@ public sealed interface ReplicaMessage {
             implements ReplicaMessage {}
 
     /// Primary → joiner: the chunk, or that there is none.
+    ///
+    /// @param committedSequence every entry up to it is in the copy
     record ChunkReply(
             PlacementGroupId pg,
             long version,
             long attempt,
+            long committedSequence,
             ChunkKey key,
             Optional<ChunkContent> content)
             implements ReplicaMessage {}

@@ -6,13 +6,11 @@ import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.Entry;
 import weft.wire.storage.Mutation;
 
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -30,6 +28,9 @@ public final class CatchUpPlan {
     /// Chunks under way at once: one travels while one is written.
     public static final int UNDER_WAY_MAX = 2;
 
+    /// What is held for a chunk under way is in memory. One with more is copied once more.
+    static final long HELD_BYTES_MAX = 8 << 20;
+
     /// What to do with a committed entry.
     public enum Decision {
         /// Apply it now.
@@ -42,7 +43,7 @@ public final class CatchUpPlan {
 
     private final SortedMap<ChunkKey, ChunkStamp> own = new TreeMap<>();
     private final TreeSet<ChunkKey> stale = new TreeSet<>();
-    private final Map<ChunkKey, List<Entry>> underWay = new HashMap<>();
+    private final Map<ChunkKey, HeldEntries> underWay = new HashMap<>();
 
     /// In the order of their coming, not of keys: what has to be copied once more waits for all
     /// others, or a clone's chunks would go round and round before the layers that they wait for.
@@ -128,7 +129,7 @@ public final class CatchUpPlan {
             return Optional.empty();
         }
         ChunkKey key = stale.isEmpty() ? later.removeFirst() : stale.removeFirst();
-        underWay.put(key, new ArrayList<>());
+        underWay.put(key, new HeldEntries());
         return Optional.of(key);
     }
 
@@ -139,23 +140,26 @@ public final class CatchUpPlan {
 
     /// Whether a copy may be what was asked for last. A request that was repeated has two answers,
     /// and the second may come when the chunk is asked for anew because of what was left out since.
+    /// One that will be asked for anew takes any.
     ///
-    /// @param sequence of the copy's stamp; empty if there was no such chunk
-    public boolean isRecent(ChunkKey key, OptionalLong sequence) {
-        return sequence.orElse(0) >= leftOut.getOrDefault(key, 0L);
+    /// @param committedSequence every entry up to it is in the copy. (Its stamp does not tell: an
+    ///   entry may change nothing.)
+    public boolean isRecent(ChunkKey key, long committedSequence) {
+        return again.contains(key) || committedSequence >= leftOut.getOrDefault(key, 0L);
     }
 
     /// The chunk is as the primary had it. Returns the entries to apply on top, in order.
     public List<Entry> installed(ChunkKey key) {
-        List<Entry> held = underWay.remove(key);
+        HeldEntries entries = underWay.remove(key);
+        List<Entry> held = entries == null ? List.of() : entries.entries();
         if (again.remove(key)) {
             later.add(key);
-            if (held != null && !held.isEmpty()) {
+            if (!held.isEmpty()) {
                 leftOut.merge(key, held.getLast().sequence(), Math::max);
             }
             return List.of();
         }
-        return held == null ? List.of() : held;
+        return held;
     }
 
     /// What to do with the next committed entry.
@@ -186,8 +190,8 @@ public final class CatchUpPlan {
         };
     }
 
-    private static boolean readsFrom(List<Entry> held, VolumeId layer) {
-        return held.stream()
+    private static boolean readsFrom(HeldEntries held, VolumeId layer) {
+        return held.entries().stream()
                 .anyMatch(entry ->
                         entry.mutation() instanceof Mutation.OfChunk change
                                 && change.layers().contains(layer));
@@ -195,7 +199,7 @@ public final class CatchUpPlan {
 
     private Decision decideChunk(Entry entry, Mutation.OfChunk change) {
         ChunkKey key = change.chunk();
-        List<Entry> held = underWay.get(key);
+        HeldEntries held = underWay.get(key);
         if (change instanceof Mutation.CopyDown || change instanceof Mutation.Trim) {
             copyAgainWhatReads(key);
         }
@@ -205,10 +209,23 @@ public final class CatchUpPlan {
             return Decision.SKIP;
         }
         if (held != null && !again.contains(key)) {
-            held.add(entry.onHeap());
-            return Decision.HOLD;
+            return hold(held, entry) ? Decision.HOLD : skipHeld(key, held);
         }
         return isToCome(key) ? Decision.SKIP : Decision.APPLY;
+    }
+
+    private static boolean hold(HeldEntries held, Entry entry) {
+        held.add(entry);
+        if (held.bytes() > HELD_BYTES_MAX) {
+            held.dropOverwritten();
+        }
+        return held.bytes() <= HELD_BYTES_MAX;
+    }
+
+    private Decision skipHeld(ChunkKey key, HeldEntries held) {
+        held.clear();
+        again.add(key);
+        return Decision.SKIP;
     }
 
     /// What is held for another chunk of this place may read what changes here.

@@ -46,7 +46,8 @@ final class CatchUpSource {
 
     private record ListRead(Learner learner, Optional<ChunkKey> after) {}
 
-    private record ChunkRead(Learner learner, ChunkKey key) {}
+    /// @param committedSequence when the read began
+    private record ChunkRead(Learner learner, ChunkKey key, long committedSequence) {}
 
     /// Reads under way for one learner; more requests are dropped, it asks again.
     private static final int READS_MAX = 4;
@@ -142,10 +143,14 @@ final class CatchUpSource {
             refuse(from.store(), request.attempt());
         } else if (learner.reads < READS_MAX) {
             learner.reads++;
-            long ticket = state.nextTicket();
-            chunkReads.put(ticket, new ChunkRead(learner, request.key()));
-            state.disk.readChunk(ticket, request.key());
+            read(learner, request.key());
         }
+    }
+
+    private void read(Learner learner, ChunkKey key) {
+        long ticket = state.nextTicket();
+        chunkReads.put(ticket, new ChunkRead(learner, key, state.list.committed()));
+        state.disk.readChunk(ticket, key);
     }
 
     void onChunkList(long ticket, List<ChunkStamp> stamps, boolean last) {
@@ -175,6 +180,7 @@ final class CatchUpSource {
                             state.pg,
                             configuration.version(),
                             read.learner().attempt,
+                            read.committedSequence(),
                             read.key(),
                             content));
         }
@@ -197,9 +203,7 @@ final class CatchUpSource {
 
         @Override
         public void repaired() {
-            long ticket = state.nextTicket();
-            chunkReads.put(ticket, read);
-            state.disk.readChunk(ticket, read.key());
+            read(read.learner(), read.key());
         }
 
         @Override

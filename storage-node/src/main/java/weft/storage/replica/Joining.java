@@ -28,7 +28,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 
 /// A store that should be a member of the present configuration and is not, or was in an earlier
 /// life. It asks the primary until it is accepted, then compares and copies chunks while it takes
@@ -36,20 +35,29 @@ import java.util.OptionalLong;
 /// restarted in sync may also take over, if the primary is gone.
 ///
 /// ```text
-///   ASKING ──JoinAccepted──► STARTING ──journal──► COPYING ──nothing stale──► CAUGHT_UP ──► Backup
-///     ▲  no progress, gap too large                   │                          (by the primary)
-///     └───────────────────────────────────────────────┘
+///   ASKING ─JoinAccepted─► STARTING ─journal─► COPYING ─nothing stale─► SETTLING ─durable─► CAUGHT_UP ─► Backup
+///     ▲  no progress, gap too large                │                                     (by the primary)
+///     └────────────────────────────────────────────┘
 /// ```
+///
+/// Until it has settled nothing of what it applied is promised to survive: the journal ends with
+/// `Adopted`, copies and what is put on top of them are not in it. One checkpoint at the end makes
+/// all of it durable; so its store lets go of entries as they are decided, like a member's.
 final class Joining implements Role {
     private enum Phase {
         ASKING,
         STARTING,
         COPYING,
+        SETTLING,
         CAUGHT_UP
     }
 
-    /// Without a reply for so long, an attempt is given up.
-    private static final long PATIENCE_MILLIS = 3_000;
+    /// If the primary says nothing for so long, and nothing is being written here, an attempt is
+    /// given up.
+    private static final long SILENCE_MILLIS = 3_000;
+
+    /// The same if nothing was compared or copied, whatever else the primary says.
+    private static final long PATIENCE_MILLIS = 10_000;
 
     /// How fast one group is copied: the disks are there for clients, and unpaced copying took more
     /// than half of their writes (docs/scale.md).
@@ -71,16 +79,12 @@ final class Joining implements Role {
     private long listTicket;
     private boolean ownListed;
 
-    /// What it has from before is durable without the journal's help, which ends with `Adopted`; a
-    /// join that copies nothing would otherwise be in sync with old chunks after a crash.
-    private boolean settled;
-
     private long settleTicket;
     private long commitKnown;
     private Optional<ChunkKey> comparedTo = Optional.empty();
-    private Optional<Entry> lastLeftOut = Optional.empty();
     private long lastSentNanos = Long.MIN_VALUE / 2;
     private long lastProgressNanos;
+    private long lastHeardNanos;
     private long nextChunkNanos = Long.MIN_VALUE;
 
     Joining(ReplicaState state, Configuration configuration, long nowNanos) {
@@ -102,10 +106,11 @@ final class Joining implements Role {
         if (!from.equals(configuration.primary())) {
             return;
         }
+        lastHeardNanos = nowNanos;
         switch (message) {
             case JoinAccepted m -> onAccepted(m, nowNanos);
-            case Prepare m -> onPrepare(m, nowNanos);
-            case CommitPoint m -> onCommitPoint(m.committedSequence(), nowNanos);
+            case Prepare m -> onPrepare(m);
+            case CommitPoint m -> onCommitPoint(m.committedSequence());
             case ChunkList m -> onTheirList(m, nowNanos);
             case ChunkReply m -> onTheirChunk(m, nowNanos);
             case JoinRefused m -> onRefused(m, nowNanos);
@@ -127,7 +132,6 @@ final class Joining implements Role {
         lastProgressNanos = nowNanos;
         plan = new CatchUpPlan(accepted.committedSequence());
         ownListed = false;
-        lastLeftOut = Optional.empty();
         comparedTo = Optional.empty();
         commitKnown = accepted.committedSequence();
         state.list.restart(accepted.committedSequence());
@@ -150,9 +154,6 @@ final class Joining implements Role {
     private void onStarted(long ofAttempt, long nowNanos) {
         if (phase == Phase.STARTING && attempt == ofAttempt) {
             phase = Phase.COPYING;
-            settled = false;
-            settleTicket = state.nextTicket();
-            state.disk.settle(settleTicket);
             listOwn(Optional.empty());
             lastProgressNanos = nowNanos;
         }
@@ -208,7 +209,7 @@ final class Joining implements Role {
             return;
         }
         askChunks(nowNanos);
-        finishIfComplete(nowNanos);
+        settleIfComplete();
     }
 
     private void askChunks(long nowNanos) {
@@ -243,15 +244,11 @@ final class Joining implements Role {
                 Math.max(nextChunkNanos, nowNanos) + bytes * 1_000_000_000 / COPY_BYTES_PER_SECOND;
     }
 
-    private void finishIfComplete(long nowNanos) {
-        if (phase == Phase.COPYING && settled && plan.isComplete()) {
-            phase = Phase.CAUGHT_UP;
-            lastSentNanos = nowNanos;
-            if (lastLeftOut.isPresent()) {
-                // Its chunk has it by now; this tells the disk how far all chunks are.
-                state.disk.apply(lastLeftOut.get());
-            }
-            sendCaughtUp();
+    private void settleIfComplete() {
+        if (phase == Phase.COPYING && plan.isComplete()) {
+            phase = Phase.SETTLING;
+            settleTicket = state.nextTicket();
+            state.disk.settle(settleTicket);
         }
     }
 
@@ -264,7 +261,7 @@ final class Joining implements Role {
                 phase == Phase.COPYING
                         && reply.attempt() == attempt
                         && plan.underWay().contains(reply.key())
-                        && plan.isRecent(reply.key(), sequenceOf(reply))
+                        && plan.isRecent(reply.key(), reply.committedSequence())
                         && !installs.containsValue(reply.key());
         if (!expected) {
             return;
@@ -280,18 +277,12 @@ final class Joining implements Role {
         }
     }
 
-    private static OptionalLong sequenceOf(ChunkReply reply) {
-        return reply.content()
-                .map(content -> OptionalLong.of(content.stamp().sequence()))
-                .orElseGet(OptionalLong::empty);
-    }
-
     @Override
     public void onDone(long ticket, long nowNanos) {
-        if (ticket == settleTicket && phase == Phase.COPYING) {
-            settled = true;
-            lastProgressNanos = nowNanos;
-            finishIfComplete(nowNanos);
+        if (ticket == settleTicket && phase == Phase.SETTLING) {
+            phase = Phase.CAUGHT_UP;
+            lastSentNanos = nowNanos;
+            sendCaughtUp();
             return;
         }
         ChunkKey key = installs.remove(ticket);
@@ -301,30 +292,28 @@ final class Joining implements Role {
         lastProgressNanos = nowNanos;
         askedNanos.remove(key);
         for (Entry held : plan.installed(key)) {
-            state.disk.apply(held);
+            state.disk.applyLate(held);
         }
         askNext(nowNanos);
     }
 
-    private void onPrepare(Prepare prepare, long nowNanos) {
-        // A joiner's entries stay until it has caught up. Who cannot keep more begins anew, with
-        // less to copy; a member takes all that its primaries, who look at their own, have begun.
-        if (phase == Phase.ASKING || (state.list.openCount() > 0 && state.disk.isCrowded())) {
+    private void onPrepare(Prepare prepare) {
+        if (phase == Phase.ASKING) {
             return;
         }
-        long tail = state.list.tail();
-        Prepares.take(state, prepare, configuration.primary());
-        if (state.list.tail() > tail) {
-            lastProgressNanos = nowNanos;
+        // Entries stay until the comparison is done. Who cannot keep more begins anew, with less to
+        // copy; a member takes all that its primaries, who look at their own, have begun.
+        if (state.list.openCount() == 0 || !state.disk.isCrowded()) {
+            Prepares.take(state, prepare, configuration.primary());
         }
-        onCommitPoint(prepare.committedSequence(), nowNanos);
+        onCommitPoint(prepare.committedSequence());
     }
 
-    private void onCommitPoint(long sequence, long nowNanos) {
+    private void onCommitPoint(long sequence) {
         if (phase != Phase.ASKING) {
             commitKnown = Math.max(commitKnown, sequence);
             commitMore();
-            finishIfComplete(nowNanos);
+            settleIfComplete();
         }
     }
 
@@ -335,9 +324,8 @@ final class Joining implements Role {
             Entry entry = state.commitNext();
             if (plan.decide(entry) == CatchUpPlan.Decision.APPLY) {
                 state.disk.apply(entry);
-                lastLeftOut = Optional.empty();
             } else {
-                lastLeftOut = Optional.of(entry.onHeap());
+                state.disk.leaveOut(entry);
             }
         }
         list.release(list.committed(), 0);
@@ -348,6 +336,7 @@ final class Joining implements Role {
         if (phase != Phase.ASKING) {
             Prepares.acknowledge(state, configuration.primary(), false);
             commitMore();
+            settleIfComplete();
         }
     }
 
@@ -370,7 +359,7 @@ final class Joining implements Role {
         switch (phase) {
             case ASKING -> onTickAsking(due, nowNanos);
             case STARTING, COPYING -> {
-                if (nowNanos - lastProgressNanos > ReplicaSettings.nanos(PATIENCE_MILLIS)) {
+                if (isLost(nowNanos)) {
                     giveUp(nowNanos);
                 } else if (plan.isCompared()) {
                     askChunks(nowNanos);
@@ -379,6 +368,7 @@ final class Joining implements Role {
                     askNext(nowNanos);
                 }
             }
+            case SETTLING -> {}
             case CAUGHT_UP -> {
                 // It stays what it is: the primary may be about to name it.
                 if (due) {
@@ -387,6 +377,15 @@ final class Joining implements Role {
                 }
             }
         }
+    }
+
+    private boolean isLost(long nowNanos) {
+        if (!installs.isEmpty()) {
+            return false; // The own disk is at work, or fails.
+        }
+        long heardNanos = Math.max(lastHeardNanos, lastProgressNanos);
+        return nowNanos - heardNanos > ReplicaSettings.nanos(SILENCE_MILLIS)
+                || nowNanos - lastProgressNanos > ReplicaSettings.nanos(PATIENCE_MILLIS);
     }
 
     private void onTickAsking(boolean due, long nowNanos) {

@@ -26,8 +26,8 @@ public interface LeaseView {
     /// How much of the last seconds the store's disk kept writers waiting, 0 to 100; 0 if unknown.
     int slowPercent(StoreId store);
 
-    /// Whether this life is over, as who ran its process saw it end: nothing comes from it any
-    /// more.
+    /// Whether this life is known to be over: nothing comes from it any more. Its node says so when
+    /// it is stopped, or who ran its process and saw it end.
     boolean hasEnded(Member life);
 
     /// Whether this node was late itself: then it accuses nobody.

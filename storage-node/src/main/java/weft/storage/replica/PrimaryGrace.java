@@ -25,7 +25,7 @@ final class PrimaryGrace {
 
     /// Whether the primary may be replaced. A node that was late itself accuses nobody.
     boolean isOver(long nowNanos) {
-        if (state.leases.hasEnded(primary)) {
+        if (state.leases.hasEnded(primary) && enoughGoOn()) {
             return true; // No promise binds anybody to who can rely on it no more.
         }
         boolean late =
@@ -49,6 +49,14 @@ final class PrimaryGrace {
                 otherLifeSinceNanos != NEVER && nowNanos - otherLifeSinceNanos > graceNanos;
         long answered = state.leases.lastAnsweredNanos(primary.store());
         return diedForGood || nowNanos - answered > graceNanos;
+    }
+
+    /// Where all nodes are stopped at once it makes no sense that each gives up those before it:
+    /// only the last would be a member when they are started again.
+    private boolean enoughGoOn() {
+        Configuration current = state.current();
+        long left = current.members().stream().filter(m -> !state.leases.hasEnded(m)).count();
+        return left >= current.minReplicas();
     }
 
     /// Proposes this replica as primary.

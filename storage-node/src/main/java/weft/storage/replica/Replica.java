@@ -270,9 +270,11 @@ public final class Replica {
         guarded(() -> role.compareMaps(after, told));
     }
 
-    /// Whether it is a member of the group, with all that is committed.
+    /// Whether it is a member of the group, with all that was committed before it started.
     public boolean isMember() {
-        return !stopped && (role instanceof Primary || role instanceof Backup);
+        return !stopped
+                && (role instanceof Primary || role instanceof Backup)
+                && state.isReplayed();
     }
 
     /// Time passes: call it every 50 ms or so.

@@ -26,12 +26,19 @@ public interface ReplicaDisk {
     /// each is told of its own kind.
     boolean isCrowded();
 
-    /// Applies a committed entry to chunks and tables. Calls come in ascending sequence; during a
-    /// catch-up (from `Adopted` to `VersionTaken` in sync) some are left out and some come late,
-    /// but those of one chunk ascend, and the last committed one always comes. A chunk whose stamp
-    /// has the entry's sequence or a higher one is left alone. The entry's effect is durable
-    /// through its journal record until the store's checkpoint covers it.
+    /// Applies a committed entry to chunks and tables. Calls of this and of [#leaveOut] come in
+    /// ascending sequence, without a gap. A chunk whose stamp has the entry's sequence or a higher
+    /// one is left alone. The entry's effect is durable through its journal record until the
+    /// store's checkpoint covers it.
     void apply(Entry entry);
+
+    /// Applies a committed entry to the tables only. During a catch-up (from `Adopted` to
+    /// `VersionTaken` in sync): its chunk is copied with it, or [#applyLate] follows.
+    void leaveOut(Entry entry);
+
+    /// Applies to its chunk what was left out. Those of one chunk ascend. Durable once [#settle]
+    /// has ended, and not by the journal.
+    void applyLate(Entry entry);
 
     /// Reads committed blocks through the layers, checking checksums. Unmapped blocks are zeroes.
     void read(long ticket, ReadBlocks request);
@@ -68,7 +75,7 @@ public interface ReplicaDisk {
     void deleteChunk(long ticket, ChunkKey key);
 
     /// Makes what the chunks hold durable without the journal; done when it is. `Adopted` voids the
-    /// records of all that was applied before it.
+    /// records of all that was applied before it, and copies are in none.
     void settle(long ticket);
 
     /// Removes all data of the group; done when durable. Later calls start from nothing.

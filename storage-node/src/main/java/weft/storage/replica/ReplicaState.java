@@ -33,6 +33,10 @@ final class ReplicaState {
     final ReplicaOutbox outbox;
     final LeaseView leases;
     final PreparedList list;
+
+    /// The last entry that the store found in its journal.
+    private final long recoveredTail;
+
     private final ArrayDeque<Waiting> waiting = new ArrayDeque<>();
 
     ReplicatedTables tables;
@@ -93,6 +97,13 @@ final class ReplicaState {
             list.append(entry, 0);
         }
         list.onDurable(0);
+        recoveredTail = list.tail();
+    }
+
+    /// Whether what a crash left half written has been written again: before, some bytes may be
+    /// later than their checksums.
+    boolean isReplayed() {
+        return list.committed() >= Math.min(recoveredTail, list.tail());
     }
 
     /// The configuration of a role that has one.

@@ -31,7 +31,7 @@ public final class FaultSchedule {
     private static final long LIES_MILLIS_MAX = 40_000;
 
     private static final long LEISURE = 4;
-    private static final double LENT_SHARE_MIN = 0.9;
+    private static final double LENT_SHARE_MIN = 0.6;
 
     /// A store holds all that comes while it catches up, and what it holds when it fails is never
     /// given back.

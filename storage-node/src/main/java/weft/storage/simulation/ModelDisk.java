@@ -63,8 +63,6 @@ final class ModelDisk implements SimDisk {
     private TreeMap<Long, Entry> open = new TreeMap<>();
     private ReplicatedTables tables = new ReplicatedTables();
     private long applied;
-    private boolean catchingUp;
-    private long catchUpTail;
     private long lastCheckpoint;
     private int life;
     private long journalBusyUntil;
@@ -180,7 +178,6 @@ final class ModelDisk implements SimDisk {
         tables = decode(checkpoint.tables());
         applied = checkpoint.applied();
         chunks.restore(checkpoint.chunks());
-        catchingUp = false;
         journalBusyUntil = world.nowNanos();
         long version = 0;
         boolean inSync = false;
@@ -269,20 +266,11 @@ final class ModelDisk implements SimDisk {
         switch (record) {
             case JournalRecord.Prepared r -> open.put(r.entry().sequence(), r.entry());
             case JournalRecord.Truncated r -> open.tailMap(r.afterSequence(), false).clear();
-            case JournalRecord.VersionTaken r -> {
-                if (r.inSync() && catchingUp) {
-                    catchingUp = false;
-                    open.headMap(catchUpTail, true).values().forEach(tables::apply);
-                    open.headMap(catchUpTail, true).clear();
-                    applied = catchUpTail;
-                }
-            }
+            case JournalRecord.VersionTaken _ -> {}
             case JournalRecord.Adopted r -> {
                 open.clear();
                 applied = r.sequence();
                 tables = decode(r.tables());
-                catchingUp = true;
-                catchUpTail = applied;
             }
             case JournalRecord.Placed _ -> throw new AssertionError("a store's record");
             case JournalRecord.Dropped _ -> {
@@ -301,20 +289,40 @@ final class ModelDisk implements SimDisk {
             throw new AssertionError(
                     "%s is applied, but %s is in the journal".formatted(entry, journaled));
         }
-        Map<Integer, ByteBuffer> changed = Map.of();
-        if (catchingUp) {
-            changed = chunks.apply(entry);
-            catchUpTail = Math.max(catchUpTail, entry.sequence());
-        } else if (entry.sequence() > applied) {
-            if (entry.sequence() != applied + 1) {
-                throw new AssertionError("applied " + applied + ", then " + entry.sequence());
-            }
-            changed = chunks.apply(entry);
-            tables.apply(entry);
-            applied = entry.sequence();
-            open.headMap(applied, true).clear();
+        if (entry.sequence() > applied) {
+            host.applied(entry, chunks.apply(entry));
+            take(entry);
+        } else {
+            host.applied(entry, Map.of());
         }
-        host.applied(entry, changed);
+        maybeCheckpoint();
+    }
+
+    @Override
+    public void leaveOut(Entry entry) {
+        if (entry.sequence() > applied) {
+            take(entry.onHeap());
+        }
+        maybeCheckpoint();
+    }
+
+    @Override
+    public void applyLate(Entry given) {
+        Entry entry = given.onHeap();
+        host.applied(entry, chunks.apply(entry));
+        maybeCheckpoint();
+    }
+
+    private void take(Entry entry) {
+        if (entry.sequence() != applied + 1) {
+            throw new AssertionError("applied " + applied + ", then " + entry.sequence());
+        }
+        tables.apply(entry);
+        applied = entry.sequence();
+        open.headMap(applied, true).clear();
+    }
+
+    private void maybeCheckpoint() {
         if (world.chance(checkpointRate)) {
             beginCheckpoint(List.of());
         }

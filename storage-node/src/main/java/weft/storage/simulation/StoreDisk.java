@@ -315,11 +315,31 @@ final class StoreDisk implements SimDisk {
     @Override
     public void apply(Entry entry) {
         boolean isReplay = entry.sequence() <= recoveredTail;
-        Optional<ChunkStamp> before = isReplay ? Optional.empty() : look.stampOf(group(), entry);
-        group().apply(entry);
+        changeChunk(entry, isReplay, () -> group().apply(entry));
         lastApplied = entry.sequence();
-        // During a replay blocks may hold what comes later.
+    }
+
+    @Override
+    public void leaveOut(Entry entry) {
+        group().leaveOut(entry);
+        lastApplied = entry.sequence();
+        checkpointSometimes();
+    }
+
+    @Override
+    public void applyLate(Entry entry) {
+        changeChunk(entry, false, () -> group().applyLate(entry));
+    }
+
+    /// @param isReplay blocks may hold what comes later
+    private void changeChunk(Entry entry, boolean isReplay, Runnable change) {
+        Optional<ChunkStamp> before = isReplay ? Optional.empty() : look.stampOf(group(), entry);
+        change.run();
         host.applied(entry.onHeap(), isReplay ? Map.of() : look.madeOf(group(), entry, before));
+        checkpointSometimes();
+    }
+
+    private void checkpointSometimes() {
         if (world.chance(checkpointRate)) {
             after(world.between(200_000, 3 * MILLIS) * slowness, this::checkpoint);
         }

@@ -59,7 +59,6 @@ final class GroupStore implements ReplicaDisk {
     private long version;
     private boolean inSync;
     private boolean catchingUp;
-    private long catchUpTail;
     private long appliedSequence;
     private long ordinal;
     private long voidedOrdinal;
@@ -187,7 +186,7 @@ final class GroupStore implements ReplicaDisk {
                 version = Math.max(version, taken.version());
                 inSync = taken.inSync();
                 if (inSync) {
-                    endCatchUp();
+                    setCatchingUp(false);
                 }
             }
             case JournalRecord.Adopted adopted -> {
@@ -196,7 +195,7 @@ final class GroupStore implements ReplicaDisk {
                 appliedSequence = adopted.sequence();
                 voidedOrdinal = ordinal + 1;
                 setCatchingUp(true);
-                catchUpTail = appliedSequence;
+                recoveredTail = 0;
                 chunks.settle();
             }
             case JournalRecord.Dropped _ -> {
@@ -215,18 +214,6 @@ final class GroupStore implements ReplicaDisk {
         open.setCatchingUp(now);
     }
 
-    /// All up to the tail have reached the chunks, in whatever order: the tables take them in
-    /// theirs.
-    private void endCatchUp() {
-        if (catchingUp) {
-            catchingUp = false;
-            open.entriesTo(catchUpTail).forEach(tables::apply);
-            appliedSequence = catchUpTail;
-            open.releaseTo(catchUpTail);
-        }
-        open.setCatchingUp(false);
-    }
-
     private void write(JournalRecord record, Runnable durable) {
         journal.append(encode(record), record.memory().holdUntil(durable));
     }
@@ -240,17 +227,38 @@ final class GroupStore implements ReplicaDisk {
 
     @Override
     public void apply(Entry entry) {
+        take(entry, true);
+    }
+
+    @Override
+    public void leaveOut(Entry entry) {
+        take(entry, false);
+    }
+
+    private void take(Entry entry, boolean intoChunks) {
         try {
             synchronized (lock) {
-                changed = true;
-                if (catchingUp) {
-                    chunks.apply(entry, open.placeOf(entry));
-                    catchUpTail = Math.max(catchUpTail, entry.sequence());
-                } else if (entry.sequence() > appliedSequence) {
-                    chunks.apply(entry, open.placeOf(entry));
+                if (entry.sequence() > appliedSequence) {
+                    changed = true;
+                    if (intoChunks) {
+                        chunks.apply(entry, open.placeOf(entry));
+                        accountChunks();
+                    }
                     tables.apply(entry);
                     advance(entry.sequence());
                 }
+            }
+        } catch (IOException e) {
+            store.failed(e);
+        }
+    }
+
+    @Override
+    public void applyLate(Entry entry) {
+        try {
+            synchronized (lock) {
+                changed = true;
+                chunks.apply(entry, Optional.empty());
                 accountChunks();
             }
         } catch (IOException e) {

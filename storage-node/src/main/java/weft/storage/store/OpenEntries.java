@@ -179,17 +179,8 @@ final class OpenEntries {
 
     /// All of them, in ascending sequence.
     List<Entry> entries() {
-        return entries(bySequence);
-    }
-
-    /// Those up to the sequence.
-    List<Entry> entriesTo(long sequence) {
-        return entries(bySequence.headMap(sequence, true));
-    }
-
-    private static List<Entry> entries(SortedMap<Long, OpenEntry> of) {
-        List<Entry> entries = new ArrayList<>(of.size());
-        for (OpenEntry entry : of.values()) {
+        List<Entry> entries = new ArrayList<>(bySequence.size());
+        for (OpenEntry entry : bySequence.values()) {
             entries.add(entry.record().entry());
         }
         return entries;

@@ -16,7 +16,6 @@ import weft.wire.storage.Mutation;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
 
 class CatchUpPlanTest {
     private static final VolumeId BELOW = new VolumeId(7);
@@ -126,16 +125,62 @@ class CatchUpPlanTest {
     @Test
     void aCopyFromBeforeWhatWasLeftOutIsNotTheOneAskedFor() {
         theyHave(LOWER, UPPER);
-        assertTrue(plan.isRecent(UPPER, OptionalLong.of(5)));
-        assertTrue(plan.isRecent(UPPER, OptionalLong.empty()));
+        assertEquals(Optional.of(LOWER), plan.next());
+        assertTrue(plan.isRecent(UPPER, 5));
         assertEquals(Decision.SKIP, plan.decide(write(6, TOP, BELOW)));
-        assertFalse(plan.isRecent(UPPER, OptionalLong.of(5)));
-        assertFalse(plan.isRecent(UPPER, OptionalLong.empty()));
-        assertTrue(plan.isRecent(UPPER, OptionalLong.of(6)));
-        assertTrue(plan.isRecent(LOWER, OptionalLong.of(5)));
+        assertFalse(plan.isRecent(UPPER, 5));
+        assertTrue(plan.isRecent(UPPER, 6));
+        assertTrue(plan.isRecent(LOWER, 5));
         var drop = new Mutation.DropLayer(TOP);
         assertEquals(Decision.APPLY, plan.decide(new Entry(1, 7, 0, 0, 0, 0, drop)));
-        assertTrue(plan.isRecent(UPPER, OptionalLong.empty()));
+        assertTrue(plan.isRecent(UPPER, 5));
+    }
+
+    @Test
+    void aChunkForWhichTooMuchIsHeldIsCopiedOnceMore() {
+        theyHave(UPPER);
+        assertEquals(Optional.of(UPPER), plan.next());
+        int half = ChunkKey.BLOCK_BYTES / 2;
+        long sequence = 5;
+        for (int held = 0; held + half <= CatchUpPlan.HELD_BYTES_MAX; held += half) {
+            sequence++;
+            assertEquals(Decision.HOLD, plan.decide(written(sequence, 100, half)));
+        }
+        assertEquals(Decision.SKIP, plan.decide(written(sequence + 1, 100, half)));
+        assertTrue(plan.isRecent(UPPER, 5), "it is copied again anyway");
+        assertEquals(List.of(), plan.installed(UPPER));
+        assertEquals(Optional.of(UPPER), plan.next());
+        assertFalse(plan.isRecent(UPPER, sequence));
+        assertTrue(plan.isRecent(UPPER, sequence + 1));
+        assertEquals(Decision.HOLD, plan.decide(written(sequence + 2, 100, half)), "room again");
+    }
+
+    @Test
+    void ofWhatIsHeldOnlyWhatCountsIsKept() {
+        theyHave(UPPER);
+        assertEquals(Optional.of(UPPER), plan.next());
+        int block = ChunkKey.BLOCK_BYTES;
+        Entry overwritten = written(6, 10 * block + 7, 2 * block);
+        Entry completed = written(7, block + 7, block);
+        Entry over = written(8, 10 * block, 4 * block);
+        Entry completing = written(9, 2 * block + 7, block);
+        List.of(overwritten, completed, over, completing).forEach(plan::decide);
+        for (int i = 0; i < 12; i++) {
+            assertEquals(Decision.HOLD, plan.decide(written(10 + i, 100 * block, 256 * block)));
+        }
+        List<Entry> held = plan.installed(UPPER);
+        assertTrue(held.containsAll(List.of(completed, over, completing)), held::toString);
+        assertFalse(held.contains(overwritten));
+        assertEquals(21, held.getLast().sequence());
+        assertTrue(held.size() < 16, "of the large ones some are gone");
+    }
+
+    private static Entry written(long sequence, int offset, int lengthBytes) {
+        int whole = Mutation.wholeBlocks(offset, lengthBytes);
+        var payload = ByteBuffer.allocate(lengthBytes);
+        var checksums = ByteBuffer.allocate(whole * Integer.BYTES);
+        var write = new Mutation.Write(List.of(TOP), 0, offset, payload, checksums);
+        return new Entry(1, sequence, 0, 0, 0, 0, write);
     }
 
     @Test

@@ -1,6 +1,7 @@
 package weft.storage.catchup;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -87,7 +88,9 @@ class CatchUpPropertyTest {
     }
 
     /// What is on its way to the joining store.
-    private record Copy(ChunkKey key, Optional<long[]> block, long sequence) {}
+    ///
+    /// @param committed the primary's last entry when it was read
+    private record Copy(ChunkKey key, Optional<long[]> block, long sequence, long committed) {}
 
     /// Both stores, and a volume whose top layer is written.
     private static final class World {
@@ -188,10 +191,12 @@ class CatchUpPropertyTest {
                                                 key,
                                                 Optional.ofNullable(primary.blocks.get(key))
                                                         .map(long[]::clone),
-                                                primary.stamps.getOrDefault(key, 0L))));
+                                                primary.stamps.getOrDefault(key, 0L),
+                                                primary.last)));
                 return;
             }
             Copy copy = travelling.remove(random.nextInt(travelling.size()));
+            assertTrue(plan.isRecent(copy.key(), copy.committed()), "none was asked for twice");
             joining.blocks.remove(copy.key());
             joining.stamps.remove(copy.key());
             copy.block().ifPresent(block -> joining.put(copy.key(), block, copy.sequence()));

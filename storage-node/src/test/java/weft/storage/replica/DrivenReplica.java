@@ -116,6 +116,12 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
     }
 
     @Override
+    public void leaveOut(Entry entry) {}
+
+    @Override
+    public void applyLate(Entry entry) {}
+
+    @Override
     public void send(StoreId to, ReplicaMessage message) {
         sent.add(new Sent(to, message));
     }

@@ -60,6 +60,7 @@ final class LocalCluster implements AutoCloseable {
     EmbeddedZooKeeper zooKeeper;
     StoreSettings storeSettings = StoreSettings.DEFAULT;
     ScrubSettings scrubSettings = ScrubSettings.DEFAULT;
+    ReplicaSettings replicaSettings = ReplicaSettings.DEFAULT;
     int disksPerNode = 1;
     List<String> adopted = List.of();
     final ZooKeeperFabricStore store;
@@ -102,13 +103,20 @@ final class LocalCluster implements AutoCloseable {
     /// Settings of small disks and memories for the node of that number, 1 to 3.
     static StorageNodeSettings settings(
             UUID clusterId, int number, Path folder, StoreSettings storeSettings) {
-        return settings(clusterId, number, List.of(folder), storeSettings, ScrubSettings.DEFAULT);
+        return settings(
+                clusterId,
+                number,
+                List.of(folder),
+                ReplicaSettings.DEFAULT,
+                storeSettings,
+                ScrubSettings.DEFAULT);
     }
 
     private static StorageNodeSettings settings(
             UUID clusterId,
             int number,
             List<Path> folders,
+            ReplicaSettings replicaSettings,
             StoreSettings storeSettings,
             ScrubSettings scrubSettings) {
         return new StorageNodeSettings(
@@ -121,7 +129,7 @@ final class LocalCluster implements AutoCloseable {
                 "",
                 "",
                 FailureDomain.ofHost("node" + number),
-                ReplicaSettings.DEFAULT,
+                replicaSettings,
                 storeSettings,
                 scrubSettings,
                 Duration.ofSeconds(2),
@@ -148,6 +156,7 @@ final class LocalCluster implements AutoCloseable {
                                         IntStream.range(0, disksPerNode)
                                                 .mapToObj(disk -> folderOf(number, disk))
                                                 .toList(),
+                                        replicaSettings,
                                         storeSettings,
                                         scrubSettings)
                                 .adopting(adopted),

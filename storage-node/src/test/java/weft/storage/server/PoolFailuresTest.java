@@ -12,6 +12,7 @@ import org.junit.jupiter.api.io.TempDir;
 import weft.fabric.Volume;
 import weft.fixtures.Await;
 import weft.storage.journal.JournalSettings;
+import weft.storage.replica.ReplicaSettings;
 import weft.storage.store.StoreSettings;
 import weft.volume.BlockVolume;
 import weft.volume.PoolClient;
@@ -117,6 +118,38 @@ class PoolFailuresTest {
                         VolumeException.Reason.TIMED_OUT,
                         assertInstanceOf(VolumeException.class, failed).reason());
             }
+        }
+    }
+
+    /// A node that is stopped says so when it is done: nobody waits for its leases.
+    @Test
+    void aNodeThatStopsInOrderIsNotWaitedFor() throws Exception {
+        var cluster = new LocalCluster(folder, 2, 2);
+        cluster.replicaSettings =
+                new ReplicaSettings(250, 100_000, 110_000, 500, 500, 60_000, 1024, 64L << 20, 1024);
+        try (var _ = started(cluster)) {
+            Volume record = cluster.createVolume("disk", 8 * CHUNK);
+            PoolClient client = cluster.client("client");
+            try (BlockVolume volume = client.open(client.claim(record, "test"))) {
+                for (int stopped = 1; stopped <= LocalCluster.REPLICAS; stopped++) {
+                    writeAll(volume, stopped);
+                    cluster.stopNode(stopped);
+                    writeAll(volume, 10 + stopped);
+                    cluster.startNode(stopped);
+                    cluster.awaitWhole(client);
+                }
+            }
+        }
+    }
+
+    private static void writeAll(BlockVolume volume, int seed) throws Exception {
+        for (int i = 0; i < 8; i++) {
+            byte[] bytes = random(4096, 100L * seed + i);
+            long offset = i * (long) CHUNK;
+            volume.write(offset, ByteBuffer.wrap(bytes)).get(20, TimeUnit.SECONDS);
+            ByteBuffer into = ByteBuffer.allocate(bytes.length);
+            volume.read(offset, into).get(20, TimeUnit.SECONDS);
+            assertArrayEquals(bytes, into.array());
         }
     }
 

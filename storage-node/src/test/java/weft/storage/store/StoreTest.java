@@ -350,9 +350,11 @@ class StoreTest {
                         12, SimStore.write(SimStore.BASE_ONLY, 1, 0, SimStore.bytes(2, BLOCK)));
         sim.prepare(early);
         sim.prepare(late);
+        sim.group().leaveOut(early);
         sim.group().apply(late);
-        sim.group().apply(early);
-        assertEquals(10, store.recovered(SimStore.PG).appliedSequence());
+        sim.group().applyLate(early);
+        sim.group().settle(60);
+        assertTrue(sim.done.contains(60L));
         sim.group().append(3, new JournalRecord.VersionTaken(SimStore.PG, 5, true));
         store.flush();
         RecoveredState now = store.recovered(SimStore.PG);
@@ -363,7 +365,33 @@ class StoreTest {
         RecoveredState found = sim.open().recovered(SimStore.PG);
         assertEquals(5, found.version());
         assertTrue(found.inSync());
-        assertEquals(12, found.appliedSequence() + found.prepared().size());
+        assertEquals(12, found.appliedSequence());
+        var model = new GroupModel();
+        model.apply(early);
+        model.apply(late);
+        sim.assertReads(model, SimStore.BASE_ONLY, 0, 0, 1);
+        sim.assertReads(model, SimStore.BASE_ONLY, 1, 0, 1);
+    }
+
+    @Test
+    void aCatchUpKeepsNothingOfWhatIsDecided() throws Exception {
+        Store store = sim.open();
+        store.limitOpenBytes(3 * BLOCK);
+        sim.group().append(1, new JournalRecord.VersionTaken(SimStore.PG, 4, false));
+        var tables = new ReplicatedTables().encode();
+        sim.group().append(2, new JournalRecord.Adopted(SimStore.PG, 4, 0, tables));
+        for (int i = 1; i <= 100; i++) {
+            Entry entry = SimStore.entry(i, write(i % 3, BLOCK));
+            sim.prepare(entry);
+            sim.group().leaveOut(entry);
+            assertFalse(sim.group().isCrowded());
+        }
+        store.checkpoint();
+        sim.crash();
+        RecoveredState found = sim.open().recovered(SimStore.PG);
+        assertEquals(100, found.appliedSequence());
+        assertEquals(List.of(), found.prepared(), "no record was written anew");
+        assertFalse(found.inSync());
     }
 
     @Test

@@ -111,7 +111,7 @@ public final class Status extends FabricCommand {
 
     private static String carried(List<Configuration> groups, NodePresence presence) {
         if (presence.hasEnded()) {
-            return "its process has ended";
+            return "it has ended";
         }
         var stores = presence.stores().stream().map(Member::store).toList();
         long copies = groups.stream().filter(g -> stores.stream().anyMatch(g::hasStore)).count();
