@@ -20,6 +20,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import weft.coordination.FabricStore;
+import weft.coordination.NoAnswerException;
 
 import java.io.IOException;
 import java.time.Duration;
@@ -420,7 +421,7 @@ public final class ZooKeeperFabricStore implements FabricStore {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted: " + what, e);
         } catch (TimeoutException e) {
-            throw new IOException("ZooKeeper: cannot %s: no answer".formatted(what), e);
+            throw new NoAnswerException("ZooKeeper: cannot %s: no answer".formatted(what), e);
         } catch (ExecutionException e) {
             throw failed(what, Objects.requireNonNullElse(e.getCause(), e));
         } catch (Exception e) {
@@ -429,6 +430,11 @@ public final class ZooKeeperFabricStore implements FabricStore {
     }
 
     private static IOException failed(String what, Throwable why) {
-        return new IOException("ZooKeeper: cannot %s: %s".formatted(what, why.getMessage()), why);
+        String message = "ZooKeeper: cannot %s: %s".formatted(what, why.getMessage());
+        boolean isAway =
+                why instanceof KeeperException.ConnectionLossException
+                        || why instanceof KeeperException.SessionExpiredException
+                        || why instanceof KeeperException.OperationTimeoutException;
+        return isAway ? new NoAnswerException(message, why) : new IOException(message, why);
     }
 }

@@ -7,6 +7,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import weft.coordination.FabricStore;
+import weft.coordination.NoAnswerException;
 import weft.fabric.Export;
 import weft.fabric.FabricImage;
 import weft.fabric.NodeId;
@@ -14,6 +15,7 @@ import weft.fabric.Volume;
 import weft.runtime.BootClock;
 import weft.runtime.Loop;
 import weft.runtime.Owned;
+import weft.runtime.Pause;
 import weft.storage.StorageNode;
 import weft.storage.nbd.NbdExports;
 import weft.storage.nbd.NbdServer;
@@ -40,11 +42,15 @@ import java.util.concurrent.ConcurrentMap;
 final class NbdGateway implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(NbdGateway.class);
 
+    private static final long OPEN_PATIENCE_NANOS = 15_000_000_000L;
+    private static final int OPEN_AGAIN_MILLIS = 500;
+
     private final NodeId node;
     private final PoolClient pool;
     private final NbdExports exports;
     private final NbdServer server;
     private final Loop loop = new Loop("nbd-gateway");
+    private volatile boolean isClosed;
     private final Map<String, Offered> offered = new HashMap<>();
 
     /// What was opened for writing last, by the volume's name.
@@ -154,7 +160,7 @@ final class NbdGateway implements AutoCloseable {
             return CompletableFuture.completedFuture(pool.openReadOnly(volume));
         }
         try {
-            RemoteVolume open = pool.openExported(volume, node);
+            RemoteVolume open = openExported(volume);
             opened.put(volume.name(), new Opened(open, wanted));
             // What was changed since the claim was shown to nobody here.
             open.lookAgain();
@@ -164,8 +170,26 @@ final class NbdGateway implements AutoCloseable {
         }
     }
 
+    /// A client that connects while the coordination is away waits for it, as its requests would.
+    /// Blocks.
+    private RemoteVolume openExported(Volume volume) throws IOException {
+        long startNanos = BootClock.SYSTEM.nowNanos();
+        while (true) {
+            try {
+                return pool.openExported(volume, node);
+            } catch (NoAnswerException e) {
+                if (isClosed || BootClock.SYSTEM.nowNanos() - startNanos > OPEN_PATIENCE_NANOS) {
+                    throw e;
+                }
+                log.info("export {} waits for the coordination: {}", volume.name(), e.getMessage());
+                Pause.millis(OPEN_AGAIN_MILLIS);
+            }
+        }
+    }
+
     @Override
     public void close() {
+        isClosed = true;
         loop.close();
         server.close();
         pool.close();

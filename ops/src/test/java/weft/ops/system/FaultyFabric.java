@@ -307,15 +307,18 @@ final class FaultyFabric implements AutoCloseable {
         return busiest;
     }
 
-    /// The ends of the logs of all processes.
+    /// The ends of the logs of all processes, and what they warned of.
     String lastWords() {
         var words = new StringBuilder();
         for (int node = ZOOKEEPER; node <= NODES; node++) {
             String name = node == ZOOKEEPER ? "control" : "node" + node;
             try {
                 String log = Files.readString(folder.resolve(name + ".log"));
-                words.append("%n== %s%n".formatted(name))
-                        .append(log, Math.max(0, log.length() - 3000), log.length());
+                words.append("%n== %s%n".formatted(name));
+                log.lines()
+                        .filter(line -> line.contains(" WARN ") || line.contains(" ERROR "))
+                        .forEach(line -> words.append(line).append('\n'));
+                words.append("…\n").append(log, Math.max(0, log.length() - 3000), log.length());
             } catch (IOException e) {
                 words.append("%n== %s: %s%n".formatted(name, e));
             }

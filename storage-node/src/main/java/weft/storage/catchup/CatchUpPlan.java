@@ -110,6 +110,11 @@ public final class CatchUpPlan {
         return compared;
     }
 
+    /// Whether entries that pages may have are still to be decided.
+    public boolean isBehind() {
+        return compared && decidedTo < comparedTo;
+    }
+
     /// Whether nothing is stale any more, nor can become so.
     public boolean isComplete() {
         return compared && decidedTo >= comparedTo && remainingCount() == 0;
@@ -176,6 +181,8 @@ public final class CatchUpPlan {
                 underWay.forEach((key, held) -> {
                     if (key.layer().equals(drop.layer()) || readsFrom(held, drop.layer())) {
                         again.add(key);
+                        // A copy from before must not bring it back when none is to come any more.
+                        leftOut.put(key, entry.sequence());
                     }
                 });
                 yield Decision.APPLY;

@@ -385,7 +385,8 @@ final class Joining implements Role {
         }
         long heardNanos = Math.max(lastHeardNanos, lastProgressNanos);
         return nowNanos - heardNanos > ReplicaSettings.nanos(SILENCE_MILLIS)
-                || nowNanos - lastProgressNanos > ReplicaSettings.nanos(PATIENCE_MILLIS);
+                || (nowNanos - lastProgressNanos > ReplicaSettings.nanos(PATIENCE_MILLIS)
+                        && !plan.isBehind());
     }
 
     private void onTickAsking(boolean due, long nowNanos) {

@@ -31,10 +31,11 @@ public final class FaultSchedule {
     private static final long LIES_MILLIS_MAX = 40_000;
 
     private static final long LEISURE = 4;
+
+    /// A primary keeps what a learner lacks that stands still; each entry holds a whole piece.
     private static final double LENT_SHARE_MIN = 0.6;
 
-    /// A store holds all that comes while it catches up, and what it holds when it fails is never
-    /// given back.
+    /// What a store holds when it fails is never given back.
     private static final double LENT_SHARE_MIN_ON_STORES = 0.2;
 
     /// Faults, of which some are more frequent.

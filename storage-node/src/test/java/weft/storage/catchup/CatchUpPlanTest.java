@@ -193,6 +193,7 @@ class CatchUpPlanTest {
         assertEquals(Decision.SKIP, plan.decide(write(8, TOP)));
         assertEquals(List.of(), plan.installed(UPPER));
         assertEquals(Optional.of(UPPER), plan.next());
+        assertFalse(plan.isRecent(UPPER, 7), "that one has what was dropped");
     }
 
     /// What is held would be completed from a layer that others' blocks have come into since, or
