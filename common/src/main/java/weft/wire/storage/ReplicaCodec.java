@@ -120,6 +120,7 @@ final class ReplicaCodec {
             }
             case ChunkReply m -> {
                 putPair(m.attempt(), m.committedSequence(), out);
+                out.putByte(m.busyPercent());
                 putKey(m.key(), out);
                 putOptionalContent(m.content(), out);
             }
@@ -183,6 +184,7 @@ final class ReplicaCodec {
                             version,
                             in.readLong(),
                             EntryCodec.count(in),
+                            in.readByte(),
                             key(in),
                             optionalContent(in));
             case CAUGHT_UP -> new CaughtUp(pg, version, in.readLong(), EntryCodec.count(in));

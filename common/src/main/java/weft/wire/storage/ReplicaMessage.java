@@ -119,11 +119,13 @@ public sealed interface ReplicaMessage {
     /// Primary → joiner: the chunk, or that there is none.
     ///
     /// @param committedSequence every entry up to it is in the copy
+    /// @param busyPercent how much the primary's disk has to do, 0 to 100
     record ChunkReply(
             PlacementGroupId pg,
             long version,
             long attempt,
             long committedSequence,
+            int busyPercent,
             ChunkKey key,
             Optional<ChunkContent> content)
             implements ReplicaMessage {}

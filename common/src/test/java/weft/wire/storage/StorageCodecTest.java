@@ -88,8 +88,8 @@ class StorageCodecTest {
         all.add(new ReplicaMessage.ChunkListRequest(PG, 3, 1, Optional.empty()));
         all.add(new ReplicaMessage.ChunkList(PG, 3, 1, Optional.of(key), List.of(stamp), 9, true));
         all.add(new ReplicaMessage.ChunkRequest(PG, 3, 1, key));
-        all.add(new ReplicaMessage.ChunkReply(PG, 3, 1, 7, key, Optional.of(content)));
-        all.add(new ReplicaMessage.ChunkReply(PG, 3, 1, 7, key, Optional.empty()));
+        all.add(new ReplicaMessage.ChunkReply(PG, 3, 1, 7, 60, key, Optional.of(content)));
+        all.add(new ReplicaMessage.ChunkReply(PG, 3, 1, 7, 100, key, Optional.empty()));
         all.add(new ReplicaMessage.CaughtUp(PG, 3, 1, 20));
         all.add(new ReplicaMessage.JoinRefused(PG, 3, 1));
         var block = new DamagedBlock(key, 3);

@@ -2,14 +2,17 @@ package weft.storage.disk;
 
 import java.util.ArrayDeque;
 
-/// How much of the last seconds a device spent in operations that took too long, running or done.
-/// For operations that follow one another, as a journal's writes do: then the share is what a
-/// writer waits in vain. An operation that never comes back counts like those that come late.
+/// How much of the last seconds a device spent in operations that took too long, running or done;
+/// and how much of the last one it had to do at all. For operations that follow one another, as a
+/// journal's writes do: then the share is what a writer waits in vain. An operation that never
+/// comes back counts like those that come late.
 ///
 /// Safe from any thread. An operation costs two calls without contention.
 public final class SlowShare {
     /// What is looked back on.
     public static final long WINDOW_NANOS = 4_000_000_000L;
+
+    private static final long BUSY_WINDOW_NANOS = 1_000_000_000L;
 
     private static final int SLOW_PERCENT = 50;
     private static final int WELL_PERCENT = 10;
@@ -22,6 +25,10 @@ public final class SlowShare {
     private final ArrayDeque<Span> slow = new ArrayDeque<>();
     private long begunNanos;
     private boolean isRunning;
+    private long busyNanos;
+    private long sampledNanos = Long.MIN_VALUE / 2;
+    private long sampledBusyNanos;
+    private int busyPercent;
 
     /// @param slowNanos from which on an operation counts; a whole part of the window at the most
     public SlowShare(long slowNanos) {
@@ -50,10 +57,24 @@ public final class SlowShare {
     /// It is over, however it ended.
     public synchronized void end(long nowNanos) {
         isRunning = false;
+        busyNanos += nowNanos - begunNanos;
         if (nowNanos - begunNanos >= slowNanos) {
             slow.add(new Span(begunNanos, nowNanos));
             forgetBefore(nowNanos - WINDOW_NANOS);
         }
+    }
+
+    /// How much of the time since this was worked out last, a second ago or longer, it was at work:
+    /// 0 to 100.
+    public synchronized int busyPercent(long nowNanos) {
+        long sinceNanos = nowNanos - sampledNanos;
+        if (sinceNanos >= BUSY_WINDOW_NANOS) {
+            long busy = busyNanos + (isRunning ? nowNanos - begunNanos : 0);
+            busyPercent = Math.clamp((busy - sampledBusyNanos) / (sinceNanos / 100), 0, 100);
+            sampledNanos = nowNanos;
+            sampledBusyNanos = busy;
+        }
+        return busyPercent;
     }
 
     private void forgetBefore(long nanos) {

@@ -450,6 +450,11 @@ public final class GroupCommit implements Closeable {
         journal.prepareSpare();
     }
 
+    /// How much of the last second or so the journal was at work: [SlowShare#busyPercent].
+    public int busyPercent(long nowNanos) {
+        return slow.busyPercent(nowNanos);
+    }
+
     /// How much of the last seconds the disk kept records waiting: [SlowShare#percent].
     public int slowPercent(long nowNanos) {
         return Math.max(slow.percent(nowNanos), writers.slowPercent(nowNanos));

@@ -170,7 +170,7 @@ final class CatchUpSource {
         }
     }
 
-    void onChunk(long ticket, Optional<ChunkContent> content) {
+    void onChunk(long ticket, Optional<ChunkContent> content, long nowNanos) {
         ChunkRead read = chunkReads.remove(ticket);
         if (read != null) {
             read.learner().reads--;
@@ -181,6 +181,7 @@ final class CatchUpSource {
                             configuration.version(),
                             read.learner().attempt,
                             read.committedSequence(),
+                            state.disk.busyPercent(nowNanos),
                             read.key(),
                             content));
         }

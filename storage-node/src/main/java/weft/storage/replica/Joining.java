@@ -59,9 +59,12 @@ final class Joining implements Role {
     /// The same if nothing was compared or copied, whatever else the primary says.
     private static final long PATIENCE_MILLIS = 10_000;
 
-    /// How fast one group is copied: the disks are there for clients, and unpaced copying took more
-    /// than half of their writes (docs/scale.md).
-    private static final long COPY_BYTES_PER_SECOND = 24L << 20;
+    /// How fast one group is copied where the disks have nothing else to do, and at the least. They
+    /// are there for clients, and unpaced copying took more than half of their writes
+    /// (docs/scale.md).
+    private static final long COPY_BYTES_PER_SECOND_MAX = 64L << 20;
+
+    private static final long COPY_BYTES_PER_SECOND_MIN = 4L << 20;
 
     private final ReplicaState state;
     private final Configuration configuration;
@@ -237,11 +240,19 @@ final class Joining implements Role {
         }
     }
 
-    /// What was copied is paid for with time.
-    private void pay(ChunkContent content, long nowNanos) {
+    /// What was copied is paid for with time: the more, the more the two disks have to do.
+    private void pay(ChunkContent content, int theirBusyPercent, long nowNanos) {
         long bytes = content.runs().stream().mapToLong(run -> run.payload().remaining()).sum();
+        int busy = Math.max(theirBusyPercent, state.disk.busyPercent(nowNanos));
         nextChunkNanos =
-                Math.max(nextChunkNanos, nowNanos) + bytes * 1_000_000_000 / COPY_BYTES_PER_SECOND;
+                Math.max(nextChunkNanos, nowNanos) + bytes * 1_000_000_000 / bytesPerSecond(busy);
+    }
+
+    /// From the greatest to the least by the square of what is left of the disks' time.
+    static long bytesPerSecond(int busyPercent) {
+        long left = 100 - Math.clamp(busyPercent, 0, 100);
+        long span = COPY_BYTES_PER_SECOND_MAX - COPY_BYTES_PER_SECOND_MIN;
+        return COPY_BYTES_PER_SECOND_MIN + span * left * left / 10_000;
     }
 
     private void settleIfComplete() {
@@ -270,7 +281,7 @@ final class Joining implements Role {
         long ticket = state.nextTicket();
         installs.put(ticket, reply.key());
         if (reply.content().isPresent()) {
-            pay(reply.content().get(), nowNanos);
+            pay(reply.content().get(), reply.busyPercent(), nowNanos);
             state.disk.installChunk(ticket, reply.content().get());
         } else {
             state.disk.deleteChunk(ticket, reply.key());

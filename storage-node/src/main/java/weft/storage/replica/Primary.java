@@ -342,7 +342,7 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
 
     @Override
     public void onChunk(long ticket, Optional<ChunkContent> content, long nowNanos) {
-        source.onChunk(ticket, content);
+        source.onChunk(ticket, content, nowNanos);
         blockReads.onChunk(ticket, content);
     }
 

@@ -26,6 +26,9 @@ public interface ReplicaDisk {
     /// each is told of its own kind.
     boolean isCrowded();
 
+    /// How much of the last second or so the disk's journal was at work, 0 to 100.
+    int busyPercent(long nowNanos);
+
     /// Applies a committed entry to chunks and tables. Calls of this and of [#leaveOut] come in
     /// ascending sequence, without a gap. A chunk whose stamp has the entry's sequence or a higher
     /// one is left alone. The entry's effect is durable through its journal record until the

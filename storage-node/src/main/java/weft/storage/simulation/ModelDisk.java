@@ -101,6 +101,11 @@ final class ModelDisk implements SimDisk {
     }
 
     @Override
+    public int busyPercent(long nowNanos) {
+        return slowness > 1 ? 100 : 0;
+    }
+
+    @Override
     public boolean isDown() {
         return isDown;
     }

@@ -150,6 +150,11 @@ final class StoreDisk implements SimDisk {
     }
 
     @Override
+    public int busyPercent(long nowNanos) {
+        return slowness > 1 ? 100 : 0;
+    }
+
+    @Override
     public boolean isDown() {
         return store == null || medium.isOut();
     }

@@ -58,7 +58,6 @@ final class GroupStore implements ReplicaDisk {
     private ReplicatedTables tables;
     private long version;
     private boolean inSync;
-    private boolean catchingUp;
     private long appliedSequence;
     private long ordinal;
     private long voidedOrdinal;
@@ -106,7 +105,6 @@ final class GroupStore implements ReplicaDisk {
                 open.recover(entry);
                 recoveredTail = entry.record().sequence();
             }
-            // Where it was not in sync they wait for the next catch-up.
             open.setCatchingUp(!inSync);
             changed = true;
             accountChunks();
@@ -153,11 +151,9 @@ final class GroupStore implements ReplicaDisk {
         }
     }
 
-    /// Appends a large write by a record that only names its blocks; answers false if it is to go
-    /// through the journal. Not during a catch-up: chunks are replaced then, with their files.
+    /// Appends a large write by a record that only names its blocks, if it is to have a place.
     private boolean appendPlaced(long ticket, JournalRecord.Prepared prepared) throws IOException {
-        Optional<OpenEntries.Placement> placed =
-                catchingUp ? Optional.empty() : open.place(prepared, journal.currentEpoch());
+        Optional<OpenEntries.Placement> placed = open.place(prepared, journal.currentEpoch());
         if (placed.isEmpty()) {
             return false;
         }
@@ -185,33 +181,26 @@ final class GroupStore implements ReplicaDisk {
             case JournalRecord.VersionTaken taken -> {
                 version = Math.max(version, taken.version());
                 inSync = taken.inSync();
-                if (inSync) {
-                    setCatchingUp(false);
-                }
+                open.setCatchingUp(!inSync);
             }
             case JournalRecord.Adopted adopted -> {
-                tables = ReplicatedTables.decode(adopted.tables());
-                open.voidAfter(0);
-                appliedSequence = adopted.sequence();
-                voidedOrdinal = ordinal + 1;
-                setCatchingUp(true);
+                restart(ReplicatedTables.decode(adopted.tables()), adopted.sequence(), true);
                 recoveredTail = 0;
                 chunks.settle();
             }
             case JournalRecord.Dropped _ -> {
-                tables = new ReplicatedTables();
-                open.voidAfter(0);
-                appliedSequence = 0;
-                voidedOrdinal = ordinal + 1;
+                restart(new ReplicatedTables(), 0, false);
                 inSync = false;
-                setCatchingUp(false);
             }
         }
     }
 
-    private void setCatchingUp(boolean now) {
-        catchingUp = now;
-        open.setCatchingUp(now);
+    private void restart(ReplicatedTables newTables, long sequence, boolean catchesUp) {
+        tables = newTables;
+        open.voidAfter(0);
+        appliedSequence = sequence;
+        voidedOrdinal = ordinal + 1;
+        open.setCatchingUp(catchesUp);
     }
 
     private void write(JournalRecord record, Runnable durable) {
@@ -236,33 +225,34 @@ final class GroupStore implements ReplicaDisk {
     }
 
     private void take(Entry entry, boolean intoChunks) {
-        try {
-            synchronized (lock) {
-                if (entry.sequence() > appliedSequence) {
-                    changed = true;
-                    if (intoChunks) {
-                        chunks.apply(entry, open.placeOf(entry));
-                        accountChunks();
-                    }
-                    tables.apply(entry);
-                    advance(entry.sequence());
+        work(() -> {
+            if (entry.sequence() > appliedSequence) {
+                if (intoChunks) {
+                    chunks.apply(entry, open.placeOf(entry));
                 }
+                tables.apply(entry);
+                advance(entry.sequence());
             }
-        } catch (IOException e) {
-            store.failed(e);
-        }
+        });
     }
 
     @Override
     public void applyLate(Entry entry) {
+        work(() -> chunks.apply(entry, Optional.empty()));
+    }
+
+    /// Whether it was made; otherwise the store has failed.
+    private boolean work(Change change) {
         try {
             synchronized (lock) {
                 changed = true;
-                chunks.apply(entry, Optional.empty());
+                change.make();
                 accountChunks();
             }
+            return true;
         } catch (IOException e) {
             store.failed(e);
+            return false;
         }
     }
 
@@ -405,6 +395,11 @@ final class GroupStore implements ReplicaDisk {
     }
 
     @Override
+    public int busyPercent(long nowNanos) {
+        return journal.busyPercent(nowNanos);
+    }
+
+    @Override
     public void settle(long ticket) {
         change(ticket, () -> {});
     }
@@ -422,23 +417,20 @@ final class GroupStore implements ReplicaDisk {
                 });
     }
 
-    /// A change that is durable by a checkpoint and not by the journal.
     @FunctionalInterface
     private interface Change {
         void make() throws IOException;
     }
 
+    /// Durable by a checkpoint and not by the journal.
     private void change(long ticket, Change change) {
-        try {
-            synchronized (lock) {
-                change.make();
-                changed = true;
-                settling.add(ticket);
-                accountChunks();
-            }
+        boolean isMade =
+                work(() -> {
+                    change.make();
+                    settling.add(ticket);
+                });
+        if (isMade) {
             store.settleSoon(this);
-        } catch (IOException e) {
-            store.failed(e);
         }
     }
 

@@ -111,11 +111,13 @@ final class OpenEntries {
     /// Adds a large write and takes the place of its whole blocks; empty, and nothing is done, if
     /// it is to go through the journal like any other.
     ///
-    /// Not while space is scarce: what it overwrites keeps its space until the next checkpoint.
+    /// Not while space is scarce: what it overwrites keeps its space until the next checkpoint. Nor
+    /// during a catch-up: chunks are replaced then, with their files.
     Optional<Placement> place(JournalRecord.Prepared prepared, long segmentEpoch)
             throws IOException {
         boolean wanted =
-                prepared.entry().mutation() instanceof Mutation.Write write
+                openBytes == servingBytes
+                        && prepared.entry().mutation() instanceof Mutation.Write write
                         && write.checksums().remaining() / Integer.BYTES * ChunkKey.BLOCK_BYTES
                                 >= settings.placedBytesMin()
                         && space.freeBytes() >= settings.checkpointJournalBytes();

@@ -66,4 +66,22 @@ class SlowShareTest {
         nowMillis += 4_000;
         assertTrue(SlowShare.isWell(percent()));
     }
+
+    @Test
+    void howBusyItIsCountsWhatIsShort() {
+        assertEquals(0, share.busyPercent(nowMillis * MILLIS));
+        for (int i = 0; i < 100; i++) {
+            work(1, 3);
+            nowMillis += 7;
+        }
+        assertEquals(30, share.busyPercent(nowMillis * MILLIS));
+        share.begin(nowMillis * MILLIS);
+        nowMillis += 500;
+        assertEquals(30, share.busyPercent(nowMillis * MILLIS), "not yet worked out anew");
+        nowMillis += 500;
+        assertEquals(100, share.busyPercent(nowMillis * MILLIS), "it runs");
+        share.end(nowMillis * MILLIS);
+        nowMillis += 2_000;
+        assertEquals(0, share.busyPercent(nowMillis * MILLIS));
+    }
 }

@@ -116,6 +116,11 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
     }
 
     @Override
+    public int busyPercent(long nowNanos) {
+        return 0;
+    }
+
+    @Override
     public void leaveOut(Entry entry) {}
 
     @Override
