@@ -16,7 +16,6 @@ import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
-import weft.wire.storage.MapPage;
 import weft.wire.storage.StorageMessage.MapBlocks;
 import weft.wire.storage.StorageMessage.ReadBlocks;
 
@@ -86,7 +85,11 @@ final class StoreDisk implements SimDisk {
         host = newHost;
         var opened = medium.open();
         RecoveredState found = opened.recovered(pg);
-        group = opened.attach(pg, Runnable::run, new Told());
+        group =
+                opened.attach(
+                        pg,
+                        Runnable::run,
+                        new StoreAnswers(look, this::madeDurable, this::answered));
         store = opened;
         lastApplied = found.appliedSequence();
         durableTail = found.appliedSequence() + found.prepared().size();
@@ -448,70 +451,13 @@ final class StoreDisk implements SimDisk {
     }
 
     /// What the store says comes at once; the replica hears of it later.
-    private final class Told implements ReplicaDisk.Events {
-        @Override
-        public void onDurable(long ticket) {
-            while (!appended.isEmpty() && appended.element().ticket() <= ticket) {
-                appended.remove().durable().run();
-            }
-            tell(0, events -> events.onDurable(ticket));
-        }
+    private void answered(boolean isPrompt, Consumer<Events> event) {
+        tell(isPrompt ? 0 : delayNanos, event);
+    }
 
-        @Override
-        public void onRead(long ticket, ReadOutcome outcome) {
-            tell(delayNanos, events -> events.onRead(ticket, outcome));
-        }
-
-        @Override
-        public void onChunkList(long ticket, List<ChunkStamp> stamps, boolean last) {
-            if (ticket == StoreLook.TICKET) {
-                look.onChunkList(ticket, stamps, last);
-            } else {
-                tell(delayNanos, events -> events.onChunkList(ticket, stamps, last));
-            }
-        }
-
-        @Override
-        public void onChunk(long ticket, Optional<ChunkContent> content) {
-            if (ticket == StoreLook.TICKET) {
-                look.onChunk(ticket, content);
-            } else {
-                tell(delayNanos, events -> events.onChunk(ticket, content));
-            }
-        }
-
-        @Override
-        public void onDamaged(long ticket, DamagedBlock block) {
-            if (ticket == StoreLook.TICKET) {
-                look.onDamaged(ticket, block);
-            } else {
-                tell(delayNanos, events -> events.onDamaged(ticket, block));
-            }
-        }
-
-        @Override
-        public void onVerified(long ticket, int nextBlock, int blocks, List<DamagedBlock> damaged) {
-            look.onVerified(ticket, nextBlock, blocks, damaged);
-        }
-
-        @Override
-        public void onMaps(long ticket, MapPage page) {
-            tell(delayNanos, events -> events.onMaps(ticket, page));
-        }
-
-        @Override
-        public void onRepaired(long ticket, boolean fits) {
-            tell(delayNanos, events -> events.onRepaired(ticket, fits));
-        }
-
-        @Override
-        public void onDone(long ticket) {
-            tell(delayNanos, events -> events.onDone(ticket));
-        }
-
-        @Override
-        public void onFailed(long ticket, String detail) {
-            tell(0, events -> events.onFailed(ticket, detail));
+    private void madeDurable(long ticket) {
+        while (!appended.isEmpty() && appended.element().ticket() <= ticket) {
+            appended.remove().durable().run();
         }
     }
 }
