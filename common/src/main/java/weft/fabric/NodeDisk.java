@@ -54,7 +54,7 @@ public record NodeDisk(
         return new NodeDisk(folder, store, incarnation, failure, now, ended);
     }
 
-    /// The same disk, its process having ended.
+    /// The same disk, of which nothing comes any more.
     public NodeDisk withEnd() {
         String why = failure.isEmpty() ? "it has ended" : failure;
         return new NodeDisk(folder, store, incarnation, why, slow, true);

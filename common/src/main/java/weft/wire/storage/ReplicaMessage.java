@@ -119,7 +119,7 @@ public sealed interface ReplicaMessage {
     /// Primary → joiner: the chunk, or that there is none.
     ///
     /// @param committedSequence every entry up to it is in the copy
-    /// @param busyPercent how much the primary's disk has to do, 0 to 100
+    /// @param busyPercent how much the primary's disk has been at work for writers, 0 to 100
     record ChunkReply(
             PlacementGroupId pg,
             long version,

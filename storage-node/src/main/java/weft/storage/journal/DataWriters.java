@@ -86,6 +86,11 @@ final class DataWriters {
         return slow.stream().mapToInt(share -> share.percent(nowNanos)).max().orElse(0);
     }
 
+    /// See [GroupCommit#busyPercent]: of the busiest.
+    int busyPercent(long nowNanos) {
+        return slow.stream().mapToInt(share -> share.busyPercent(nowNanos)).max().orElse(0);
+    }
+
     /// Writes and forces them soon.
     ///
     /// @param done hears of it, or of the failure, on another thread

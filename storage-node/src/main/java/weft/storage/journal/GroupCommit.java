@@ -450,9 +450,9 @@ public final class GroupCommit implements Closeable {
         journal.prepareSpare();
     }
 
-    /// How much of the last second or so the journal was at work: [SlowShare#busyPercent].
+    /// How much the journal was at work, its large writes' data included: [SlowShare#busyPercent].
     public int busyPercent(long nowNanos) {
-        return slow.busyPercent(nowNanos);
+        return Math.max(slow.busyPercent(nowNanos), writers.busyPercent(nowNanos));
     }
 
     /// How much of the last seconds the disk kept records waiting: [SlowShare#percent].

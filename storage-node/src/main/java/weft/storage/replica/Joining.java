@@ -41,8 +41,8 @@ import java.util.Optional;
 /// ```
 ///
 /// Until it has settled nothing of what it applied is promised to survive: the journal ends with
-/// `Adopted`, copies and what is put on top of them are not in it. One checkpoint at the end makes
-/// all of it durable; so its store lets go of entries as they are decided, like a member's.
+/// `Adopted`, and what is put on top of copies is not in it. One checkpoint at the end makes all of
+/// it durable; so its store lets go of entries as they are decided, like a member's.
 final class Joining implements Role {
     private enum Phase {
         ASKING,
@@ -88,7 +88,7 @@ final class Joining implements Role {
     private long lastSentNanos = Long.MIN_VALUE / 2;
     private long lastProgressNanos;
     private long lastHeardNanos;
-    private long nextChunkNanos = Long.MIN_VALUE;
+    private long nextChunkNanos = Long.MIN_VALUE / 2;
 
     Joining(ReplicaState state, Configuration configuration, long nowNanos) {
         this.state = state;
@@ -394,9 +394,14 @@ final class Joining implements Role {
         if (!installs.isEmpty()) {
             return false; // The own disk is at work, or fails.
         }
-        long heardNanos = Math.max(lastHeardNanos, lastProgressNanos);
+        if (nowNanos < nextChunkNanos) {
+            return false; // It asks for nothing.
+        }
+        // Of late it asked for nothing, perhaps.
+        long sinceNanos = Math.max(lastProgressNanos, nextChunkNanos);
+        long heardNanos = Math.max(lastHeardNanos, sinceNanos);
         return nowNanos - heardNanos > ReplicaSettings.nanos(SILENCE_MILLIS)
-                || (nowNanos - lastProgressNanos > ReplicaSettings.nanos(PATIENCE_MILLIS)
+                || (nowNanos - sinceNanos > ReplicaSettings.nanos(PATIENCE_MILLIS)
                         && !plan.isBehind());
     }
 

@@ -219,7 +219,7 @@ public final class NodeLeases implements LeaseView {
                 store);
     }
 
-    /// Lives that are over, as who ran their process says. Any thread.
+    /// Lives that are over, as they said themselves, or who ran their process. Any thread.
     public void onEnded(Collection<Member> lives) {
         for (Member life : lives) {
             ended.merge(life.store(), life.incarnation(), Math::max);

@@ -26,7 +26,8 @@ public interface ReplicaDisk {
     /// each is told of its own kind.
     boolean isCrowded();
 
-    /// How much of the last second or so the disk's journal was at work, 0 to 100.
+    /// How much the disk was at work for writers since this was worked out last, a second ago or
+    /// longer: 0 to 100.
     int busyPercent(long nowNanos);
 
     /// Applies a committed entry to chunks and tables. Calls of this and of [#leaveOut] come in

@@ -9,6 +9,7 @@ import org.junit.jupiter.api.Timeout;
 
 import weft.fabric.ChunkKey;
 import weft.storage.disk.FileHeader;
+import weft.storage.journal.JournalRecord;
 import weft.wire.storage.Entry;
 import weft.wire.storage.Mutation;
 
@@ -139,6 +140,7 @@ class SpareSpaceTest {
         long free = 6 << 20;
         long capacity = store.chunkBytes() + SimStore.TINY.journal().liveBytesMax() + free;
         store = sim.open(SimStore.TINY.withCapacityBytes(capacity));
+        sim.group().append(1, new JournalRecord.VersionTaken(SimStore.PG, 1, true));
         for (int i = 0; i < 2; i++) {
             byte[] bytes = SimStore.bytes(sequence, 2 << 20);
             var write = SimStore.write(SimStore.BASE_ONLY, 1, 0, bytes);

@@ -390,7 +390,7 @@ class StoreTest {
         sim.crash();
         RecoveredState found = sim.open().recovered(SimStore.PG);
         assertEquals(100, found.appliedSequence());
-        assertEquals(List.of(), found.prepared(), "no record was written anew");
+        assertEquals(List.of(), found.prepared());
         assertFalse(found.inSync());
     }
 
