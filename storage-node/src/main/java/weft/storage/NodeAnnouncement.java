@@ -31,6 +31,7 @@ final class NodeAnnouncement implements AutoCloseable {
 
     private static final int END_LOOKS_MAX = 50;
     private static final int END_LOOK_MILLIS = 10;
+    private static final int END_SEEN_MILLIS = 200;
 
     private final StorageNodeSettings settings;
     private final FabricStore coordination;
@@ -144,6 +145,7 @@ final class NodeAnnouncement implements AutoCloseable {
         for (int i = 0; i < END_LOOKS_MAX && !isSeenToHaveEnded(image.get()); i++) {
             Pause.millis(END_LOOK_MILLIS);
         }
+        Pause.millis(END_SEEN_MILLIS); // The others may see it a little later.
     }
 
     private boolean isSeenToHaveEnded(FabricImage image) {

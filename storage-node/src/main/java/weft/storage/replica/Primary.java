@@ -124,7 +124,12 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
             case CaughtUp m -> source.onCaughtUp(from, m, nowNanos);
             case BlockReply m -> repairs.onReply(from, m, nowNanos);
             case MapsReply m -> maps.onReply(from, m);
-            case BlockRequest m -> blockReads.begin(from, m.block());
+            case BlockRequest m -> {
+                // Before that it says nothing in this version; it is asked again.
+                if (versionDurable) {
+                    blockReads.begin(from, m.block());
+                }
+            }
             default -> {}
         }
     }
