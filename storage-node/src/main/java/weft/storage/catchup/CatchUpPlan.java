@@ -167,8 +167,20 @@ public final class CatchUpPlan {
         return held;
     }
 
+    /// Payloads that [Decision#HOLD] keeps, on the heap.
+    public long heldBytes() {
+        long bytes = 0;
+        for (HeldEntries held : underWay.values()) {
+            bytes += held.bytes();
+        }
+        return bytes;
+    }
+
     /// What to do with the next committed entry.
-    public Decision decide(Entry entry) {
+    ///
+    /// @param mayHold whether there is memory for it; a chunk whose entry cannot be held is copied
+    ///   once more
+    public Decision decide(Entry entry, boolean mayHold) {
         decidedTo = entry.sequence();
         return switch (entry.mutation()) {
             case Mutation.RaiseToken _, Mutation.ForgetVolume _ -> Decision.APPLY;
@@ -188,7 +200,7 @@ public final class CatchUpPlan {
                 yield Decision.APPLY;
             }
             case Mutation.OfChunk change -> {
-                Decision decision = decideChunk(entry, change);
+                Decision decision = decideChunk(entry, change, mayHold);
                 if (decision == Decision.SKIP) {
                     leftOut.put(change.chunk(), entry.sequence());
                 }
@@ -204,7 +216,7 @@ public final class CatchUpPlan {
                                 && change.layers().contains(layer));
     }
 
-    private Decision decideChunk(Entry entry, Mutation.OfChunk change) {
+    private Decision decideChunk(Entry entry, Mutation.OfChunk change, boolean mayHold) {
         ChunkKey key = change.chunk();
         HeldEntries held = underWay.get(key);
         if (change instanceof Mutation.CopyDown || change instanceof Mutation.Trim) {
@@ -216,7 +228,7 @@ public final class CatchUpPlan {
             return Decision.SKIP;
         }
         if (held != null && !again.contains(key)) {
-            return hold(held, entry) ? Decision.HOLD : skipHeld(key, held);
+            return mayHold && hold(held, entry) ? Decision.HOLD : skipHeld(key, held);
         }
         return isToCome(key) ? Decision.SKIP : Decision.APPLY;
     }

@@ -305,6 +305,7 @@ final class Joining implements Role {
         for (Entry held : plan.installed(key)) {
             state.disk.applyLate(held);
         }
+        state.disk.countHeld(plan.heldBytes());
         askNext(nowNanos);
     }
 
@@ -333,12 +334,13 @@ final class Joining implements Role {
         PreparedList list = state.list;
         while (plan.isCompared() && list.committed() < Math.min(commitKnown, list.durable())) {
             Entry entry = state.commitNext();
-            if (plan.decide(entry) == CatchUpPlan.Decision.APPLY) {
+            if (plan.decide(entry, !state.disk.isCrowded()) == CatchUpPlan.Decision.APPLY) {
                 state.disk.apply(entry);
             } else {
                 state.disk.leaveOut(entry);
             }
         }
+        state.disk.countHeld(plan.heldBytes());
         list.release(list.committed(), 0);
     }
 
@@ -435,6 +437,8 @@ final class Joining implements Role {
                 "%s: catch-up without progress, %d chunks left; starting over"
                         .formatted(state.pg, plan.remainingCount()));
         phase = Phase.ASKING;
+        plan = new CatchUpPlan(0);
+        state.disk.countHeld(0);
         attempt = Math.max(attempt + 1, nowNanos);
         installs.clear();
         askedNanos.clear();

@@ -26,6 +26,10 @@ public interface ReplicaDisk {
     /// each is told of its own kind.
     boolean isCrowded();
 
+    /// Tells how many bytes of entries, left out of the chunks, the replica has in memory until
+    /// [#applyLate]: they count as prepared. None after `Adopted` or `VersionTaken`.
+    void countHeld(long bytes);
+
     /// How much the disk was at work for writers since this was worked out last, a second ago or
     /// longer: 0 to 100.
     int busyPercent(long nowNanos);

@@ -101,6 +101,9 @@ final class ModelDisk implements SimDisk {
     }
 
     @Override
+    public void countHeld(long bytes) {}
+
+    @Override
     public int busyPercent(long nowNanos) {
         return slowness > 1 ? 100 : 0;
     }

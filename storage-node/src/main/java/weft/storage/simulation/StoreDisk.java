@@ -200,6 +200,11 @@ final class StoreDisk implements SimDisk {
     }
 
     @Override
+    public void countHeld(long bytes) {
+        group().countHeld(bytes);
+    }
+
+    @Override
     public void setSlowness(long times) {
         slowness = times;
     }

@@ -41,10 +41,9 @@ import java.util.function.Consumer;
 /// the saved state already includes. What is prepared and not applied is kept here by sequence: a
 /// checkpoint copies the old ones forward, and nothing else holds a journal segment.
 ///
-/// Calls come from the replica's loop. The checkpoint thread comes in only to copy what changed;
-/// the lock between the two is held for memory and page-cache work, the holes of one chunk and what
-/// scrubbing reads of the device (256 KiB), never for a force, but for a part of a large write to
-/// the same file (512 KiB). (A lock and not a task: a checkpoint must get through a busy loop.)
+/// Calls come from the replica's loop, and the checkpoint thread's to copy what changed: a lock, as
+/// it must get through a busy loop. It is held for memory and page-cache work, a chunk's holes,
+/// what scrubbing reads (256 KiB), never for a force, but for a part of a large write (512 KiB).
 final class GroupStore implements ReplicaDisk {
     private final PlacementGroupId pg;
     private final ChunkStore chunks;
@@ -282,9 +281,8 @@ final class GroupStore implements ReplicaDisk {
                                 request.offsetInChunk(),
                                 request.lengthBytes())) {
                             case BlocksRead.Intact(var blocks, var checksums) ->
-                                    new ReplicaDisk.ReadOutcome.Blocks(blocks, checksums);
-                            case BlocksRead.Corrupt(var block) ->
-                                    new ReplicaDisk.ReadOutcome.Damaged(block);
+                                    new ReadOutcome.Blocks(blocks, checksums);
+                            case BlocksRead.Corrupt(var block) -> new ReadOutcome.Damaged(block);
                         });
     }
 
@@ -292,27 +290,24 @@ final class GroupStore implements ReplicaDisk {
     public void map(long ticket, MapBlocks request) {
         answer(
                 ticket,
-                () ->
-                        new ReplicaDisk.ReadOutcome.Mapped(
-                                chunks.map(request.layers(), request.chunkIndex())));
+                () -> new ReadOutcome.Mapped(chunks.map(request.layers(), request.chunkIndex())));
     }
 
-    /// What is looked for in the chunks.
     @FunctionalInterface
     private interface Look<T> {
         T make() throws IOException;
     }
 
-    private void answer(long ticket, Look<ReplicaDisk.ReadOutcome> look) {
-        ReplicaDisk.ReadOutcome outcome;
+    private void answer(long ticket, Look<ReadOutcome> look) {
+        ReadOutcome outcome;
         try {
             synchronized (lock) {
                 outcome = look.make();
             }
         } catch (IOException e) {
-            outcome = new ReplicaDisk.ReadOutcome.Failed(pg + ": " + e.getMessage());
+            outcome = new ReadOutcome.Failed(pg + ": " + e.getMessage());
         }
-        ReplicaDisk.ReadOutcome result = outcome;
+        ReadOutcome result = outcome;
         tell(e -> e.onRead(ticket, result));
     }
 
@@ -392,6 +387,11 @@ final class GroupStore implements ReplicaDisk {
     @Override
     public boolean isCrowded() {
         return open.isCrowded();
+    }
+
+    @Override
+    public void countHeld(long bytes) {
+        open.countHeld(bytes);
     }
 
     @Override

@@ -34,6 +34,9 @@ final class OpenEntries {
     private volatile OpenBytes openBytes;
 
     private long payloadBytes;
+
+    // Of the replica's loop.
+    private long heldBytes;
     private final StoreSettings settings;
     private final TreeMap<Long, OpenEntry> bySequence = new TreeMap<>();
 
@@ -89,8 +92,15 @@ final class OpenEntries {
         return openBytes.areMany();
     }
 
-    /// Counts the group among those that catch up, or not any more.
+    /// See [weft.storage.replica.ReplicaDisk#countHeld].
+    void countHeld(long bytes) {
+        openBytes.add(bytes - heldBytes);
+        heldBytes = bytes;
+    }
+
+    /// Counts the group among those that catch up, or not any more. Nothing is held in either case.
     void setCatchingUp(boolean catchingUp) {
+        countHeld(0);
         openBytes.add(-payloadBytes);
         openBytes = catchingUp ? catchingUpBytes : servingBytes;
         openBytes.add(payloadBytes);

@@ -43,9 +43,9 @@ class CatchUpPlanTest {
         theyHave(LOWER);
         assertEquals(Optional.of(LOWER), plan.next());
         Entry entry = write(6, BELOW);
-        assertEquals(Decision.HOLD, plan.decide(entry));
+        assertEquals(Decision.HOLD, plan.decide(entry, true));
         assertEquals(List.of(entry), plan.installed(LOWER));
-        assertEquals(Decision.APPLY, plan.decide(write(7, BELOW)));
+        assertEquals(Decision.APPLY, plan.decide(write(7, BELOW), true));
     }
 
     @Test
@@ -53,7 +53,7 @@ class CatchUpPlanTest {
         theyHave(LOWER, UPPER);
         assertEquals(Optional.of(LOWER), plan.next());
         assertEquals(Optional.of(UPPER), plan.next());
-        assertEquals(Decision.SKIP, plan.decide(write(6, TOP, BELOW)));
+        assertEquals(Decision.SKIP, plan.decide(write(6, TOP, BELOW), true));
         assertEquals(List.of(), plan.installed(UPPER));
         assertEquals(List.of(), plan.installed(LOWER));
         assertFalse(plan.isComplete());
@@ -70,10 +70,10 @@ class CatchUpPlanTest {
         assertEquals(List.of(), plan.installed(OTHER));
         assertEquals(Optional.of(UPPER), plan.next());
         var drop = new Mutation.DropLayer(BELOW);
-        assertEquals(Decision.APPLY, plan.decide(new Entry(1, 6, 0, 0, 0, 0, drop)));
+        assertEquals(Decision.APPLY, plan.decide(new Entry(1, 6, 0, 0, 0, 0, drop), true));
         assertEquals(List.of(), plan.installed(LOWER));
         // Asked for once more: stale again, while the upper one is under way.
-        assertEquals(Decision.SKIP, plan.decide(write(7, TOP, BELOW)));
+        assertEquals(Decision.SKIP, plan.decide(write(7, TOP, BELOW), true));
         assertEquals(List.of(), plan.installed(UPPER));
         assertEquals(2, plan.remainingCount());
     }
@@ -81,7 +81,7 @@ class CatchUpPlanTest {
     @Test
     void aCleanChunkIsCopiedIfItMayNeedAnotherThatIsStale() {
         theyHave(LOWER);
-        assertEquals(Decision.SKIP, plan.decide(write(6, TOP, BELOW)));
+        assertEquals(Decision.SKIP, plan.decide(write(6, TOP, BELOW), true));
         assertEquals(Optional.of(LOWER), plan.next());
         assertEquals(Optional.of(UPPER), plan.next());
     }
@@ -92,7 +92,7 @@ class CatchUpPlanTest {
         var deeper = new ChunkKey(TOP.nextGeneration(), 0);
         theyHave(clone, UPPER, deeper);
         assertEquals(Optional.of(clone), plan.next());
-        assertEquals(Decision.SKIP, plan.decide(write(6, clone.layer(), TOP)));
+        assertEquals(Decision.SKIP, plan.decide(write(6, clone.layer(), TOP), true));
         assertEquals(List.of(), plan.installed(clone));
         // Its number is the lowest, and yet it does not come before the others.
         assertEquals(Optional.of(UPPER), plan.next());
@@ -106,18 +106,18 @@ class CatchUpPlanTest {
         var clone = new ChunkKey(new VolumeId(9), 0);
         theyHave(LOWER, clone, UPPER);
         assertEquals(Optional.of(LOWER), plan.next());
-        assertEquals(Decision.SKIP, plan.decide(write(6, TOP, BELOW)));
-        assertEquals(Decision.SKIP, plan.decide(write(7, clone.layer(), TOP)));
+        assertEquals(Decision.SKIP, plan.decide(write(6, TOP, BELOW), true));
+        assertEquals(Decision.SKIP, plan.decide(write(7, clone.layer(), TOP), true));
         assertEquals(List.of(), plan.installed(LOWER));
         assertEquals(Optional.of(UPPER), plan.next());
         assertEquals(Optional.of(clone), plan.next());
-        assertEquals(Decision.SKIP, plan.decide(write(8, clone.layer(), TOP)));
+        assertEquals(Decision.SKIP, plan.decide(write(8, clone.layer(), TOP), true));
         assertEquals(List.of(), plan.installed(clone));
-        assertEquals(Decision.SKIP, plan.decide(write(9, TOP, BELOW, new VolumeId(9))));
+        assertEquals(Decision.SKIP, plan.decide(write(9, TOP, BELOW, new VolumeId(9)), true));
         assertEquals(List.of(), plan.installed(UPPER));
         // Both again: the clone, whose key is lower, came first.
         assertEquals(Optional.of(clone), plan.next());
-        assertEquals(Decision.SKIP, plan.decide(write(10, clone.layer(), TOP)));
+        assertEquals(Decision.SKIP, plan.decide(write(10, clone.layer(), TOP), true));
         assertEquals(List.of(), plan.installed(clone));
         assertEquals(Optional.of(UPPER), plan.next());
     }
@@ -127,12 +127,12 @@ class CatchUpPlanTest {
         theyHave(LOWER, UPPER);
         assertEquals(Optional.of(LOWER), plan.next());
         assertTrue(plan.isRecent(UPPER, 5));
-        assertEquals(Decision.SKIP, plan.decide(write(6, TOP, BELOW)));
+        assertEquals(Decision.SKIP, plan.decide(write(6, TOP, BELOW), true));
         assertFalse(plan.isRecent(UPPER, 5));
         assertTrue(plan.isRecent(UPPER, 6));
         assertTrue(plan.isRecent(LOWER, 5));
         var drop = new Mutation.DropLayer(TOP);
-        assertEquals(Decision.APPLY, plan.decide(new Entry(1, 7, 0, 0, 0, 0, drop)));
+        assertEquals(Decision.APPLY, plan.decide(new Entry(1, 7, 0, 0, 0, 0, drop), true));
         assertTrue(plan.isRecent(UPPER, 5));
     }
 
@@ -144,15 +144,30 @@ class CatchUpPlanTest {
         long sequence = 5;
         for (int held = 0; held + half <= CatchUpPlan.HELD_BYTES_MAX; held += half) {
             sequence++;
-            assertEquals(Decision.HOLD, plan.decide(written(sequence, 100, half)));
+            assertEquals(Decision.HOLD, plan.decide(written(sequence, 100, half), true));
         }
-        assertEquals(Decision.SKIP, plan.decide(written(sequence + 1, 100, half)));
+        assertEquals(Decision.SKIP, plan.decide(written(sequence + 1, 100, half), true));
         assertTrue(plan.isRecent(UPPER, 5), "it is copied again anyway");
         assertEquals(List.of(), plan.installed(UPPER));
         assertEquals(Optional.of(UPPER), plan.next());
         assertFalse(plan.isRecent(UPPER, sequence));
         assertTrue(plan.isRecent(UPPER, sequence + 1));
-        assertEquals(Decision.HOLD, plan.decide(written(sequence + 2, 100, half)), "room again");
+        assertEquals(
+                Decision.HOLD, plan.decide(written(sequence + 2, 100, half), true), "room again");
+    }
+
+    @Test
+    void aChunkIsCopiedOnceMoreIfThereIsNoMemoryForItsEntries() {
+        theyHave(UPPER);
+        assertEquals(Optional.of(UPPER), plan.next());
+        assertEquals(Decision.HOLD, plan.decide(written(6, 100, 100), true));
+        assertEquals(100, plan.heldBytes());
+        assertEquals(Decision.SKIP, plan.decide(written(7, 100, 100), false));
+        assertEquals(0, plan.heldBytes());
+        assertEquals(List.of(), plan.installed(UPPER));
+        assertEquals(Optional.of(UPPER), plan.next());
+        assertFalse(plan.isRecent(UPPER, 6));
+        assertEquals(Decision.HOLD, plan.decide(written(8, 100, 100), true));
     }
 
     @Test
@@ -164,9 +179,11 @@ class CatchUpPlanTest {
         Entry completed = written(7, block + 7, block);
         Entry over = written(8, 10 * block, 4 * block);
         Entry completing = written(9, 2 * block + 7, block);
-        List.of(overwritten, completed, over, completing).forEach(plan::decide);
+        List.of(overwritten, completed, over, completing)
+                .forEach(entry -> plan.decide(entry, true));
         for (int i = 0; i < 12; i++) {
-            assertEquals(Decision.HOLD, plan.decide(written(10 + i, 100 * block, 256 * block)));
+            assertEquals(
+                    Decision.HOLD, plan.decide(written(10 + i, 100 * block, 256 * block), true));
         }
         List<Entry> held = plan.installed(UPPER);
         assertTrue(held.containsAll(List.of(completed, over, completing)), held::toString);
@@ -187,10 +204,10 @@ class CatchUpPlanTest {
     void nothingIsHeldWhileAChunkIsToBeAskedForAgain() {
         theyHave(UPPER);
         assertEquals(Optional.of(UPPER), plan.next());
-        assertEquals(Decision.HOLD, plan.decide(write(6, TOP)));
+        assertEquals(Decision.HOLD, plan.decide(write(6, TOP), true));
         var drop = new Mutation.DropLayer(TOP);
-        assertEquals(Decision.APPLY, plan.decide(new Entry(1, 7, 0, 0, 0, 0, drop)));
-        assertEquals(Decision.SKIP, plan.decide(write(8, TOP)));
+        assertEquals(Decision.APPLY, plan.decide(new Entry(1, 7, 0, 0, 0, 0, drop), true));
+        assertEquals(Decision.SKIP, plan.decide(write(8, TOP), true));
         assertEquals(List.of(), plan.installed(UPPER));
         assertEquals(Optional.of(UPPER), plan.next());
         assertFalse(plan.isRecent(UPPER, 7), "that one has what was dropped");
@@ -209,10 +226,10 @@ class CatchUpPlanTest {
             var stale = List.of(new ChunkStamp(UPPER, 1, 5));
             joining.compare(Optional.empty(), stale, 0, true);
             assertEquals(Optional.of(UPPER), joining.next());
-            assertEquals(Decision.HOLD, joining.decide(write(6, TOP, BELOW)));
+            assertEquals(Decision.HOLD, joining.decide(write(6, TOP, BELOW), true));
             assertEquals(
                     Decision.APPLY,
-                    joining.decide(new Entry(1, 7, 0, 0, 0, 0, change)),
+                    joining.decide(new Entry(1, 7, 0, 0, 0, 0, change), true),
                     "to BELOW");
             assertEquals(List.of(), joining.installed(UPPER));
             assertFalse(joining.isComplete());
@@ -227,9 +244,9 @@ class CatchUpPlanTest {
         theyHave(UPPER, source);
         assertEquals(Optional.of(source), plan.next());
         assertEquals(Optional.of(UPPER), plan.next());
-        assertEquals(Decision.HOLD, plan.decide(write(6, TOP, BELOW)));
+        assertEquals(Decision.HOLD, plan.decide(write(6, TOP, BELOW), true));
         var copy = new Mutation.CopyDown(source.layer(), BELOW, 0, 0, ChunkKey.BLOCK_BYTES);
-        assertEquals(Decision.SKIP, plan.decide(new Entry(1, 7, 0, 0, 0, 0, copy)));
+        assertEquals(Decision.SKIP, plan.decide(new Entry(1, 7, 0, 0, 0, 0, copy), true));
         assertEquals(List.of(), plan.installed(UPPER));
         assertEquals(List.of(), plan.installed(source));
         assertEquals(Optional.of(LOWER), plan.next());

@@ -41,6 +41,7 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
     final List<Entry> applied = new ArrayList<>();
     final Replica replica;
     boolean crowded;
+    long heldBytes;
     private long lastTicket;
     private long exchanges;
 
@@ -86,6 +87,16 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
         replica.onDurable(lastTicket, 0);
     }
 
+    /// The disk has no chunk of the group.
+    void listNothing() {
+        replica.onChunkList(lastTicket, List.of(), true, 0);
+    }
+
+    /// What the disk was asked for last is done.
+    void endWork() {
+        replica.onDone(lastTicket, 0);
+    }
+
     /// The messages of a type, in order.
     <M extends ReplicaMessage> List<M> sent(Class<M> type) {
         return sent.stream().map(Sent::message).filter(type::isInstance).map(type::cast).toList();
@@ -97,6 +108,11 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
                 .filter(a -> a.exchange() == exchange)
                 .map(Answered::answer)
                 .findFirst();
+    }
+
+    @Override
+    public void countHeld(long bytes) {
+        heldBytes = bytes;
     }
 
     @Override
@@ -124,7 +140,9 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
     public void leaveOut(Entry entry) {}
 
     @Override
-    public void applyLate(Entry entry) {}
+    public void applyLate(Entry entry) {
+        applied.add(entry);
+    }
 
     @Override
     public void send(StoreId to, ReplicaMessage message) {
@@ -145,7 +163,9 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
     public void map(long ticket, MapBlocks request) {}
 
     @Override
-    public void listChunks(long ticket, Optional<ChunkKey> after) {}
+    public void listChunks(long ticket, Optional<ChunkKey> after) {
+        lastTicket = ticket;
+    }
 
     @Override
     public void readChunk(long ticket, ChunkKey key) {}
@@ -163,13 +183,17 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
     public void repairBlock(long ticket, DamagedBlock block, ChunkContent copy) {}
 
     @Override
-    public void installChunk(long ticket, ChunkContent content) {}
+    public void installChunk(long ticket, ChunkContent content) {
+        lastTicket = ticket;
+    }
 
     @Override
     public void deleteChunk(long ticket, ChunkKey key) {}
 
     @Override
-    public void settle(long ticket) {}
+    public void settle(long ticket) {
+        lastTicket = ticket;
+    }
 
     @Override
     public void dropAll(long ticket) {}

@@ -134,6 +134,23 @@ class StoreTest {
         assertTrue(sim.group().isCrowded());
     }
 
+    @Test
+    void whatAJoinerHoldsIsCountedUntilItBeginsAnew() throws Exception {
+        Store store = sim.open();
+        store.limitOpenBytes(3 * BLOCK);
+        sim.group().append(1, new JournalRecord.VersionTaken(SimStore.PG, 1, false));
+        sim.group().countHeld(2 * BLOCK);
+        assertFalse(sim.group().isCrowded());
+        sim.group().countHeld(3 * BLOCK);
+        assertTrue(sim.group().isCrowded());
+        sim.group().append(2, new JournalRecord.VersionTaken(SimStore.PG, 2, false));
+        assertFalse(sim.group().isCrowded());
+        sim.group().countHeld(3 * BLOCK);
+        assertTrue(sim.group().isCrowded());
+        sim.group().countHeld(0);
+        assertFalse(sim.group().isCrowded());
+    }
+
     private static Mutation write(int chunk, int lengthBytes) {
         return SimStore.write(SimStore.BASE_ONLY, chunk, 0, SimStore.bytes(chunk, lengthBytes));
     }

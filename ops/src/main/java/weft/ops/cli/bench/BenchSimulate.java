@@ -14,7 +14,6 @@ import weft.ops.cli.Output;
 import weft.ops.cli.ProgressBar;
 import weft.runtime.BootClock;
 import weft.storage.simulation.FaultSchedule;
-import weft.storage.store.Store;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -106,8 +105,8 @@ public final class BenchSimulate implements Callable<Integer> {
     public Integer call() throws InterruptedException {
         BenchCpu.checkRange("--seeds", seeds, 1, SEEDS_MAX);
         BenchCpu.checkRange("--threads", threads, 1, THREADS_MAX);
-        // Every simulated power cut fails a store: no news.
-        ((Logger) LoggerFactory.getLogger(Store.class)).setLevel(Level.OFF);
+        // That power was cut, or a file is damaged, is no news here.
+        ((Logger) LoggerFactory.getLogger("weft.storage")).setLevel(Level.OFF);
         long startNanos = BootClock.SYSTEM.nowNanos();
         long brokenSeed = 0;
         String broken = "";

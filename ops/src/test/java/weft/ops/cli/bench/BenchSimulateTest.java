@@ -33,7 +33,7 @@ class BenchSimulateTest {
         if (seed == 7) {
             throw new AssertionError("two primaries");
         }
-        return new FaultSchedule.Outcome(10, Map.of("CRASH", 2));
+        return new FaultSchedule.Outcome(10, Map.of("CRASH", 2), 1);
     }
 
     @Test

@@ -1,0 +1,144 @@
+package weft.storage.replica;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+
+import weft.fabric.ChunkKey;
+import weft.fabric.Configuration;
+import weft.fabric.Member;
+import weft.fabric.VolumeId;
+import weft.storage.journal.JournalRecord;
+import weft.wire.storage.ChunkContent;
+import weft.wire.storage.ChunkStamp;
+import weft.wire.storage.Entry;
+import weft.wire.storage.ReplicaMessage.CaughtUp;
+import weft.wire.storage.ReplicaMessage.ChunkList;
+import weft.wire.storage.ReplicaMessage.ChunkReply;
+import weft.wire.storage.ReplicaMessage.ChunkRequest;
+import weft.wire.storage.ReplicaMessage.CommitPoint;
+import weft.wire.storage.ReplicaMessage.JoinAccepted;
+import weft.wire.storage.ReplicaMessage.JoinRequest;
+import weft.wire.storage.ReplicaMessage.Prepare;
+import weft.wire.storage.ReplicaMessage.PrepareAck;
+
+import java.util.List;
+import java.util.Optional;
+
+/// A store that joins, in orders of events made by hand.
+class JoiningTest {
+    private static final Member A = DrivenReplica.member(1);
+    private static final Member B = DrivenReplica.member(2);
+    private static final long TICK_NANOS = 1_000_000_000;
+    private static final ChunkKey CHUNK = new ChunkKey(new VolumeId(7), 0);
+
+    private final DrivenReplica driven = new DrivenReplica(A);
+    private long attempt;
+
+    /// A has asked for the only chunk that B has, as of entry 5.
+    private void copyOneChunk() {
+        driven.replica.onConfiguration(
+                new Configuration(
+                        DrivenReplica.PG, 1, B, List.of(B), List.of(A.store(), B.store()), 1),
+                true,
+                0);
+        driven.becomeDurable();
+        driven.replica.onTick(TICK_NANOS);
+        attempt = driven.sent(JoinRequest.class).getLast().attempt();
+        driven.replica.onMessage(
+                B,
+                new JoinAccepted(
+                        DrivenReplica.PG, 1, attempt, 5, 5, new ReplicatedTables().encode()),
+                0);
+        driven.becomeDurable();
+        driven.listNothing();
+        var stamps = List.of(new ChunkStamp(CHUNK, 1, 5));
+        driven.replica.onMessage(
+                B,
+                new ChunkList(DrivenReplica.PG, 1, attempt, Optional.empty(), stamps, 5, true),
+                0);
+        assertEquals(CHUNK, driven.sent(ChunkRequest.class).getLast().key());
+    }
+
+    /// Eight bytes that commit at once.
+    private Entry write(long sequence) {
+        Entry entry = new Entry(1, sequence, 9, sequence, 1, 0, DrivenReplica.write(0));
+        driven.replica.onMessage(B, new Prepare(DrivenReplica.PG, 1, sequence - 1, entry), 0);
+        driven.becomeDurable();
+        driven.replica.onMessage(B, new CommitPoint(DrivenReplica.PG, 1, sequence), 0);
+        return entry;
+    }
+
+    private void copied(long committedSequence) {
+        var content = new ChunkContent(new ChunkStamp(CHUNK, 1, committedSequence), List.of());
+        driven.replica.onMessage(
+                B,
+                new ChunkReply(
+                        DrivenReplica.PG,
+                        1,
+                        attempt,
+                        committedSequence,
+                        0,
+                        CHUNK,
+                        Optional.of(content)),
+                0);
+        driven.endWork();
+    }
+
+    @Test
+    void whatWaitsForACopyIsCountedUntilItIsApplied() {
+        copyOneChunk();
+        Entry first = write(6);
+        Entry second = write(7);
+        assertEquals(16, driven.heldBytes);
+        assertEquals(List.of(), driven.applied);
+        copied(5);
+        assertEquals(0, driven.heldBytes);
+        assertEquals(List.of(first, second), driven.applied);
+        assertEquals(List.of(), driven.sent(CaughtUp.class), "it is not durable yet");
+        driven.endWork();
+        assertEquals(7, driven.sent(CaughtUp.class).getLast().durableSequence());
+    }
+
+    @Test
+    void whereMuchIsPreparedNothingIsHeldAndTheChunkIsCopiedOnceMore() {
+        copyOneChunk();
+        driven.crowded = true;
+        write(6);
+        assertEquals(6, driven.sent(PrepareAck.class).getLast().durableSequence());
+        assertEquals(0, driven.heldBytes);
+        copied(5);
+        assertEquals(List.of(), driven.applied);
+        assertEquals(2, driven.sent(ChunkRequest.class).size());
+        copied(5);
+        assertEquals(2, driven.sent(ChunkRequest.class).size(), "an answer from before: not taken");
+        copied(6);
+        driven.endWork();
+        assertEquals(6, driven.sent(CaughtUp.class).getLast().durableSequence());
+    }
+
+    @Test
+    void anAttemptThatIsGivenUpHoldsNothing() {
+        copyOneChunk();
+        write(6);
+        assertEquals(8, driven.heldBytes);
+        driven.replica.onTick(30 * TICK_NANOS);
+        assertEquals(0, driven.heldBytes);
+        driven.replica.onTick(31 * TICK_NANOS);
+        assertTrue(driven.sent(JoinRequest.class).getLast().attempt() > attempt);
+        assertTrue(driven.journal.stream().anyMatch(JournalRecord.Adopted.class::isInstance));
+    }
+
+    /// The more the disks do for writers, the less is copied; always something.
+    @Test
+    void copiesMakeWayForWriters() {
+        assertEquals(64L << 20, Joining.bytesPerSecond(0));
+        assertEquals(19L << 20, Joining.bytesPerSecond(50));
+        assertEquals(4L << 20, Joining.bytesPerSecond(100));
+        assertEquals(4L << 20, Joining.bytesPerSecond(1000));
+        for (int percent = 1; percent <= 100; percent++) {
+            assertTrue(Joining.bytesPerSecond(percent) < Joining.bytesPerSecond(percent - 1));
+        }
+    }
+}
