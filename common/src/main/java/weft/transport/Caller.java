@@ -15,6 +15,10 @@ public interface Caller {
     /// [Endpoint#onMessage].
     void charge(int bytes);
 
+    /// Sends a one-way message back, over the same connection. Without effect if it is gone, or if
+    /// the other side takes no more.
+    void send(WireMessage message);
+
     /// Answers a request; the first answer counts. Without effect if none is expected or the
     /// connection is gone.
     void reply(WireMessage message);

@@ -32,14 +32,12 @@ import java.util.concurrent.atomic.AtomicLong;
 /// One connection after its handshake: envelopes both ways.
 ///
 /// Any thread sends: messages are encoded by the caller, queued, and written by the event loop in
-/// batches with one flush. Small ones of a loop that gathers wait for the end of its batch: the
-/// event loop is woken once for all of them. What is received is decoded and handed on by the event
-/// loop.
+/// batches with one flush. Small ones of a loop that gathers wait for the end of its batch, so that
+/// the event loop is woken once for all. It decodes what is received, and hands it on.
 ///
 /// Limits. A caller's queue is at most [#QUEUED_BYTES_MAX]; beyond it messages are dropped
 /// (one-way) or fail (requests). The accepting side instead stops reading while the answers not yet
-/// sent or the requests not yet answered are above [#HELD_BYTES_MAX]: the peer's own queue then
-/// fills.
+/// sent or the requests not yet answered are above [#HELD_BYTES_MAX]: so the peer's queue fills.
 final class MessageChannel extends ChannelInboundHandlerAdapter {
     /// Sixteen of the longest messages.
     static final int QUEUED_BYTES_MAX = 64 << 20;
@@ -118,14 +116,13 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
         channel.close();
     }
 
-    /// Sends a one-way message; false if it was dropped.
-    boolean send(WireMessage message) {
+    /// Sends a one-way message, or drops it.
+    void send(WireMessage message) {
         if (closed || queuedBytes.get() > QUEUED_BYTES_MAX) {
             meters.dropped.increment();
-            return false;
+        } else {
+            enqueue(message, 0, 0);
         }
-        enqueue(message, 0, 0);
-        return true;
     }
 
     /// Sends a request; the future completes on the event loop. The answer's memory is held for who
@@ -452,6 +449,11 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
 
         void release() {
             MessageChannel.this.release(chargedBytes);
+        }
+
+        @Override
+        public void send(WireMessage message) {
+            MessageChannel.this.send(message);
         }
 
         @Override

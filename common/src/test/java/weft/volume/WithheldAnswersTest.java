@@ -217,6 +217,11 @@ class WithheldAnswersTest {
                     public void charge(int bytes) {}
 
                     @Override
+                    public void send(WireMessage message) {
+                        throw new AssertionError("nobody asked for " + message);
+                    }
+
+                    @Override
                     public void reply(WireMessage message) {
                         answer.complete(message);
                     }

@@ -16,7 +16,6 @@ import weft.storage.server.ReplicationService;
 import weft.storage.store.Store;
 import weft.transport.Handshake;
 import weft.transport.MessageServer;
-import weft.transport.Peers;
 import weft.transport.Role;
 import weft.transport.Transport;
 import weft.volume.OpenVolumes;
@@ -118,8 +117,6 @@ public final class StorageNode implements AutoCloseable {
                         settings.loopCount(),
                         registry);
         opened.push(transport);
-        var peers = new Peers(transport, nodes::addressOf, List.of());
-        opened.push(peers);
         opened.push(() -> announcement.end(watcher::image));
 
         var replication =
@@ -130,7 +127,7 @@ public final class StorageNode implements AutoCloseable {
                         coordination,
                         watcher::image,
                         nodes,
-                        peers,
+                        transport,
                         BootClock.SYSTEM,
                         registry,
                         settings.scrub(),

@@ -155,6 +155,11 @@ final class HoldersMeanwhileSystemTest extends VolumeSystemTest {
         }
 
         @Override
+        public void send(WireMessage message) {
+            asker.send(message);
+        }
+
+        @Override
         public void reply(WireMessage message) {
             var told = (HolderMessage.Switched) message;
             asker.reply(

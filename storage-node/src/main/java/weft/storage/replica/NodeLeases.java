@@ -3,7 +3,6 @@ package weft.storage.replica;
 import weft.fabric.Member;
 import weft.fabric.NodeId;
 import weft.fabric.StoreId;
-import weft.runtime.Owned;
 import weft.wire.storage.StorageMessage;
 import weft.wire.storage.StorageMessage.Beat;
 import weft.wire.storage.StorageMessage.BeatAck;
@@ -23,8 +22,8 @@ import java.util.concurrent.ConcurrentHashMap;
 /// the beat relies on that only for the (shorter) lease period, counted from the sending. Neither
 /// clock is compared with the other; only their rates must agree to 1 %.
 ///
-/// Methods that change it are called on one loop; the view is read from any.
-@Owned("the beat loop")
+/// [#setStores] and [#onTick] are called on one loop; all else from any thread: what beats and
+/// their answers change is each one thing.
 public final class NodeLeases implements LeaseView {
     /// Where beats go.
     @FunctionalInterface
@@ -60,7 +59,7 @@ public final class NodeLeases implements LeaseView {
     private volatile List<StoreBeat> stores;
     private volatile long lateUntilNanos;
     private volatile long lastTickNanos;
-    private long heardNanos;
+    private volatile long heardNanos;
 
     /// @param stores this node's stores that work
     public NodeLeases(
@@ -166,16 +165,16 @@ public final class NodeLeases implements LeaseView {
         lastTickNanos = nowNanos;
     }
 
-    /// A beat of another node: remembers the promise, then answers.
-    public void onBeat(Beat beat, long nowNanos) {
+    /// A beat of another node: remembers the promise.
+    ///
+    /// @return the answer, to be sent back
+    public BeatAck onBeat(Beat beat, long nowNanos) {
         noteHeard(beat.from(), nowNanos);
         for (StoreBeat store : beat.stores()) {
             answered.put(store.member().store(), nowNanos);
             noteLife(store);
         }
-        outbox.send(
-                beat.from(),
-                new BeatAck(self, beat.sentNanos(), beat.stores().isEmpty() ? List.of() : stores));
+        return new BeatAck(self, beat.sentNanos(), beat.stores().isEmpty() ? List.of() : stores);
     }
 
     private void noteLife(StoreBeat store) {

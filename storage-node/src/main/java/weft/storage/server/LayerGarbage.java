@@ -213,6 +213,9 @@ final class LayerGarbage implements AutoCloseable {
         public void charge(int bytes) {}
 
         @Override
+        public void send(WireMessage message) {}
+
+        @Override
         public void reply(WireMessage message) {
             if (message instanceof WriteDone && mutation instanceof Mutation.DropLayer) {
                 meters.layersDropped.increment();

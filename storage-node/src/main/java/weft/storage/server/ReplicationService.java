@@ -17,11 +17,16 @@ import weft.storage.disk.SlowShare;
 import weft.storage.replica.NodeLeases;
 import weft.storage.replica.ReplicaSettings;
 import weft.storage.store.Store;
+import weft.transport.Caller;
 import weft.transport.Handshake;
 import weft.transport.Peers;
 import weft.transport.Service;
+import weft.transport.Transport;
+import weft.wire.WireMessage;
 import weft.wire.audit.AuditCodec;
 import weft.wire.storage.StorageCodec;
+import weft.wire.storage.StorageMessage;
+import weft.wire.storage.StorageMessage.BeatAck;
 import weft.wire.storage.StorageMessage.StoreBeat;
 
 import java.io.IOException;
@@ -49,6 +54,7 @@ public final class ReplicationService implements AutoCloseable {
     private final StorageNodes nodes;
     private final Clock clock;
     private final Loop beatLoop;
+    private final Peers peers;
     private final NodeLeases leases;
     private final ConfigurationRecords configurations;
     private final StorageServer server;
@@ -64,7 +70,8 @@ public final class ReplicationService implements AutoCloseable {
 
     /// @param self what this node says of itself on connections
     /// @param image the newest picture of the fabric, with its volumes
-    /// @param peers to the storage nodes; to this one, too, for stores that replicate each other
+    /// @param transport to the storage nodes; to this one, too, for stores that replicate each
+    ///   other
     /// @param scrub where the picture's settings say nothing else
     /// @param garbagePeriod between looks for layers of deleted volumes
     /// @param loopCount threads that run replicas, for each store
@@ -78,7 +85,7 @@ public final class ReplicationService implements AutoCloseable {
             FabricStore coordination,
             Supplier<FabricImage> image,
             StorageNodes nodes,
-            Peers peers,
+            Transport transport,
             Clock clock,
             MeterRegistry registry,
             ScrubSettings scrub,
@@ -94,7 +101,12 @@ public final class ReplicationService implements AutoCloseable {
         node = self.nodeId();
         meters = new StorageMeters(registry);
         beatLoop = new Loop("beats-" + node);
-        leases = new NodeLeases(settings, node, List.of(), peers::send, clock.nowNanos());
+        leases = new NodeLeases(settings, node, List.of(), this::sendBeat, clock.nowNanos());
+        peers =
+                new Peers(
+                        transport,
+                        nodes::addressOf,
+                        List.of(new Service(new StorageCodec(), this::onBeatAck)));
         configurations = new ConfigurationRecords(coordination);
         var around =
                 new HostedStore.Surroundings(
@@ -109,7 +121,7 @@ public final class ReplicationService implements AutoCloseable {
                         meters,
                         clock);
         stores.forEach(store -> this.stores.put(store.id(), new HostedStore(store, around)));
-        server = new StorageServer(this.stores, clock, leases, beatLoop, meters);
+        server = new StorageServer(this.stores, clock, leases, meters);
         garbage =
                 new LayerGarbage(
                         coordination, image, this::working, self, meters, beatLoop, garbagePeriod);
@@ -135,6 +147,19 @@ public final class ReplicationService implements AutoCloseable {
         watch =
                 configurations.watch(recorded ->
                         stores.values().forEach(s -> s.replicas().onConfiguration(recorded)));
+    }
+
+    private void sendBeat(NodeId to, StorageMessage beat) {
+        peers.send(to, beat);
+    }
+
+    /// All that comes back over connections that this side opened, but for answers to requests.
+    private void onBeatAck(WireMessage message, Caller from) {
+        if (message instanceof BeatAck ack) {
+            leases.onBeatAck(ack, clock.nowNanos());
+        } else {
+            from.garbage("only answers to beats are taken here, and not " + message.getClass());
+        }
     }
 
     /// A store that failed, or that hangs, is left out: others take over from it as from a dead
@@ -201,7 +226,10 @@ public final class ReplicationService implements AutoCloseable {
         }
         garbage.close();
         beatLoop.close();
+        // What is answered to beats from now on is no lease.
+        leases.setStores(List.of(), clock.nowNanos());
         stores.values().forEach(HostedStore::close);
+        peers.close();
         log.debug("{}: replication stopped", node);
     }
 }

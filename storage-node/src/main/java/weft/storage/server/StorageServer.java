@@ -5,7 +5,6 @@ import weft.fabric.Configuration;
 import weft.fabric.PlacementGroupId;
 import weft.fabric.StoreId;
 import weft.runtime.Clock;
-import weft.runtime.Loop;
 import weft.storage.replica.NodeLeases;
 import weft.transport.Caller;
 import weft.wire.WireMessage;
@@ -24,25 +23,22 @@ import java.util.Map;
 import java.util.Optional;
 
 /// Where messages from the network enter the storage node. Runs on event loops and only sorts:
-/// requests and replicas' messages to their store and to their group's loop there, beats to the
-/// beat loop.
+/// requests and replicas' messages to their store and to their group's loop there. Beats are
+/// answered at once, with no other thread to be woken: idle nodes do little else.
 final class StorageServer {
     private final Map<StoreId, HostedStore> stores;
     private final Clock clock;
     private final NodeLeases leases;
-    private final Loop beatLoop;
     private final StorageMeters meters;
 
     StorageServer(
             Map<StoreId, HostedStore> stores,
             Clock clock,
             NodeLeases leases,
-            Loop beatLoop,
             StorageMeters meters) {
         this.stores = Map.copyOf(stores);
         this.clock = clock;
         this.leases = leases;
-        this.beatLoop = beatLoop;
         this.meters = meters;
     }
 
@@ -55,10 +51,8 @@ final class StorageServer {
             case StorageMessage.ToStore(var to, var request) -> onRequest(to, request, caller);
             case StorageMessage.ToReplica(var from, var to, var inner) ->
                     find(to, inner.pg()).ifPresent(replica -> replica.postMessage(from, inner));
-            case StorageMessage.Beat beat ->
-                    beatLoop.execute(() -> leases.onBeat(beat, clock.nowNanos()));
-            case StorageMessage.BeatAck ack ->
-                    beatLoop.execute(() -> leases.onBeatAck(ack, clock.nowNanos()));
+            case StorageMessage.Beat beat -> caller.send(leases.onBeat(beat, clock.nowNanos()));
+            case StorageMessage.BeatAck _ -> caller.garbage("an answer to no beat");
             case StorageMessage.Request request ->
                     throw new IllegalArgumentException("a request to no store: " + request);
             case StorageMessage.Answer answer ->

@@ -10,9 +10,10 @@ import java.util.function.BooleanSupplier;
 /// Disks that do something else than they say, one after the other.
 ///
 /// The rule that makes this fair: a pool survives one failure of a group at a time. So an episode
-/// begins when the group is whole and intact and nobody stands still or is to fail, one disk of it
-/// lies, and no node of the pool fails until the group is whole and intact again. Its own node may
-/// be made to fail: what it had said was durable is with all other members then.
+/// begins, some seconds after other failures, when the group is whole and intact and nobody stands
+/// still or is to fail, one disk of it lies, and no node of the pool fails until the group is whole
+/// and intact again. Its own node may be made to fail: what it had said was durable is with all
+/// other members then.
 ///
 /// ```text
 ///   whole, intact ──► a write of chunks is spoilt ──────────────────────► repaired ─► checkpoint ─┐
@@ -24,6 +25,9 @@ import java.util.function.BooleanSupplier;
 final class DiskLies {
     private static final long MILLIS = SimPool.MILLIS;
     private static final long LOOK_NANOS = 50 * MILLIS;
+
+    /// Leases that ended before all was well may still cost members their places.
+    private static final long AFTERMATH_MILLIS = 2_500;
 
     /// A group may have nothing to write.
     private static final long PATIENCE_NANOS = 1_000 * MILLIS;
@@ -57,7 +61,7 @@ final class DiskLies {
     void start(int episodes) {
         left = episodes;
         isUnderWay = true;
-        next();
+        later(AFTERMATH_MILLIS, AFTERMATH_MILLIS, this::next);
     }
 
     private void next() {

@@ -369,7 +369,8 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
     private void take(Replica present, StorageMessage message) {
         NodeLeases beats = leases;
         switch (message) {
-            case StorageMessage.Beat m when beats != null -> beats.onBeat(m, now());
+            case StorageMessage.Beat m when beats != null ->
+                    cluster.send(this, m.from(), beats.onBeat(m, now()));
             case StorageMessage.BeatAck m when beats != null -> beats.onBeatAck(m, now());
             case StorageMessage.ToReplica m -> present.onMessage(m.from(), m.message(), now());
             default -> {}

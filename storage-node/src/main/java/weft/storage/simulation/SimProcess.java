@@ -232,6 +232,11 @@ final class SimProcess implements PoolAccess {
         public void charge(int bytes) {}
 
         @Override
+        public void send(WireMessage message) {
+            throw new AssertionError("a holder sends " + message);
+        }
+
+        @Override
         public void reply(WireMessage message) {
             answer.accept((HolderMessage) message);
         }

@@ -41,6 +41,10 @@ class NodeLeasesTest {
                 nowMillis * MILLIS);
     }
 
+    private BeatAck beaten(long sentNanos, List<StoreBeat> stores, long nowMillis) {
+        return leases.onBeat(new Beat(OTHER, sentNanos, stores), nowMillis * MILLIS);
+    }
+
     @Test
     void aLeaseRunsFromWhenTheAnsweredBeatWasSent() {
         answered(1_000, 1_900);
@@ -76,11 +80,10 @@ class NodeLeasesTest {
     @Test
     void thePromiseIsRememberedWhenItIsGiven() {
         assertEquals(0, leases.lastAnsweredNanos(THEIRS.store()));
-        leases.onBeat(new Beat(OTHER, 77, List.of(new StoreBeat(THEIRS, 1, 0))), 1_500 * MILLIS);
-        assertEquals(1_500 * MILLIS, leases.lastAnsweredNanos(THEIRS.store()));
         assertEquals(
-                List.of(new BeatAck(new NodeId("self"), 77, List.of(new StoreBeat(OWN, 100, 0)))),
-                sent);
+                new BeatAck(new NodeId("self"), 77, List.of(new StoreBeat(OWN, 100, 0))),
+                beaten(77, List.of(new StoreBeat(THEIRS, 1, 0)), 1_500));
+        assertEquals(1_500 * MILLIS, leases.lastAnsweredNanos(THEIRS.store()));
     }
 
     @Test
@@ -100,7 +103,9 @@ class NodeLeasesTest {
     void aNodeThatHearsOnlyItselfIsCutOffForTheOthers() {
         NodeId self = new NodeId("self");
         leases.onTick(Set.of(self), 1_900 * MILLIS);
-        leases.onBeat(new Beat(self, 1, List.of(new StoreBeat(OWN, 100, 0))), 2_000 * MILLIS);
+        var _ =
+                leases.onBeat(
+                        new Beat(self, 1, List.of(new StoreBeat(OWN, 100, 0))), 2_000 * MILLIS);
         leases.onBeatAck(new BeatAck(self, 1, List.of(new StoreBeat(OWN, 100, 0))), 2_050 * MILLIS);
         leases.onTick(Set.of(OTHER), 2_100 * MILLIS);
         assertEquals(List.of(), ((Beat) sent.getLast()).stores());
@@ -114,8 +119,7 @@ class NodeLeasesTest {
         assertEquals(List.of(new StoreBeat(OWN, 100, 0)), ((Beat) sent.getLast()).stores());
         leases.onTick(Set.of(OTHER), 2_100 * MILLIS);
         assertEquals(List.of(), ((Beat) sent.getLast()).stores());
-        leases.onBeat(new Beat(OTHER, 1, List.of()), 2_200 * MILLIS);
-        assertEquals(List.of(), ((BeatAck) sent.getLast()).stores());
+        assertEquals(List.of(), beaten(1, List.of(), 2_200).stores());
         leases.onTick(Set.of(OTHER), 2_300 * MILLIS);
         assertEquals(List.of(new StoreBeat(OWN, 100, 0)), ((Beat) sent.getLast()).stores());
     }

@@ -10,7 +10,6 @@ import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
 
 import weft.sim.Seed;
-import weft.storage.store.Store;
 
 import java.util.ArrayList;
 import java.util.Collections;
@@ -25,13 +24,13 @@ class StorageSimulationTest {
     /// Schedules have nothing in common; a machine that builds this has two cores at least.
     private static final int AT_ONCE = 2;
 
-    /// Writes that lay on the heap would hide who reads them too late. Some do: what a crashed node
-    /// holds is lost until the garbage collector finds it.
-    private static final double LENT_SHARE_MIN = 0.8;
+    /// Writes that lay on the heap would hide who reads them too late. In single schedules many do:
+    /// a primary keeps what a learner lacks that stands still, each entry a whole piece of memory.
+    private static final double LENT_SHARE_MIN = 0.99;
 
     static {
-        // Every simulated power cut fails a store: expected, and no news.
-        ((Logger) LoggerFactory.getLogger(Store.class)).setLevel(Level.OFF);
+        // That power was cut, or a file is damaged, is no news here.
+        ((Logger) LoggerFactory.getLogger("weft.storage")).setLevel(Level.OFF);
     }
 
     @Test
@@ -64,16 +63,20 @@ class StorageSimulationTest {
                 for (Future<?> run : runs) {
                     var _ = run.get();
                 }
-                double mean =
-                        lentShares.stream().mapToDouble(share -> share).average().orElseThrow();
-                System.out.println("MEAN LENT " + mean);
-                assertTrue(
-                        mean >= LENT_SHARE_MIN, () -> "of the writes only " + mean + " were lent");
+                if (runs.size() == count) {
+                    checkMemory(lentShares);
+                }
             } catch (ExecutionException e) {
                 throw new AssertionError(e.getCause());
             } finally {
                 runs.forEach(run -> run.cancel(false));
             }
         }
+    }
+
+    private static void checkMemory(List<Double> lentShares) {
+        double mean = lentShares.stream().mapToDouble(share -> share).average().orElseThrow();
+        assertTrue(
+                mean >= LENT_SHARE_MIN, () -> "of the writes only %.3f were lent".formatted(mean));
     }
 }

@@ -112,6 +112,11 @@ class CaptureServerTest {
         public void charge(int bytes) {}
 
         @Override
+        public void send(WireMessage message) {
+            throw new AssertionError("nobody asked for " + message);
+        }
+
+        @Override
         public void reply(WireMessage message) {
             answer.complete(message);
         }
