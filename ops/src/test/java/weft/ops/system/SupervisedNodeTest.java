@@ -130,6 +130,24 @@ final class SupervisedNodeTest {
     }
 
     @Test
+    void aNodeThatDiesWhileTheCoordinationIsAwayIsStartedAgain() throws Exception {
+        Process supervisor = startNode(folder.resolve("data"));
+        NodePresence first = awaitPresence(0);
+        int port = Integer.parseInt(zookeeper.connectString().split(":")[1]);
+        zookeeper.close();
+        ProcessHandle.of(first.pid()).orElseThrow().destroyForcibly();
+        Await.until(
+                "another child",
+                Duration.ofSeconds(60),
+                () -> supervisor.children().anyMatch(child -> child.pid() != first.pid()));
+        zookeeper = EmbeddedZooKeeper.start(folder.resolve("zookeeper"), ADDRESS, port);
+        NodePresence second = awaitPresence(first.pid());
+        assertEquals(first.stores().getFirst().store(), second.stores().getFirst().store());
+        assertNotEquals(first.stores(), second.stores());
+        assertTrue(supervisor.isAlive());
+    }
+
+    @Test
     void aNodeThatNeverComesUpIsNotStartedAgain() throws Exception {
         Path file = Files.createFile(folder.resolve("no-folder"));
         Process supervisor = startNode(file);

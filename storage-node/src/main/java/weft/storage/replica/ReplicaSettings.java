@@ -4,7 +4,7 @@ package weft.storage.replica;
 /// (grace
 /// + one compare-and-set) against false alarms on a machine that stalls.
 ///
-/// @param beatMillis between beats of a pair of nodes
+/// @param beatMillis between beats of a pair of nodes; most of what an idle node does
 /// @param leaseMillis a primary's lease from a secondary, from when the answered beat was *sent*
 /// @param graceMillis how long a secondary waits from when it *answered* before it takes over;
 ///   above leaseMillis by more than the drift of two clocks over it (1 % of 1.9 s = 19 ms)
@@ -27,7 +27,7 @@ public record ReplicaSettings(
         int waitingMax) {
     /// What is used if nobody says otherwise. 1024 entries of 64 KiB fill the window's 64 MiB.
     public static final ReplicaSettings DEFAULT =
-            new ReplicaSettings(250, 1_500, 1_900, 500, 500, 60_000, 1024, 64L << 20, 1024);
+            new ReplicaSettings(375, 1_500, 1_900, 500, 500, 60_000, 1024, 64L << 20, 1024);
 
     public ReplicaSettings {
         if (beatMillis < 1 || leaseMillis < 4 * beatMillis) {

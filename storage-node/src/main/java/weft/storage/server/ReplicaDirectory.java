@@ -29,7 +29,7 @@ import java.util.function.Function;
 /// or a configuration names the store, and stay until the node stops.
 final class ReplicaDirectory implements AutoCloseable {
     private static final Duration TICK = Duration.ofMillis(50);
-    private static final Duration REST_TICK = Duration.ofMillis(200);
+    private static final Duration REST_TICK = Duration.ofMillis(250);
 
     private final ReplicaSettings settings;
     private final Member self;

@@ -341,7 +341,7 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
                     }
                 });
         if (of == life && isUp()) {
-            world.after(250_000_000, () -> beat(of));
+            world.after(settings.beatMillis() * SimPool.MILLIS, () -> beat(of));
         }
     }
 

@@ -6,9 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 
+import weft.fabric.ChunkKey;
 import weft.fabric.Member;
+import weft.fabric.VolumeId;
 import weft.storage.journal.JournalRecord;
+import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
+import weft.wire.storage.ReplicaMessage.BlockReply;
+import weft.wire.storage.ReplicaMessage.BlockRequest;
 import weft.wire.storage.ReplicaMessage.Prepare;
 import weft.wire.storage.ReplicaMessage.PrepareAck;
 import weft.wire.storage.ReplicaMessage.Reconcile;
@@ -77,6 +82,19 @@ class AcknowledgementsTest {
                 new ReconcileAck(DrivenReplica.PG, 2, 0, 0),
                 driven.sent(ReconcileAck.class).getLast());
         assertInstanceOf(JournalRecord.Truncated.class, driven.journal.getLast());
+    }
+
+    /// Seed 3002775: what it says in a version that a crash would undo, another life may deny.
+    @Test
+    void aPrimarySendsNoBlockBeforeItsVersionIsDurable() {
+        driven.replica.onConfiguration(DrivenReplica.configuration(1, A, List.of(A, B)), true, 0);
+        var block = new DamagedBlock(new ChunkKey(new VolumeId(7), 0), 3);
+        driven.replica.onMessage(B, new BlockRequest(DrivenReplica.PG, 1, block), 0);
+        assertEquals(0, driven.blocksRead);
+        driven.becomeDurable();
+        driven.replica.onMessage(B, new BlockRequest(DrivenReplica.PG, 1, block), 0);
+        assertEquals(1, driven.blocksRead);
+        assertEquals(block, driven.sent(BlockReply.class).getLast().block());
     }
 
     /// One entry is always taken: else groups could wait for each other for ever.

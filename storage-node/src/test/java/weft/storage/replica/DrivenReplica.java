@@ -8,6 +8,7 @@ import weft.fabric.StoreId;
 import weft.fabric.VolumeId;
 import weft.storage.journal.JournalRecord;
 import weft.wire.storage.ChunkContent;
+import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
 import weft.wire.storage.Mutation;
@@ -42,6 +43,7 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
     final Replica replica;
     boolean crowded;
     long heldBytes;
+    int blocksRead;
     private long lastTicket;
     private long exchanges;
 
@@ -171,7 +173,11 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
     public void readChunk(long ticket, ChunkKey key) {}
 
     @Override
-    public void readBlock(long ticket, DamagedBlock block) {}
+    public void readBlock(long ticket, DamagedBlock block) {
+        blocksRead++;
+        var stamp = new ChunkStamp(block.key(), 1, 0);
+        replica.onChunk(ticket, Optional.of(new ChunkContent(stamp, List.of())), 0);
+    }
 
     @Override
     public void verify(long ticket, ChunkKey key, int fromBlock, ByteBuffer scratch) {}

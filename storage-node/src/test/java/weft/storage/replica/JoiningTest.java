@@ -71,7 +71,11 @@ class JoiningTest {
     }
 
     private void copied(long committedSequence) {
-        var content = new ChunkContent(new ChunkStamp(CHUNK, 1, committedSequence), List.of());
+        copied(committedSequence, committedSequence);
+    }
+
+    private void copied(long stamp, long committedSequence) {
+        var content = new ChunkContent(new ChunkStamp(CHUNK, 1, stamp), List.of());
         driven.replica.onMessage(
                 B,
                 new ChunkReply(
@@ -114,6 +118,20 @@ class JoiningTest {
         copied(5);
         assertEquals(2, driven.sent(ChunkRequest.class).size(), "an answer from before: not taken");
         copied(6);
+        driven.endWork();
+        assertEquals(6, driven.sent(CaughtUp.class).getLast().durableSequence());
+    }
+
+    /// Seed 647: an entry may change nothing, as a copy down of what is not there, and leaves the
+    /// chunk's stamp as it was. Who waited for one with its sequence waited for ever.
+    @Test
+    void aCopyIsRecentByWhatWasCommittedAndNotByItsStamp() {
+        copyOneChunk();
+        driven.crowded = true;
+        write(6);
+        copied(5);
+        assertEquals(2, driven.sent(ChunkRequest.class).size());
+        copied(5, 6);
         driven.endWork();
         assertEquals(6, driven.sent(CaughtUp.class).getLast().durableSequence());
     }

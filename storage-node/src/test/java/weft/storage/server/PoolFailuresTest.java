@@ -3,6 +3,7 @@ package weft.storage.server;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
@@ -140,6 +141,41 @@ class PoolFailuresTest {
                 }
             }
         }
+    }
+
+    /// Or whoever is stopped last would be the only member, and the others had to copy from it.
+    @Test
+    void nodesThatAreAllStoppedStayMembers() throws Exception {
+        var cluster = new LocalCluster(folder, 2, 2);
+        cluster.replicaSettings =
+                new ReplicaSettings(250, 100_000, 110_000, 500, 500, 60_000, 1024, 64L << 20, 1024);
+        try (var _ = started(cluster)) {
+            Volume record = cluster.createVolume("disk", 8 * CHUNK);
+            PoolClient client = cluster.client("client");
+            var patience = Optional.of(Duration.ofMillis(1_500));
+            try (BlockVolume volume = client.open(client.claim(record, "test"), patience)) {
+                writeAll(volume, 1);
+                cluster.stopNode(1);
+                cluster.stopNode(2);
+                // All that time the last one could do without them.
+                assertThrows(CompletionException.class, () -> volume.write(0, block(7)).join());
+                cluster.stopNode(3);
+                for (int pg = 0; pg < 4; pg++) {
+                    assertTrue(cluster.configuration(pg).members().size() >= 2);
+                }
+                for (int node = 1; node <= LocalCluster.REPLICAS; node++) {
+                    cluster.startNode(node);
+                }
+                cluster.awaitWhole(client);
+                for (int i = 1; i < 8; i++) {
+                    assertArrayEquals(random(4096, 100 + i), read(volume, i * (long) CHUNK, 4096));
+                }
+            }
+        }
+    }
+
+    private static ByteBuffer block(int seed) {
+        return ByteBuffer.wrap(random(4096, seed));
     }
 
     private static void writeAll(BlockVolume volume, int seed) throws Exception {
