@@ -125,12 +125,14 @@ public final class CatchUpPlan {
         return stale.size() + later.size() + underWay.size();
     }
 
-    /// The next chunk to ask for, now under way; empty if enough are.
+    /// Whether there is one more to ask for, and not enough are under way.
+    public boolean isToCopy() {
+        return underWay.size() < UNDER_WAY_MAX && !(stale.isEmpty() && later.isEmpty());
+    }
+
+    /// The next chunk to ask for, now under way; empty if none [#isToCopy].
     public Optional<ChunkKey> next() {
-        if (underWay.size() >= UNDER_WAY_MAX) {
-            return Optional.empty();
-        }
-        if (stale.isEmpty() && later.isEmpty()) {
+        if (!isToCopy()) {
             return Optional.empty();
         }
         ChunkKey key = stale.isEmpty() ? later.removeFirst() : stale.removeFirst();

@@ -59,13 +59,6 @@ final class Joining implements Role {
     /// The same if nothing was compared or copied, whatever else the primary says.
     private static final long PATIENCE_MILLIS = 10_000;
 
-    /// How fast one group is copied where the disks have nothing else to do, and at the least. They
-    /// are there for clients, and unpaced copying took more than half of their writes
-    /// (docs/scale.md).
-    private static final long COPY_BYTES_PER_SECOND_MAX = 64L << 20;
-
-    private static final long COPY_BYTES_PER_SECOND_MIN = 4L << 20;
-
     private final ReplicaState state;
     private final Configuration configuration;
     private final PrimaryGrace grace;
@@ -88,7 +81,10 @@ final class Joining implements Role {
     private long lastSentNanos = Long.MIN_VALUE / 2;
     private long lastProgressNanos;
     private long lastHeardNanos;
-    private long nextChunkNanos = Long.MIN_VALUE / 2;
+    private int theirBusyPercent;
+
+    /// When it last waited for its turn to copy, with nothing on its way.
+    private long turnlessNanos = Long.MIN_VALUE / 2;
 
     Joining(ReplicaState state, Configuration configuration, long nowNanos) {
         this.state = state;
@@ -216,12 +212,12 @@ final class Joining implements Role {
     }
 
     private void askChunks(long nowNanos) {
-        while (nowNanos >= nextChunkNanos) {
-            Optional<ChunkKey> key = plan.next();
-            if (key.isEmpty()) {
+        while (plan.isToCopy()) {
+            if (!state.pace.begin(busyPercent(nowNanos), nowNanos)) {
+                turnlessNanos = plan.underWay().isEmpty() ? nowNanos : turnlessNanos;
                 return;
             }
-            askChunk(key.get(), nowNanos);
+            askChunk(plan.next().orElseThrow(), nowNanos);
         }
     }
 
@@ -240,19 +236,15 @@ final class Joining implements Role {
         }
     }
 
-    /// What was copied is paid for with time: the more, the more the two disks have to do.
-    private void pay(ChunkContent content, int theirBusyPercent, long nowNanos) {
-        long bytes = content.runs().stream().mapToLong(run -> run.payload().remaining()).sum();
-        int busy = Math.max(theirBusyPercent, state.disk.busyPercent(nowNanos));
-        nextChunkNanos =
-                Math.max(nextChunkNanos, nowNanos) + bytes * 1_000_000_000 / bytesPerSecond(busy);
+    private int busyPercent(long nowNanos) {
+        return Math.max(theirBusyPercent, state.disk.busyPercent(nowNanos));
     }
 
-    /// From the greatest to the least by the square of what is left of the disks' time.
-    static long bytesPerSecond(int busyPercent) {
-        long left = 100 - Math.clamp(busyPercent, 0, 100);
-        long span = COPY_BYTES_PER_SECOND_MAX - COPY_BYTES_PER_SECOND_MIN;
-        return COPY_BYTES_PER_SECOND_MIN + span * left * left / 10_000;
+    private static long lengthBytes(Optional<ChunkContent> copy) {
+        return copy.stream()
+                .flatMap(content -> content.runs().stream())
+                .mapToLong(run -> run.payload().remaining())
+                .sum();
     }
 
     private void settleIfComplete() {
@@ -280,12 +272,14 @@ final class Joining implements Role {
         lastProgressNanos = nowNanos;
         long ticket = state.nextTicket();
         installs.put(ticket, reply.key());
+        theirBusyPercent = reply.busyPercent();
+        state.pace.came(lengthBytes(reply.content()), busyPercent(nowNanos));
         if (reply.content().isPresent()) {
-            pay(reply.content().get(), reply.busyPercent(), nowNanos);
             state.disk.installChunk(ticket, reply.content().get());
         } else {
             state.disk.deleteChunk(ticket, reply.key());
         }
+        askChunks(nowNanos);
     }
 
     @Override
@@ -396,11 +390,8 @@ final class Joining implements Role {
         if (!installs.isEmpty()) {
             return false; // The own disk is at work, or fails.
         }
-        if (nowNanos < nextChunkNanos) {
-            return false; // It asks for nothing.
-        }
-        // Of late it asked for nothing, perhaps.
-        long sinceNanos = Math.max(lastProgressNanos, nextChunkNanos);
+        // Until then it asked for nothing.
+        long sinceNanos = Math.max(lastProgressNanos, turnlessNanos);
         long heardNanos = Math.max(lastHeardNanos, sinceNanos);
         return nowNanos - heardNanos > ReplicaSettings.nanos(SILENCE_MILLIS)
                 || (nowNanos - sinceNanos > ReplicaSettings.nanos(PATIENCE_MILLIS)

@@ -48,6 +48,7 @@ public final class Replica {
     /// @param recovered what the store found of the group; the replica keeps copies
     /// @param disk this group's data on this store
     /// @param leases the node's beats
+    /// @param pace of the store's copies
     public Replica(
             ReplicaSettings settings,
             Member self,
@@ -55,8 +56,9 @@ public final class Replica {
             ReplicaDisk disk,
             ReplicaOutbox outbox,
             LeaseView leases,
+            CopyPace pace,
             long nowNanos) {
-        state = new ReplicaState(settings, self, recovered, disk, outbox, leases);
+        state = new ReplicaState(settings, self, recovered, disk, outbox, leases, pace);
         role = new Idle(state, nowNanos);
     }
 

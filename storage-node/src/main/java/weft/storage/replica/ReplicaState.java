@@ -32,6 +32,7 @@ final class ReplicaState {
     final ReplicaDisk disk;
     final ReplicaOutbox outbox;
     final LeaseView leases;
+    final CopyPace pace;
     final PreparedList list;
 
     /// The last entry that the store found in its journal.
@@ -81,13 +82,15 @@ final class ReplicaState {
             RecoveredState recovered,
             ReplicaDisk disk,
             ReplicaOutbox outbox,
-            LeaseView leases) {
+            LeaseView leases,
+            CopyPace pace) {
         this.settings = settings;
         this.pg = recovered.pg();
         this.self = self;
         this.disk = disk;
         this.outbox = outbox;
         this.leases = leases;
+        this.pace = pace;
         this.versionTaken = recovered.version();
         this.versionDurable = recovered.version();
         this.inSync = recovered.inSync();

@@ -7,6 +7,7 @@ import weft.fabric.PlacementGroupId;
 import weft.fabric.StoreId;
 import weft.runtime.Clock;
 import weft.runtime.Loop;
+import weft.storage.replica.CopyPace;
 import weft.storage.replica.LeaseView;
 import weft.storage.replica.RecoveredState;
 import weft.storage.replica.Replica;
@@ -35,6 +36,7 @@ final class ReplicaDirectory implements AutoCloseable {
     private final Member self;
     private final Store store;
     private final LeaseView leases;
+    private final CopyPace pace = new CopyPace();
     private final HostedReplica.Surroundings around;
     private final List<Loop> loops = new ArrayList<>();
     private final AtomicLongArray tickedNanos;
@@ -136,7 +138,7 @@ final class ReplicaDirectory implements AutoCloseable {
                             events -> store.attach(pg, loop, events),
                             (disk, nowNanos) ->
                                     new Replica(
-                                            settings, self, recovered, disk, hosted, leases,
+                                            settings, self, recovered, disk, hosted, leases, pace,
                                             nowNanos));
                     return hosted;
                 });

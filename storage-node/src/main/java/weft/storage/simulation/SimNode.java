@@ -7,6 +7,7 @@ import weft.fabric.Member;
 import weft.fabric.NodeId;
 import weft.fabric.StoreId;
 import weft.sim.SimWorld;
+import weft.storage.replica.CopyPace;
 import weft.storage.replica.NodeLeases;
 import weft.storage.replica.RecoveredState;
 import weft.storage.replica.Replica;
@@ -194,6 +195,7 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
                         disk,
                         this,
                         new LeasesWithOwnSpace(leases.viewOf(store), this),
+                        new CopyPace(),
                         now());
         tell(
                 "starts: "

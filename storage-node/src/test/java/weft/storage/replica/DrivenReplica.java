@@ -40,6 +40,7 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
     final List<Answered> answers = new ArrayList<>();
     final List<JournalRecord> journal = new ArrayList<>();
     final List<Entry> applied = new ArrayList<>();
+    final CopyPace pace = new CopyPace();
     final Replica replica;
     boolean crowded;
     long heldBytes;
@@ -52,7 +53,7 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
     }
 
     DrivenReplica(Member self, RecoveredState recovered) {
-        replica = new Replica(ReplicaSettings.DEFAULT, self, recovered, this, this, this, 0);
+        replica = new Replica(ReplicaSettings.DEFAULT, self, recovered, this, this, this, pace, 0);
     }
 
     static Member member(int number) {

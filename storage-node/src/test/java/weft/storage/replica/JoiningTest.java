@@ -38,6 +38,11 @@ class JoiningTest {
 
     /// A has asked for the only chunk that B has, as of entry 5.
     private void copyOneChunk() {
+        compareOneChunk();
+        assertEquals(CHUNK, driven.sent(ChunkRequest.class).getLast().key());
+    }
+
+    private void compareOneChunk() {
         driven.replica.onConfiguration(
                 new Configuration(
                         DrivenReplica.PG, 1, B, List.of(B), List.of(A.store(), B.store()), 1),
@@ -58,7 +63,6 @@ class JoiningTest {
                 B,
                 new ChunkList(DrivenReplica.PG, 1, attempt, Optional.empty(), stamps, 5, true),
                 0);
-        assertEquals(CHUNK, driven.sent(ChunkRequest.class).getLast().key());
     }
 
     /// Eight bytes that commit at once.
@@ -148,15 +152,21 @@ class JoiningTest {
         assertTrue(driven.journal.stream().anyMatch(JournalRecord.Adopted.class::isInstance));
     }
 
-    /// The more the disks do for writers, the less is copied; always something.
+    /// However long others take their turns, it does not begin anew; when it has asked it does.
     @Test
-    void copiesMakeWayForWriters() {
-        assertEquals(64L << 20, Joining.bytesPerSecond(0));
-        assertEquals(19L << 20, Joining.bytesPerSecond(50));
-        assertEquals(4L << 20, Joining.bytesPerSecond(100));
-        assertEquals(4L << 20, Joining.bytesPerSecond(1000));
-        for (int percent = 1; percent <= 100; percent++) {
-            assertTrue(Joining.bytesPerSecond(percent) < Joining.bytesPerSecond(percent - 1));
+    void whoWaitsForItsTurnToCopyIsNotLost() {
+        assertTrue(driven.pace.begin(100, 0));
+        compareOneChunk();
+        for (long nanos = TICK_NANOS; nanos < 60 * TICK_NANOS; nanos += TICK_NANOS) {
+            assertTrue(driven.pace.begin(100, nanos), "another group copies");
+            driven.replica.onTick(nanos);
+            assertEquals(List.of(), driven.sent(ChunkRequest.class));
         }
+        driven.replica.onTick(60 * TICK_NANOS);
+        assertEquals(1, driven.sent(ChunkRequest.class).size());
+        assertEquals(attempt, driven.sent(JoinRequest.class).getLast().attempt());
+        driven.replica.onTick(64 * TICK_NANOS);
+        driven.replica.onTick(65 * TICK_NANOS);
+        assertTrue(driven.sent(JoinRequest.class).getLast().attempt() > attempt);
     }
 }
