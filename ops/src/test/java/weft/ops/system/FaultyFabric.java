@@ -73,6 +73,11 @@ final class FaultyFabric implements AutoCloseable {
         for (int node = 1; node <= NODES; node++) {
             start(node);
         }
+        for (int node = 1; node <= NODES; node++) {
+            // Groups may be whole without the last ones.
+            String record = "storage/node" + node;
+            Await.until(record, PATIENCE, () -> session.image().presences().containsKey(record));
+        }
         awaitWhole();
     }
 
