@@ -33,8 +33,8 @@ public record Handshake(
         int major,
         int minor,
         long features) {
-    /// Peers of another major are refused.
-    public static final int MAJOR = 1;
+    /// Peers of another major are refused: what they say in the same words means something else.
+    public static final int MAJOR = 2;
 
     /// What this release adds to the major; told, never refused.
     public static final int MINOR = 0;

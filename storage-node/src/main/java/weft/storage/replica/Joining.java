@@ -27,7 +27,9 @@ import weft.wire.storage.StorageMessage.Refused.Reason;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /// A store that should be a member of the present configuration and is not, or was in an earlier
 /// life. It asks the primary until it is accepted, then compares and copies chunks while it takes
@@ -65,9 +67,14 @@ final class Joining implements Role {
     private final SlowMembers slow;
     private final Map<Long, ChunkKey> installs = new HashMap<>();
 
-    /// When each chunk under way was asked for last. Each has its own time: with one for all, a
-    /// lost request is never repeated while other chunks come.
-    private final Map<ChunkKey, Long> askedNanos = new HashMap<>();
+    /// A chunk under way.
+    ///
+    /// @param nanos when it was asked for last. Each has its own time: with one for all, a lost
+    ///   request is never repeated while other chunks come
+    /// @param paidNanos what is not settled yet
+    private record Asked(long nanos, long paidNanos) {}
+
+    private final Map<ChunkKey, Asked> asked = new HashMap<>();
 
     private Phase phase = Phase.ASKING;
     private long attempt;
@@ -83,7 +90,7 @@ final class Joining implements Role {
     private long lastHeardNanos;
     private int theirBusyPercent;
 
-    /// When it last waited for its turn to copy, with nothing on its way.
+    /// When it last waited for its turn to copy.
     private long turnlessNanos = Long.MIN_VALUE / 2;
 
     Joining(ReplicaState state, Configuration configuration, long nowNanos) {
@@ -213,31 +220,38 @@ final class Joining implements Role {
 
     private void askChunks(long nowNanos) {
         while (plan.isToCopy()) {
-            if (!state.pace.begin(busyPercent(nowNanos), nowNanos)) {
-                turnlessNanos = plan.underWay().isEmpty() ? nowNanos : turnlessNanos;
+            OptionalLong paid =
+                    state.pace.begin(state.pg, busyPercent(nowNanos), isMove(), nowNanos);
+            if (paid.isEmpty()) {
+                turnlessNanos = nowNanos;
                 return;
             }
-            askChunk(plan.next().orElseThrow(), nowNanos);
+            askChunk(plan.next().orElseThrow(), paid.getAsLong(), nowNanos);
         }
     }
 
-    private void askChunk(ChunkKey key, long nowNanos) {
-        askedNanos.put(key, nowNanos);
+    private void askChunk(ChunkKey key, long paidNanos, long nowNanos) {
+        asked.put(key, new Asked(nowNanos, paidNanos));
         send(new ChunkRequest(state.pg, configuration.version(), attempt, key));
     }
 
     private void askChunksAgain(long nowNanos) {
         long patience = ReplicaSettings.nanos(state.settings.resendMillis());
         for (ChunkKey key : plan.underWay()) {
-            boolean silent = nowNanos - askedNanos.getOrDefault(key, nowNanos) >= patience;
-            if (silent && !installs.containsValue(key)) {
-                askChunk(key, nowNanos);
+            Asked before = Objects.requireNonNull(asked.get(key));
+            if (nowNanos - before.nanos() >= patience && !installs.containsValue(key)) {
+                askChunk(key, before.paidNanos(), nowNanos);
             }
         }
     }
 
     private int busyPercent(long nowNanos) {
         return Math.max(theirBusyPercent, state.disk.busyPercent(nowNanos));
+    }
+
+    private boolean isMove() {
+        Configuration present = state.current();
+        return present.members().size() >= present.wanted().size();
     }
 
     private static long lengthBytes(Optional<ChunkContent> copy) {
@@ -273,7 +287,10 @@ final class Joining implements Role {
         long ticket = state.nextTicket();
         installs.put(ticket, reply.key());
         theirBusyPercent = reply.busyPercent();
-        state.pace.came(lengthBytes(reply.content()), busyPercent(nowNanos));
+        Asked before = Objects.requireNonNull(asked.get(reply.key()));
+        asked.put(reply.key(), new Asked(before.nanos(), 0));
+        state.pace.settle(
+                before.paidNanos(), lengthBytes(reply.content()), busyPercent(nowNanos), isMove());
         if (reply.content().isPresent()) {
             state.disk.installChunk(ticket, reply.content().get());
         } else {
@@ -295,7 +312,7 @@ final class Joining implements Role {
             return;
         }
         lastProgressNanos = nowNanos;
-        askedNanos.remove(key);
+        asked.remove(key);
         for (Entry held : plan.installed(key)) {
             state.disk.applyLate(held);
         }
@@ -332,9 +349,9 @@ final class Joining implements Role {
                 state.disk.apply(entry);
             } else {
                 state.disk.leaveOut(entry);
+                state.disk.countHeld(plan.heldBytes());
             }
         }
-        state.disk.countHeld(plan.heldBytes());
         list.release(list.committed(), 0);
     }
 
@@ -423,16 +440,26 @@ final class Joining implements Role {
         }
     }
 
+    @Override
+    public void end() {
+        letGo();
+    }
+
+    private void letGo() {
+        plan = new CatchUpPlan(0);
+        state.disk.countHeld(0);
+        asked.values().forEach(each -> state.pace.settle(each.paidNanos(), 0, 0, false));
+        asked.clear();
+    }
+
     private void giveUp(long nowNanos) {
         state.outbox.tell(
                 "%s: catch-up without progress, %d chunks left; starting over"
                         .formatted(state.pg, plan.remainingCount()));
         phase = Phase.ASKING;
-        plan = new CatchUpPlan(0);
-        state.disk.countHeld(0);
+        letGo();
         attempt = Math.max(attempt + 1, nowNanos);
         installs.clear();
-        askedNanos.clear();
         lastSentNanos = nowNanos;
     }
 }

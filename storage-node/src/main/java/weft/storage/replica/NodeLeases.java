@@ -22,8 +22,8 @@ import java.util.concurrent.ConcurrentHashMap;
 /// the beat relies on that only for the (shorter) lease period, counted from the sending. Neither
 /// clock is compared with the other; only their rates must agree to 1 %.
 ///
-/// [#setStores] and [#onTick] are called on one loop; all else from any thread: what beats and
-/// their answers change is each one thing.
+/// [#setStores] and [#onTick] are called on one loop; all else from any thread, also with times
+/// that are a little late: what is remembered of others only grows.
 public final class NodeLeases implements LeaseView {
     /// Where beats go.
     @FunctionalInterface
@@ -156,13 +156,16 @@ public final class NodeLeases implements LeaseView {
     }
 
     private void noteLateness(long nowNanos) {
-        long period = ReplicaSettings.nanos(settings.beatMillis());
-        long late = ReplicaSettings.nanos(settings.lateMillis());
-        if (nowNanos - lastTickNanos > period + late) {
+        if (standsStill(nowNanos)) {
             // What arrived while this node stood still is read first; then it may judge again.
-            lateUntilNanos = nowNanos + late;
+            lateUntilNanos = nowNanos + ReplicaSettings.nanos(settings.lateMillis());
         }
         lastTickNanos = nowNanos;
+    }
+
+    private boolean standsStill(long nowNanos) {
+        return nowNanos - lastTickNanos
+                > ReplicaSettings.nanos(settings.beatMillis() + settings.lateMillis());
     }
 
     /// A beat of another node: remembers the promise.
@@ -171,10 +174,12 @@ public final class NodeLeases implements LeaseView {
     public BeatAck onBeat(Beat beat, long nowNanos) {
         noteHeard(beat.from(), nowNanos);
         for (StoreBeat store : beat.stores()) {
-            answered.put(store.member().store(), nowNanos);
+            answered.merge(store.member().store(), nowNanos, Math::max);
             noteLife(store);
         }
-        return new BeatAck(self, beat.sentNanos(), beat.stores().isEmpty() ? List.of() : stores);
+        // Whether they work is looked at before each tick. Where that stands still they may not.
+        boolean promises = !beat.stores().isEmpty() && !standsStill(nowNanos);
+        return new BeatAck(self, beat.sentNanos(), promises ? stores : List.of());
     }
 
     private void noteLife(StoreBeat store) {
@@ -274,8 +279,6 @@ public final class NodeLeases implements LeaseView {
 
     @Override
     public boolean isSelfLate(long nowNanos) {
-        long period = ReplicaSettings.nanos(settings.beatMillis());
-        long late = ReplicaSettings.nanos(settings.lateMillis());
-        return nowNanos < lateUntilNanos || nowNanos - lastTickNanos > period + late;
+        return nowNanos < lateUntilNanos || standsStill(nowNanos);
     }
 }

@@ -22,8 +22,8 @@ public interface ReplicaDisk {
     void append(long ticket, JournalRecord record);
 
     /// Whether the groups of this disk have so much prepared and not applied that none is to add
-    /// more than it needs to go on. Groups that catch up are counted apart from those that serve:
-    /// each is told of its own kind.
+    /// more than it needs to go on; what is held ([#countHeld]) counts. Groups that catch up are
+    /// counted apart from those that serve: each is told of its own kind.
     boolean isCrowded();
 
     /// Tells how many bytes of entries, left out of the chunks, the replica has in memory until

@@ -15,12 +15,11 @@ import weft.runtime.Clock;
 import weft.runtime.Loop;
 import weft.runtime.Owned;
 import weft.storage.replica.ComparisonOutcome;
-import weft.storage.replica.Proposal;
+import weft.storage.replica.RecordOrder;
 import weft.storage.replica.RepairOutcome;
 import weft.storage.replica.Replica;
 import weft.storage.replica.ReplicaDisk;
 import weft.storage.replica.ReplicaOutbox;
-import weft.storage.server.ConfigurationRecords.Ended;
 import weft.storage.server.ConfigurationRecords.Recorded;
 import weft.transport.Caller;
 import weft.transport.Peers;
@@ -78,7 +77,7 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
     private final Intake requests;
     private @Nullable Replica replica;
     private volatile @Nullable Configuration newest;
-    private @Nullable Recorded recorded;
+    private final RecordOrder order = new RecordOrder();
     private boolean reading;
     private boolean failed;
     private boolean damageTold;
@@ -239,27 +238,8 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
         onLoop(present -> present.onConfiguration(newer(watched), false, now()));
     }
 
-    /// What a watch, a read and a proposal tell of crosses on the way here. The versions of
-    /// configurations put that in order, but for what is wanted, which changes within one.
     private Configuration newer(Recorded told) {
-        Recorded known = recorded;
-        if (known != null
-                && known.configuration().version() == told.configuration().version()
-                && known.recordVersion() > told.recordVersion()) {
-            return known.configuration();
-        }
-        recorded = told;
-        return told.configuration();
-    }
-
-    private Proposal newer(Ended ended) {
-        return switch (ended.proposal()) {
-            case Proposal.Won won ->
-                    new Proposal.Won(newer(new Recorded(won.now(), ended.recordVersion())));
-            case Proposal.Lost lost ->
-                    new Proposal.Lost(newer(new Recorded(lost.now(), ended.recordVersion())));
-            case Proposal.Unknown unknown -> unknown;
-        };
+        return order.newer(told.configuration(), told.recordVersion());
     }
 
     void postDigestRequest(DigestRequest request, Caller caller) {
@@ -373,7 +353,12 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
                 .propose(
                         expected,
                         next,
-                        ended -> onLoop(present -> present.onProposal(newer(ended), now())));
+                        ended ->
+                                onLoop(present ->
+                                        present.onProposal(
+                                                order.newer(
+                                                        ended.proposal(), ended.recordVersion()),
+                                                now())));
     }
 
     @Override

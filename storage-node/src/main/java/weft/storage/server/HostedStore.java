@@ -32,7 +32,8 @@ final class HostedStore implements AutoCloseable {
     /// What the stores of a node share.
     ///
     /// @param payloadBytesMax of each, and each of: requests, entries that wait for a loop, entries
-    ///   that are prepared and not applied in groups that serve, and in those that catch up
+    ///   that are prepared and not applied in groups that serve, and in those that catch up, with
+    ///   those held for copies
     record Surroundings(
             ReplicaSettings settings,
             Supplier<ScrubSettings> scrub,

@@ -226,7 +226,7 @@ public final class ReplicationService implements AutoCloseable {
         }
         garbage.close();
         beatLoop.close();
-        // What is answered to beats from now on is no lease.
+        // From now on no lease is this node's.
         leases.setStores(List.of(), clock.nowNanos());
         stores.values().forEach(HostedStore::close);
         peers.close();

@@ -4,6 +4,7 @@ import weft.fabric.Configuration;
 import weft.fabric.StoreId;
 import weft.sim.SimWorld;
 import weft.storage.replica.Proposal;
+import weft.storage.replica.RecordOrder;
 
 import java.util.HashMap;
 import java.util.List;
@@ -20,7 +21,9 @@ final class SimConfigurations {
     private final Map<StoreId, Long> busyUntil = new HashMap<>();
     private final Map<StoreId, Boolean> cut = new HashMap<>();
     private Consumer<Configuration> onChange = _ -> {};
+    private final Map<StoreId, RecordOrder> orders = new HashMap<>();
     private Configuration current;
+    private int recordVersion;
 
     SimConfigurations(SimWorld world, Configuration first) {
         this.world = world;
@@ -29,6 +32,15 @@ final class SimConfigurations {
 
     Configuration current() {
         return current;
+    }
+
+    /// What a watch tells the node now.
+    Configuration watchedBy(StoreId node) {
+        return orderOf(node).newer(current, recordVersion);
+    }
+
+    private RecordOrder orderOf(StoreId node) {
+        return orders.computeIfAbsent(node, _ -> new RecordOrder());
     }
 
     void onChange(Consumer<Configuration> listener) {
@@ -52,6 +64,7 @@ final class SimConfigurations {
 
     private void change(UnaryOperator<Configuration> change) {
         current = change.apply(current);
+        recordVersion++;
         world.tell("config " + current + " wanted " + current.wanted());
         onChange.accept(current);
     }
@@ -90,12 +103,18 @@ final class SimConfigurations {
                         outcome = new Proposal.Lost(current);
                     }
                     Proposal told = world.chance(0.05) ? new Proposal.Unknown() : outcome;
+                    int record = recordVersion;
                     long back =
                             told instanceof Proposal.Unknown
                                     ? GIVES_UP_NANOS
                                     : world.between(200_000, 3_000_000);
                     world.after(
-                            back, () -> result.accept(isCut(node) ? new Proposal.Unknown() : told));
+                            back,
+                            () ->
+                                    result.accept(
+                                            isCut(node)
+                                                    ? new Proposal.Unknown()
+                                                    : orderOf(node).newer(told, record)));
                 });
     }
 
@@ -108,7 +127,10 @@ final class SimConfigurations {
                         return;
                     }
                     Configuration seen = current;
-                    world.after(world.between(200_000, 3_000_000), () -> result.accept(seen));
+                    int record = recordVersion;
+                    world.after(
+                            world.between(200_000, 3_000_000),
+                            () -> result.accept(orderOf(node).newer(seen, record)));
                 });
     }
 }

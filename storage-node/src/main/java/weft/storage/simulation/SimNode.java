@@ -301,8 +301,9 @@ final class SimNode implements SimDisk.Host, ReplicaOutbox {
         }
     }
 
+    /// Not once more while it lasts: what waits would come out of order.
     void freeze(long nanos) {
-        frozenUntil = Math.max(frozenUntil, world.nowNanos() + nanos);
+        frozenUntil = isFrozen() ? frozenUntil : world.nowNanos() + nanos;
     }
 
     /// Runs on the node, unless that life is over; later if it stands still.

@@ -104,7 +104,7 @@ final class StorageCluster implements SimNode.Surroundings {
         if (configurations.isCut(node.store)) {
             world.after(200 * MILLIS, () -> watched(node));
         } else {
-            node.watched(configurations.current());
+            node.watched(configurations.watchedBy(node.store));
         }
     }
 

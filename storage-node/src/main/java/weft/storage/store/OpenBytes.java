@@ -3,8 +3,8 @@ package weft.storage.store;
 import java.util.concurrent.atomic.AtomicLong;
 
 /// The payloads of all entries of a store's groups, of one kind, that are prepared and neither
-/// applied nor voided: they are in memory. Each group has a window of its own, and there are many
-/// groups. Safe from any thread.
+/// applied nor voided, or held for copies: they are in memory. Each group has a window of its own,
+/// and there are many groups. Safe from any thread.
 final class OpenBytes {
     private final AtomicLong bytes = new AtomicLong();
     private volatile long bytesMax = Long.MAX_VALUE;

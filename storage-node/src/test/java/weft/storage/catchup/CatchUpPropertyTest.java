@@ -149,7 +149,7 @@ class CatchUpPropertyTest {
         }
 
         private void decide(Entry entry) {
-            if (plan.decide(entry, true) == Decision.APPLY) {
+            if (plan.decide(entry, random.nextInt(20) > 0) == Decision.APPLY) {
                 joining.apply(entry);
             }
         }

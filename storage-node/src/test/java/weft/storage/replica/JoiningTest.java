@@ -8,8 +8,8 @@ import org.junit.jupiter.api.Test;
 import weft.fabric.ChunkKey;
 import weft.fabric.Configuration;
 import weft.fabric.Member;
+import weft.fabric.PlacementGroupId;
 import weft.fabric.VolumeId;
-import weft.storage.journal.JournalRecord;
 import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.Entry;
@@ -149,16 +149,32 @@ class JoiningTest {
         assertEquals(0, driven.heldBytes);
         driven.replica.onTick(31 * TICK_NANOS);
         assertTrue(driven.sent(JoinRequest.class).getLast().attempt() > attempt);
-        assertTrue(driven.journal.stream().anyMatch(JournalRecord.Adopted.class::isInstance));
+    }
+
+    private void othersCopy(long nowNanos) {
+        var other = new PlacementGroupId(77 + (int) (nowNanos / TICK_NANOS));
+        assertTrue(driven.pace.begin(other, 100, false, nowNanos).isPresent());
+    }
+
+    /// Whoever takes over for it begins with nothing, and others need not wait for its copies.
+    @Test
+    void aRoleThatEndsHoldsNothingAndGivesBackWhatItPaid() {
+        copyOneChunk();
+        write(6);
+        assertEquals(8, driven.heldBytes);
+        var later = new Configuration(DrivenReplica.PG, 2, B, List.of(B), List.of(B.store()), 1);
+        driven.replica.onConfiguration(later, true, 0);
+        assertEquals(0, driven.heldBytes);
+        othersCopy(1);
     }
 
     /// However long others take their turns, it does not begin anew; when it has asked it does.
     @Test
     void whoWaitsForItsTurnToCopyIsNotLost() {
-        assertTrue(driven.pace.begin(100, 0));
+        othersCopy(0);
         compareOneChunk();
         for (long nanos = TICK_NANOS; nanos < 60 * TICK_NANOS; nanos += TICK_NANOS) {
-            assertTrue(driven.pace.begin(100, nanos), "another group copies");
+            othersCopy(nanos);
             driven.replica.onTick(nanos);
             assertEquals(List.of(), driven.sent(ChunkRequest.class));
         }

@@ -80,10 +80,29 @@ class NodeLeasesTest {
     @Test
     void thePromiseIsRememberedWhenItIsGiven() {
         assertEquals(0, leases.lastAnsweredNanos(THEIRS.store()));
+        leases.onTick(Set.of(), 1_400 * MILLIS);
         assertEquals(
                 new BeatAck(new NodeId("self"), 77, List.of(new StoreBeat(OWN, 100, 0))),
                 beaten(77, List.of(new StoreBeat(THEIRS, 1, 0)), 1_500));
         assertEquals(1_500 * MILLIS, leases.lastAnsweredNanos(THEIRS.store()));
+    }
+
+    /// Two connections bring beats of one node, and one of them was held up.
+    @Test
+    void aLaterPromiseStaysWhenAnEarlierBeatIsAnsweredAfterIt() {
+        var _ = beaten(77, List.of(new StoreBeat(THEIRS, 1, 0)), 700);
+        var _ = beaten(76, List.of(new StoreBeat(THEIRS, 1, 0)), 500);
+        assertEquals(700 * MILLIS, leases.lastAnsweredNanos(THEIRS.store()));
+    }
+
+    /// Whether its stores work nobody looks at then.
+    @Test
+    void aNodeWhoseTicksStandStillPromisesNothing() {
+        leases.onTick(Set.of(), 1_000 * MILLIS);
+        assertEquals(1, beaten(77, List.of(new StoreBeat(THEIRS, 1, 0)), 1_750).stores().size());
+        assertEquals(0, beaten(78, List.of(new StoreBeat(THEIRS, 1, 0)), 1_751).stores().size());
+        leases.onTick(Set.of(), 2_000 * MILLIS);
+        assertEquals(1, beaten(79, List.of(new StoreBeat(THEIRS, 1, 0)), 2_001).stores().size());
     }
 
     @Test

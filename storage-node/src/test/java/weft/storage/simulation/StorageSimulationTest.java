@@ -30,7 +30,8 @@ class StorageSimulationTest {
 
     static {
         // That power was cut, or a file is damaged, is no news here.
-        ((Logger) LoggerFactory.getLogger("weft.storage")).setLevel(Level.OFF);
+        List.of("weft.storage.store.Store", "weft.storage.chunk.ChunkCache")
+                .forEach(each -> ((Logger) LoggerFactory.getLogger(each)).setLevel(Level.OFF));
     }
 
     @Test

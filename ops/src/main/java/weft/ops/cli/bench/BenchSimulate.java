@@ -106,7 +106,8 @@ public final class BenchSimulate implements Callable<Integer> {
         BenchCpu.checkRange("--seeds", seeds, 1, SEEDS_MAX);
         BenchCpu.checkRange("--threads", threads, 1, THREADS_MAX);
         // That power was cut, or a file is damaged, is no news here.
-        ((Logger) LoggerFactory.getLogger("weft.storage")).setLevel(Level.OFF);
+        List.of("weft.storage.store.Store", "weft.storage.chunk.ChunkCache")
+                .forEach(each -> ((Logger) LoggerFactory.getLogger(each)).setLevel(Level.OFF));
         long startNanos = BootClock.SYSTEM.nowNanos();
         long brokenSeed = 0;
         String broken = "";
