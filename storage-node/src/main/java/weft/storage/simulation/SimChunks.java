@@ -59,7 +59,7 @@ final class SimChunks {
     void tamper(DamagedBlock block) {
         Chunk chunk = Objects.requireNonNull(chunks.get(block.key()));
         Map<Integer, ByteBuffer> blocks = new HashMap<>(chunk.blocks());
-        if (blocks.remove(block.blockIndex()) != ZEROES) {
+        if (!ZEROES.equals(blocks.remove(block.blockIndex()))) {
             blocks.put(block.blockIndex(), ZEROES);
         }
         chunks.put(block.key(), new Chunk(chunk.stamp(), blocks));

@@ -99,8 +99,9 @@ class ComparisonScenarioTest {
         var last = odd.disk.chunks().lastEntry();
         int index = last.getValue().blocks().keySet().iterator().next();
         odd.model().tamper(new DamagedBlock(last.getKey(), index));
-        SimComparison comparison = compare(pool);
-        assertTrue(pool.runUntil(5_000, () -> comparison.rounds == 1), pool.world::trace);
+        var _ = compare(pool);
+        // A member's answer may be lost, and a round ends without it.
+        assertTrue(pool.runUntil(5_000, () -> !found.isEmpty()), pool.world::trace);
         assertEquals(1, found.size(), found::toString);
         String sentence = found.getFirst().sentence();
         assertTrue(sentence.contains("chunk " + last.getKey()), sentence);
