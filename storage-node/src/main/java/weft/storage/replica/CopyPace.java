@@ -74,6 +74,11 @@ public final class CopyPace {
         return OptionalLong.of(paidNanos);
     }
 
+    /// The group has nothing to ask for any more.
+    synchronized void leave(PlacementGroupId group) {
+        waiting.remove(group);
+    }
+
     @GuardedBy("this")
     private void forgetWhoIsGone(long nowNanos) {
         if (nowNanos - lookedNanos > WAITING_NANOS_MAX) {

@@ -90,7 +90,7 @@ final class Joining implements Role {
     private long lastHeardNanos;
     private int theirBusyPercent;
 
-    /// When it last waited for its turn to copy.
+    /// When it last waited for its turn to copy, with nothing on its way.
     private long turnlessNanos = Long.MIN_VALUE / 2;
 
     Joining(ReplicaState state, Configuration configuration, long nowNanos) {
@@ -223,7 +223,7 @@ final class Joining implements Role {
             OptionalLong paid =
                     state.pace.begin(state.pg, busyPercent(nowNanos), isMove(), nowNanos);
             if (paid.isEmpty()) {
-                turnlessNanos = nowNanos;
+                turnlessNanos = plan.underWay().isEmpty() ? nowNanos : turnlessNanos;
                 return;
             }
             askChunk(plan.next().orElseThrow(), paid.getAsLong(), nowNanos);
@@ -450,6 +450,7 @@ final class Joining implements Role {
         state.disk.countHeld(0);
         asked.values().forEach(each -> state.pace.settle(each.paidNanos(), 0, 0, false));
         asked.clear();
+        state.pace.leave(state.pg);
     }
 
     private void giveUp(long nowNanos) {

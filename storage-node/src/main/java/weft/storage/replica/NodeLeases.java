@@ -145,7 +145,7 @@ public final class NodeLeases implements LeaseView {
     private void noteHeard(NodeId from, long nowNanos) {
         // Hearing itself, a node with several stores would not notice that it is cut off.
         if (!from.equals(self)) {
-            heardNanos = nowNanos;
+            heardNanos = Math.max(heardNanos, nowNanos);
         }
     }
 

@@ -21,8 +21,10 @@ public final class RecordOrder {
         if (known != null && known.version() == told.version() && newestRecord > recordVersion) {
             return known;
         }
-        newest = told;
-        newestRecord = recordVersion;
+        if (known == null || told.version() >= known.version()) {
+            newest = told;
+            newestRecord = recordVersion;
+        }
         return told;
     }
 

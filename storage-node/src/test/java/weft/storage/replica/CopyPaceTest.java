@@ -99,4 +99,13 @@ class CopyPaceTest {
         assertFalse(begins(ONE, 1_000));
         assertTrue(begins(ONE, 2_200));
     }
+
+    @Test
+    void whoLeavesIsNotWaitedFor() {
+        assertTrue(begins(ONE, 0));
+        assertFalse(begins(TWO, 100));
+        assertFalse(begins(ONE, 500));
+        pace.leave(TWO);
+        assertTrue(begins(ONE, 500));
+    }
 }
