@@ -143,13 +143,15 @@ class TransportTest {
     @Test
     void anotherMajorIsRefusedByName() throws Exception {
         MessageServer server = serve("node1", (message, caller) -> caller.reply(message));
-        byte[] hello = new Handshake(CLUSTER, Role.CLIENT, new NodeId("old"), 1, 2, 0, 0).toHello();
+        byte[] hello =
+                new Handshake(CLUSTER, Role.CLIENT, new NodeId("old"), 1, Handshake.MAJOR + 1, 0, 0)
+                        .toHello();
         try (var socket = new Socket(server.address().getAddress(), server.address().getPort())) {
             socket.getOutputStream().write(hello);
             byte[] answer = socket.getInputStream().readAllBytes();
             assertEquals(Handshake.KIND_REFUSAL, answer[Handshake.MAGIC.length]);
             String text = new String(answer, java.nio.charset.StandardCharsets.UTF_8);
-            assertTrue(text.contains("protocol 2.0"), text);
+            assertTrue(text.contains("protocol %d.0".formatted(Handshake.MAJOR + 1)), text);
         }
     }
 
