@@ -26,8 +26,9 @@ final class DiskLies {
     private static final long MILLIS = SimPool.MILLIS;
     private static final long LOOK_NANOS = 50 * MILLIS;
 
-    /// Leases that ended before all was well may still cost members their places.
-    private static final long AFTERMATH_MILLIS = 2_500;
+    /// Leases that ended before all was well may still cost members their places, and disks that
+    /// were slow in the last four seconds.
+    private static final long AFTERMATH_MILLIS = 4_500;
 
     /// A group may have nothing to write.
     private static final long PATIENCE_NANOS = 1_000 * MILLIS;

@@ -57,8 +57,10 @@ public final class FaultSchedule {
         /// Whether members may be lost by it.
         boolean harmsNodes() {
             return switch (this) {
-                case CRASH, STALL, ONE_WAY_CUT, ISOLATION, SESSION_LOSS, OTHER_WISHES -> true;
-                case SLOW_DISK, FULL_DISK, NEW_HOLDER, SHARER, LEAVER, CLIENT_DEATH, CUT -> false;
+                // Who has a slow disk leaves the configuration.
+                case CRASH, STALL, ONE_WAY_CUT, ISOLATION, SESSION_LOSS, SLOW_DISK, OTHER_WISHES ->
+                        true;
+                case FULL_DISK, NEW_HOLDER, SHARER, LEAVER, CLIENT_DEATH, CUT -> false;
             };
         }
     }
