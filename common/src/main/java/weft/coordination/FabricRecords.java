@@ -40,13 +40,6 @@ public final class FabricRecords {
         return Optional.of(read(versioned.get(), type));
     }
 
-    /// The noun at the path as it was not long ago; see [FabricStore#glance]. What is not seen so
-    /// is looked for with [#find].
-    public <T> Optional<Found<T>> glance(String path, Class<T> type) throws IOException {
-        Optional<FabricStore.Versioned> versioned = store.glance(path);
-        return versioned.isEmpty() ? find(path, type) : Optional.of(read(versioned.get(), type));
-    }
-
     /// Looks at several records in the time of one; the answer has those that were there.
     public Map<String, FabricStore.Versioned> glance(List<String> paths) throws IOException {
         List<Optional<FabricStore.Versioned>> seen = store.glance(paths);
@@ -130,6 +123,16 @@ public final class FabricRecords {
         List<Change> from(VolumeId firstId) throws IOException;
     }
 
+    /// The changes of a [#commitLayers].
+    @FunctionalInterface
+    public interface SeenLayerChanges {
+        /// As [LayerChanges#from].
+        ///
+        /// @param seen records by their paths, not older than the counter
+        List<Change> from(VolumeId firstId, Map<String, FabricStore.Versioned> seen)
+                throws IOException;
+    }
+
     /// Makes volumes, or passes layers on, as a clone, a snapshot or another name does: in one step
     /// with a new version of the counter of ids. So whoever reads that version before other records
     /// and finds it unchanged later has seen all layers that there were, and nothing that was made
@@ -138,13 +141,28 @@ public final class FabricRecords {
     /// @param newIds how many ids are taken with it
     /// @param changes called after the counter was read; called again after a conflict over it
     public Outcome commitLayers(int newIds, LayerChanges changes) throws IOException {
+        return commitLayers(newIds, List.of(), (firstId, _) -> changes.from(firstId));
+    }
+
+    /// The same, made from records that are looked at in the time of the counter, right after it.
+    ///
+    /// @param paths of these; what is not seen so, as in all attempts but the first, is to be read
+    public Outcome commitLayers(int newIds, List<String> paths, SeenLayerChanges changes)
+            throws IOException {
         for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+            Map<String, FabricStore.Versioned> seen = Map.of();
+            if (attempt == 0) {
+                var together = new ArrayList<String>(List.of(FabricPaths.VOLUME_IDS));
+                together.addAll(paths);
+                seen = glance(together);
+            }
+            FabricStore.Versioned counter = seen.get(FabricPaths.VOLUME_IDS);
             Optional<Found<VolumeIds>> ids =
-                    attempt == 0
-                            ? glance(FabricPaths.VOLUME_IDS, VolumeIds.class)
-                            : find(FabricPaths.VOLUME_IDS, VolumeIds.class);
+                    counter == null
+                            ? find(FabricPaths.VOLUME_IDS, VolumeIds.class)
+                            : Optional.of(read(counter, VolumeIds.class));
             long first = ids.map(found -> found.noun().next()).orElse(1L);
-            List<Change> all = new ArrayList<>(changes.from(new VolumeId(first)));
+            List<Change> all = new ArrayList<>(changes.from(new VolumeId(first), seen));
             all.add(counter(ids, first + newIds));
             Outcome outcome = store.commit(all);
             boolean onlyTheCounter =

@@ -34,7 +34,7 @@ public record Handshake(
         int minor,
         long features) {
     /// Peers of another major are refused: what they say in the same words means something else.
-    public static final int MAJOR = 2;
+    public static final int MAJOR = 3;
 
     /// What this release adds to the major; told, never refused.
     public static final int MINOR = 0;

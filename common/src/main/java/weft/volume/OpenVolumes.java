@@ -30,9 +30,29 @@ import java.util.function.BiConsumer;
 /// Withholding: a cut over the volumes of several processes is consistent if no change outside it
 /// was answered before the last process had switched. So each holds back its answers until it is
 /// told that all have; who is not told in time goes on by itself and says so, and the cut is void.
+///
+/// Alone: who cuts need not tell all placement groups of a holder's token if the holder knows that
+/// they know it.
 public final class OpenVolumes implements Endpoint {
-    /// How many closed volumes are remembered.
-    private static final int CLOSED_MAX = 4096;
+    /// Of how many volumes is remembered that they were closed, and that they are fenced.
+    private static final int REMEMBERED_MAX = 4096;
+
+    /// Of what was put last.
+    private static final class Remembered<T> extends LinkedHashMap<VolumeId, T> {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<VolumeId, T> eldest) {
+            return size() > REMEMBERED_MAX;
+        }
+    }
+
+    /// The placement groups of a volume, up to there, refuse holders by lower tokens.
+    private record Fence(long token, long extentBytes) {
+        boolean covers(long heldBy, long bytes) {
+            return token >= heldBy && extentBytes >= bytes;
+        }
+    }
 
     /// Answers held back for one cut.
     private static final class Hold {
@@ -50,15 +70,10 @@ public final class OpenVolumes implements Endpoint {
     private final Map<VolumeId, RemoteVolume> open = new HashMap<>();
 
     @GuardedBy("this")
-    private final Map<VolumeId, Long> closed =
-            new LinkedHashMap<>() {
-                private static final long serialVersionUID = 1L;
+    private final Map<VolumeId, Long> closed = new Remembered<>();
 
-                @Override
-                protected boolean removeEldestEntry(Map.Entry<VolumeId, Long> eldest) {
-                    return size() > CLOSED_MAX;
-                }
-            };
+    @GuardedBy("this")
+    private final Map<VolumeId, Fence> fences = new Remembered<>();
 
     @GuardedBy("this")
     private final Map<Long, Hold> holds = new HashMap<>();
@@ -100,6 +115,16 @@ public final class OpenVolumes implements Endpoint {
         }
     }
 
+    /// All placement groups into which the volume reaches up to there know the token: earlier
+    /// holders are refused for ever.
+    public synchronized void fenced(VolumeId volume, long token, long extentBytes) {
+        Fence known = fences.get(volume);
+        if (known == null || !known.covers(token, extentBytes) && token >= known.token()) {
+            fences.remove(volume);
+            fences.put(volume, new Fence(token, extentBytes));
+        }
+    }
+
     @Override
     public void onMessage(WireMessage message, Caller caller) {
         switch (message) {
@@ -112,6 +137,7 @@ public final class OpenVolumes implements Endpoint {
 
     private HolderMessage switched(HolderMessage.Switch cut) {
         var hold = new Hold();
+        boolean alone = areAlone(cut.volumes());
         List<Standing> standings = new ArrayList<>();
         for (NewLayers wanted : cut.volumes()) {
             RemoteVolume volume = find(wanted.volume(), wanted.token());
@@ -138,7 +164,28 @@ public final class OpenVolumes implements Endpoint {
         } else {
             var _ = hold.release();
         }
-        return new HolderMessage.Switched(standings);
+        return new HolderMessage.Switched(standings, alone);
+    }
+
+    /// Of those that are not, all groups are told now, for the next question.
+    private boolean areAlone(List<NewLayers> volumes) {
+        boolean alone = true;
+        for (NewLayers one : volumes) {
+            RemoteVolume volume = find(one.volume(), one.token());
+            long bytes = Math.max(one.sizeBytes(), volume == null ? 0 : volume.sizeBytes());
+            if (!isFenced(one.volume(), one.token(), bytes)) {
+                alone = false;
+                if (volume != null) {
+                    volume.pool().fence(volume);
+                }
+            }
+        }
+        return alone;
+    }
+
+    private synchronized boolean isFenced(VolumeId id, long token, long bytes) {
+        Fence fence = fences.get(id);
+        return fence != null && fence.covers(token, bytes);
     }
 
     private synchronized @Nullable RemoteVolume find(VolumeId id, long token) {
@@ -180,9 +227,11 @@ public final class OpenVolumes implements Endpoint {
     private HolderMessage resized(HolderMessage.Resize resize) {
         RemoteVolume volume = find(resize.volume(), resize.token());
         if (volume == null) {
-            return new HolderMessage.Switched(List.of(standingOf(resize.volume(), resize.token())));
+            Standing standing = standingOf(resize.volume(), resize.token());
+            return new HolderMessage.Switched(List.of(standing), false);
         }
         boolean done = volume.grown(resize.sizeBytes(), resize.top());
-        return new HolderMessage.Switched(List.of(done ? Standing.SWITCHED : Standing.UNKNOWN));
+        Standing standing = done ? Standing.SWITCHED : Standing.UNKNOWN;
+        return new HolderMessage.Switched(List.of(standing), false);
     }
 }

@@ -44,6 +44,10 @@ public interface PoolAccess {
     /// What the process has open for writing.
     OpenVolumes holds();
 
+    /// Begins to tell all placement groups of the volume that its token is in force; when all know,
+    /// [#holds] is told.
+    void fence(RemoteVolume volume);
+
     /// The volume needs no ticks any more.
     void forget(RemoteVolume volume);
 }

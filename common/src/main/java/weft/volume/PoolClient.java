@@ -261,7 +261,26 @@ public final class PoolClient implements PoolAccess, AutoCloseable {
     /// @return after a bounded time, whether all groups know the token: nothing of earlier holders
     ///   can be done any more
     public CompletableFuture<Boolean> raising(Volume volume, Attachment attachment) {
-        return raising(volume, attachment.token(), attachment.sessionsFrom());
+        return fencing(volume, attachment.token(), attachment.sessionsFrom());
+    }
+
+    private CompletableFuture<Boolean> fencing(Volume volume, long token, long sessionsFrom) {
+        return raising(volume, token, sessionsFrom)
+                .thenApply(all -> {
+                    if (all) {
+                        holds.fenced(volume.id(), token, volume.extentBytes());
+                    }
+                    return all;
+                });
+    }
+
+    /// Of sessions by lower tokens it knows nothing.
+    @Override
+    public void fence(RemoteVolume volume) {
+        BLOCKING.execute(() -> {
+            Volume now = volume.record().withSizeBytes(volume.sizeBytes());
+            var _ = fencing(now, volume.token(), 0);
+        });
     }
 
     private CompletableFuture<Boolean> raising(Volume volume, long token, long sessionsFrom) {

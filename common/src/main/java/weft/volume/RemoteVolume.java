@@ -242,7 +242,8 @@ public final class RemoteVolume implements BlockVolume {
         return Placement.groupOf(record.placementRoot(), chunkIndex, pgBits);
     }
 
-    Volume record() {
+    /// As it was opened.
+    public Volume record() {
         return record;
     }
 

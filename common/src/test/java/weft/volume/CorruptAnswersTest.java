@@ -135,6 +135,9 @@ class CorruptAnswersTest {
         }
 
         @Override
+        public void fence(RemoteVolume volume) {}
+
+        @Override
         public void forget(RemoteVolume closed) {}
     }
 

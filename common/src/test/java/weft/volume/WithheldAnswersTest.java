@@ -152,6 +152,7 @@ class WithheldAnswersTest {
         var record =
                 new Volume(FIRST, "disk", SIZE, Volume.Access.READ_WRITE, List.of(FIRST), FIRST);
         volume = client.open(new PoolClient.Claimed(record, new Attachment(FIRST, "test", 5)));
+        holds.fenced(FIRST, 5, SIZE);
     }
 
     private MessageServer node() throws Exception {
@@ -243,6 +244,14 @@ class WithheldAnswersTest {
                 9, holdMillis, List.of(newLayers(5, SIZE, LayerChain.of(List.of(SECOND, FIRST)))));
     }
 
+    private static HolderMessage.Switched alone(HolderMessage.Standing standing) {
+        return new HolderMessage.Switched(List.of(standing), true);
+    }
+
+    private static HolderMessage.Switched resized(HolderMessage.Standing standing) {
+        return new HolderMessage.Switched(List.of(standing), false);
+    }
+
     private static void answer(Asked one) {
         one.caller().reply(new WriteDone());
     }
@@ -252,9 +261,7 @@ class WithheldAnswersTest {
         var before = write(0, BLOCK);
         Asked old = next();
         assertEquals(List.of(FIRST), old.layers());
-        assertEquals(
-                new HolderMessage.Switched(List.of(HolderMessage.Standing.SWITCHED)),
-                ask(cut(0)).join());
+        assertEquals(alone(HolderMessage.Standing.SWITCHED), ask(cut(0)).join());
         var settled = ask(new HolderMessage.Settle(9, HELD));
 
         var partial = write(100, 512);
@@ -279,9 +286,7 @@ class WithheldAnswersTest {
 
     @Test
     void whatIsOutsideTheCutIsAnsweredWhenAllHaveSwitched() throws Exception {
-        assertEquals(
-                new HolderMessage.Switched(List.of(HolderMessage.Standing.SWITCHED)),
-                ask(cut(20)).join());
+        assertEquals(alone(HolderMessage.Standing.SWITCHED), ask(cut(20)).join());
         var outside = write(0, BLOCK);
         var released = new CompletableFuture<Boolean>();
         outside.thenRun(() -> released.complete(false));
@@ -324,9 +329,8 @@ class WithheldAnswersTest {
         long end = 4 * BLOCK;
         VolumeId third = SECOND.nextGeneration();
         var shrunk = LayerChain.of(List.of(SECOND, FIRST)).endingAt(end).below(third);
-        var told = new HolderMessage.Switched(List.of(HolderMessage.Standing.SWITCHED));
         var cut = new HolderMessage.Switch(9, 0, List.of(newLayers(5, end, shrunk)));
-        assertEquals(told, ask(cut).join());
+        assertEquals(alone(HolderMessage.Standing.SWITCHED), ask(cut).join());
 
         assertEquals(end, volume.sizeBytes());
         var refused = assertThrows(ExecutionException.class, () -> write(end, BLOCK).get());
@@ -338,9 +342,9 @@ class WithheldAnswersTest {
 
         // A question from before the shrink is refused, and one from after it is not.
         var late = new HolderMessage.Resize(FIRST, 5, SIZE, SECOND);
-        var unknown = new HolderMessage.Switched(List.of(HolderMessage.Standing.UNKNOWN));
-        assertEquals(unknown, ask(late).join());
+        assertEquals(resized(HolderMessage.Standing.UNKNOWN), ask(late).join());
         assertEquals(end, volume.sizeBytes());
+        var told = resized(HolderMessage.Standing.SWITCHED);
         assertEquals(told, ask(new HolderMessage.Resize(FIRST, 5, SIZE, third)).join());
 
         // What has grown again has nothing of the old layers.
@@ -375,6 +379,7 @@ class WithheldAnswersTest {
                         List.of(FIRST),
                         FIRST);
         volume = client.open(new PoolClient.Claimed(record, new Attachment(FIRST, "test", 6)));
+        holds.fenced(FIRST, 6, record.sizeBytes());
         CompletableFuture<Void> zeroes = volume.writeZeroes(0, record.sizeBytes());
         long end = 33L * ChunkKey.CHUNK_BYTES;
         var shrunk = LayerChain.of(List.of(FIRST)).endingAt(end).below(SECOND);
@@ -390,18 +395,41 @@ class WithheldAnswersTest {
         assertTrue(asked.isEmpty());
     }
 
+    /// Who cuts need not tell them, then.
+    @Test
+    void aHolderKnowsWhetherAllGroupsKnowItsToken() throws Exception {
+        assertTrue(volume.grown(2 * SIZE, FIRST));
+        var longer = List.of(newLayers(5, 2 * SIZE, LayerChain.of(List.of(SECOND, FIRST))));
+        var cut = new HolderMessage.Switch(9, 0, longer);
+        var unsure = new HolderMessage.Switched(List.of(HolderMessage.Standing.SWITCHED), false);
+        assertEquals(unsure, ask(cut).join());
+
+        // It looks after that by itself.
+        Asked raise = next();
+        assertEquals(5, ((Mutation.RaiseToken) raise.write().mutation()).token());
+        assertEquals(unsure, ask(cut).join());
+        answer(raise);
+        for (int left = 100; left > 0 && ask(cut).join().equals(unsure); left--) {
+            answer(next());
+        }
+        assertEquals(alone(HolderMessage.Standing.SWITCHED), ask(cut).join());
+
+        // A holder that comes knows nothing of the earlier one's.
+        var record =
+                new Volume(FIRST, "disk", SIZE, Volume.Access.READ_WRITE, List.of(FIRST), FIRST);
+        volume = client.open(new PoolClient.Claimed(record, new Attachment(FIRST, "test", 6)));
+        var newer = List.of(newLayers(6, SIZE, LayerChain.of(List.of(SECOND, FIRST))));
+        assertEquals(unsure, ask(new HolderMessage.Switch(10, 0, newer)).join());
+    }
+
     @Test
     void whoDoesNotHoldTheVolumeSaysSo() throws Exception {
         var stranger =
                 new HolderMessage.Switch(
                         9, 0, List.of(newLayers(4, SIZE, LayerChain.of(List.of(SECOND, FIRST)))));
-        assertEquals(
-                new HolderMessage.Switched(List.of(HolderMessage.Standing.UNKNOWN)),
-                ask(stranger).join());
+        assertEquals(alone(HolderMessage.Standing.UNKNOWN), ask(stranger).join());
         volume.close();
-        assertEquals(
-                new HolderMessage.Switched(List.of(HolderMessage.Standing.CLOSED)),
-                ask(cut(0)).join());
+        assertEquals(alone(HolderMessage.Standing.CLOSED), ask(cut(0)).join());
     }
 
     @Test
@@ -410,8 +438,6 @@ class WithheldAnswersTest {
         var _ = next();
         volume.close();
         assertTrue(lost.isCompletedExceptionally());
-        assertEquals(
-                new HolderMessage.Switched(List.of(HolderMessage.Standing.UNKNOWN)),
-                ask(cut(0)).join());
+        assertEquals(alone(HolderMessage.Standing.UNKNOWN), ask(cut(0)).join());
     }
 }

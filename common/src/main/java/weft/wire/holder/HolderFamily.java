@@ -24,7 +24,7 @@ import java.util.List;
 /// ```text
 ///   0x0701 Switch    cut 8 | hold 4 | count 4, (volume 8 | token 8 | size 8
 ///                    | layers: count 4, ids 8 each | visible ends: count 4, 8 each; none, or all)
-///   0x0702 Switched  count 4, standing 1 each
+///   0x0702 Switched  count 4, standing 1 each, alone 1
 ///   0x0703 Settle    cut 8 | count 4, volume 8 and token 8 each
 ///   0x0704 Settled   held 1 | clean 1
 ///   0x0705 Resize    volume 8 | token 8 | size 8 | top layer 8
@@ -73,6 +73,7 @@ public final class HolderFamily implements MessageFamily<HolderMessage> {
             case Switched m -> {
                 out.putInt(m.standings().size());
                 m.standings().forEach(standing -> out.putByte(standing.ordinal()));
+                out.putByte(m.alone() ? 1 : 0);
             }
             case Settle m -> {
                 out.putLong(m.cut());
@@ -126,7 +127,7 @@ public final class HolderFamily implements MessageFamily<HolderMessage> {
                 for (int i = 0; i < count; i++) {
                     standings.add(standing(in.readByte()));
                 }
-                yield new Switched(standings);
+                yield new Switched(standings, in.readByte() != 0);
             }
             case 3 -> {
                 long cut = in.readLong();

@@ -53,7 +53,10 @@ public sealed interface HolderMessage extends WireMessage {
     }
 
     /// What became of each volume, in the order of the question.
-    record Switched(List<Standing> standings) implements HolderMessage {
+    ///
+    /// @param alone whether all placement groups of the volumes refused earlier holders before it
+    ///   did anything: by these tokens, and as far as the volumes reach
+    record Switched(List<Standing> standings, boolean alone) implements HolderMessage {
         public Switched {
             standings = List.copyOf(standings);
         }
@@ -90,7 +93,7 @@ public sealed interface HolderMessage extends WireMessage {
     /// @param clean whether it is known what became of each change; if not, some may still come
     record Settled(boolean held, boolean clean) implements HolderMessage {}
 
-    /// The volume has grown; answered by [Switched] with one standing.
+    /// The volume has grown; answered by [Switched] with one standing, and alone is not looked at.
     ///
     /// @param top its top layer then: a process with another one has not heard of a cut yet, or the
     ///   question is older than one

@@ -44,7 +44,9 @@ import java.util.function.Supplier;
 ///   1 commit   each volume gets a new top layer; each snapshot is a record of the layers before,
 ///              SEALING; the attachments are expected as they were read
 ///   2 raise    all placement groups know the holders' tokens: whoever held a volume before them,
-///              and hears nothing of the cut, is refused. Begins with 1, for tokens in force
+///              and hears nothing of the cut, is refused. Processes mostly know it of their own
+///              tokens and say so in 3 (if not, the cut is void and made anew with this step).
+///              Begins with 1, for tokens in force
 ///   3 switch   each holder stamps the new layers from now on: the instant of its volumes. With
 ///              several processes each withholds what it would answer of changes with the new stamp
 ///   4 settle   when all have switched they go on; what they accepted with the old stamp ends
@@ -203,10 +205,12 @@ public final class ConsistentCut {
             throws IOException, InterruptedException {
         String why = "";
         for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-            var begun = new CutBeginning(pool.client(), records, image).commit(wanted);
+            boolean fenceAll = attempt > 0;
+            var begun = new CutBeginning(pool.client(), records, image).commit(wanted, fenceAll);
             List<CutPart> parts = begun.parts();
             try {
-                complete(begun, force, HOLD_MILLIS << Math.min(attempt, HOLD_DOUBLINGS_MAX));
+                int holdMillis = HOLD_MILLIS << Math.min(attempt, HOLD_DOUBLINGS_MAX);
+                complete(begun, force, fenceAll, holdMillis);
                 return parts;
             } catch (VoidCut e) {
                 log.info("a cut is tried again: {}", e.getMessage());
@@ -220,14 +224,28 @@ public final class ConsistentCut {
         throw Refusal.state("the cut was not made: %s; try again", why);
     }
 
-    private void complete(CutBeginning.Begun begun, boolean force, int holdMillis)
+    /// What the processes that hold the volumes were asked to switch.
+    private static final class Questions {
+        /// What is left to ask.
+        final Map<Attachment.Process, List<CutPart>> left = new LinkedHashMap<>();
+
+        final Map<Attachment.Process, List<CutPart>> switched = new LinkedHashMap<>();
+
+        /// Whether all said so.
+        boolean alone = true;
+    }
+
+    private void complete(CutBeginning.Begun begun, boolean force, boolean fenceAll, int holdMillis)
             throws IOException, InterruptedException, VoidCut {
         List<CutPart> parts = begun.parts();
-        Map<Attachment.Process, List<CutPart>> byProcess = new LinkedHashMap<>();
+        var questions = new Questions();
         for (CutPart part : parts) {
             Attachment attachment = part.attachment().noun();
             if (attachment.process() != null) {
-                byProcess.computeIfAbsent(attachment.process(), _ -> new ArrayList<>()).add(part);
+                questions
+                        .left
+                        .computeIfAbsent(attachment.process(), _ -> new ArrayList<>())
+                        .add(part);
             } else if (attachment.isOfCommand()) {
                 // It answers no questions.
                 takeAway(part, force);
@@ -237,27 +255,24 @@ public final class ConsistentCut {
             checkRaised(one.getKey(), one.getValue());
         }
         long cut = FreshIds.positive();
-        boolean hold = byProcess.size() > 1;
-        Map<Attachment.Process, List<CutPart>> switched = new LinkedHashMap<>();
-        List<CutPart> unknown = switchAll(cut, hold ? holdMillis : 0, byProcess, switched);
+        boolean hold = questions.left.size() > 1;
+        List<CutPart> unknown = switchAll(cut, hold ? holdMillis : 0, questions);
         if (!unknown.isEmpty()) {
-            askAgain(cut, force, byProcess, switched, unknown);
+            askAgain(cut, force, questions, unknown);
             if (parts.size() > 1) {
                 throw new VoidCut("a process had to be asked twice");
             }
         }
-        settle(cut, hold, switched);
+        if (!questions.alone && !fenceAll) {
+            throw new VoidCut("not all placement groups may know yet who holds the volumes");
+        }
+        settle(cut, hold, questions.switched);
         seal(parts);
     }
 
     /// Asks until all processes have switched their volumes. A volume that its process does not
     /// know for long is about to be opened, or its process started again and will never know it.
-    private void askAgain(
-            long cut,
-            boolean force,
-            Map<Attachment.Process, List<CutPart>> byProcess,
-            Map<Attachment.Process, List<CutPart>> switched,
-            List<CutPart> first)
+    private void askAgain(long cut, boolean force, Questions questions, List<CutPart> first)
             throws IOException, InterruptedException, VoidCut {
         long startNanos = BootClock.SYSTEM.nowNanos();
         List<CutPart> unknown = first;
@@ -272,7 +287,7 @@ public final class ConsistentCut {
                 takeAway(unknown.getFirst(), force);
             }
             Pause.millis(ASK_AGAIN_MILLIS);
-            unknown = switchAll(cut, 0, byProcess, switched);
+            unknown = switchAll(cut, 0, questions);
         }
     }
 
@@ -292,32 +307,31 @@ public final class ConsistentCut {
 
     /// Asks the processes to switch what they have not switched yet.
     ///
-    /// @param byProcess what is left to ask; emptied of what needs no more questions
     /// @return what the processes do not know
-    private List<CutPart> switchAll(
-            long cut,
-            int holdMillis,
-            Map<Attachment.Process, List<CutPart>> byProcess,
-            Map<Attachment.Process, List<CutPart>> switched)
+    private List<CutPart> switchAll(long cut, int holdMillis, Questions questions)
             throws InterruptedException {
         Map<Attachment.Process, CompletableFuture<?>> answers = new LinkedHashMap<>();
-        byProcess.forEach((process, parts) -> {
+        questions.left.forEach((process, parts) -> {
             List<NewLayers> layers = parts.stream().map(CutPart::newLayers).toList();
             answers.put(
                     process, pool.ask(process, new HolderMessage.Switch(cut, holdMillis, layers)));
         });
         List<CutPart> unknown = new ArrayList<>();
-        for (Attachment.Process process : List.copyOf(byProcess.keySet())) {
-            List<CutPart> parts = byProcess.getOrDefault(process, List.of());
+        for (Attachment.Process process : List.copyOf(questions.left.keySet())) {
+            List<CutPart> parts = questions.left.getOrDefault(process, List.of());
             List<CutPart> left = new ArrayList<>(parts);
             if (answer(answers.get(process)) instanceof Switched told
                     && told.standings().size() == parts.size()) {
+                questions.alone &= told.alone();
                 for (int i = 0; i < parts.size(); i++) {
                     CutPart part = parts.get(i);
                     switch (told.standings().get(i)) {
                         case SWITCHED -> {
                             left.remove(part);
-                            switched.computeIfAbsent(process, _ -> new ArrayList<>()).add(part);
+                            questions
+                                    .switched
+                                    .computeIfAbsent(process, _ -> new ArrayList<>())
+                                    .add(part);
                         }
                         case CLOSED -> left.remove(part);
                         case UNKNOWN -> {}
@@ -326,9 +340,9 @@ public final class ConsistentCut {
             }
             unknown.addAll(left);
             if (left.isEmpty()) {
-                byProcess.remove(process);
+                questions.left.remove(process);
             } else {
-                byProcess.put(process, left);
+                questions.left.put(process, left);
             }
         }
         return unknown;

@@ -52,16 +52,22 @@ final class CutBeginning {
 
     /// Makes the records, all or none, and begins to tell the placement groups of the holders'
     /// tokens: of those that are in force already, while the commit is under way.
-    Begun commit(List<ConsistentCut.Wanted> wanted) throws IOException {
+    ///
+    /// @param fenceAll also of the tokens of processes, which mostly know that all groups know them
+    Begun commit(List<ConsistentCut.Wanted> wanted, boolean fenceAll) throws IOException {
         List<CutPart> parts = new ArrayList<>();
         for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-            boolean atAGlance = attempt == 0;
             Outcome outcome =
                     records.commitLayers(
-                            wanted.size(), firstId -> layersOf(wanted, firstId, atAGlance, parts));
+                            wanted.size(),
+                            attempt == 0 ? pathsOf(wanted) : List.of(),
+                            (firstId, found) -> {
+                                seen = found;
+                                return layersOf(wanted, firstId, parts, fenceAll);
+                            });
             switch (outcome) {
                 case Outcome.Committed _ -> {
-                    parts.forEach(this::raise);
+                    parts.forEach(part -> raise(part, fenceAll));
                     return new Begun(parts, raised);
                 }
                 case Outcome.Conflict(var path) -> checkNoneExists(wanted, path);
@@ -76,13 +82,12 @@ final class CutBeginning {
     private List<Change> layersOf(
             List<ConsistentCut.Wanted> wanted,
             VolumeId firstId,
-            boolean atAGlance,
-            List<CutPart> parts)
+            List<CutPart> parts,
+            boolean fenceAll)
             throws IOException {
         List<Change> changes = new ArrayList<>();
         parts.clear();
         raised.clear();
-        seen = atAGlance ? records.glance(pathsOf(wanted)) : Map.of();
         for (int i = 0; i < wanted.size(); i++) {
             Found<Volume> before = cuttable(wanted.get(i));
             Found<Attachment> attachment = attachment(before.noun(), changes);
@@ -90,7 +95,7 @@ final class CutBeginning {
             CutPart part = part(wanted.get(i), before, id, attachment);
             parts.add(part);
             if (!part.attachment().noun().isShared()) {
-                raise(part);
+                raise(part, fenceAll);
             }
             String path = FabricPaths.volume(part.volume().name());
             changes.add(FabricRecords.replacement(path, part.volume(), before.version()));
@@ -113,9 +118,9 @@ final class CutBeginning {
 
     /// A token that is in force may be told at any time: earlier holders are refused so much
     /// sooner. Not on this thread, which has the commit to send.
-    private void raise(CutPart part) {
+    private void raise(CutPart part, boolean fenceAll) {
         Attachment holder = part.attachment().noun();
-        if (holder.token() > 0) {
+        if (holder.token() > 0 && (fenceAll || holder.process() == null)) {
             var _ = raised.computeIfAbsent(part, _ -> raising(part.volume(), holder));
         }
     }

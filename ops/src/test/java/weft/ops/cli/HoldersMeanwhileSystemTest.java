@@ -82,7 +82,9 @@ final class HoldersMeanwhileSystemTest extends VolumeSystemTest {
                         (message, caller) -> {
                             if (message instanceof HolderMessage.Switch
                                     && switches.incrementAndGet() == 1) {
-                                caller.reply(new HolderMessage.Switched(List.of(Standing.UNKNOWN)));
+                                caller.reply(
+                                        new HolderMessage.Switched(
+                                                List.of(Standing.UNKNOWN), false));
                             } else {
                                 own.onMessage(message, caller);
                             }
@@ -164,7 +166,7 @@ final class HoldersMeanwhileSystemTest extends VolumeSystemTest {
             var told = (HolderMessage.Switched) message;
             asker.reply(
                     new HolderMessage.Switched(
-                            List.of(told.standings().getFirst(), Standing.UNKNOWN)));
+                            List.of(told.standings().getFirst(), Standing.UNKNOWN), told.alone()));
         }
 
         @Override
@@ -185,6 +187,7 @@ final class HoldersMeanwhileSystemTest extends VolumeSystemTest {
             try (RemoteVolume successor =
                     two.pool().open(new PoolClient.Claimed(record("twice"), taken))) {
                 type("volume snapshot twice@cut");
+                assertEquals(3, record("twice").layers().size(), "the first attempt was void");
                 for (int chunk = 0; chunk < 4; chunk++) {
                     long offset = chunk * (long) CHUNK;
                     assertTrue(
@@ -244,6 +247,7 @@ final class HoldersMeanwhileSystemTest extends VolumeSystemTest {
                 RemoteVolume held = one.open("back")) {
             write(held, 0, (byte) 1, BLOCK);
             type("volume snapshot back@first");
+            assertEquals(2, record("back").layers().size(), "in one attempt");
             write(held, 0, (byte) 2, BLOCK);
             type("volume rollback back@first");
             for (int chunk = 0; chunk < 4; chunk++) {

@@ -82,6 +82,11 @@ final class SimCut {
     private Map<SimProcess, List<Part>> switched = new LinkedHashMap<>();
     private boolean askedTwice;
 
+    /// Whether all groups are told of all tokens before anybody is asked.
+    private boolean fenceFirst;
+
+    private boolean notAlone;
+
     SimCut(SimPool pool, SimProcess self, List<VolumeId> volumes, Result result) {
         this.pool = pool;
         this.self = self;
@@ -123,6 +128,8 @@ final class SimCut {
         toAsk = new LinkedHashMap<>();
         switched = new LinkedHashMap<>();
         askedTwice = false;
+        fenceFirst = attempts > 1;
+        notAlone = false;
         for (Part part : parts) {
             SimProcess process = part.held().process();
             if (process != null) {
@@ -131,7 +138,9 @@ final class SimCut {
         }
         cut = pool.freshId();
         hold = toAsk.size() > 1;
-        raiseAll(new ArrayList<>(parts));
+        List<Part> unsure = new ArrayList<>(parts);
+        unsure.removeIf(part -> !fenceFirst && part.held().process() != null);
+        raiseAll(unsure);
     }
 
     private void switchAll() {
@@ -153,6 +162,7 @@ final class SimCut {
             List<Part> asked = Objects.requireNonNull(toAsk.remove(process));
             List<Part> left = new ArrayList<>(asked);
             if (answers.get(process) instanceof Switched told) {
+                notAlone |= !told.alone();
                 for (int i = 0; i < asked.size(); i++) {
                     Part part = asked.get(i);
                     Standing standing = told.standings().get(i);
@@ -172,6 +182,8 @@ final class SimCut {
         if (unknown.isEmpty()) {
             if (parts.size() > 1 && askedTwice) {
                 voidCut("a process had to be asked twice");
+            } else if (notAlone && !fenceFirst) {
+                voidCut("earlier holders may not be refused everywhere");
             } else {
                 settle();
             }

@@ -78,8 +78,12 @@ final class SimProcess implements PoolAccess {
     ///
     /// @param then whether all know it, within so long
     void raise(SimRecords.Held held, long nanosMax, Consumer<Boolean> then) {
-        Volume record = held.record();
-        RemoteVolume session = openUnasked(record, held.token());
+        raise(held.record(), held.token(), held.sessionsFrom(), nanosMax, then);
+    }
+
+    private void raise(
+            Volume record, long token, long sessionsFrom, long nanosMax, Consumer<Boolean> then) {
+        RemoteVolume session = openUnasked(record, token);
         Map<PlacementGroupId, Long> groups = new LinkedHashMap<>();
         for (long chunk = 0; chunk < pool.chunks(); chunk++) {
             groups.putIfAbsent(
@@ -89,7 +93,7 @@ final class SimProcess implements PoolAccess {
         var all =
                 CompletableFuture.allOf(
                         groups.values().stream()
-                                .map(chunk -> session.raiseAt(chunk, held.sessionsFrom()))
+                                .map(chunk -> session.raiseAt(chunk, sessionsFrom))
                                 .toArray(CompletableFuture[]::new));
         var _ =
                 all.whenComplete((_, failure) ->
@@ -97,6 +101,9 @@ final class SimProcess implements PoolAccess {
                                 Duration.ZERO,
                                 () -> {
                                     forget(session);
+                                    if (failure == null) {
+                                        holds.fenced(record.id(), token, record.extentBytes());
+                                    }
                                     then.accept(failure == null && nowNanos() - begun < nanosMax);
                                 }));
     }
@@ -209,6 +216,12 @@ final class SimProcess implements PoolAccess {
     @Override
     public OpenVolumes holds() {
         return holds;
+    }
+
+    @Override
+    public void fence(RemoteVolume volume) {
+        Volume now = volume.record().withSizeBytes(volume.sizeBytes());
+        raise(now, volume.token(), 0, Long.MAX_VALUE, _ -> {});
     }
 
     @Override
