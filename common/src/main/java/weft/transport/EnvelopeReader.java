@@ -15,7 +15,8 @@ import java.util.function.IntPredicate;
 
 /// Cuts the byte stream into [Envelope]s. A payload is collected in memory of its own: a short one
 /// in an array, with one copy; a long one of a counted type in the memory of a pool, which the
-/// socket is read into directly, but for what came together with its head.
+/// socket is read into directly, but for what came together with its head. What came damaged ends
+/// the connection: whoever waits for an answer asks again over the next one.
 final class EnvelopeReader extends ChannelInboundHandlerAdapter {
     private final StraightReads reads;
     private final MemoryPool pool;
@@ -83,7 +84,12 @@ final class EnvelopeReader extends ChannelInboundHandlerAdapter {
         return head.getShort(4) & 0xFFFF;
     }
 
-    private void end(ChannelHandlerContext ctx, ByteBuffer complete) {
+    private void end(ChannelHandlerContext ctx, ByteBuffer complete) throws MalformedMessage {
+        if (!Envelope.isWhole(head.array(), complete)) {
+            throw new MalformedMessage(
+                    "a message of type %x came damaged: it does not match its checksum"
+                            .formatted(typeId()));
+        }
         reads.want(null);
         payload = null;
         head.clear();

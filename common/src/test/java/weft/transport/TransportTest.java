@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Timeout;
 
 import weft.fabric.NodeId;
 import weft.fixtures.Await;
+import weft.wire.CountedMemory;
 import weft.wire.MalformedMessage;
 import weft.wire.MessageFamily;
 import weft.wire.WireMessage;
@@ -32,6 +33,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /// Real sockets on loopback; one side of some tests is a bare socket that misbehaves.
 @Timeout(60)
@@ -181,11 +183,8 @@ class TransportTest {
         byte[] hello = Handshake.of(CLUSTER, Role.CLIENT, new NodeId("evil"), 1).toHello();
         byte[] hugeLength = new byte[Envelope.HEAD_BYTES];
         ByteBuffer.wrap(hugeLength).putInt(Integer.MAX_VALUE);
-        byte[] unknownType = new byte[Envelope.HEAD_BYTES];
-        ByteBuffer.wrap(unknownType).putInt(0).putShort((short) 0x5501);
-        byte[] malformed = new byte[Envelope.HEAD_BYTES + 4];
-        ByteBuffer.wrap(malformed).putInt(4).putShort((short) 0x7F01);
-        ByteBuffer.wrap(malformed).putInt(Envelope.HEAD_BYTES, 99);
+        byte[] unknownType = envelope(0x5501, new byte[0]);
+        byte[] malformed = envelope(0x7F01, new byte[] {0, 0, 0, 99});
         byte[] http = "GET / HTTP/1.1\r\n\r\n".getBytes(java.nio.charset.StandardCharsets.UTF_8);
         List<byte[][]> attacks =
                 List.of(
@@ -207,6 +206,55 @@ class TransportTest {
             }
             assertEquals(before + 1, registry.counter("weft.transport.garbage").count());
             assertEquals(message(10, 2), good.request(message(10, 2)).get());
+        }
+    }
+
+    private static byte[] envelope(int typeId, byte[] payload) {
+        var sent =
+                Envelope.Outgoing.of(
+                        typeId,
+                        0,
+                        7,
+                        payload.length,
+                        List.of(ByteBuffer.wrap(payload)),
+                        CountedMemory.HEAP);
+        return ByteBuffer.allocate(sent.lengthBytes()).put(sent.head()).put(payload).array();
+    }
+
+    /// Whatever bit of a request is another one on its way: it is not served.
+    @Test
+    void aMessageThatCameDamagedIsNotServedAndEndsTheConnection() throws Exception {
+        var served = new AtomicInteger();
+        MessageServer server =
+                serve(
+                        "node1",
+                        (message, caller) -> {
+                            served.incrementAndGet();
+                            caller.reply(message);
+                        });
+        byte[] hello = Handshake.of(CLUSTER, Role.CLIENT, new NodeId("noisy"), 1).toHello();
+        byte[] whole = envelope(0x7F01, new byte[] {0, 0, 0, 1, 42});
+        // What is longer than what comes is waited for.
+        for (int bit = 30; bit < 8 * whole.length; bit++) {
+            byte[] damaged = whole.clone();
+            damaged[bit / 8] ^= (byte) (0x80 >>> bit % 8);
+            try (var socket =
+                    new Socket(server.address().getAddress(), server.address().getPort())) {
+                socket.getOutputStream().write(hello);
+                socket.getOutputStream().write(damaged);
+                // For a length that is one to three bytes more.
+                socket.getOutputStream().write(new byte[3]);
+                // Ends only when the server closes the connection.
+                socket.getInputStream().readAllBytes();
+            } catch (java.net.SocketException e) {
+                assertTrue(e.toString().contains("reset"), e.toString());
+            }
+            assertEquals(0, served.get(), "bit " + bit);
+        }
+        try (var socket = new Socket(server.address().getAddress(), server.address().getPort())) {
+            socket.getOutputStream().write(hello);
+            socket.getOutputStream().write(whole);
+            Await.until("the message as it was is served", () -> served.get() == 1);
         }
     }
 

@@ -320,7 +320,7 @@ class IncomingGarbagePropertyTest {
         byte[] bytes = recorded.bytes().clone();
         int at = recorded.ofType(type).getFirst() + RecordedMove.HEAD_BYTES;
         var _ = put.apply(ByteBuffer.wrap(bytes).position(at + offset));
-        return bytes;
+        return RecordedMove.sealed(bytes);
     }
 
     private static byte[] without(int envelope) {

@@ -9,7 +9,7 @@ import java.util.Random;
 import java.util.zip.CRC32C;
 
 /// One random change of a recorded move: bytes, lengths, the order of messages, page numbers, and
-/// the state of devices under a checksum that is right.
+/// the state of devices under a checksum that is right. Messages mostly have theirs.
 record Mutation(RecordedMove move, Random random) {
     private static final int PAGES = 0x0202;
     private static final int COMPLETE = 0x0204;
@@ -20,6 +20,11 @@ record Mutation(RecordedMove move, Random random) {
     private static final int SNAPSHOT_HEADER_BYTES = 20;
 
     byte[] apply() {
+        byte[] changed = changed();
+        return random.nextInt(16) == 0 ? changed : RecordedMove.sealed(changed);
+    }
+
+    private byte[] changed() {
         byte[] bytes = move.bytes().clone();
         return switch (random.nextInt(10)) {
             case 0 -> spoil(bytes, 0, bytes.length);

@@ -27,6 +27,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.zip.CRC32C;
 
 /// All that a real source said in a real move, handshake included.
 ///
@@ -34,7 +35,8 @@ import java.util.UUID;
 /// @param envelopes where each begins
 record RecordedMove(byte[] bytes, int handshakeBytes, List<Integer> envelopes) {
     static final UUID CLUSTER = new UUID(1, 2);
-    static final int HEAD_BYTES = 16;
+    static final int HEAD_BYTES = 20;
+    private static final int CHECKSUM_AT = 16;
 
     private static final int HANDSHAKE_HEAD_BYTES = 13;
 
@@ -79,6 +81,25 @@ record RecordedMove(byte[] bytes, int handshakeBytes, List<Integer> envelopes) {
             at += HEAD_BYTES + in.getInt(at);
         }
         return new RecordedMove(bytes, handshakeBytes, List.copyOf(envelopes));
+    }
+
+    /// The same stream with right checksums, as far as its envelopes can be told.
+    static byte[] sealed(byte[] bytes) {
+        ByteBuffer all = ByteBuffer.wrap(bytes);
+        long at = bytes.length < HANDSHAKE_HEAD_BYTES ? -1 : HANDSHAKE_HEAD_BYTES + all.getInt(9);
+        while (at >= HANDSHAKE_HEAD_BYTES && at + HEAD_BYTES <= bytes.length) {
+            int start = (int) at;
+            long end = at + HEAD_BYTES + (all.getInt(start) & 0xFFFF_FFFFL);
+            if (end > bytes.length) {
+                break;
+            }
+            var checksum = new CRC32C();
+            checksum.update(bytes, start, CHECKSUM_AT);
+            checksum.update(bytes, start + HEAD_BYTES, (int) end - start - HEAD_BYTES);
+            all.putInt(start + CHECKSUM_AT, (int) checksum.getValue());
+            at = end;
+        }
+        return bytes;
     }
 
     private static void tap(
