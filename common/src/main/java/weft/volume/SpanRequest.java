@@ -9,6 +9,7 @@ import weft.fabric.VolumeId;
 import weft.runtime.BrokenInvariant;
 import weft.volume.VolumeException.Reason;
 import weft.wire.WireMessage;
+import weft.wire.storage.BlockChecksums;
 import weft.wire.storage.Mutation;
 import weft.wire.storage.StorageMessage;
 import weft.wire.storage.StorageMessage.MapBlocks;

@@ -9,6 +9,7 @@ import weft.fabric.LayerChain;
 import weft.fabric.VolumeId;
 import weft.runtime.BrokenInvariant;
 import weft.wire.CountedMemory;
+import weft.wire.storage.BlockChecksums;
 import weft.wire.storage.Mutation;
 
 import java.nio.ByteBuffer;

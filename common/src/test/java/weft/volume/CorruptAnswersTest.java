@@ -20,6 +20,7 @@ import weft.fabric.StoreId;
 import weft.fabric.Volume;
 import weft.fabric.VolumeId;
 import weft.wire.WireMessage;
+import weft.wire.storage.BlockChecksums;
 import weft.wire.storage.StorageMessage.ReadBlocks;
 import weft.wire.storage.StorageMessage.ReadDone;
 import weft.wire.storage.StorageMessage.ToStore;

@@ -8,6 +8,7 @@ import weft.storage.disk.Disk;
 import weft.storage.disk.FileHeader;
 import weft.storage.disk.StoreIdentity;
 import weft.storage.metadata.MetadataStore;
+import weft.wire.storage.BlockChecksums;
 import weft.wire.storage.ChunkContent;
 import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.DamagedBlock;
@@ -119,26 +120,13 @@ public final class ChunkStore {
         String path = new ChunkFile.Name(pg, place.key(), place.generation()).path();
         ByteBuffer blocks = into.slice();
         ChunkFile.readPlace(disk, path, place.firstBlock(), into);
-        int damaged = firstDamaged(blocks, checksums);
+        int damaged = BlockChecksums.firstDamaged(blocks, checksums);
         if (damaged < place.blocks()) {
             throw new IOException(
                     ("block %d of chunk file %s is damaged, and the journal needs it: the store"
                                     + " must be emptied, other members have its chunks")
                             .formatted(place.firstBlock() + damaged, path));
         }
-    }
-
-    /// The first block that does not have its checksum; their number if all have.
-    private static int firstDamaged(ByteBuffer blocks, ByteBuffer checksums) {
-        int count = blocks.remaining() / ChunkKey.BLOCK_BYTES;
-        for (int i = 0; i < count; i++) {
-            int at = blocks.position() + i * ChunkKey.BLOCK_BYTES;
-            int found = BlockMap.checksum(blocks.slice(at, ChunkKey.BLOCK_BYTES));
-            if (found != checksums.getInt(checksums.position() + i * Integer.BYTES)) {
-                return i;
-            }
-        }
-        return count;
     }
 
     /// A large write's place, and what has to be written and forced before a record may name it.
@@ -167,11 +155,8 @@ public final class ChunkStore {
     public Optional<Placed> place(Mutation.Write write) throws IOException {
         int first = ChunkWriter.roundUp(write.offsetInChunk()) / ChunkKey.BLOCK_BYTES;
         int count = Mutation.wholeBlocks(write.offsetInChunk(), write.lengthBytes());
-        int skipped = first * ChunkKey.BLOCK_BYTES - write.offsetInChunk();
-        ByteBuffer blocks =
-                write.payload()
-                        .slice(write.payload().position() + skipped, count * ChunkKey.BLOCK_BYTES);
-        if (firstDamaged(blocks, write.checksums()) < count) {
+        ByteBuffer blocks = BlockChecksums.wholeBlocks(write.offsetInChunk(), write.payload());
+        if (!BlockChecksums.match(blocks, write.checksums())) {
             return Optional.empty();
         }
         Chunk present = chunks.get(write.chunk());

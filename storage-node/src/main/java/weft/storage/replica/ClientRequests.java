@@ -1,6 +1,7 @@
 package weft.storage.replica;
 
 import weft.fabric.VolumeId;
+import weft.wire.storage.BlockChecksums;
 import weft.wire.storage.Entry;
 import weft.wire.storage.Mutation;
 import weft.wire.storage.StorageMessage;
@@ -132,6 +133,10 @@ final class ClientRequests {
             done(next.exchanges());
             return;
         }
+        if (!hasItsChecksums(request.mutation())) {
+            refuse(next, Reason.BAD_REQUEST, "blocks do not have their checksums");
+            return;
+        }
         if (primary.freeBytesMin() < bytesTaken(request.mutation())) {
             refuse(next, Reason.NO_SPACE, "a member's store is full");
             return;
@@ -140,6 +145,18 @@ final class ClientRequests {
         Entry entry = primary.sequence(request, request.mutation(), false);
         remember(entry);
         exchanges.put(entry.sequence(), next.exchanges());
+    }
+
+    /// What came so would be damaged in all copies. 0.15 µs for 4 KiB.
+    private static boolean hasItsChecksums(Mutation mutation) {
+        return switch (mutation) {
+            case Mutation.Write write ->
+                    BlockChecksums.match(
+                            BlockChecksums.wholeBlocks(write.offsetInChunk(), write.payload()),
+                            write.checksums());
+            case Mutation.Fill fill -> BlockChecksums.match(fill.payload(), fill.checksums());
+            default -> true;
+        };
     }
 
     private static long bytesTaken(Mutation mutation) {

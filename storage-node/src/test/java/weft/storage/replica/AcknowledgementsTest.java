@@ -10,8 +10,10 @@ import weft.fabric.ChunkKey;
 import weft.fabric.Member;
 import weft.fabric.VolumeId;
 import weft.storage.journal.JournalRecord;
+import weft.wire.storage.BlockChecksums;
 import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
+import weft.wire.storage.Mutation;
 import weft.wire.storage.ReplicaMessage.BlockReply;
 import weft.wire.storage.ReplicaMessage.BlockRequest;
 import weft.wire.storage.ReplicaMessage.Prepare;
@@ -21,6 +23,7 @@ import weft.wire.storage.ReplicaMessage.ReconcileAck;
 import weft.wire.storage.StorageMessage.Refused;
 import weft.wire.storage.StorageMessage.WriteDone;
 
+import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
 
@@ -126,6 +129,32 @@ class AcknowledgementsTest {
         assertEquals(List.of(), restored.journal);
         restored.replica.onConfiguration(DrivenReplica.configuration(8, A, List.of(A)), true, 0);
         assertEquals(1, restored.journal.size());
+    }
+
+    /// They would be damaged in all copies.
+    @Test
+    void blocksWithoutTheirChecksumsGetNoSequence() {
+        lead();
+        reconcile(B);
+        reconcile(C);
+        int prepares = driven.sent(Prepare.class).size();
+        ByteBuffer payload = ByteBuffer.allocate(3 * ChunkKey.BLOCK_BYTES + 100);
+        int offset = ChunkKey.BLOCK_BYTES - 50;
+        ByteBuffer checksums = BlockChecksums.of(offset, payload);
+        // A byte of a part of a block has none; the message's own is looked at before.
+        payload.put(10, (byte) 1);
+        var intact = new Mutation.Write(List.of(new VolumeId(7)), 0, offset, payload, checksums);
+        long served = driven.write(9, 1, 1, intact);
+        assertEquals(prepares + 2, driven.sent(Prepare.class).size());
+        ByteBuffer spoilt = ByteBuffer.allocate(payload.remaining());
+        spoilt.put(2 * ChunkKey.BLOCK_BYTES + 60, (byte) 1);
+        var damaged = new Mutation.Write(List.of(new VolumeId(7)), 0, offset, spoilt, checksums);
+        long refused = driven.write(9, 2, 1, damaged);
+        assertEquals(
+                Refused.Reason.BAD_REQUEST,
+                assertInstanceOf(Refused.class, driven.answerTo(refused).orElseThrow()).reason());
+        assertEquals(prepares + 2, driven.sent(Prepare.class).size());
+        assertEquals(Optional.empty(), driven.answerTo(served));
     }
 
     @Test

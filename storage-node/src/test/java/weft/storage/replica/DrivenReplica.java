@@ -77,10 +77,15 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
 
     /// A client's write; returns its exchange.
     long write(long session, long requestSequence, long lowestUnfinished) {
+        return write(session, requestSequence, lowestUnfinished, write(0));
+    }
+
+    /// A client's write; returns its exchange.
+    long write(long session, long requestSequence, long lowestUnfinished, Mutation.Write write) {
         exchanges++;
         replica.onRequest(
                 exchanges,
-                new WriteBlocks(PG, 0, session, requestSequence, lowestUnfinished, 0, write(0)),
+                new WriteBlocks(PG, 0, session, requestSequence, lowestUnfinished, 0, write),
                 0);
         return exchanges;
     }
