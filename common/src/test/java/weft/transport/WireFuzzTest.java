@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import static java.util.Objects.requireNonNull;
+
 import com.code_intelligence.jazzer.junit.FuzzTest;
 
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -15,6 +17,8 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.embedded.EmbeddedChannel;
 
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.provider.MethodSource;
 
 import weft.fabric.NodeId;
 import weft.wire.MalformedMessage;
@@ -22,22 +26,30 @@ import weft.wire.MemoryPool;
 import weft.wire.MessageFamily;
 import weft.wire.WireMessage;
 import weft.wire.WireReader;
+import weft.wire.WireSamples;
 import weft.wire.WireWriter;
 import weft.wire.audit.AuditCodec;
 import weft.wire.capture.CaptureFamily;
 import weft.wire.console.ConsoleFamily;
+import weft.wire.holder.HolderFamily;
 import weft.wire.migration.MigrationFamily;
 import weft.wire.storage.StorageCodec;
 import weft.wire.vm.VmFamily;
 
 import java.io.IOException;
+import java.net.URL;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
+import java.util.stream.Stream;
 
 /// Any bytes of a peer: each is a message, which has no other form in bytes, or refused as
 /// [MalformedMessage].
@@ -57,7 +69,8 @@ class WireFuzzTest {
                     new ConsoleFamily(),
                     new AuditCodec(),
                     new CaptureFamily(),
-                    new VmFamily()
+                    new VmFamily(),
+                    new HolderFamily()
                 }) {
             all.put(family.rangeByte(), family);
         }
@@ -65,6 +78,7 @@ class WireFuzzTest {
     }
 
     /// The input: type id 2, payload.
+    @MethodSource("messages")
     @FuzzTest(maxDuration = "10m")
     void message(byte[] input) {
         if (input.length < 2) {
@@ -75,6 +89,35 @@ class WireFuzzTest {
         if (family != null) {
             decodeAndEncode(family, typeId, Arrays.copyOfRange(input, 2, input.length));
         }
+    }
+
+    static Stream<byte[]> messages() {
+        return WireSamples.messages().stream()
+                .map(message -> {
+                    var out = new WireWriter();
+                    out.putShort(familyOf(message).typeIdOf(message));
+                    familyOf(message).encode(message, out);
+                    return out.toBytes();
+                });
+    }
+
+    /// The family, by the name under which it takes the message.
+    @SuppressWarnings("unchecked")
+    private static MessageFamily<WireMessage> familyOf(WireMessage message) {
+        return FAMILIES.values().stream()
+                .filter(family -> family.messages().isInstance(message))
+                .map(family -> (MessageFamily<WireMessage>) family)
+                .findFirst()
+                .orElseThrow();
+    }
+
+    @Test
+    void ofEveryMessageThereIsAnInput() {
+        Set<Class<?>> seen = new HashSet<>();
+        WireSamples.messages().forEach(message -> seen.add(message.getClass()));
+        Set<Class<?>> all = new HashSet<>();
+        FAMILIES.values().forEach(family -> all.addAll(WireSamples.recordsOf(family.messages())));
+        assertEquals(all, seen);
     }
 
     private static <M extends WireMessage> void decodeAndEncode(
@@ -91,27 +134,99 @@ class WireFuzzTest {
         assertArrayEquals(payload, writer.toBytes(), () -> "another form of " + message);
     }
 
-    /// The input: how many bytes come at once 1, then what a client sends from the first byte on. A
-    /// message that is a request is answered with itself.
+    /// The input: how many bytes come at once 1, then what a client sends from the first byte on;
+    /// in the place of a hello's major is how far that is from ours, so that what passed the gate
+    /// once passes it when the number is another. A message that is a request is answered with
+    /// itself.
+    @MethodSource("connections")
     @FuzzTest(maxDuration = "10m")
     void connection(byte[] input) {
-        if (input.length == 0) {
-            return;
-        }
+        connect(input);
+    }
+
+    private static Outcome connect(byte[] input) {
         var outcome = new Outcome();
+        if (input.length == 0) {
+            return outcome;
+        }
+        byte[] sent = withMajor(input);
         var channel =
                 new EmbeddedChannel(new HandshakeGate(SELF, false, null, outcome.meters, outcome));
-        int piece = 1 + (input[0] & 0xFF);
-        for (int at = 1; at < input.length && channel.isOpen(); at += piece) {
-            int count = Math.min(piece, input.length - at);
-            channel.writeInbound(Unpooled.copiedBuffer(input, at, count));
+        int piece = 1 + (sent[0] & 0xFF);
+        for (int at = 1; at < sent.length && channel.isOpen(); at += piece) {
+            int count = Math.min(piece, sent.length - at);
+            channel.writeInbound(Unpooled.copiedBuffer(sent, at, count));
             channel.runPendingTasks();
         }
         channel.finish();
         assertEquals(1, outcome.toldCount, "the gate tells its outcome once");
         assertTrue(channel.inboundMessages().isEmpty(), "bytes went past the gate");
-        byte[] sent = sentBy(channel);
-        if (!outcome.isPassed) {
+        checkAnswers(sent, sentBy(channel), outcome.isPassed);
+        return outcome;
+    }
+
+    private static byte[] withMajor(byte[] input) {
+        byte[] sent = input.clone();
+        int majorAt = 1 + Handshake.HEAD_BYTES;
+        int kindAt = 1 + Handshake.MAGIC.length;
+        if (sent.length >= majorAt + 2 && sent[kindAt] == Handshake.KIND_HELLO) {
+            ByteBuffer bytes = ByteBuffer.wrap(sent);
+            bytes.putShort(majorAt, (short) (bytes.getShort(majorAt) + Handshake.MAJOR));
+        }
+        return sent;
+    }
+
+    /// All messages behind the hello: one-way, as requests, and after the hello of another cluster.
+    static Stream<byte[]> connections() {
+        ByteBuf envelopes = Unpooled.buffer();
+        for (int requestId = 0; requestId < 2; requestId++) {
+            for (byte[] message : messages().toList()) {
+                if (message.length < 1024) {
+                    envelopes.writeInt(message.length - 2).writeBytes(message, 0, 2);
+                    envelopes.writeShort(0).writeLong(requestId);
+                    envelopes.writeBytes(message, 2, message.length - 2);
+                }
+            }
+        }
+        byte[] all = ByteBufUtil.getBytes(envelopes);
+        return Stream.of(
+                said(0, hello(SELF.clusterId()), all),
+                said(20, hello(SELF.clusterId()), all),
+                said(255, hello(SELF.clusterId()), all),
+                said(255, hello(new UUID(1, 3)), all),
+                said(255, Handshake.toRefusal("no"), new byte[0]));
+    }
+
+    private static byte[] hello(UUID cluster) {
+        var peer = new Handshake(cluster, Role.CLIENT, new NodeId("n2"), 9, 0, Handshake.MINOR, 0);
+        return peer.toHello();
+    }
+
+    private static byte[] said(int pieces, byte[] greeting, byte[] envelopes) {
+        return ByteBuffer.allocate(1 + greeting.length + envelopes.length)
+                .put((byte) pieces)
+                .put(greeting)
+                .put(envelopes)
+                .array();
+    }
+
+    @Test
+    void keptConnectionsReachTheServices() throws Exception {
+        Set<Integer> reached = new HashSet<>();
+        connections().forEach(input -> reached.addAll(connect(input).served));
+        assertEquals(FAMILIES.keySet(), reached);
+        reached.clear();
+        URL kept = WireFuzzTest.class.getResource("WireFuzzTestInputs/connection");
+        try (Stream<Path> files = Files.list(Path.of(requireNonNull(kept).toURI()))) {
+            for (Path file : files.toList()) {
+                reached.addAll(connect(Files.readAllBytes(file)).served);
+            }
+        }
+        assertFalse(reached.isEmpty(), "no kept input passes the gate");
+    }
+
+    private static void checkAnswers(byte[] input, byte[] sent, boolean isPassed) {
+        if (!isPassed) {
             assertFalse(sent.length > 0 && sent[Handshake.MAGIC.length] == Handshake.KIND_HELLO);
             return;
         }
@@ -159,6 +274,7 @@ class WireFuzzTest {
 
     private static final class Outcome implements HandshakeGate.Outcome {
         final TransportMeters meters = new TransportMeters(new SimpleMeterRegistry());
+        final Set<Integer> served = new HashSet<>();
         boolean isPassed;
         int toldCount;
 
@@ -167,7 +283,7 @@ class WireFuzzTest {
             isPassed = true;
             toldCount++;
             Map<Integer, Endpoint> endpoints = new HashMap<>();
-            FAMILIES.keySet().forEach(range -> endpoints.put(range, Outcome::echo));
+            FAMILIES.keySet().forEach(range -> endpoints.put(range, echo(range)));
             var messages =
                     new MessageChannel(
                             ctx.channel(), peer, true, FAMILIES, endpoints, meters, () -> {});
@@ -179,8 +295,11 @@ class WireFuzzTest {
             ctx.pipeline().addLast(reader, messages);
         }
 
-        private static void echo(WireMessage message, Caller caller) {
-            caller.reply(message);
+        private Endpoint echo(int range) {
+            return (message, caller) -> {
+                served.add(range);
+                caller.reply(message);
+            };
         }
 
         @Override

@@ -9,10 +9,8 @@ import weft.wire.capture.CaptureFamily;
 import weft.wire.capture.CaptureMessage;
 import weft.wire.capture.CaptureMessage.CapturedFrame;
 import weft.wire.capture.CaptureMessage.Direction;
-import weft.wire.capture.CaptureMessage.Scope;
 
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 
@@ -20,30 +18,9 @@ import java.util.List;
 class CaptureMessagesTest {
     private static final CaptureFamily FAMILY = new CaptureFamily();
 
-    private static List<CaptureMessage> messages() {
-        List<CapturedFrame> frames = new ArrayList<>();
-        for (Direction direction : Direction.values()) {
-            frames.add(
-                    new CapturedFrame(
-                            1_700_000_000_123_456_789L,
-                            direction,
-                            "web1-0",
-                            ByteBuffer.wrap(new byte[60 + direction.ordinal()])));
-        }
-        return List.of(
-                new CaptureMessage.Start(Scope.NETWORK, "blue"),
-                new CaptureMessage.Start(Scope.PORT, "web1-0"),
-                new CaptureMessage.Started(5),
-                new CaptureMessage.Refused("16 captures run here already"),
-                new CaptureMessage.Read(5, 2_000),
-                new CaptureMessage.Frames(0, List.of()),
-                new CaptureMessage.Frames(3, frames),
-                new CaptureMessage.Stop(5));
-    }
-
     @Test
     void everyMessageComesBackAsItWasSent() throws MalformedMessage {
-        for (CaptureMessage message : messages()) {
+        for (CaptureMessage message : WireSamples.capture()) {
             assertEquals(
                     message,
                     FAMILY.decode(FAMILY.typeIdOf(message), new WireReader(bytesOf(message))));
@@ -52,7 +29,7 @@ class CaptureMessagesTest {
 
     @Test
     void everyCutMessageIsMalformed() {
-        for (CaptureMessage message : messages()) {
+        for (CaptureMessage message : WireSamples.capture()) {
             byte[] bytes = bytesOf(message);
             for (int length = 0; length < bytes.length; length++) {
                 var cut = new WireReader(ByteBuffer.wrap(bytes, 0, length));

@@ -15,46 +15,22 @@ import weft.wire.vm.VmFamily;
 import weft.wire.vm.VmMessage;
 
 import java.nio.ByteBuffer;
-import java.util.List;
 import java.util.UUID;
 
 /// The messages between hosts, and between a host and those who ask for a VM or its console.
 class HostMessagesTest {
-    private static final UUID MIGRATION = new UUID(1, 2);
-    private static final List<MigrationMessage> MIGRATION_MESSAGES =
-            List.of(
-                    new MigrationMessage.Begin(MIGRATION, "web1", 7, 256 << 20),
-                    new MigrationMessage.ZeroPages(MIGRATION, new long[] {0x80000, 0x80001}),
-                    new MigrationMessage.Complete(MIGRATION, ByteBuffer.wrap(new byte[9]), 5),
-                    new MigrationMessage.Abort(MIGRATION, "cancelled"),
-                    new MigrationMessage.Taken(MIGRATION),
-                    new MigrationMessage.Committed(MIGRATION, 12_000_000),
-                    new MigrationMessage.NotCommitted(MIGRATION, "epoch 8 is host1's"));
-    private static final List<ConsoleMessage> CONSOLE_MESSAGES =
-            List.of(
-                    new ConsoleMessage.Read("web1", -1),
-                    new ConsoleMessage.Write("web1", ByteBuffer.wrap(new byte[] {13})),
-                    new ConsoleMessage.Output(11, ByteBuffer.wrap(new byte[] {1, 2, 3})),
-                    new ConsoleMessage.Written(1),
-                    new ConsoleMessage.NotHere("VM 'web1' runs on host2"));
-    private static final List<VmMessage> VM_MESSAGES =
-            List.of(
-                    new VmMessage.AskEngine("web1"),
-                    new VmMessage.Engine("native", 1L << 40, 3, 4, 5, 32 << 20),
-                    new VmMessage.NotHere("VM 'web1' does not run here"));
-
     @Test
     void everyMessageComesBackAsItWasSent() throws MalformedMessage {
-        for (MigrationMessage message : MIGRATION_MESSAGES) {
+        for (MigrationMessage message : WireSamples.MIGRATION) {
             var family = new MigrationFamily();
             MigrationMessage came = carry(family, message);
             assertEquals(message.getClass(), came.getClass());
             assertArrayEquals(bytesOf(family, message), bytesOf(family, came));
         }
-        for (ConsoleMessage message : CONSOLE_MESSAGES) {
+        for (ConsoleMessage message : WireSamples.CONSOLE) {
             assertEquals(message, carry(new ConsoleFamily(), message));
         }
-        for (VmMessage message : VM_MESSAGES) {
+        for (VmMessage message : WireSamples.VM) {
             assertEquals(message, carry(new VmFamily(), message));
         }
     }
@@ -65,7 +41,7 @@ class HostMessagesTest {
         content[5000] = 42;
         var sent =
                 new MigrationMessage.Pages(
-                        MIGRATION, new long[] {0x80005, 0x80009}, ByteBuffer.wrap(content));
+                        new UUID(1, 2), new long[] {0x80005, 0x80009}, ByteBuffer.wrap(content));
         var came =
                 assertInstanceOf(MigrationMessage.Pages.class, carry(new MigrationFamily(), sent));
         assertArrayEquals(sent.pages(), came.pages());
@@ -74,13 +50,13 @@ class HostMessagesTest {
 
     @Test
     void everyCutMessageIsMalformed() {
-        for (MigrationMessage message : MIGRATION_MESSAGES) {
+        for (MigrationMessage message : WireSamples.MIGRATION) {
             assertEveryCutIsMalformed(new MigrationFamily(), message);
         }
-        for (ConsoleMessage message : CONSOLE_MESSAGES) {
+        for (ConsoleMessage message : WireSamples.CONSOLE) {
             assertEveryCutIsMalformed(new ConsoleFamily(), message);
         }
-        for (VmMessage message : VM_MESSAGES) {
+        for (VmMessage message : WireSamples.VM) {
             assertEveryCutIsMalformed(new VmFamily(), message);
         }
     }

@@ -84,8 +84,8 @@ public final class HolderFamily implements MessageFamily<HolderMessage> {
                 }
             }
             case Settled m -> {
-                out.putByte(m.held() ? 1 : 0);
-                out.putByte(m.clean() ? 1 : 0);
+                out.putBoolean(m.held());
+                out.putBoolean(m.clean());
             }
             case Resize m -> {
                 out.putLong(m.volume().value());
@@ -138,7 +138,7 @@ public final class HolderFamily implements MessageFamily<HolderMessage> {
                 }
                 yield new Settle(cut, volumes);
             }
-            case 4 -> new Settled(in.readByte() != 0, in.readByte() != 0);
+            case 4 -> new Settled(in.readBoolean(), in.readBoolean());
             case 5 ->
                     new Resize(
                             new VolumeId(in.readLong()),
@@ -168,7 +168,11 @@ public final class HolderFamily implements MessageFamily<HolderMessage> {
         for (int left = countOfLayers(in); left > 0; left--) {
             ends.add(in.readLong());
         }
-        return new LayerChain(layers, ends);
+        var chain = new LayerChain(layers, ends);
+        if (chain.ends().size() != ends.size()) {
+            throw new MalformedMessage("ends where there are none");
+        }
+        return chain;
     }
 
     private static int countOfLayers(WireReader in) throws MalformedMessage {

@@ -27,6 +27,7 @@ import java.util.UUID;
 ///     8 copy down upper layer 8 | lower layer 8 | chunk index 8 | offset 4 | length 4
 ///     9 cover     as zero
 ///    10 trim      as zero
+///    11 token     volume 8 | token 8 | sessions from 8, less than the token
 ///   layers: count 4 | volume ids, 8 each, top first
 /// ```
 public final class EntryCodec {
@@ -138,8 +139,7 @@ public final class EntryCodec {
             case COVER -> new Mutation.Cover(layers(in), in.readLong(), in.readInt(), in.readInt());
             case TRIM -> new Mutation.Trim(layers(in), in.readLong(), in.readInt(), in.readInt());
             case RAISE_TOKEN -> new Mutation.RaiseToken(new VolumeId(in.readLong()), count(in));
-            case RAISE_TOKEN_FOR_MORE ->
-                    new Mutation.RaiseToken(new VolumeId(in.readLong()), count(in), count(in));
+            case RAISE_TOKEN_FOR_MORE -> raiseTokenForMore(in);
             case DROP_LAYER -> new Mutation.DropLayer(new VolumeId(in.readLong()));
             case FORGET_VOLUME -> new Mutation.ForgetVolume(new VolumeId(in.readLong()));
             case FILL ->
@@ -158,6 +158,14 @@ public final class EntryCodec {
                             in.readInt());
             default -> throw new MalformedMessage("mutation kind " + kind);
         };
+    }
+
+    private static Mutation raiseTokenForMore(WireReader in) throws MalformedMessage {
+        var raise = new Mutation.RaiseToken(new VolumeId(in.readLong()), count(in), count(in));
+        if (raise.sessionsFrom() == raise.token()) {
+            throw new MalformedMessage("a token for more that is for one");
+        }
+        return raise;
     }
 
     static void putLayers(List<VolumeId> layers, WireWriter out) {
