@@ -21,6 +21,7 @@ import org.slf4j.LoggerFactory;
 
 import weft.fixtures.MemoryVolume;
 import weft.transport.StraightReads;
+import weft.volume.BlockVolume;
 import weft.volume.VolumeException;
 import weft.wire.MemoryPool;
 
@@ -28,6 +29,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.Queue;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
@@ -52,6 +54,7 @@ final class HostileClient implements AutoCloseable {
     private final ListAppender<ILoggingEvent> log = new ListAppender<>();
     private final Queue<byte[]> unread = new ArrayDeque<>();
     private final SentReplies replies;
+    private final CompletableFuture<BlockVolume> opening = new CompletableFuture<>();
     private int pieceBytes = Integer.MAX_VALUE;
 
     HostileClient(boolean isDiskReadOnly) {
@@ -78,7 +81,8 @@ final class HostileClient implements AutoCloseable {
         return (Logger) LoggerFactory.getLogger(NbdSession.class);
     }
 
-    /// Opened by another connection before, so that this one gets them on its own thread.
+    /// Opened by another connection before, so that this one gets them on its own thread. `slow` is
+    /// one that still waits for its volume.
     private NbdExports exports() {
         var exports = new NbdExports();
         exports.add("disk", () -> CompletableFuture.completedFuture(disk));
@@ -87,11 +91,17 @@ final class HostileClient implements AutoCloseable {
         for (String name : exports.names()) {
             exports.find(name).orElseThrow().acquire(_ -> {}).exceptionally(_ -> disk).join();
         }
+        exports.add("slow", () -> opening);
         return exports;
     }
 
     MemoryVolume disk() {
         return disk;
+    }
+
+    /// Replies that told what the disk holds; known when this is closed.
+    int statusCount() {
+        return replies.statusCount();
     }
 
     boolean isOpen() {
@@ -114,6 +124,24 @@ final class HostileClient implements AutoCloseable {
         ByteBuffer body = ByteBuffer.allocate(4 + name.length + 2 + 2 * informations);
         body.putInt(name.length + wrong).put(name).putShort((short) informations);
         option(option, body.array());
+    }
+
+    /// LIST_META_CONTEXT or SET_META_CONTEXT.
+    ///
+    /// @param wrong added to the count of queries
+    void contexts(int option, String export, int wrong, String... queries) {
+        ByteBuffer body = ByteBuffer.allocate(1024);
+        putString(body, export);
+        body.putInt(queries.length + wrong);
+        for (String query : queries) {
+            putString(body, query);
+        }
+        option(option, Arrays.copyOf(body.array(), body.position()));
+    }
+
+    private static void putString(ByteBuffer out, String text) {
+        byte[] bytes = text.getBytes(UTF_8);
+        out.putInt(bytes.length).put(bytes);
     }
 
     /// A WRITE of up to a disk has its payload behind it.

@@ -1,5 +1,6 @@
 package weft.storage.nbd;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -52,5 +53,19 @@ class HostileClientTest {
             client.option(77, new byte[8000]);
             assertTrue(client.isOpen());
         }
+    }
+
+    @Test
+    void whatADiskHoldsIsToldToWhoNegotiatedIt() {
+        var client = new HostileClient(false);
+        try (client) {
+            client.begin(NbdProtocol.FLAG_FIXED_NEWSTYLE | NbdProtocol.FLAG_NO_ZEROES);
+            client.option(NbdProtocol.OPT_STRUCTURED_REPLY, new byte[0]);
+            client.contexts(NbdProtocol.OPT_SET_META_CONTEXT, "disk", 0, "base:allocation");
+            client.want(NbdProtocol.OPT_GO, "disk", 0, 0);
+            client.request(0, NbdProtocol.CMD_WRITE, 5000, 1, 1);
+            client.request(0, NbdProtocol.CMD_BLOCK_STATUS, 4095, 8194, 2);
+        }
+        assertEquals(1, client.statusCount());
     }
 }

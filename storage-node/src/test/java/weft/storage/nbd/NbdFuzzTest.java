@@ -1,11 +1,17 @@
 package weft.storage.nbd;
 
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 import com.code_intelligence.jazzer.api.FuzzedDataProvider;
 import com.code_intelligence.jazzer.junit.FuzzTest;
 
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Tag;
 
 import weft.volume.VolumeException;
+
+import java.util.Map;
+import java.util.TreeMap;
 
 /// A client of the NBD server that sends anything, and reads its replies when it likes.
 @Tag("fuzz")
@@ -13,11 +19,23 @@ class NbdFuzzTest {
     private static final int[] OPTIONS = {1, 2, 3, 6, 7, 7, 7, 8, 8, 5, 10};
     private static final int[] COMMANDS = {0, 0, 0, 1, 1, 1, 3, 4, 6, 2, 5, 7};
     private static final String[] EXPORTS = {"disk", "disk", "disk", "broken", "none", ""};
+    private static final String[] QUERIES = {
+        "base:allocation", "base:allocation", "base:", "base:none", "qemu:dirty-bitmap:a", ""
+    };
+
+    /// By target, how often an input of it was told what the disk holds, at most.
+    private static final Map<String, Integer> TOLD = new TreeMap<>();
 
     /// From the greeting on; GO comes by itself only if the input makes it.
     @FuzzTest(maxDuration = "10m")
     void negotiation(FuzzedDataProvider data) {
-        try (var client = new HostileClient(data.consumeInt(0, 7) == 0)) {
+        TOLD.merge("negotiation", negotiate(data), Integer::max);
+    }
+
+    /// @return how often it was told what a disk holds
+    private static int negotiate(FuzzedDataProvider data) {
+        var client = new HostileClient(data.consumeInt(0, 7) == 0);
+        try (client) {
             if (data.consumeInt(0, 15) != 0) {
                 client.begin(data.consumeInt(0, 3));
             }
@@ -26,10 +44,23 @@ class NbdFuzzTest {
                     case 0 -> client.send(data.consumeBytes(40));
                     case 1 -> happen(data, client);
                     case 2 -> client.request(0, data.pickValue(COMMANDS), 0, 512, 0);
+                    case 3 -> contexts(data, client);
                     default -> option(data, client);
                 }
             }
         }
+        return client.statusCount();
+    }
+
+    private static void contexts(FuzzedDataProvider data, HostileClient client) {
+        int option = NbdProtocol.OPT_LIST_META_CONTEXT + data.consumeInt(0, 1);
+        String export = data.pickValue(EXPORTS);
+        int wrong = data.consumeInt(0, 7) == 0 ? data.consumeInt() : 0;
+        String[] queries = new String[data.consumeInt(0, 3)];
+        for (int i = 0; i < queries.length; i++) {
+            queries[i] = data.pickValue(QUERIES);
+        }
+        client.contexts(option, export, wrong, queries);
     }
 
     private static void option(FuzzedDataProvider data, HostileClient client) {
@@ -49,10 +80,20 @@ class NbdFuzzTest {
     /// From GO on.
     @FuzzTest(maxDuration = "10m")
     void transmission(FuzzedDataProvider data) {
-        try (var client = new HostileClient(data.consumeInt(0, 7) == 0)) {
+        TOLD.merge("transmission", transmit(data), Integer::max);
+    }
+
+    /// @return how often it was told what a disk holds
+    private static int transmit(FuzzedDataProvider data) {
+        var client = new HostileClient(data.consumeInt(0, 7) == 0);
+        try (client) {
             client.begin(NbdProtocol.FLAG_FIXED_NEWSTYLE | NbdProtocol.FLAG_NO_ZEROES);
-            if (data.consumeBoolean()) {
+            int negotiated = data.consumeInt(0, 3);
+            if ((negotiated & 1) != 0) {
                 client.option(NbdProtocol.OPT_STRUCTURED_REPLY, new byte[0]);
+            }
+            if ((negotiated & 2) != 0) {
+                client.contexts(NbdProtocol.OPT_SET_META_CONTEXT, "disk", 0, "base:allocation");
             }
             client.want(NbdProtocol.OPT_GO, "disk", 0, 0);
             while (data.remainingBytes() > 0 && client.isOpen()) {
@@ -63,6 +104,13 @@ class NbdFuzzTest {
                 }
             }
         }
+        return client.statusCount();
+    }
+
+    /// Of the kept inputs at least one must be.
+    @AfterAll
+    static void someInputIsToldWhatADiskHolds() {
+        TOLD.forEach((target, count) -> assertTrue(count > 0, target));
     }
 
     private static void request(FuzzedDataProvider data, HostileClient client) {

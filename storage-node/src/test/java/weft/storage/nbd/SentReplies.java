@@ -17,6 +17,7 @@ final class SentReplies {
     private final long diskBytes;
     private final ByteBuf all = Unpooled.buffer();
     private long cameBytes;
+    private int statusCount;
 
     SentReplies(long diskBytes) {
         this.diskBytes = diskBytes;
@@ -28,6 +29,10 @@ final class SentReplies {
 
     void sent(ByteBuf bytes) {
         all.writeBytes(bytes, bytes.readerIndex(), bytes.readableBytes());
+    }
+
+    int statusCount() {
+        return statusCount;
     }
 
     /// @param isWhole the connection was open until now: nothing can have been cut off
@@ -50,8 +55,8 @@ final class SentReplies {
                 break;
             }
         }
-        // An option is 16 bytes and has three answers at most, LIST one for each of two exports.
-        assertTrue(answers <= 3 * (cameBytes / 16), "more answers than options");
+        // An option is 16 bytes and has four answers at most, LIST one for each of three exports.
+        assertTrue(answers <= 4 * (cameBytes / 16), "more answers than options");
         if (isNamed && in.remaining() >= 124 && in.getLong(in.position()) == 0) {
             in.position(in.position() + 124);
         }
@@ -75,6 +80,7 @@ final class SentReplies {
                 switch (type) {
                     case NbdProtocol.REP_SERVER -> 4 + in.getInt(in.position());
                     case NbdProtocol.REP_INFO -> in.getShort(in.position()) == 0 ? 12 : 14;
+                    case NbdProtocol.REP_META_CONTEXT -> 4 + "base:allocation".length();
                     default -> 0;
                 };
         assertEquals(expected, length, "answer of type " + type);
@@ -105,10 +111,31 @@ final class SentReplies {
                 long offset = in.getLong(in.position());
                 assertTrue(offset >= 0 && offset + length - 8 <= diskBytes, "beyond the disk");
             }
+            case NbdProtocol.CHUNK_BLOCK_STATUS -> {
+                checkStatus(in, length);
+                statusCount++;
+            }
             default -> throw new AssertionError("chunk of type " + type);
         }
         in.position(in.position() + length);
         return true;
+    }
+
+    /// The id of the context that was set, and extents: not empty, within the disk, of data or of
+    /// holes that read as zeroes.
+    private void checkStatus(ByteBuffer in, int length) {
+        int at = in.position();
+        assertTrue(length >= 12 && length % 8 == 4, "status of " + length + " bytes");
+        assertEquals(1, in.getInt(at));
+        long told = 0;
+        for (int extent = at + 4; extent < at + length; extent += 8) {
+            int extentBytes = in.getInt(extent);
+            int state = in.getInt(extent + 4);
+            assertTrue(extentBytes > 0, "an extent of " + extentBytes + " bytes");
+            assertTrue(state == 0 || state == 3, "state " + state);
+            told += extentBytes;
+        }
+        assertTrue(told <= diskBytes, "beyond the disk");
     }
 
     private static boolean isReplyAt(ByteBuffer in) {
