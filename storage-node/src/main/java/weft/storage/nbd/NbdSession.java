@@ -28,7 +28,7 @@ import javax.net.ssl.SSLException;
 /// ```
 /// NEGOTIATING ──INFO, GO──► OPENING ──► NEGOTIATING (INFO) or TRANSMITTING
 ///      │                       │              │
-///      └───ABORT, garbage──────┴──DISC, garbage, retired, gone──► ENDING ──nothing in flight──► closed
+///      └─ABORT, garbage, late──┴──DISC, garbage, retired, gone──► ENDING ──nothing in flight──► closed
 /// ```
 ///
 /// One invariant: the export is released once, and only when no request of this connection is in
@@ -37,8 +37,14 @@ import javax.net.ssl.SSLException;
 final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport.User {
     private static final Logger log = LoggerFactory.getLogger(NbdSession.class);
 
-    /// How long a client may take to say something it owes: an option, or the rest of a payload.
+    /// How long a client may send nothing of a payload it owes.
     private static final int PATIENCE_SECONDS = 30;
+
+    /// From the greeting to the transmission, in all: else a client that sends a byte now and then
+    /// keeps its place of [#CONNECTIONS_MAX] for ever, and all places together keep everyone out
+    /// (CVE-2024-7409 was that). Opening a volume takes 15 s of it at most; QEMU's server gives 10
+    /// s.
+    static final int NEGOTIATION_SECONDS_MAX = 30;
 
     /// More sockets than a hundred VMs with a few queues each have.
     private static final int CONNECTIONS_MAX = 1024;
@@ -63,6 +69,7 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
     private @Nullable NbdTransmission transmission;
     private @Nullable ChannelHandlerContext context;
     private @Nullable ScheduledFuture<?> patience;
+    private @Nullable ScheduledFuture<?> negotiationEnd;
     private long bytesRead;
     private long bytesReadAtLastLook;
 
@@ -111,12 +118,28 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
                                 PATIENCE_SECONDS,
                                 PATIENCE_SECONDS,
                                 TimeUnit.SECONDS);
+        negotiationEnd =
+                ctx.executor()
+                        .schedule(
+                                () -> endNegotiation(ctx),
+                                NEGOTIATION_SECONDS_MAX,
+                                TimeUnit.SECONDS);
+    }
+
+    /// An export that is being opened is given back when it has been.
+    private void endNegotiation(ChannelHandlerContext ctx) {
+        if (isDeaf || phase != Phase.NEGOTIATING && phase != Phase.OPENING) {
+            return;
+        }
+        isDeaf = true;
+        meters.countGarbage();
+        log.debug("{}: closed: no disk is used in time", ctx.channel().remoteAddress());
+        ctx.close();
     }
 
     private void lookForProgress(ChannelHandlerContext ctx) {
         NbdTransmission current = transmission;
-        boolean owesBytes =
-                phase == Phase.NEGOTIATING || current != null && current.isWithinPayload();
+        boolean owesBytes = current != null && current.isWithinPayload();
         if (owesBytes && bytesRead == bytesReadAtLastLook) {
             broken(ctx, "nothing came for " + PATIENCE_SECONDS + " s");
         } else if (wasClosingAtLastLook) {
@@ -305,6 +328,7 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
                                 }
                             });
             phase = Phase.TRANSMITTING;
+            cancel(negotiationEnd);
         } else {
             releaseExport();
         }
@@ -400,10 +424,8 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
         boolean wasOpening = phase == Phase.OPENING;
         phase = Phase.ENDING;
         meters.closed();
-        ScheduledFuture<?> timer = patience;
-        if (timer != null) {
-            timer.cancel(false);
-        }
+        cancel(patience);
+        cancel(negotiationEnd);
         ReferenceCountUtil.release(unread);
         unread = Unpooled.EMPTY_BUFFER;
         NbdTransmission current = transmission;
@@ -411,6 +433,12 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
             current.abandon(this::releaseExport);
         } else if (!wasOpening) {
             releaseExport();
+        }
+    }
+
+    private static void cancel(@Nullable ScheduledFuture<?> timer) {
+        if (timer != null) {
+            timer.cancel(false);
         }
     }
 

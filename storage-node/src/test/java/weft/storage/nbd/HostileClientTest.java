@@ -56,6 +56,41 @@ class HostileClientTest {
     }
 
     @Test
+    void aClientThatNegotiatesForEverIsClosed() {
+        try (var client = new HostileClient(false)) {
+            client.begin(NbdProtocol.FLAG_FIXED_NEWSTYLE | NbdProtocol.FLAG_NO_ZEROES);
+            for (int i = 1; i < NbdSession.NEGOTIATION_SECONDS_MAX; i++) {
+                client.option(NbdProtocol.OPT_LIST, new byte[0]);
+                client.pass(1);
+                assertTrue(client.isOpen(), "after " + i + " s");
+            }
+            client.option(NbdProtocol.OPT_LIST, new byte[0]);
+            client.pass(1);
+            assertFalse(client.isOpen());
+        }
+    }
+
+    @Test
+    void anExportThatOpensTooLateIsNotWaitedFor() {
+        try (var client = new HostileClient(false)) {
+            client.begin(NbdProtocol.FLAG_FIXED_NEWSTYLE | NbdProtocol.FLAG_NO_ZEROES);
+            client.want(NbdProtocol.OPT_GO, "slow", 0, 0);
+            client.pass(NbdSession.NEGOTIATION_SECONDS_MAX - 1);
+            assertTrue(client.isOpen());
+            client.pass(1);
+            assertFalse(client.isOpen());
+        }
+    }
+
+    @Test
+    void aClientThatUsesADiskMayBeSilent() {
+        try (var client = transmitting()) {
+            client.pass(10 * NbdSession.NEGOTIATION_SECONDS_MAX);
+            assertTrue(client.isOpen());
+        }
+    }
+
+    @Test
     void whatADiskHoldsIsToldToWhoNegotiatedIt() {
         var client = new HostileClient(false);
         try (client) {
