@@ -121,8 +121,7 @@ final class NodesSystemTest {
                     writer.finish();
                     requireEqualReplicas(fabric);
                     writer = new BlockWriter(open);
-                    type(fabric, "node add node1");
-                    awaitGroups(fabric, "node1", SHARE - 1, SHARE + 1);
+                    takeBack(fabric);
                 } finally {
                     node4.close();
                 }
@@ -147,6 +146,33 @@ final class NodesSystemTest {
         refuse(fabric, 3, "node drain node2", "2 live stores would be left");
         type(fabric, "node remove node1");
         assertEquals("removed", row(fabric, "node1").path("state").asText());
+    }
+
+    /// The command ends when its copies are made, and others see how many are still to be.
+    private static void takeBack(LoopbackFabric fabric) throws Exception {
+        assertEquals(0, due(fabric));
+        LoopbackFabric.Ended added = fabric.type("node add node1");
+        assertEquals(0, added.exitCode(), added.err());
+        assertTrue(added.err().contains("moving node1 100%"), added.err());
+        long groups = groups(fabric, "node1");
+        assertTrue(groups >= SHARE - 1 && groups <= SHARE + 1, groups + " groups");
+        assertEquals(0, due(fabric));
+
+        // Of every group a copy, give or take 5 %, is the most that one store can have.
+        type(fabric, "node reweight node1 1000 --no-wait");
+        assertTrue(due(fabric) > 0, type(fabric, "pool status"));
+        assertTrue(type(fabric, "pool status").contains("are to be made or moved ("));
+        type(fabric, "node reweight node1 1000 --json");
+        assertTrue(groups(fabric, "node1") >= GROUPS - 1, type(fabric, "node list"));
+        double weight = row(fabric, "node2").path("weight").asDouble();
+        type(fabric, "node reweight node1 " + weight);
+        awaitGroups(fabric, "node1", SHARE - 1, SHARE + 1);
+    }
+
+    private static long due(LoopbackFabric fabric) throws Exception {
+        JsonNode copies =
+                new ObjectMapper().readTree(type(fabric, "pool status --json")).path("copies");
+        return copies.path("underWay").asLong() + copies.path("planned").asLong();
     }
 
     @Test

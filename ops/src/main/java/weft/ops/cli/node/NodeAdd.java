@@ -13,7 +13,9 @@ import java.util.List;
 @Command(
         name = "add",
         aliases = "undrain",
-        description = "Take a drained or removed storage node back, or call its drain off.",
+        description =
+                "Take a drained or removed storage node back, or call its drain off, and wait until"
+                        + " it has its copies.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -21,13 +23,20 @@ import java.util.List;
                     + " storage).",
             "",
             "Example:",
-            "  weft node add node4"
+            "  weft node add node4",
+            "  weft node add node4 --no-wait"
         })
-public final class NodeAdd extends StoreCommand {
+public final class NodeAdd extends MovingCommand {
     @Override
-    void run(FabricSession session, NodeAdmin admin, List<PoolStore> stores) throws IOException {
-        print(
-                admin.add(stores),
-                "%s has and gets copies. Next: weft node list".formatted(subject(stores)));
+    void run(FabricSession session, NodeAdmin admin, List<PoolStore> stores)
+            throws IOException, InterruptedException {
+        List<PoolStore> added = admin.add(stores);
+        awaitCopies(session, admin, added);
+        boolean live = added.stream().anyMatch(s -> NodeAdmin.isLive(session.image(), s.store()));
+        String outcome =
+                live
+                        ? isBegunOnly() ? "gets its copies" : "has its copies"
+                        : "gets its copies when it is started";
+        print(added, "%s %s. Next: weft node list".formatted(subject(stores), outcome));
     }
 }

@@ -17,7 +17,9 @@ import java.util.Optional;
 /// `weft node domain`.
 @Command(
         name = "domain",
-        description = "Say where a storage node stands: what fails together.",
+        description =
+                "Say where a storage node stands: what fails together; and wait until copies stand"
+                        + " apart.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -25,9 +27,10 @@ import java.util.Optional;
                     + " enough.",
             "",
             "Example:",
-            "  weft node domain node4 --zone east --rack r12"
+            "  weft node domain node4 --zone east --rack r12",
+            "  weft node domain node4 --rack r12 --no-wait"
         })
-public final class NodeDomain extends StoreCommand {
+public final class NodeDomain extends MovingCommand {
     @Option(names = "--zone", paramLabel = "ZONE", description = "A room, a building.")
     private @Nullable String zone;
 
@@ -45,13 +48,15 @@ public final class NodeDomain extends StoreCommand {
     }
 
     @Override
-    void run(FabricSession session, NodeAdmin admin, List<PoolStore> stores) throws IOException {
+    void run(FabricSession session, NodeAdmin admin, List<PoolStore> stores)
+            throws IOException, InterruptedException {
         List<PoolStore> moved =
                 admin.stand(
                         stores,
                         Optional.ofNullable(zone),
                         Optional.ofNullable(rack),
                         Optional.ofNullable(host));
+        awaitCopies(session, admin, moved);
         print(
                 moved,
                 "node %s stands at %s. Next: weft node list"

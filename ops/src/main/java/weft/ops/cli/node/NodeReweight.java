@@ -13,7 +13,9 @@ import java.util.List;
 /// `weft node reweight`.
 @Command(
         name = "reweight",
-        description = "Say how much each store of a node, or one, is to carry, relative to others.",
+        description =
+                "Say how much each store of a node, or one, is to carry, relative to others, and"
+                        + " wait until it does.",
         mixinStandardHelpOptions = true,
         footer = {
             "",
@@ -21,16 +23,20 @@ import java.util.List;
             "copies; a change of less than 5 % moves nothing.",
             "",
             "Example:",
-            "  weft node reweight node4 0.5"
+            "  weft node reweight node4 0.5",
+            "  weft node reweight node4 0.5 --no-wait"
         })
-public final class NodeReweight extends StoreCommand {
+public final class NodeReweight extends MovingCommand {
     @Parameters(index = "1", paramLabel = "WEIGHT", description = "A number above 0.")
     private double weight;
 
     @Override
-    void run(FabricSession session, NodeAdmin admin, List<PoolStore> stores) throws IOException {
+    void run(FabricSession session, NodeAdmin admin, List<PoolStore> stores)
+            throws IOException, InterruptedException {
+        List<PoolStore> changed = admin.reweight(stores, weight);
+        awaitCopies(session, admin, changed);
         print(
-                admin.reweight(stores, weight),
+                changed,
                 stores.size() == 1
                         ? "%s weighs %s. Next: weft node list".formatted(subject(stores), weight)
                         : "each of %d stores of %s weighs %s. Next: weft node list"

@@ -5,6 +5,7 @@ import picocli.CommandLine.Command;
 import weft.fabric.Configuration;
 import weft.fabric.PoolSettings;
 import weft.fabric.StoreId;
+import weft.ops.admin.CopiesDue;
 import weft.ops.admin.DiskFailure;
 import weft.ops.admin.PoolHealth;
 import weft.ops.admin.SlowDisk;
@@ -58,12 +59,14 @@ final class PoolStatus extends FabricCommand {
 
     /// What `--json` prints.
     ///
+    /// @param copies that are to be made
     /// @param silent nodes that do not answer
     /// @param failures disks that live nodes cannot serve
     /// @param slow disks that keep writers waiting
     /// @param settings what was set of them
     record Report(
             PoolHealth health,
+            CopiesDue copies,
             List<Row> stores,
             List<String> silent,
             List<DiskFailure> failures,
@@ -80,6 +83,7 @@ final class PoolStatus extends FabricCommand {
         var report =
                 new Report(
                         PoolHealth.of(groups),
+                        CopiesDue.of(session.records(), session.image()),
                         space.stores().stream().map(store -> Row.of(store, groups)).toList(),
                         space.silent().stream().map(node -> node.name()).toList(),
                         DiskFailure.all(session.image()),
@@ -101,6 +105,7 @@ final class PoolStatus extends FabricCommand {
                                 Column.of("FREE", row -> ByteSize.humane(row.freeBytes()))));
         output().say("");
         output().say(report.health().sentence());
+        output().say(report.copies().sentence());
         if (!report.silent().isEmpty()) {
             output().say("no answer from " + String.join(", ", report.silent()));
         }
