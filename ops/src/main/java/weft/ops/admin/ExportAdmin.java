@@ -105,10 +105,10 @@ public final class ExportAdmin {
     public TakenOver takeOver(FabricImage image, String name, List<NodeId> wanted)
             throws IOException {
         var export = new Export(name, exporters(image, wanted), false);
-        return VolumeAdmin.retried(() -> takeOverOnce(image, export));
+        return VolumeAdmin.retried(() -> takeOverOnce(image, export, !wanted.isEmpty()));
     }
 
-    private TakenOver takeOverOnce(FabricImage image, Export export)
+    private TakenOver takeOverOnce(FabricImage image, Export export, boolean areNamed)
             throws IOException, VolumeAdmin.Meanwhile {
         String name = export.volume();
         Found<Volume> volume =
@@ -128,7 +128,8 @@ public final class ExportAdmin {
                     records.find(FabricPaths.attachment(volume.noun().id()), Attachment.class)
                             .map(Found::noun)
                             .filter(Attachment::isNobody);
-            if (made.readOnly() || nobodys.isEmpty()) {
+            boolean isElsewhere = areNamed && !made.nodes().containsAll(export.nodes());
+            if (made.readOnly() || nobodys.isEmpty() || isElsewhere) {
                 throw exportedAlready(made);
             }
             return new TakenOver(Exported.of(image, made), volume.noun(), nobodys, List.of());

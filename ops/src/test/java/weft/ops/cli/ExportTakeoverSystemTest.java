@@ -12,6 +12,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 import weft.coordination.FabricPaths;
 import weft.fabric.Attachment;
+import weft.fabric.Export;
 import weft.fabric.FabricImage;
 import weft.fabric.NodeId;
 import weft.fabric.VmPlacement;
@@ -27,11 +28,16 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 
 /// A VM's disk is taken away from its host, which may be gone, or hang and come back.
 @Timeout(180)
 final class ExportTakeoverSystemTest extends VolumeSystemTest {
     private static final int DISK_BYTES = 64 << 20;
+
+    private static final int ROUNDS = 3;
 
     /// Sleeps for ever.
     private static final int[] IDLE = {0x10500073, 0xffdff06f};
@@ -84,6 +90,63 @@ final class ExportTakeoverSystemTest extends VolumeSystemTest {
     private void unexport(String volume) throws Exception {
         type("volume unexport " + volume);
         Await.until("it is", () -> !fabric().session().image().exports().containsKey(volume));
+    }
+
+    /// Two commands at once, each at a node of its own.
+    private List<LoopbackFabric.Ended> both(String one, String other) throws Exception {
+        var together = new CyclicBarrier(2);
+        try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            List<Future<LoopbackFabric.Ended>> ended = new ArrayList<>();
+            for (String line : List.of(one, other)) {
+                ended.add(
+                        threads.submit(() -> {
+                            together.await();
+                            return fabric().type(line);
+                        }));
+            }
+            return List.of(ended.getFirst().get(), ended.getLast().get());
+        }
+    }
+
+    private Export export(String volume) throws Exception {
+        return fabric().session()
+                .records()
+                .find(FabricPaths.export(volume), Export.class)
+                .orElseThrow()
+                .noun();
+    }
+
+    @Test
+    void ofTwoCommandsThatForceAnExportAtOnceOneDoes() throws Exception {
+        for (int round = 0; round < ROUNDS; round++) {
+            String volume = "both" + round;
+            create(volume);
+            try (var host = new HolderProcess(fabric(), "hung" + round);
+                    RemoteVolume disk = host.open(volume)) {
+                write(disk, 0, (byte) 1, BLOCK);
+                long before = token(volume);
+                String force = "volume export " + volume + " --force --node ";
+                var ended = both(force + "node1", force + "node2");
+                List<NodeId> nodes = export(volume).nodes();
+                assertEquals(1, nodes.size(), ended.toString());
+                boolean isFirst = nodes.getFirst().name().equals("node1");
+                LoopbackFabric.Ended done = isFirst ? ended.getFirst() : ended.getLast();
+                LoopbackFabric.Ended late = isFirst ? ended.getLast() : ended.getFirst();
+                assertEquals(0, done.exitCode(), done.err());
+                assertEquals(3, late.exitCode(), late.toString());
+                assertTrue(late.err().contains("is exported already, by " + nodes.getFirst()));
+                // Taken away once, and from then on the holder is refused.
+                assertEquals(before + 1, token(volume));
+                assertTrue(fails(() -> disk.write(0, ByteBuffer.allocate(BLOCK)).get()));
+
+                // The same once more finds it done, and raises the token where it was not known.
+                String uris = type("volume export " + volume + " --force");
+                assertTrue(uris.contains("exported at nbd://"), uris);
+                assertEquals(before + 1, token(volume));
+                assertEquals(nodes, export(volume).nodes());
+            }
+            unexport(volume);
+        }
     }
 
     /// Chunks, and so groups, that take a write of the holder. Of what it has open the first that

@@ -42,12 +42,16 @@ final class HolderProcess implements AutoCloseable {
 
     /// @param deafness in front of its ear: what it may do to a question before it is heard
     HolderProcess(LoopbackFabric fabric, String name, Deafness deafness) throws IOException {
-        session = fabric.session();
+        this(fabric.session(), fabric.layout().zookeeper(), name, deafness);
+    }
+
+    /// @param session stays the caller's
+    HolderProcess(FabricSession session, String zookeeper, String name, Deafness deafness)
+            throws IOException {
+        this.session = session;
         self = new Attachment.Process(NodePresence.Role.HOST, new NodeId(name));
         ZooKeeperFabricStore store =
-                own(
-                        ZooKeeperFabricStore.connect(
-                                fabric.layout().zookeeper(), Duration.ofSeconds(10)));
+                own(ZooKeeperFabricStore.connect(zookeeper, Duration.ofSeconds(10)));
         var cluster = session.image().cluster().orElseThrow();
         var registry = new SimpleMeterRegistry();
         long incarnation = FreshIds.positive();
