@@ -179,7 +179,14 @@ public final class PoolClient implements PoolAccess, AutoCloseable {
 
     /// Opens a volume for reading, whoever holds it; nobody is fenced and the reader never is.
     public RemoteVolume openReadOnly(Volume volume) {
-        return opened(volume, 0, true, Optional.empty());
+        return openReadOnly(volume, Optional.empty());
+    }
+
+    /// Opens a volume for reading.
+    ///
+    /// @param deadline after which an operation fails with TIMED_OUT
+    public RemoteVolume openReadOnly(Volume volume, Optional<Duration> deadline) {
+        return opened(volume, 0, true, deadline);
     }
 
     private RemoteVolume opened(
@@ -217,11 +224,19 @@ public final class PoolClient implements PoolAccess, AutoCloseable {
     ///
     /// @throws IOException if it is not exported here any more
     public RemoteVolume openExported(Volume volume, NodeId node) throws IOException {
+        return openExported(volume, node, Optional.empty());
+    }
+
+    /// Opens a volume that this node exports.
+    ///
+    /// @param deadline after which an operation fails with TIMED_OUT, and may have been done
+    public RemoteVolume openExported(Volume volume, NodeId node, Optional<Duration> deadline)
+            throws IOException {
         Claimed claimed = raised(claims.takeExported(volume, node));
         var self =
                 new Attachment.Sharer(VolumeClaims.processOf(node), claimed.attachment().token());
         RemoteVolume opened =
-                opened(claimed.volume(), claimed.attachment().token(), false, Optional.empty());
+                opened(claimed.volume(), claimed.attachment().token(), false, deadline);
         opened.renewBy((known, isRefused) ->
                 CompletableFuture.supplyAsync(
                                 () ->

@@ -1,5 +1,7 @@
 package weft.ops.admin;
 
+import org.jspecify.annotations.Nullable;
+
 import weft.coordination.FabricPaths;
 import weft.coordination.FabricRecords;
 import weft.coordination.FabricRecords.Found;
@@ -45,8 +47,13 @@ public final class ExportAdmin {
     /// Offers a volume over NBD at storage nodes; one more than before, if it is exported already.
     ///
     /// @param wanted the nodes to export at; if there is none, the first that is alive
+    /// @param ioTimeoutSeconds see [Export]; null also for what an export has already
     public Exported export(
-            FabricImage image, String name, List<NodeId> wanted, Volume.Access access)
+            FabricImage image,
+            String name,
+            List<NodeId> wanted,
+            Volume.Access access,
+            @Nullable Integer ioTimeoutSeconds)
             throws IOException {
         Volume volume = VolumeAdmin.find(image, name);
         if (volume.access() == Volume.Access.SEALING) {
@@ -57,12 +64,19 @@ public final class ExportAdmin {
         }
         boolean readOnly =
                 access == Volume.Access.READ_ONLY || volume.access() == Volume.Access.READ_ONLY;
-        var export = new Export(name, exporters(image, wanted), readOnly);
+        var export = new Export(name, exporters(image, wanted), readOnly, ioTimeoutSeconds);
         return Exported.of(
                 image,
                 records.create(FabricPaths.export(name), export)
                         ? export
                         : exportedToo(export, !wanted.isEmpty()));
+    }
+
+    /// The same, with requests that wait for as long as the pool takes.
+    public Exported export(
+            FabricImage image, String name, List<NodeId> wanted, Volume.Access access)
+            throws IOException {
+        return export(image, name, wanted, access, null);
     }
 
     private static void checkNoVmHas(FabricImage image, String name) {
@@ -102,9 +116,10 @@ public final class ExportAdmin {
     /// attachment's token has been raised at the storage nodes.
     ///
     /// @param wanted the nodes to export at; if there is none, the first that is alive
-    public TakenOver takeOver(FabricImage image, String name, List<NodeId> wanted)
+    public TakenOver takeOver(
+            FabricImage image, String name, List<NodeId> wanted, @Nullable Integer ioTimeoutSeconds)
             throws IOException {
-        var export = new Export(name, exporters(image, wanted), false);
+        var export = new Export(name, exporters(image, wanted), false, ioTimeoutSeconds);
         return VolumeAdmin.retried(() -> takeOverOnce(image, export, !wanted.isEmpty()));
     }
 
@@ -131,6 +146,9 @@ public final class ExportAdmin {
             boolean isElsewhere = areNamed && !made.nodes().containsAll(export.nodes());
             if (made.readOnly() || nobodys.isEmpty() || isElsewhere) {
                 throw exportedAlready(made);
+            }
+            if (export.ioTimeoutSeconds() != null && !export.ioTimeout().equals(made.ioTimeout())) {
+                throw anotherTimeout(made);
             }
             return new TakenOver(Exported.of(image, made), volume.noun(), nobodys, List.of());
         }
@@ -207,6 +225,15 @@ public final class ExportAdmin {
                 now.volume(), names(now.nodes()));
     }
 
+    private static Refusal anotherTimeout(Export now) {
+        return Refusal.state(
+                "volume '%s' is exported already, with %s: one export is the same at all its nodes",
+                now.volume(),
+                now.ioTimeout()
+                        .map(span -> "an I/O timeout of %d s".formatted(span.toSeconds()))
+                        .orElse("no I/O timeout"));
+    }
+
     /// Adds nodes to an export.
     private Export exportedToo(Export more, boolean areNamed) throws IOException {
         String name = more.volume();
@@ -224,7 +251,11 @@ public final class ExportAdmin {
                                                 + " same at all its nodes",
                                         name, now.readOnly() ? "read-only" : "for writing");
                             }
-                            return new Export(name, List.copyOf(nodes), now.readOnly());
+                            if (more.ioTimeoutSeconds() != null
+                                    && !more.ioTimeout().equals(now.ioTimeout())) {
+                                throw anotherTimeout(now);
+                            }
+                            return now.withNodes(List.copyOf(nodes));
                         })
                 .orElseThrow(() ->
                         Refusal.state(
@@ -305,9 +336,7 @@ public final class ExportAdmin {
                 others.isEmpty()
                         ? new Change.Delete(path, export.version())
                         : FabricRecords.replacement(
-                                path,
-                                new Export(name, others, export.noun().readOnly()),
-                                export.version()));
+                                path, export.noun().withNodes(others), export.version()));
         // The last one ends as any export does: what is under way is answered.
         Optional<Attachment> staying =
                 others.isEmpty() ? Optional.empty() : without(volume, node, changes);

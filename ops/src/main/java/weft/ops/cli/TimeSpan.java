@@ -1,5 +1,8 @@
 package weft.ops.cli;
 
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.TypeConversionException;
+
 import java.time.Duration;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -45,5 +48,17 @@ public final class TimeSpan {
             }
         }
         return "0s";
+    }
+
+    /// For picocli: an option's seconds.
+    public static final class Converter implements ITypeConverter<Long> {
+        @Override
+        public Long convert(String text) {
+            try {
+                return parse(text);
+            } catch (IllegalArgumentException e) {
+                throw new TypeConversionException(e.getMessage());
+            }
+        }
     }
 }

@@ -66,6 +66,7 @@ final class NbdGateway implements AutoCloseable {
         boolean isAsGoodAs(@Nullable Offered other) {
             return other != null
                     && export.readOnly() == other.export.readOnly()
+                    && export.ioTimeout().equals(other.export.ioTimeout())
                     && volume.id().equals(other.volume.id())
                     && (!export.readOnly() || volume.equals(other.volume));
         }
@@ -157,10 +158,11 @@ final class NbdGateway implements AutoCloseable {
     private CompletionStage<BlockVolume> open(Offered wanted) {
         Volume volume = wanted.volume();
         if (wanted.export().readOnly()) {
-            return CompletableFuture.completedFuture(pool.openReadOnly(volume));
+            return CompletableFuture.completedFuture(
+                    pool.openReadOnly(volume, wanted.export().ioTimeout()));
         }
         try {
-            RemoteVolume open = openExported(volume);
+            RemoteVolume open = openExported(wanted);
             opened.put(volume.name(), new Opened(open, wanted));
             // What was changed since the claim was shown to nobody here.
             open.lookAgain();
@@ -172,11 +174,12 @@ final class NbdGateway implements AutoCloseable {
 
     /// A client that connects while the coordination is away waits for it, as its requests would.
     /// Blocks.
-    private RemoteVolume openExported(Volume volume) throws IOException {
+    private RemoteVolume openExported(Offered wanted) throws IOException {
+        Volume volume = wanted.volume();
         long startNanos = BootClock.SYSTEM.nowNanos();
         while (true) {
             try {
-                return pool.openExported(volume, node);
+                return pool.openExported(volume, node, wanted.export().ioTimeout());
             } catch (NoAnswerException e) {
                 if (isClosed || BootClock.SYSTEM.nowNanos() - startNanos > OPEN_PATIENCE_NANOS) {
                     throw e;

@@ -15,6 +15,7 @@ import weft.coordination.FabricPaths;
 import weft.fabric.Attachment;
 import weft.fabric.Configuration;
 import weft.fabric.NodeId;
+import weft.fabric.NodePresence.Role;
 import weft.fabric.Placement;
 import weft.fabric.PlacementGroupId;
 import weft.fabric.PoolStore;
@@ -233,6 +234,43 @@ final class ForcedExportSystemTest {
         type("volume unexport data");
         Await.until("it", () -> !session().image().exports().containsKey("data"));
         assertFalse(type("volume export data --force").contains("may still take"));
+    }
+
+    /// Writes a block of a chunk by NBD.
+    private static Program.Ended write(String uri, int chunk) throws Exception {
+        String write = "write -P 7 %dM 4k".formatted(chunk * (CHUNK >> 20));
+        return Program.end("qemu-io", "-f", "raw", "-t", "none", "-c", write, uri);
+    }
+
+    @Test
+    void anExportWithATimeoutFailsWhatGroupsThatAreDownDoNotAnswer() throws Exception {
+        Program.assumeThere("qemu-io");
+        type("volume create data --size " + CHUNKS * 4 + "M");
+        Await.until("data", () -> session().image().volumes().containsKey("data"));
+        String wrong = "volume export data --io-timeout ";
+        for (String span : List.of("0s", "2d", "500ms")) {
+            assertEquals(2, LoopbackFabric.type(layout.zookeeper(), wrong + span).exitCode(), span);
+        }
+        type("volume export data --node node1 --io-timeout 2s");
+        String uri =
+                session().image().presence(Role.STORAGE, EXPORTER).orElseThrow().nbdUri("data");
+        assertTrue(type("volume show data").contains(uri + " (EIO after 2s)"));
+        Await.until("it writes", PATIENCE, () -> write(uri, 0).output().contains("wrote 4096"));
+        String other = LoopbackFabric.type(layout.zookeeper(), wrong + "9s --node node2").err();
+        assertTrue(other.contains("with an I/O timeout of 2 s"), other);
+        type("volume export data --node node2");
+        assertTrue(type("volume show data").contains("(EIO after 2s)"));
+
+        signal("STOP");
+        awaitHalf();
+        int down = chunks(true).iterator().next();
+        int up = chunks(false).iterator().next();
+        Program.Ended ended = write(uri, down);
+        assertTrue(ended.output().contains("Input/output error"), ended.output());
+        // At first it may ask a node that hangs for longer than its time.
+        Await.until("others do", PATIENCE, () -> write(uri, up).output().contains("wrote 4096"));
+        signal("CONT");
+        Await.until("it writes", PATIENCE, () -> write(uri, down).output().contains("wrote 4096"));
     }
 
     /// The exporting node asks each group for something.

@@ -1,5 +1,7 @@
 package weft.ops.cli.volume;
 
+import org.jspecify.annotations.Nullable;
+
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -15,8 +17,10 @@ import weft.ops.cli.ByteSize;
 import weft.ops.cli.FabricCommand;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.Output.Column;
+import weft.ops.cli.TimeSpan;
 
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -47,6 +51,8 @@ import java.util.List;
         footer = {"", "Example:", "  weft volume create data --size 10G"})
 public final class VolumeCommand {
     /// A volume as lists and `show` print it.
+    ///
+    /// @param ioTimeoutSeconds of its export, if that has one
     record Row(
             String name,
             String id,
@@ -55,6 +61,7 @@ public final class VolumeCommand {
             int layers,
             String usedBy,
             String export,
+            @Nullable Integer ioTimeoutSeconds,
             String holder,
             long token) {
         static Row of(FabricImage image, Volume volume) {
@@ -68,8 +75,17 @@ public final class VolumeCommand {
                     volume.layers().size(),
                     VolumeUsers.usersOf(image, volume).orElse(""),
                     export == null ? "" : whereTo(image, export),
+                    export == null ? null : export.ioTimeoutSeconds(),
                     attachment == null ? "" : attachment.holder(),
                     attachment == null ? 0 : attachment.token());
+        }
+
+        String exportForPeople() {
+            return ioTimeoutSeconds == null
+                    ? export
+                    : "%s (EIO after %s)"
+                            .formatted(
+                                    export, TimeSpan.format(Duration.ofSeconds(ioTimeoutSeconds)));
         }
     }
 
@@ -147,7 +163,7 @@ public final class VolumeCommand {
                                     Column.of("ACCESS", Row::access),
                                     Column.of("LAYERS", Row::layers),
                                     Column.of("USED BY", Row::usedBy),
-                                    Column.of("EXPORT", Row::export)));
+                                    Column.of("EXPORT", Row::exportForPeople)));
         }
     }
 
@@ -180,7 +196,7 @@ public final class VolumeCommand {
                                             row.access(),
                                             row.layers(),
                                             orDash(row.usedBy()),
-                                            orDash(row.export()),
+                                            orDash(row.exportForPeople()),
                                             row.holder().isEmpty()
                                                     ? "-"
                                                     : row.holder() + ", token " + row.token()));

@@ -1,14 +1,18 @@
 package weft.ops.cli.volume;
 
+import org.jspecify.annotations.Nullable;
+
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
+import weft.fabric.Export;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.fabric.Volume;
 import weft.ops.admin.ExportAdmin;
 import weft.ops.cli.CliFailure;
 import weft.ops.cli.FabricSession;
+import weft.ops.cli.TimeSpan;
 import weft.ops.pool.PoolSession;
 
 import java.io.IOException;
@@ -52,8 +56,28 @@ final class VolumeExport extends OneVolumeCommand {
                             + " by a power cut.")
     private boolean force;
 
+    @Option(
+            names = "--io-timeout",
+            paramLabel = "TIME",
+            converter = TimeSpan.Converter.class,
+            description = {
+                "Answer a request with EIO that the pool has not answered in that time: 30s, 5m.",
+                "It may have been done. Without this option requests wait for the pool."
+            })
+    private @Nullable Long ioTimeoutSeconds;
+
     @Override
     protected void checkOptions() {
+        if (ioTimeoutSeconds != null
+                && (ioTimeoutSeconds < Export.IO_TIMEOUT_SECONDS_MIN
+                        || ioTimeoutSeconds > Export.IO_TIMEOUT_SECONDS_MAX)) {
+            throw CliFailure.usage(
+                    "--io-timeout is %d s, and is to be %d s to %d s"
+                            .formatted(
+                                    ioTimeoutSeconds,
+                                    Export.IO_TIMEOUT_SECONDS_MIN,
+                                    Export.IO_TIMEOUT_SECONDS_MAX));
+        }
         if (force && readOnly) {
             throw CliFailure.usage("--read-only takes nothing away: leave --force out");
         }
@@ -61,10 +85,12 @@ final class VolumeExport extends OneVolumeCommand {
 
     @Override
     protected void run(FabricSession session) throws IOException {
+        Integer ioTimeout = ioTimeoutSeconds == null ? null : ioTimeoutSeconds.intValue();
         List<NodeId> wanted = nodes.stream().map(NodeId::new).toList();
         var exports = new ExportAdmin(session.records());
         if (force) {
-            ExportAdmin.TakenOver taken = exports.takeOver(session.image(), name(), wanted);
+            ExportAdmin.TakenOver taken =
+                    exports.takeOver(session.image(), name(), wanted, ioTimeout);
             String more =
                     taken.vms().isEmpty() ? "" : "; stopped: " + String.join(", ", taken.vms());
             if (!fence(session, taken)) {
@@ -76,7 +102,7 @@ final class VolumeExport extends OneVolumeCommand {
             tell(session, taken.exported(), more);
         } else {
             Volume.Access access = readOnly ? Volume.Access.READ_ONLY : Volume.Access.READ_WRITE;
-            tell(session, exports.export(session.image(), name(), wanted, access), "");
+            tell(session, exports.export(session.image(), name(), wanted, access, ioTimeout), "");
         }
     }
 
