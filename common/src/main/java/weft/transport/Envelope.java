@@ -23,7 +23,7 @@ import java.util.zip.CRC32C;
 /// @param memory in which that is
 record Envelope(int typeId, int flags, long requestId, ByteBuffer payload, CountedMemory memory) {
     static final int HEAD_BYTES = 20;
-    private static final int CHECKSUM_AT = 16;
+    static final int CHECKSUM_AT = 16;
     static final int ANSWER = 1;
     static final int FAILURE = 2;
 
@@ -39,7 +39,7 @@ record Envelope(int typeId, int flags, long requestId, ByteBuffer payload, Count
         return ByteBuffer.wrap(head).getInt(CHECKSUM_AT) == checksum(head, List.of(payload));
     }
 
-    private static int checksum(byte[] head, List<ByteBuffer> payload) {
+    static int checksum(byte[] head, List<ByteBuffer> payload) {
         var checksum = new CRC32C();
         checksum.update(head, 0, CHECKSUM_AT);
         for (ByteBuffer part : payload) {

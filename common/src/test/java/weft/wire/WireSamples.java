@@ -128,7 +128,7 @@ public final class WireSamples {
                 new HolderMessage.Switch(3, 500, List.of(whole)),
                 new HolderMessage.Switch(
                         3, 0, List.of(new HolderMessage.NewLayers(volume, 8, 8192, shrunk))),
-                new HolderMessage.Switched(List.of(HolderMessage.Standing.values())),
+                new HolderMessage.Switched(List.of(HolderMessage.Standing.values()), true),
                 new HolderMessage.Settle(3, List.of(new HolderMessage.Holding(volume, 8))),
                 new HolderMessage.Settled(true, false),
                 new HolderMessage.Resize(volume, 8, 1 << 20, volume));
