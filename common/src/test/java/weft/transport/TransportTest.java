@@ -245,6 +245,7 @@ class TransportTest {
                 // For a length that is one to three bytes more.
                 socket.getOutputStream().write(new byte[3]);
                 // Ends only when the server closes the connection.
+                socket.setSoTimeout(20_000);
                 socket.getInputStream().readAllBytes();
             } catch (java.net.SocketException e) {
                 assertTrue(e.toString().contains("reset"), e.toString());
