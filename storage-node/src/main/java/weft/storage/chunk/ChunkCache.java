@@ -7,6 +7,7 @@ import org.slf4j.event.Level;
 import weft.fabric.PlacementGroupId;
 import weft.storage.disk.Disk;
 import weft.storage.disk.StoreIdentity;
+import weft.storage.metadata.MetadataException;
 import weft.storage.metadata.MetadataKeys;
 import weft.storage.metadata.MetadataStore;
 
@@ -70,7 +71,8 @@ final class ChunkCache {
     private BlockMap stored(Chunk chunk) throws IOException {
         byte[] stored = metadata.get(MetadataKeys.map(pg, chunk.key));
         if (stored == null) {
-            throw new IOException("chunk %s has a stamp but no map".formatted(chunk.key));
+            throw new MetadataException(
+                    "chunk %s has a stamp but no map".formatted(chunk.key), null);
         }
         return BlockMap.decode(stored);
     }

@@ -21,6 +21,9 @@ import weft.wire.storage.ReplicaMessage;
 ///                      | file generation 8 | first block in the file 4
 ///                      | edges length 4, bytes | checksums length 4, bytes
 /// ```
+///
+/// A record of the store itself has kind 7 and, in place of the rest, the number (8) of a batch
+/// that the metadata have.
 public final class JournalRecordCodec {
     private static final int PREPARED = 1;
     private static final int TRUNCATED = 2;
@@ -28,6 +31,7 @@ public final class JournalRecordCodec {
     private static final int ADOPTED = 4;
     private static final int DROPPED = 5;
     private static final int PLACED = 6;
+    private static final int NOTE = 7;
 
     private JournalRecordCodec() {}
 
@@ -73,6 +77,23 @@ public final class JournalRecordCodec {
         } catch (IllegalArgumentException e) {
             throw new MalformedMessage("journal record: " + e.getMessage());
         }
+    }
+
+    /// Writes a note that the metadata have the batch of that number.
+    public static void putNote(long number, WireWriter out) {
+        out.putByte(NOTE);
+        out.putLong(number);
+    }
+
+    /// Reads such a note and expects that the bytes end with it.
+    public static long getNote(WireReader in) throws MalformedMessage {
+        int kind = in.readByte();
+        if (kind != NOTE) {
+            throw new MalformedMessage("journal record kind %d of no group".formatted(kind));
+        }
+        long number = in.readLong();
+        in.end();
+        return number;
     }
 
     private static JournalRecord fields(WireReader in) throws MalformedMessage {

@@ -13,6 +13,7 @@ import java.nio.ByteBuffer;
 ///  N                                   incarnation (8): raised at each start
 ///  E                                   the incarnation (8) that ended last with no space left that nothing names
 ///  J                                   epoch (8) of the first journal segment that is needed
+///  K  number (8)                       nothing: the batch of that number was written; the last ones
 ///  G  group (4)                        the group's state, as GroupState draws it
 ///  C  group (4)                        when all its chunks had last been verified: Unix milliseconds (8);
 ///                                     below zero: never, its turns count from there
@@ -33,6 +34,9 @@ public final class MetadataKeys {
     /// Where the journal begins.
     public static final byte[] JOURNAL_START = {'J'};
 
+    /// Prefix of the numbers of batches.
+    public static final byte[] NUMBERS = {'K'};
+
     /// Prefix of all groups' states.
     public static final byte[] GROUPS = {'G'};
 
@@ -46,6 +50,16 @@ public final class MetadataKeys {
     private static final int CHUNK_BYTES = GROUP_BYTES + 2 * Long.BYTES;
 
     private MetadataKeys() {}
+
+    /// The number of a batch.
+    public static byte[] number(long number) {
+        return ByteBuffer.allocate(1 + Long.BYTES).put(NUMBERS[0]).putLong(number).array();
+    }
+
+    /// The number of a key of one.
+    public static long numberOf(byte[] key) {
+        return ByteBuffer.wrap(key).getLong(1);
+    }
 
     /// A group's state.
     public static byte[] group(PlacementGroupId pg) {

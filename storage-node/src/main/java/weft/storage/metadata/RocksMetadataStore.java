@@ -4,6 +4,7 @@ import org.jspecify.annotations.Nullable;
 import org.rocksdb.BlockBasedTableConfig;
 import org.rocksdb.BloomFilter;
 import org.rocksdb.CompressionType;
+import org.rocksdb.FlushOptions;
 import org.rocksdb.LRUCache;
 import org.rocksdb.Options;
 import org.rocksdb.ReadOptions;
@@ -15,16 +16,25 @@ import org.rocksdb.WriteBatch;
 import org.rocksdb.WriteOptions;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 
 /// The maps in RocksDB: one column family and so one write-ahead log, synced with each batch.
 ///
 /// Batches are checkpoints, one every few seconds, so nothing here is tuned for small writes. The
-/// log is replayed to the last intact batch (point-in-time): a batch that was synced is never lost.
+/// log is replayed to the last intact batch (point-in-time): a batch that was synced is not lost,
+/// unless the log is damaged. That it is cannot be told from a torn tail here; who numbers its
+/// batches can tell.
 public final class RocksMetadataStore implements MetadataStore {
     private static final long CACHE_BYTES = 16L << 20;
     private static final long MEMTABLE_BYTES = 16L << 20;
+
+    /// After so many batches what is in memory goes to a table, and what comes to a new log. One
+    /// table may be in the making, so the logs have at most twice as many that are in no table.
+    public static final int LOGGED_BATCHES_MAX = 1024;
 
     static {
         RocksDB.loadLibrary();
@@ -34,16 +44,20 @@ public final class RocksMetadataStore implements MetadataStore {
     private final LRUCache cache;
     private final BloomFilter filter;
     private final WriteOptions synced;
+    private final FlushOptions soon;
+    private final AtomicInteger logged = new AtomicInteger();
     private final RocksDB database;
 
     /// Opens the maps in this folder; makes it if absent.
+    ///
+    /// @throws MetadataException if they cannot be read
     public RocksMetadataStore(Path folder) throws IOException {
         cache = new LRUCache(CACHE_BYTES);
         filter = new BloomFilter(10);
         var tables = new BlockBasedTableConfig().setBlockCache(cache).setFilterPolicy(filter);
         options =
                 new Options()
-                        .setCreateIfMissing(true)
+                        .setCreateIfMissing(!isUsed(folder))
                         .setTableFormatConfig(tables)
                         .setWriteBufferSize(MEMTABLE_BYTES)
                         .setMaxBackgroundJobs(2)
@@ -53,11 +67,23 @@ public final class RocksMetadataStore implements MetadataStore {
                         .setCompressionType(CompressionType.LZ4_COMPRESSION)
                         .setWalRecoveryMode(WALRecoveryMode.PointInTimeRecovery);
         synced = new WriteOptions().setSync(true);
+        soon = new FlushOptions().setWaitForFlush(false);
         try {
             database = RocksDB.open(options, folder.toString());
         } catch (RocksDBException e) {
             closeOptions();
             throw failed("open " + folder, e);
+        }
+    }
+
+    /// Whether something was written: made anew without its list of files, RocksDB would delete
+    /// them.
+    private static boolean isUsed(Path folder) throws IOException {
+        if (!Files.isDirectory(folder)) {
+            return false;
+        }
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.anyMatch(file -> file.toString().matches(".*\\.(sst|log)"));
         }
     }
 
@@ -100,6 +126,10 @@ public final class RocksMetadataStore implements MetadataStore {
                 }
             }
             database.write(synced, changes);
+            if (logged.incrementAndGet() >= LOGGED_BATCHES_MAX) {
+                logged.set(0);
+                database.flush(soon);
+            }
         } catch (RocksDBException e) {
             throw failed("write", e);
         }
@@ -124,8 +154,8 @@ public final class RocksMetadataStore implements MetadataStore {
         }
     }
 
-    private static IOException failed(String operation, RocksDBException e) {
-        return new IOException("metadata: %s: %s".formatted(operation, e.getMessage()), e);
+    private static MetadataException failed(String operation, RocksDBException e) {
+        return new MetadataException("%s: %s".formatted(operation, e.getMessage()), e);
     }
 
     @Override
@@ -136,6 +166,7 @@ public final class RocksMetadataStore implements MetadataStore {
 
     private void closeOptions() {
         synced.close();
+        soon.close();
         options.close();
         filter.close();
         cache.close();

@@ -22,7 +22,8 @@ import java.util.Set;
 ///   2 each group, under its lock: copy what changed; append old prepared entries anew
 ///   3 force the data files, then the folders
 ///   4 wait until the copies of step 2 are durable
-///   5 one metadata batch, synced: stamps, maps, applied sequences, and where the journal now begins
+///   5 one metadata batch, synced: stamps, maps, applied sequences, and where the journal now begins;
+///     the journal notes that it was written
 ///   6 only then recycle the segments before it, delete replaced files, give back the space of what
 ///     left the maps, report installs as done
 /// ```
@@ -37,15 +38,15 @@ import java.util.Set;
 /// takes. One checkpoint runs at a time.
 final class Checkpoint {
     private final Disk disk;
-    private final MetadataStore metadata;
+    private final StoreLife life;
     private final GroupCommit journal;
     private final long portionBytes;
     private long savedEpoch;
 
     /// @param portionBytes of maps that are enough for a batch
-    Checkpoint(Disk disk, MetadataStore metadata, GroupCommit journal, long portionBytes) {
+    Checkpoint(Disk disk, StoreLife life, GroupCommit journal, long portionBytes) {
         this.disk = disk;
-        this.metadata = metadata;
+        this.life = life;
         this.journal = journal;
         this.portionBytes = portionBytes;
     }
@@ -71,8 +72,10 @@ final class Checkpoint {
                 byte[] start = ByteBuffer.allocate(Long.BYTES).putLong(firstEpoch).array();
                 batch.put(MetadataKeys.JOURNAL_START, start);
             }
-            metadata.write(batch);
+            life.write(batch);
             if (isLast) {
+                // The note of it, too: what was needed without it must not be gone before.
+                journal.flush();
                 savedEpoch = firstEpoch;
                 journal.recycleBefore(firstEpoch, dataBytes);
             }
@@ -85,7 +88,7 @@ final class Checkpoint {
         for (var rest = List.copyOf(groups).iterator(); rest.hasNext(); ) {
             List<GroupStore.Taken> taken = take(rest, 0);
             forceFiles(taken);
-            metadata.write(batchOf(taken));
+            life.write(batchOf(taken));
             finish(taken);
         }
     }

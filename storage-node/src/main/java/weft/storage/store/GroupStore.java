@@ -12,6 +12,7 @@ import weft.storage.chunk.CorruptChunkException;
 import weft.storage.journal.GroupCommit;
 import weft.storage.journal.JournalRecord;
 import weft.storage.journal.JournalRecordCodec;
+import weft.storage.metadata.MetadataException;
 import weft.storage.replica.RecoveredState;
 import weft.storage.replica.ReplicaDisk;
 import weft.storage.replica.ReplicatedTables;
@@ -293,22 +294,23 @@ final class GroupStore implements ReplicaDisk {
                 () -> new ReadOutcome.Mapped(chunks.map(request.layers(), request.chunkIndex())));
     }
 
-    @FunctionalInterface
     private interface Look<T> {
         T make() throws IOException;
     }
 
     private void answer(long ticket, Look<ReadOutcome> look) {
-        ReadOutcome outcome;
-        try {
-            synchronized (lock) {
-                outcome = look.make();
-            }
-        } catch (IOException e) {
-            outcome = new ReadOutcome.Failed(pg + ": " + e.getMessage());
-        }
-        ReadOutcome result = outcome;
-        tell(e -> e.onRead(ticket, result));
+        tell(
+                ticket,
+                () -> {
+                    try {
+                        return look.make();
+                    } catch (MetadataException e) {
+                        throw e;
+                    } catch (IOException e) {
+                        return new ReadOutcome.Failed(pg + ": " + e.getMessage());
+                    }
+                },
+                (e, outcome) -> e.onRead(ticket, outcome));
     }
 
     /// Looks under the lock, and tells what was found.
@@ -417,7 +419,6 @@ final class GroupStore implements ReplicaDisk {
                 });
     }
 
-    @FunctionalInterface
     private interface Change {
         void make() throws IOException;
     }
@@ -465,9 +466,8 @@ final class GroupStore implements ReplicaDisk {
                     GroupState.of(version, inSync, appliedSequence, ordinal, voidedOrdinal, tables);
             List<Long> tickets = settling;
             settling = new ArrayList<>();
-            ChunkChanges taken =
-                    firstEpoch == 0 ? chunks.takeChanges() : chunks.takeChangesAndSpace();
-            return Optional.of(new Taken(this, state, taken, tickets));
+            var all = firstEpoch == 0 ? chunks.takeChanges() : chunks.takeChangesAndSpace();
+            return Optional.of(new Taken(this, state, all, tickets));
         }
     }
 

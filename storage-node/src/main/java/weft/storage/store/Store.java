@@ -13,10 +13,8 @@ import weft.runtime.Loop;
 import weft.storage.chunk.ChunkLimits;
 import weft.storage.chunk.ChunkStore;
 import weft.storage.disk.Disk;
-import weft.storage.disk.IdentityFile;
 import weft.storage.disk.StoreIdentity;
 import weft.storage.journal.GroupCommit;
-import weft.storage.metadata.MetadataKeys;
 import weft.storage.metadata.MetadataStore;
 import weft.storage.replica.RecoveredState;
 import weft.storage.replica.ReplicaDisk;
@@ -27,7 +25,6 @@ import java.nio.ByteBuffer;
 import java.nio.channels.ClosedByInterruptException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -62,11 +59,9 @@ public final class Store implements Closeable {
     /// One part in so many of what is free may be kept for large writes to come.
     private static final int SPARE_SHARE = 8;
 
-    private static final int METADATA_MAGIC = 0x57464D44;
-    private static final int METADATA_FORMAT = 1;
-
     private final Disk disk;
     private final StoreIdentity identity;
+    private final StoreLife life;
     private final long incarnation;
     private final MetadataStore metadata;
     private final StoreSettings settings;
@@ -123,14 +118,13 @@ public final class Store implements Closeable {
         this.disk = disk;
         this.metadata = metadata;
         this.settings = settings;
-        identity = identify(disk, metadata, cluster);
-        incarnation = raiseIncarnation(metadata);
+        life = StoreLife.read(disk, metadata, cluster);
+        identity = life.identity();
         limits = new ChunkLimits(settings.mapBytesMax(), settings.filesMax());
-        byte[] closed = metadata.get(MetadataKeys.CLOSED);
-        limits.setMayHaveLeftSpace(!Arrays.equals(closed, encode(incarnation - 1)));
+        limits.setMayHaveLeftSpace(!life.lastLeftNoSpace());
         // Made durable with the journal's folder, before anything is written to either.
         disk.createFolder(CHUNKS_FOLDER);
-        var recovery = new StoreRecovery(disk, identity, metadata, limits);
+        var recovery = new StoreRecovery(disk, life, metadata, limits);
         recovery.readMetadata();
         space = new SpaceBudget(disk, settings);
         journal =
@@ -141,65 +135,17 @@ public final class Store implements Closeable {
                         recovery.journalStart(),
                         recovery::record,
                         this::fail);
+        incarnation = life.begin(journal);
         shared =
                 new StoreShared(
                         journal, space, servingBytes, catchingUpBytes, settings, groupEvents);
         checkpoint =
-                new Checkpoint(
-                        disk, metadata, journal, settings.mapBytesMax() / CHECKPOINT_PORTIONS);
+                new Checkpoint(disk, life, journal, settings.mapBytesMax() / CHECKPOINT_PORTIONS);
         for (var found : recovery.finish().entrySet()) {
             recoverGroup(found.getKey(), found.getValue());
         }
         space.ask(journal.allBytes());
         limits.keepSpare(space.freeBytes() / SPARE_SHARE);
-    }
-
-    private static StoreIdentity identify(Disk disk, MetadataStore metadata, UUID cluster)
-            throws IOException {
-        Optional<StoreIdentity> known = IdentityFile.read(disk, cluster);
-        byte[] saved = metadata.get(MetadataKeys.IDENTITY);
-        if (known.isEmpty() && saved != null) {
-            throw new IOException("the store's metadata are there, but its identity file is gone");
-        }
-        var identity = known.orElseGet(() -> new StoreIdentity(cluster, UUID.randomUUID()));
-        byte[] expected = encode(identity);
-        if (saved == null) {
-            // The file first: metadata without a file are refused, a file without metadata is a
-            // store
-            // that was never used. Journal segments and metadata that are missing betray
-            // themselves.
-            if (known.isPresent() && !disk.list("journal").isEmpty()) {
-                throw new IOException("the store's metadata are gone; it must be emptied");
-            }
-            IdentityFile.write(disk, identity);
-            metadata.write(new MetadataStore.Batch().put(MetadataKeys.IDENTITY, expected));
-        } else if (!Arrays.equals(saved, expected)) {
-            throw new IOException(
-                    "refused: the metadata in this folder are not those of store " + identity);
-        }
-        return identity;
-    }
-
-    private static byte[] encode(StoreIdentity identity) {
-        return ByteBuffer.allocate(2 * Integer.BYTES + 4 * Long.BYTES)
-                .putInt(METADATA_MAGIC)
-                .putInt(METADATA_FORMAT)
-                .putLong(identity.cluster().getMostSignificantBits())
-                .putLong(identity.cluster().getLeastSignificantBits())
-                .putLong(identity.store().getMostSignificantBits())
-                .putLong(identity.store().getLeastSignificantBits())
-                .array();
-    }
-
-    private static long raiseIncarnation(MetadataStore metadata) throws IOException {
-        byte[] saved = metadata.get(MetadataKeys.INCARNATION);
-        long next = saved == null ? 1 : ByteBuffer.wrap(saved).getLong() + 1;
-        metadata.write(new MetadataStore.Batch().put(MetadataKeys.INCARNATION, encode(next)));
-        return next;
-    }
-
-    private static byte[] encode(long number) {
-        return ByteBuffer.allocate(Long.BYTES).putLong(number).array();
     }
 
     private void recoverGroup(PlacementGroupId pg, StoreRecovery.FoundGroup found)
@@ -487,8 +433,7 @@ public final class Store implements Closeable {
             limits.keepNoSpare();
             checkpoint.runFull(groups.values());
             if (limits.hasLookedAtAll()) {
-                byte[] value = encode(incarnation);
-                metadata.write(new MetadataStore.Batch().put(MetadataKeys.CLOSED, value));
+                life.leaveNoSpace();
             }
         }
         journal.close();

@@ -3,6 +3,7 @@ package weft.storage.store;
 import weft.fabric.StoreId;
 import weft.storage.disk.FileDisk;
 import weft.storage.disk.IdentityFile;
+import weft.storage.metadata.MetadataException;
 import weft.storage.metadata.RocksMetadataStore;
 
 import java.io.Closeable;
@@ -59,16 +60,29 @@ public final class StoreFolder implements Closeable {
             throws IOException {
         assert lockChannel.isOpen();
         var disk = new FileDisk(folder);
-        var metadata = new RocksMetadataStore(folder.resolve("metadata"));
+        RocksMetadataStore metadata;
+        try {
+            metadata = new RocksMetadataStore(folder.resolve("metadata"));
+        } catch (MetadataException e) {
+            throw refused(folder, e);
+        }
         try {
             return new Store(disk, metadata, cluster, settings);
         } catch (IOException e) {
             metadata.close();
-            throw new IOException("store in %s: %s".formatted(folder, e.getMessage()), e);
+            throw refused(folder, e);
         } catch (RuntimeException e) {
             metadata.close();
             throw e;
         }
+    }
+
+    private static IOException refused(Path folder, IOException e) {
+        String todo =
+                e instanceof MetadataException
+                        ? "; if the disk is well, the store must be emptied"
+                        : "";
+        return new IOException("store in %s: %s%s".formatted(folder, e.getMessage(), todo), e);
     }
 
     private static FileChannel lock(Path folder) throws IOException {

@@ -29,6 +29,7 @@ final class StoreRecovery {
     private static final Logger log = LoggerFactory.getLogger(StoreRecovery.class);
 
     private final Disk disk;
+    private final StoreLife life;
     private final StoreIdentity identity;
     private final MetadataStore metadata;
     private final ChunkLimits limits;
@@ -37,9 +38,10 @@ final class StoreRecovery {
     /// A group being recovered.
     record FoundGroup(GroupState saved, GroupRecovery recovery, ChunkStore chunks) {}
 
-    StoreRecovery(Disk disk, StoreIdentity identity, MetadataStore metadata, ChunkLimits limits) {
+    StoreRecovery(Disk disk, StoreLife life, MetadataStore metadata, ChunkLimits limits) {
         this.disk = disk;
-        this.identity = identity;
+        this.life = life;
+        identity = life.identity();
         this.metadata = metadata;
         this.limits = limits;
     }
@@ -83,6 +85,10 @@ final class StoreRecovery {
         try {
             var in = new WireReader(bytes);
             long ordinal = in.readLong();
+            if (ordinal == StoreLife.NOTE_ORDINAL) {
+                life.readNote(in);
+                return;
+            }
             JournalRecord record = JournalRecordCodec.get(in);
             group(record.pg()).recovery().record(ordinal, record, segmentEpoch);
         } catch (MalformedMessage e) {
