@@ -127,7 +127,7 @@ public final class HolderFamily implements MessageFamily<HolderMessage> {
                 for (int i = 0; i < count; i++) {
                     standings.add(standing(in.readByte()));
                 }
-                yield new Switched(standings, in.readByte() != 0);
+                yield new Switched(standings, in.readBoolean());
             }
             case 3 -> {
                 long cut = in.readLong();
