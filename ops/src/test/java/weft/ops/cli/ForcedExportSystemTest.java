@@ -22,6 +22,7 @@ import weft.fabric.PoolStore;
 import weft.fabric.StoreId;
 import weft.fabric.Volume;
 import weft.fixtures.Await;
+import weft.ops.admin.CopiesDue;
 import weft.ops.admin.NodeAdmin;
 import weft.ops.admin.PoolHealth;
 import weft.ops.admin.PoolHealth.GroupState;
@@ -71,12 +72,20 @@ final class ForcedExportSystemTest {
     void start() throws Exception {
         layout = LocalLayout.free(folder);
         var processes = new LocalProcesses(layout);
-        processes.startSeparate(new FabricSize(0, 1, 0), HostOffer.NONE);
+        processes.startSeparate(
+                new FabricSize(0, 1, 0), HostOffer.NONE, List.of("--moves-per-node", "8"));
         for (int node = 1; node <= NODES; node++) {
             nodes.put(node, processes.startStorage(node, 1));
         }
         Up.Readiness.await(layout, NODES, 0, Duration.ofSeconds(120));
         opened = FabricSession.open(layout.zookeeper(), Duration.ofSeconds(10));
+        // Groups that were placed before the last node came are moved to it.
+        Await.until(
+                "each node has its share",
+                PATIENCE,
+                () ->
+                        CopiesDue.of(session().records(), session().image())
+                                .equals(new CopiesDue(0, 0, 0)));
     }
 
     @AfterEach
