@@ -28,6 +28,7 @@ final class Copies {
     private final int[] most;
     private final int[] cursor;
     private final int[] inDomain;
+    private final double[] chances;
     private final int[] needy;
     private int needyCount;
 
@@ -39,7 +40,7 @@ final class Copies {
         int count = stores.size();
         targets = targets(stores);
         needy = targets.clone();
-        needyCount = needy.length;
+        chances = new double[count];
         seeds = new long[count];
         weights = new double[count];
         least = new int[count];
@@ -120,20 +121,33 @@ final class Copies {
         return true;
     }
 
-    /// Takes copies away that share a zone, a rack or a host while there is room elsewhere: the
-    /// last ones first, so that the leader stays.
+    /// Takes copies away that share a zone, a rack or a host while there is room elsewhere: each
+    /// time from the store that is the fullest for its share, so that one whose domain has changed
+    /// keeps what it has; the last ones first where that does not tell, so that the leader stays.
     void freeCrowded() {
         for (int group = 0; group < groups.size(); group++) {
             countDomains(group, 1);
-            for (int slot = board.endSlot(group) - 1; slot >= board.firstSlot(group); slot--) {
-                if (isCrowded(board.at(slot))) {
-                    countDomains(group, -1);
-                    board.take(slot);
-                    countDomains(group, 1);
-                }
+            int slot = fullestCrowded(group);
+            while (slot != Board.FREE) {
+                countDomains(group, -1);
+                board.take(slot);
+                countDomains(group, 1);
+                slot = fullestCrowded(group);
             }
             countDomains(group, -1);
         }
+    }
+
+    private int fullestCrowded(int group) {
+        int found = Board.FREE;
+        for (int slot = board.endSlot(group) - 1; slot >= board.firstSlot(group); slot--) {
+            if (isCrowded(board.at(slot))
+                    && (found == Board.FREE
+                            || fullness(board.at(slot), 0) > fullness(board.at(found), 0))) {
+                found = slot;
+            }
+        }
+        return found;
     }
 
     private boolean isCrowded(int store) {
@@ -151,15 +165,49 @@ final class Copies {
 
     // ---- Filling.
 
-    /// Puts a copy into each free slot of the group for which there is a store.
-    void fill(int group) {
+    /// Puts a copy into each free slot for which there is a store, group by group.
+    void fill(List<Integer> order) {
+        for (int store : targets) {
+            if (board.load(store) < least[store]) {
+                needy[needyCount++] = store;
+            }
+        }
+        order.forEach(this::fill);
+    }
+
+    private void fill(int group) {
+        boolean isDrawn = false;
         for (int slot = board.firstSlot(group); slot < board.endSlot(group); slot++) {
             if (board.at(slot) == Board.FREE) {
+                if (!isDrawn) {
+                    draw(group);
+                    isDrawn = true;
+                }
                 int store = proposed(group);
                 if (store != Board.FREE) {
                     board.put(slot, store);
+                    forgetNeedy(store);
                 }
             }
+        }
+    }
+
+    /// Every target's lot for the group: most of the work of a first placement, so once for all
+    /// copies.
+    private void draw(int group) {
+        int pg = groups.get(group).pg().value();
+        for (int store : targets) {
+            chances[store] = Placement.chance(seeds[store], pg);
+        }
+    }
+
+    private void forgetNeedy(int store) {
+        if (board.load(store) == least[store]) {
+            int at = 0;
+            while (needy[at] != store) {
+                at++;
+            }
+            needy[at] = needy[--needyCount];
         }
     }
 
@@ -174,18 +222,12 @@ final class Copies {
         return store;
     }
 
-    /// Most of the work of a first placement: what is not needy any more is not looked at again.
     private int bestOfNeedy(int group) {
-        int pg = groups.get(group).pg().value();
         int best = Board.FREE;
         double bestScore = 0;
         for (int i = 0; i < needyCount; i++) {
             int store = needy[i];
-            if (board.load(store) >= least[store]) {
-                needy[i--] = needy[--needyCount];
-                continue;
-            }
-            double chance = Placement.chance(seeds[store], pg);
+            double chance = chances[store];
             // −ln(c) ≥ 1 − c, so most stores are out of the question without a logarithm.
             if (weights[store] < bestScore * (1 - chance)
                     || !fits(store)
@@ -202,16 +244,19 @@ final class Copies {
     }
 
     private int bestOfAll(int group) {
-        int pg = groups.get(group).pg().value();
         int best = Board.FREE;
         int bestNeed = Integer.MAX_VALUE;
         double bestScore = 0;
         for (int store : targets) {
             int need = need(store);
-            if (need > bestNeed || !fits(store) || board.has(group, store)) {
+            double chance = chances[store];
+            if (need > bestNeed
+                    || need == bestNeed && weights[store] < bestScore * (1 - chance)
+                    || !fits(store)
+                    || board.has(group, store)) {
                 continue;
             }
-            double score = Placement.score(weights[store], Placement.chance(seeds[store], pg));
+            double score = Placement.score(weights[store], chance);
             if (need < bestNeed || score > bestScore) {
                 best = store;
                 bestNeed = need;

@@ -6,10 +6,8 @@ import weft.ops.placement.Plan.Change;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /// From the stores and what is wanted now to what should be wanted. What fits stays, so that as
 /// little as possible is copied:
@@ -51,7 +49,7 @@ public final class Planner {
         var copies = new Copies(board, shares, stores, groups);
         copies.freeCrowded();
         List<Integer> mostDegradedFirst = mostDegradedFirst();
-        mostDegradedFirst.forEach(copies::fill);
+        copies.fill(mostDegradedFirst);
         restoreWhatNobodyTakes();
         copies.balance();
         new Leaders(board, stores, replicas).balance();
@@ -143,28 +141,36 @@ public final class Planner {
 
     /// @param depth how many names of a domain count: 1 zone, 2 and rack, 3 and host
     private void say(List<String> found, String what, int depth) {
-        Set<List<String>> all = new HashSet<>();
-        stores.forEach(store -> all.add(names(store, depth)));
+        Map<List<String>, Integer> all = new HashMap<>();
+        var place = new int[stores.size()];
+        for (int store = 0; store < place.length; store++) {
+            place[store] = all.computeIfAbsent(names(stores.get(store), depth), _ -> all.size());
+        }
         if (all.size() < 2) {
             return; // Nobody has told them apart.
         }
         int crowded = 0;
         for (int group = 0; group < groups.size(); group++) {
-            Set<List<String>> used = new HashSet<>();
-            int copies = 0;
-            for (int slot = board.firstSlot(group); slot < board.endSlot(group); slot++) {
-                if (board.at(slot) != Board.FREE) {
-                    copies++;
-                    used.add(names(stores.get(board.at(slot)), depth));
-                }
-            }
-            crowded += used.size() < copies ? 1 : 0;
+            crowded += isCrowded(group, place) ? 1 : 0;
         }
         if (crowded > 0) {
             found.add(
                     "%d of %d placement groups have two copies in one %s: there are %d"
                             .formatted(crowded, groups.size(), what, all.size()));
         }
+    }
+
+    /// Whether two copies of the group are in one place.
+    private boolean isCrowded(int group, int[] place) {
+        for (int slot = board.firstSlot(group); slot < board.endSlot(group); slot++) {
+            for (int other = board.firstSlot(group); other < slot; other++) {
+                boolean areThere = board.at(slot) != Board.FREE && board.at(other) != Board.FREE;
+                if (areThere && place[board.at(slot)] == place[board.at(other)]) {
+                    return true;
+                }
+            }
+        }
+        return false;
     }
 
     private static List<String> names(PlannedStore store, int depth) {

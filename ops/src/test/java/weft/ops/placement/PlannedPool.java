@@ -145,6 +145,18 @@ final class PlannedPool {
         }
     }
 
+    /// Copies that share with another of their group what the function tells apart, and so have to
+    /// move at the least.
+    int crowded(Function<FailureDomain, Object> what) {
+        int crowded = 0;
+        for (PlannedGroup group : groups.values()) {
+            var seen = new HashSet<>();
+            group.wanted().forEach(id -> seen.add(what.apply(store(id).domain())));
+            crowded += group.wanted().size() - seen.size();
+        }
+        return crowded;
+    }
+
     /// How far a store is from its share: what has to move at the least after a change of it.
     double distance(int number) {
         return Math.abs(share(id(number)) - load(number));

@@ -1,5 +1,6 @@
 package weft.ops.placement;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
@@ -7,6 +8,8 @@ import org.junit.jupiter.api.Test;
 import weft.fabric.FailureDomain;
 import weft.runtime.BootClock;
 
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.util.stream.IntStream;
 
 /// A thousand stores and as many groups as a pool may have. What it prints stands in docs/scale.md.
@@ -14,6 +17,7 @@ class PlannerScaleTest {
     private static final int STORES = 1000;
     private static final int GROUPS = 1 << 16;
 
+    private final ThreadMXBean threads = ManagementFactory.getThreadMXBean();
     private final PlannedPool pool = new PlannedPool(GROUPS, 3);
 
     private static FailureDomain place(int number) {
@@ -23,11 +27,13 @@ class PlannerScaleTest {
     private Plan timed(String what) {
         Plan warm = pool.plan();
         long startNanos = BootClock.SYSTEM.nowNanos();
+        long startCpuNanos = threads.getCurrentThreadCpuTime();
         Plan plan = pool.plan();
+        long cpuMillis = (threads.getCurrentThreadCpuTime() - startCpuNanos) / 1_000_000;
         long millis = (BootClock.SYSTEM.nowNanos() - startNanos) / 1_000_000;
         System.out.printf(
-                "%s: planned in %d ms, %d groups change, %d copies move%n",
-                what, millis, plan.changes().size(), warm.copies());
+                "%s: planned in %d ms, %d of them computing, %d groups change, %d copies move%n",
+                what, millis, cpuMillis, plan.changes().size(), warm.copies());
         return pool.settle();
     }
 
@@ -58,6 +64,12 @@ class PlannerScaleTest {
 
         pool.reweigh(5, 3);
         require("a store weighs three times as much", pool.distance(5));
+
+        pool.stand(8, new FailureDomain("zone0", "rack12", "host8"));
+        assertEquals(0, timed("a store is carried to another rack of its zone").copies());
+
+        pool.stand(8, new FailureDomain("zone1", "rack1", "host8"));
+        require("a store is carried to another zone", pool.crowded(FailureDomain::zone));
 
         int rack = 0;
         for (int i = 3; i < STORES; i += 40) {
