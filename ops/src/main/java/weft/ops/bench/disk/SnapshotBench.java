@@ -49,8 +49,8 @@ public final class SnapshotBench {
         /// Makes snapshots of the first volumes, as of one instant.
         void snapshot(int volumes, String name) throws IOException, InterruptedException;
 
-        /// Deletes them.
-        void deleteSnapshots(int volumes, String name) throws IOException;
+        /// Deletes them, and waits until there may be more.
+        void deleteSnapshots(int volumes, String name) throws IOException, InterruptedException;
 
         /// Makes a clone of the first volume's snapshot.
         void makeClone(String snapshot, String name) throws IOException;

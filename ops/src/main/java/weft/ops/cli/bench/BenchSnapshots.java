@@ -4,6 +4,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
+import weft.fabric.FabricImage;
 import weft.fabric.Volume;
 import weft.ops.admin.ExportAdmin;
 import weft.ops.admin.VolumeAdmin;
@@ -49,6 +50,9 @@ public final class BenchSnapshots implements Callable<Integer> {
     private static final long SIZE_BYTES_MIN = 64L << 20;
     private static final List<String> VOLUMES = List.of(PoolUnderTest.NAME, "bench2", "bench3");
     private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+    /// When the next cut is made.
+    private static final int LAYERS_MAX = 8;
 
     @Option(
             names = "--repeat",
@@ -152,10 +156,18 @@ public final class BenchSnapshots implements Callable<Integer> {
         }
 
         @Override
-        public void deleteSnapshots(int volumes, String name) throws IOException {
+        public void deleteSnapshots(int volumes, String name)
+                throws IOException, InterruptedException {
             for (String volume : VOLUMES.subList(0, volumes)) {
                 admin.delete(session::image, Volume.snapshotName(volume, name));
+                // Cuts come faster than people make them, and layers are merged one by one.
+                var _ = session.await(PATIENCE, image -> withFewLayers(image, volume));
             }
+        }
+
+        private static Optional<Volume> withFewLayers(FabricImage image, String volume) {
+            return Optional.ofNullable(image.volumes().get(volume))
+                    .filter(known -> known.layers().size() <= LAYERS_MAX);
         }
 
         @Override
