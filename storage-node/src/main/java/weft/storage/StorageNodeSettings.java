@@ -1,5 +1,6 @@
 package weft.storage;
 
+import weft.fabric.Cluster;
 import weft.fabric.FailureDomain;
 import weft.fabric.NodeId;
 import weft.storage.replica.ReplicaSettings;
@@ -57,15 +58,17 @@ public record StorageNodeSettings(
     }
 
     /// The settings that nobody needs to say.
+    ///
+    /// @param cluster whose lease all nodes have
     public static StorageNodeSettings of(
             NodeId node,
-            UUID clusterId,
+            Cluster cluster,
             List<Path> folders,
             InetSocketAddress listen,
             String advertiseHost) {
         return new StorageNodeSettings(
                 node,
-                clusterId,
+                cluster.id(),
                 folders,
                 List.of(),
                 listen,
@@ -73,7 +76,7 @@ public record StorageNodeSettings(
                 "",
                 "",
                 FailureDomain.ofAddress(advertiseHost),
-                ReplicaSettings.DEFAULT,
+                ReplicaSettings.DEFAULT.withLeaseMillis(cluster.leaseMillis()),
                 StoreSettings.DEFAULT,
                 ScrubSettings.DEFAULT,
                 Duration.ofSeconds(30),

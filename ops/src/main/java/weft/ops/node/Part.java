@@ -126,7 +126,7 @@ public final class Part implements AutoCloseable {
                     var settings =
                             StorageNodeSettings.of(
                                             options.node(),
-                                            part.awaitCluster().id(),
+                                            part.awaitCluster(),
                                             options.folders(),
                                             options.listen(),
                                             options.advertise())

@@ -13,6 +13,7 @@ import weft.coordination.CountingTree.Traffic;
 import weft.coordination.FabricRecords;
 import weft.coordination.FabricWatcher;
 import weft.fabric.ChunkKey;
+import weft.fabric.Cluster;
 import weft.fabric.FabricImage;
 import weft.fabric.FailureDomain;
 import weft.fabric.Member;
@@ -305,7 +306,7 @@ class CoordinationScaleTest {
         private StorageNodeSettings settings() {
             return StorageNodeSettings.of(
                             new NodeId("counted"),
-                            LargeFabric.CLUSTER,
+                            new Cluster(LargeFabric.CLUSTER, Cluster.FORMAT_VERSION, 5, 3, 1),
                             List.of(folder.resolve("store")),
                             new InetSocketAddress("127.0.0.1", 0),
                             "127.0.0.1")

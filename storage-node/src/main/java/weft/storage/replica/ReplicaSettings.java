@@ -42,6 +42,23 @@ public record ReplicaSettings(
         }
     }
 
+    /// The same with another lease, and what is in proportion to it: four beats to a lease, and a
+    /// grace of 19/15.
+    ///
+    /// @param millis the same at all nodes of a fabric
+    public ReplicaSettings withLeaseMillis(long millis) {
+        return new ReplicaSettings(
+                millis / 4,
+                millis,
+                millis * 19 / 15,
+                millis / 3,
+                resendMillis,
+                slowOutMillis,
+                windowEntriesMax,
+                windowBytesMax,
+                waitingMax);
+    }
+
     /// The same with another time until a store that was slow is asked back.
     public ReplicaSettings withSlowOutMillis(long millis) {
         return new ReplicaSettings(

@@ -9,6 +9,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 import weft.coordination.zookeeper.EmbeddedZooKeeper;
+import weft.fabric.Cluster;
 import weft.fabric.FailureDomain;
 import weft.fabric.NodeId;
 import weft.ops.admin.NodeAdmin;
@@ -356,14 +357,35 @@ public final class NodeCommand {
                 description = "Copies that must exist to acknowledge (default: ${DEFAULT-VALUE}).")
         private int minReplicas;
 
+        @Option(
+                names = "--lease-millis",
+                paramLabel = "N",
+                defaultValue = "" + Cluster.LEASE_MILLIS_DEFAULT,
+                description = {
+                    "Lease of a new cluster's primaries (default: ${DEFAULT-VALUE}). Writes stand"
+                            + " still",
+                    "for a quarter more when a storage node falls silent; a machine that stands"
+                            + " still",
+                    "for as long is taken for dead."
+                })
+        private int leaseMillis;
+
         @Mixin private ControlOptions control = new ControlOptions();
 
         @Override
         public Integer call() throws IOException, InterruptedException {
             NodeOptions options = where.options(0, 0, HostOffer.NONE);
+            if (leaseMillis < Cluster.LEASE_MILLIS_MIN || leaseMillis > Cluster.LEASE_MILLIS_MAX) {
+                throw CliFailure.usage(
+                        "--lease-millis is %d, and is to be %d to %d"
+                                .formatted(
+                                        leaseMillis,
+                                        Cluster.LEASE_MILLIS_MIN,
+                                        Cluster.LEASE_MILLIS_MAX));
+            }
+            Cluster first = Part.newCluster(replicas, minReplicas).withLeaseMillis(leaseMillis);
             return runUntilStopped(
-                    Part.control(
-                            options, Part.newCluster(replicas, minReplicas), control.settings()),
+                    Part.control(options, first, control.settings()),
                     "control " + options.node() + " is ready");
         }
     }
