@@ -68,6 +68,14 @@ public record Attachment(VolumeId volume, String holder, long token, List<Sharer
         return !sharers.isEmpty() && process() == null;
     }
 
+    /// Whether nodes that export the volume hold it: when they are refused they look whether they
+    /// still do, and go on by the newest token.
+    public boolean isOfExporters() {
+        return !sharers.isEmpty()
+                && sharers.stream()
+                        .allMatch(sharer -> sharer.process().role() == NodePresence.Role.STORAGE);
+    }
+
     /// The process that holds the volume alone, has the token, and answers for it while it is open;
     /// null if there is none.
     public @Nullable Process process() {

@@ -28,9 +28,15 @@ import java.util.Set;
 public record CopiesDue(long underWay, long planned, long waiting) {
     /// What the records say now.
     public static CopiesDue of(FabricRecords records, FabricImage image) throws IOException {
+        return of(records, PoolHealth.groups(records), image);
+    }
+
+    /// What they say of groups that were read already.
+    public static CopiesDue of(FabricRecords records, List<Configuration> groups, FabricImage image)
+            throws IOException {
         return of(
                 new NodeAdmin(records).stores(),
-                PoolHealth.groups(records),
+                groups,
                 image,
                 image.cluster().map(cluster -> cluster.replicas()).orElse(1));
     }

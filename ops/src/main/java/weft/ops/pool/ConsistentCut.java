@@ -188,7 +188,7 @@ public final class ConsistentCut {
         boolean isThere =
                 answer(pool.ask(process, new HolderMessage.Settle(FreshIds.positive(), held)))
                                 instanceof Settled told
-                        && told.clean();
+                        && (told.clean() || attachment.get().noun().isOfExporters());
         if (!isThere && VolumeUsers.writerNow(records, volume.get().noun()).isPresent()) {
             throw doesNotAnswer(name, attachment.get().noun());
         }
@@ -201,12 +201,17 @@ public final class ConsistentCut {
                 name, attachment.holder());
     }
 
+    /// What has room for an attempt in vain: layers are few where a chain is made shorter.
+    private static boolean isInHaste(List<Wanted> wanted) {
+        return wanted.stream().allMatch(one -> one.purpose() instanceof Purpose.Snapshot);
+    }
+
     private List<CutPart> parts(List<Wanted> wanted, boolean force)
             throws IOException, InterruptedException {
         String why = "";
         for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-            boolean fenceAll = attempt > 0;
-            var begun = new CutBeginning(pool.client(), records, image).commit(wanted, fenceAll);
+            boolean fenceAll = attempt > 0 || !isInHaste(wanted);
+            var begun = new CutBeginning(pool.client(), records, image, fenceAll).commit(wanted);
             List<CutPart> parts = begun.parts();
             try {
                 int holdMillis = HOLD_MILLIS << Math.min(attempt, HOLD_DOUBLINGS_MAX);
@@ -224,21 +229,10 @@ public final class ConsistentCut {
         throw Refusal.state("the cut was not made: %s; try again", why);
     }
 
-    /// What the processes that hold the volumes were asked to switch.
-    private static final class Questions {
-        /// What is left to ask.
-        final Map<Attachment.Process, List<CutPart>> left = new LinkedHashMap<>();
-
-        final Map<Attachment.Process, List<CutPart>> switched = new LinkedHashMap<>();
-
-        /// Whether all said so.
-        boolean alone = true;
-    }
-
     private void complete(CutBeginning.Begun begun, boolean force, boolean fenceAll, int holdMillis)
             throws IOException, InterruptedException, VoidCut {
         List<CutPart> parts = begun.parts();
-        var questions = new Questions();
+        var questions = new CutQuestions();
         for (CutPart part : parts) {
             Attachment attachment = part.attachment().noun();
             if (attachment.process() != null) {
@@ -272,7 +266,7 @@ public final class ConsistentCut {
 
     /// Asks until all processes have switched their volumes. A volume that its process does not
     /// know for long is about to be opened, or its process started again and will never know it.
-    private void askAgain(long cut, boolean force, Questions questions, List<CutPart> first)
+    private void askAgain(long cut, boolean force, CutQuestions questions, List<CutPart> first)
             throws IOException, InterruptedException, VoidCut {
         long startNanos = BootClock.SYSTEM.nowNanos();
         List<CutPart> unknown = first;
@@ -308,7 +302,7 @@ public final class ConsistentCut {
     /// Asks the processes to switch what they have not switched yet.
     ///
     /// @return what the processes do not know
-    private List<CutPart> switchAll(long cut, int holdMillis, Questions questions)
+    private List<CutPart> switchAll(long cut, int holdMillis, CutQuestions questions)
             throws InterruptedException {
         Map<Attachment.Process, CompletableFuture<?>> answers = new LinkedHashMap<>();
         questions.left.forEach((process, parts) -> {
@@ -322,7 +316,9 @@ public final class ConsistentCut {
             List<CutPart> left = new ArrayList<>(parts);
             if (answer(answers.get(process)) instanceof Switched told
                     && told.standings().size() == parts.size()) {
-                questions.alone &= told.alone();
+                boolean isKnown =
+                        told.standings().stream().anyMatch(one -> one != Standing.UNKNOWN);
+                questions.alone &= told.alone() || !isKnown;
                 for (int i = 0; i < parts.size(); i++) {
                     CutPart part = parts.get(i);
                     switch (told.standings().get(i)) {
@@ -337,6 +333,9 @@ public final class ConsistentCut {
                         case UNKNOWN -> {}
                     }
                 }
+            } else {
+                // It may have switched before it was alone.
+                questions.alone = false;
             }
             unknown.addAll(left);
             if (left.isEmpty()) {
@@ -365,6 +364,9 @@ public final class ConsistentCut {
     /// Takes the volume away from its holder, so that nobody holds it. The next attempt raises the
     /// token.
     private void takeAway(CutPart part, boolean force) throws IOException, VoidCut {
+        if (part.attachment().noun().isOfExporters()) {
+            raiseShared(part);
+        }
         if (!force && VolumeUsers.writerNow(records, part.volume()).isPresent()) {
             checkUnchanged(part);
             throw doesNotAnswer(part.volume().name(), part.attachment().noun());
@@ -383,6 +385,21 @@ public final class ConsistentCut {
                 });
     }
 
+    /// Of an exported volume the stamps of before can be fenced without taking it from anybody:
+    /// exporters that are refused go on by the new token. The next attempt asks none of them.
+    private void raiseShared(CutPart part) throws IOException, VoidCut {
+        VolumeId id = part.volume().id();
+        List<Change> changes =
+                List.of(
+                        FabricRecords.replacement(
+                                FabricPaths.attachment(id),
+                                part.attachment().noun().raised(),
+                                part.attachment().version()),
+                        new Change.Check(FabricPaths.volume(part.volume().name()), part.version()));
+        var _ = records.store().commit(changes);
+        throw new VoidCut(part.volume().name() + ": what its exporter has under way is fenced");
+    }
+
     private void checkRaised(CutPart part, CompletableFuture<Boolean> raised)
             throws IOException, InterruptedException, VoidCut {
         try {
@@ -399,7 +416,7 @@ public final class ConsistentCut {
     }
 
     private void settle(long cut, boolean hold, Map<Attachment.Process, List<CutPart>> switched)
-            throws InterruptedException, VoidCut {
+            throws IOException, InterruptedException, VoidCut {
         Map<Attachment.Process, CompletableFuture<?>> answers = new LinkedHashMap<>();
         switched.forEach((process, parts) -> {
             List<Holding> held = parts.stream().map(CutPart::holding).toList();
@@ -424,6 +441,11 @@ public final class ConsistentCut {
                 throw new VoidCut(answer.getKey() + " could not be held long enough");
             }
             if (!settled.clean()) {
+                for (CutPart part : switched.getOrDefault(answer.getKey(), List.of())) {
+                    if (part.attachment().noun().isOfExporters()) {
+                        raiseShared(part);
+                    }
+                }
                 throw new VoidCut(answer.getKey() + " closed a volume meanwhile");
             }
         }

@@ -32,16 +32,24 @@ final class CutBeginning {
     private final PoolClient client;
     private final FabricRecords records;
     private final Supplier<FabricImage> image;
+    private final boolean fenceAll;
 
     /// What was seen of the records in the first attempt.
     private Map<String, FabricStore.Versioned> seen = Map.of();
 
     private final Map<CutPart, CompletableFuture<Boolean>> raised = new LinkedHashMap<>();
 
-    CutBeginning(PoolClient client, FabricRecords records, Supplier<FabricImage> image) {
+    /// @param fenceAll whether the placement groups are told of the tokens of processes, too, which
+    ///   mostly know that all groups know them
+    CutBeginning(
+            PoolClient client,
+            FabricRecords records,
+            Supplier<FabricImage> image,
+            boolean fenceAll) {
         this.client = client;
         this.records = records;
         this.image = image;
+        this.fenceAll = fenceAll;
     }
 
     /// What was made.
@@ -52,9 +60,7 @@ final class CutBeginning {
 
     /// Makes the records, all or none, and begins to tell the placement groups of the holders'
     /// tokens: of those that are in force already, while the commit is under way.
-    ///
-    /// @param fenceAll also of the tokens of processes, which mostly know that all groups know them
-    Begun commit(List<ConsistentCut.Wanted> wanted, boolean fenceAll) throws IOException {
+    Begun commit(List<ConsistentCut.Wanted> wanted) throws IOException {
         List<CutPart> parts = new ArrayList<>();
         for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
             Outcome outcome =
@@ -63,11 +69,11 @@ final class CutBeginning {
                             attempt == 0 ? pathsOf(wanted) : List.of(),
                             (firstId, found) -> {
                                 seen = found;
-                                return layersOf(wanted, firstId, parts, fenceAll);
+                                return layersOf(wanted, firstId, parts);
                             });
             switch (outcome) {
                 case Outcome.Committed _ -> {
-                    parts.forEach(part -> raise(part, fenceAll));
+                    parts.forEach(this::raise);
                     return new Begun(parts, raised);
                 }
                 case Outcome.Conflict(var path) -> checkNoneExists(wanted, path);
@@ -80,10 +86,7 @@ final class CutBeginning {
     ///
     /// @param parts becomes what the changes make
     private List<Change> layersOf(
-            List<ConsistentCut.Wanted> wanted,
-            VolumeId firstId,
-            List<CutPart> parts,
-            boolean fenceAll)
+            List<ConsistentCut.Wanted> wanted, VolumeId firstId, List<CutPart> parts)
             throws IOException {
         List<Change> changes = new ArrayList<>();
         parts.clear();
@@ -95,7 +98,7 @@ final class CutBeginning {
             CutPart part = part(wanted.get(i), before, id, attachment);
             parts.add(part);
             if (!part.attachment().noun().isShared()) {
-                raise(part, fenceAll);
+                raise(part);
             }
             String path = FabricPaths.volume(part.volume().name());
             changes.add(FabricRecords.replacement(path, part.volume(), before.version()));
@@ -118,7 +121,7 @@ final class CutBeginning {
 
     /// A token that is in force may be told at any time: earlier holders are refused so much
     /// sooner. Not on this thread, which has the commit to send.
-    private void raise(CutPart part, boolean fenceAll) {
+    private void raise(CutPart part) {
         Attachment holder = part.attachment().noun();
         if (holder.token() > 0 && (fenceAll || holder.process() == null)) {
             var _ = raised.computeIfAbsent(part, _ -> raising(part.volume(), holder));

@@ -42,7 +42,7 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
 
     /// From the greeting to the transmission, in all: else a client that sends a byte now and then
     /// keeps its place of [#CONNECTIONS_MAX] for ever, and all places together keep everyone out
-    /// (CVE-2024-7409 was that). Opening a volume takes 15 s of it at most; QEMU's server gives 10
+    /// (CVE-2024-7409 was that). Nobody is cut off while a volume is opened; QEMU's server gives 10
     /// s.
     static final int NEGOTIATION_SECONDS_MAX = 30;
 
@@ -126,9 +126,14 @@ final class NbdSession extends ChannelInboundHandlerAdapter implements NbdExport
                                 TimeUnit.SECONDS);
     }
 
-    /// An export that is being opened is given back when it has been.
     private void endNegotiation(ChannelHandlerContext ctx) {
         if (isDeaf || phase != Phase.NEGOTIATING && phase != Phase.OPENING) {
+            return;
+        }
+        if (phase == Phase.OPENING) {
+            // That takes as long as it takes: the client waits for us.
+            negotiationEnd =
+                    ctx.executor().schedule(() -> endNegotiation(ctx), 1, TimeUnit.SECONDS);
             return;
         }
         isDeaf = true;

@@ -162,7 +162,9 @@ final class SimCut {
             List<Part> asked = Objects.requireNonNull(toAsk.remove(process));
             List<Part> left = new ArrayList<>(asked);
             if (answers.get(process) instanceof Switched told) {
-                notAlone |= !told.alone();
+                boolean isKnown =
+                        told.standings().stream().anyMatch(one -> one != Standing.UNKNOWN);
+                notAlone |= isKnown && !told.alone();
                 for (int i = 0; i < asked.size(); i++) {
                     Part part = asked.get(i);
                     Standing standing = told.standings().get(i);
@@ -173,6 +175,8 @@ final class SimCut {
                         switched.computeIfAbsent(process, _ -> new ArrayList<>()).add(part);
                     }
                 }
+            } else {
+                notAlone = true;
             }
             unknown.addAll(left);
             if (!left.isEmpty()) {

@@ -10,8 +10,10 @@ import weft.ops.admin.NodeAdmin;
 import weft.ops.cli.CliFailure;
 import weft.ops.cli.FabricSession;
 import weft.ops.cli.ProgressBar;
+import weft.runtime.BootClock;
 
 import java.io.IOException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -20,6 +22,9 @@ import java.util.stream.Collectors;
 /// the command does not end the work.
 abstract class MovingCommand extends StoreCommand {
     private static final long LOOK_MILLIS = 500;
+
+    /// Above what one copy of a full placement group takes. Who waits for nothing is told so.
+    private static final Duration STANDSTILL_MAX = Duration.ofMinutes(10);
 
     @Option(names = "--no-wait", description = "Begin, and do not wait for the end.")
     private boolean noWait;
@@ -59,6 +64,8 @@ abstract class MovingCommand extends StoreCommand {
             throws IOException, InterruptedException {
         long left = work.left();
         long all = left;
+        long least = left;
+        long movedNanos = BootClock.SYSTEM.nowNanos();
         if (left == 0) {
             return;
         }
@@ -68,6 +75,21 @@ abstract class MovingCommand extends StoreCommand {
                 left = work.left();
                 all = Math.max(all, left);
                 bar.update(all - left, all);
+                long nowNanos = BootClock.SYSTEM.nowNanos();
+                if (left < least) {
+                    least = left;
+                    movedNanos = nowNanos;
+                } else if (nowNanos - movedNanos > STANDSTILL_MAX.toNanos()) {
+                    throw CliFailure.failed(
+                            ("%s %s: nothing has moved for %d minutes, with %d %s left; it goes on"
+                                            + " by itself when it can: weft pool status")
+                                    .formatted(
+                                            doing,
+                                            subject(changed),
+                                            STANDSTILL_MAX.toMinutes(),
+                                            left,
+                                            counted));
+                }
                 if (isCalledOff(admin, changed)) {
                     throw CliFailure.failed(
                             "%s %s was called off with %d %s left"

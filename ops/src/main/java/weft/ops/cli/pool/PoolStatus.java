@@ -83,7 +83,7 @@ final class PoolStatus extends FabricCommand {
         var report =
                 new Report(
                         PoolHealth.of(groups),
-                        CopiesDue.of(session.records(), session.image()),
+                        CopiesDue.of(session.records(), groups, session.image()),
                         space.stores().stream().map(store -> Row.of(store, groups)).toList(),
                         space.silent().stream().map(node -> node.name()).toList(),
                         DiskFailure.all(session.image()),
