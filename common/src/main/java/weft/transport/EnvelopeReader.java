@@ -16,7 +16,7 @@ import java.util.function.IntPredicate;
 /// Cuts the byte stream into [Envelope]s. A payload is collected in memory of its own: a short one
 /// in an array, with one copy; a long one of a counted type in the memory of a pool, which the
 /// socket is read into directly, but for what came together with its head. What came damaged ends
-/// the connection: whoever waits for an answer asks again over the next one.
+/// the connection, as any other garbage does.
 final class EnvelopeReader extends ChannelInboundHandlerAdapter {
     private final StraightReads reads;
     private final MemoryPool pool;
