@@ -77,6 +77,16 @@ public final class SlowShare {
         return busyPercent;
     }
 
+    /// Such an operation is over; for those of which several run at the same time.
+    public void note(long begunNanos, long nowNanos) {
+        if (nowNanos - begunNanos >= slowNanos) {
+            synchronized (this) {
+                slow.add(new Span(begunNanos, nowNanos));
+                forgetBefore(nowNanos - WINDOW_NANOS);
+            }
+        }
+    }
+
     private void forgetBefore(long nanos) {
         while (!slow.isEmpty() && slow.getFirst().toNanos() < nanos) {
             slow.removeFirst();

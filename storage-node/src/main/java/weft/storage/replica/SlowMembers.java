@@ -11,8 +11,9 @@ import java.util.Optional;
 import java.util.Set;
 
 /// A primary does without a member whose disk is slow, itself included: all writes wait for the
-/// slowest member. Each store measures its own journal and tells of it in its beats
-/// ([weft.wire.storage.StorageMessage.StoreBeat]), so a disk is known before a group needs it.
+/// slowest member, and reads for the primary. Each store measures its own disk and tells of it in
+/// its beats ([weft.wire.storage.StorageMessage.StoreBeat]), so a disk is known before a group
+/// needs it.
 ///
 /// Slow is only what others are not: where all disks stall, nobody goes. And slow is better than
 /// not at all: enough members to answer writes must be left that are well.
@@ -47,7 +48,7 @@ final class SlowMembers {
         state.outUntilNanos.put(
                 slowest, nowNanos + ReplicaSettings.nanos(state.settings.slowOutMillis()));
         state.outbox.tell(
-                "%s: the disk of %s kept writes waiting for %d %% of the last seconds"
+                "%s: the disk of %s kept clients waiting for %d %% of the last seconds"
                         .formatted(state.pg, slowest, percent(slowest)));
         return Optional.of(
                 slowest.equals(state.self)

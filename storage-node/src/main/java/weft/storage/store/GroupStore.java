@@ -5,14 +5,11 @@ import org.jspecify.annotations.Nullable;
 import weft.fabric.ChunkKey;
 import weft.fabric.PlacementGroupId;
 import weft.fabric.VolumeId;
-import weft.storage.chunk.BlocksRead;
 import weft.storage.chunk.ChunkChanges;
 import weft.storage.chunk.ChunkStore;
-import weft.storage.chunk.CorruptChunkException;
 import weft.storage.journal.GroupCommit;
 import weft.storage.journal.JournalRecord;
 import weft.storage.journal.JournalRecordCodec;
-import weft.storage.metadata.MetadataException;
 import weft.storage.replica.RecoveredState;
 import weft.storage.replica.ReplicaDisk;
 import weft.storage.replica.ReplicatedTables;
@@ -21,8 +18,6 @@ import weft.wire.WireWriter;
 import weft.wire.storage.ChunkContent;
 import weft.wire.storage.DamagedBlock;
 import weft.wire.storage.Entry;
-import weft.wire.storage.MapPage;
-import weft.wire.storage.ReplicaMessage;
 import weft.wire.storage.StorageMessage.MapBlocks;
 import weft.wire.storage.StorageMessage.ReadBlocks;
 
@@ -33,7 +28,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Executor;
-import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 
 /// One placement group on one store.
@@ -52,6 +46,7 @@ final class GroupStore implements ReplicaDisk {
     private final SpaceBudget space;
     private final StoreEvents store;
     private final Object lock = new Object();
+    private final GroupLooks looks;
 
     // Guarded by lock.
     private final OpenEntries open;
@@ -78,6 +73,7 @@ final class GroupStore implements ReplicaDisk {
         space = shared.space();
         open = new OpenEntries(chunks, shared);
         store = shared.events();
+        looks = new GroupLooks(pg, chunks, lock, shared, this::tell);
         tables = saved.decodeTables();
         version = saved.version();
         inSync = saved.inSync();
@@ -273,100 +269,42 @@ final class GroupStore implements ReplicaDisk {
 
     @Override
     public void read(long ticket, ReadBlocks request) {
-        answer(
-                ticket,
-                () ->
-                        switch (chunks.read(
-                                request.layers(),
-                                request.chunkIndex(),
-                                request.offsetInChunk(),
-                                request.lengthBytes())) {
-                            case BlocksRead.Intact(var blocks, var checksums) ->
-                                    new ReadOutcome.Blocks(blocks, checksums);
-                            case BlocksRead.Corrupt(var block) -> new ReadOutcome.Damaged(block);
-                        });
+        looks.read(ticket, request);
     }
 
     @Override
     public void map(long ticket, MapBlocks request) {
-        answer(
-                ticket,
-                () -> new ReadOutcome.Mapped(chunks.map(request.layers(), request.chunkIndex())));
-    }
-
-    private interface Look<T> {
-        T make() throws IOException;
-    }
-
-    private void answer(long ticket, Look<ReadOutcome> look) {
-        tell(
-                ticket,
-                () -> {
-                    try {
-                        return look.make();
-                    } catch (MetadataException e) {
-                        throw e;
-                    } catch (IOException e) {
-                        return new ReadOutcome.Failed(pg + ": " + e.getMessage());
-                    }
-                },
-                (e, outcome) -> e.onRead(ticket, outcome));
-    }
-
-    /// Looks under the lock, and tells what was found.
-    private <T> void tell(long ticket, Look<T> look, BiConsumer<Events, T> told) {
-        try {
-            T found;
-            synchronized (lock) {
-                found = look.make();
-            }
-            tell(e -> told.accept(e, found));
-        } catch (CorruptChunkException e) {
-            tell(to -> to.onDamaged(ticket, e.block()));
-        } catch (IOException e) {
-            store.failed(e);
-        }
+        looks.map(ticket, request);
     }
 
     @Override
     public void listChunks(long ticket, Optional<ChunkKey> after) {
-        tell(
-                ticket,
-                () -> chunks.list(after, ReplicaMessage.STAMPS_MAX),
-                (e, stamps) ->
-                        e.onChunkList(ticket, stamps, stamps.size() < ReplicaMessage.STAMPS_MAX));
+        looks.listChunks(ticket, after);
     }
 
     @Override
     public void readChunk(long ticket, ChunkKey key) {
-        tell(ticket, () -> chunks.export(key), (e, content) -> e.onChunk(ticket, content));
+        looks.readChunk(ticket, key);
     }
 
     @Override
     public void readBlock(long ticket, DamagedBlock block) {
-        tell(ticket, () -> chunks.export(block), (e, content) -> e.onChunk(ticket, content));
+        looks.readBlock(ticket, block);
     }
 
     @Override
     public void verify(long ticket, ChunkKey key, int fromBlock, ByteBuffer scratch) {
-        tell(
-                ticket,
-                () -> chunks.verify(key, fromBlock, scratch),
-                (e, found) ->
-                        e.onVerified(ticket, found.nextBlock(), found.blocks(), found.damaged()));
+        looks.verify(ticket, key, fromBlock, scratch);
     }
 
     @Override
     public void digestMaps(long ticket, Optional<ChunkKey> after) {
-        tell(
-                ticket,
-                () -> chunks.digests(after, MapPage.MAPS_MAX),
-                (e, maps) -> e.onMaps(ticket, new MapPage(maps, maps.size() < MapPage.MAPS_MAX)));
+        looks.digestMaps(ticket, after);
     }
 
     @Override
     public void repairBlock(long ticket, DamagedBlock block, ChunkContent copy) {
-        tell(
+        looks.tell(
                 ticket,
                 () -> {
                     boolean fits = chunks.repair(block, copy);

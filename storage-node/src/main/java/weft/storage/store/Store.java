@@ -9,6 +9,7 @@ import weft.fabric.PlacementGroupId;
 import weft.fabric.StoreId;
 import weft.fabric.VolumeId;
 import weft.runtime.BootClock;
+import weft.runtime.Clock;
 import weft.runtime.Loop;
 import weft.storage.chunk.ChunkLimits;
 import weft.storage.chunk.ChunkStore;
@@ -80,6 +81,7 @@ public final class Store implements Closeable {
     private @Nullable WriteBack writeBack;
 
     private final AtomicReference<@Nullable IOException> failure = new AtomicReference<>();
+    private final SlowReads reads;
     private final OpenBytes servingBytes = new OpenBytes();
     private final OpenBytes catchingUpBytes = new OpenBytes();
 
@@ -115,9 +117,16 @@ public final class Store implements Closeable {
     /// @throws IOException if the store belongs to another cluster, is damaged, or the disk fails
     public Store(Disk disk, MetadataStore metadata, UUID cluster, StoreSettings settings)
             throws IOException {
+        this(disk, metadata, cluster, settings, BootClock.SYSTEM);
+    }
+
+    /// @param clock for how long reads take
+    Store(Disk disk, MetadataStore metadata, UUID cluster, StoreSettings settings, Clock clock)
+            throws IOException {
         this.disk = disk;
         this.metadata = metadata;
         this.settings = settings;
+        reads = new SlowReads(clock);
         life = StoreLife.read(disk, metadata, cluster);
         identity = life.identity();
         limits = new ChunkLimits(settings.mapBytesMax(), settings.filesMax());
@@ -138,7 +147,13 @@ public final class Store implements Closeable {
         incarnation = life.begin(journal);
         shared =
                 new StoreShared(
-                        journal, space, servingBytes, catchingUpBytes, settings, groupEvents);
+                        journal,
+                        space,
+                        reads,
+                        servingBytes,
+                        catchingUpBytes,
+                        settings,
+                        groupEvents);
         checkpoint =
                 new Checkpoint(disk, life, journal, settings.mapBytesMax() / CHECKPOINT_PORTIONS);
         for (var found : recovery.finish().entrySet()) {
@@ -270,9 +285,9 @@ public final class Store implements Closeable {
         return journal.liveBytes() >= settings.journal().liveBytesMax();
     }
 
-    /// How much of the last seconds the disk kept writers waiting, 0 to 100.
+    /// How much of the last seconds the disk kept clients waiting, 0 to 100.
     public int slowPercent(long nowNanos) {
-        return journal.slowPercent(nowNanos);
+        return Math.max(journal.slowPercent(nowNanos), reads.percent(nowNanos));
     }
 
     /// Why the store serves no more; empty while it does.

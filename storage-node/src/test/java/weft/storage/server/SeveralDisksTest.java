@@ -290,6 +290,31 @@ class SeveralDisksTest {
         }
     }
 
+    @Test
+    void aDiskWhoseMetadataWereTamperedWithIsThatDiskOnly() throws Exception {
+        start(StoreSettings.DEFAULT);
+        Volume volume = volume();
+        PoolClient client = cluster.client("client");
+        try (var open = client.open(client.claim(volume, "test"))) {
+            write(open, offsetIn(1, 0, volume), 1);
+            cluster.stopNode(1);
+            Path metadata = cluster.folderOf(1, 1).resolve("metadata");
+            String current = Files.readString(metadata.resolve("CURRENT")).strip();
+            Files.delete(metadata.resolve(current));
+            NodeDisk refused = startedWith(1, 1);
+            assertTrue(refused.failure().contains(current), refused.failure());
+            assertTrue(refused.failure().contains(metadata.toString()), refused.failure());
+            StoreId stays = cluster.disks(1).get(0).served().orElseThrow().store();
+            Await.until(
+                    "its other disk is in its group again",
+                    () -> cluster.configuration(0).hasStore(stays));
+            for (int group = 0; group < GROUPS; group++) {
+                write(open, offsetIn(group, 0, volume), 7 + group);
+                requireRead(open, offsetIn(group, 0, volume), 7 + group);
+            }
+        }
+    }
+
     /// Otherwise copies could share the machine: what stands on different hosts may.
     @Test
     void aNewDiskStandsWhereTheNodeStands() throws Exception {

@@ -12,6 +12,8 @@ import org.slf4j.LoggerFactory;
 import weft.fabric.ChunkKey;
 import weft.fabric.PlacementGroupId;
 import weft.fabric.VolumeId;
+import weft.runtime.BootClock;
+import weft.runtime.Clock;
 import weft.storage.chunk.BlockMap;
 import weft.storage.journal.JournalRecord;
 import weft.storage.journal.JournalSettings;
@@ -90,10 +92,14 @@ final class SimStore implements ReplicaDisk.Events {
     }
 
     Store open(StoreSettings settings) throws IOException {
+        return open(settings, BootClock.SYSTEM);
+    }
+
+    Store open(StoreSettings settings, Clock clock) throws IOException {
         durable.clear();
         done.clear();
         failed.clear();
-        var store = new Store(disk, metadata, CLUSTER, settings);
+        var store = new Store(disk, metadata, CLUSTER, settings, clock);
         opened = store;
         attached = store.attach(PG, Runnable::run, this);
         return store;
