@@ -273,12 +273,12 @@ final class PoolSystemTest {
         type("volume create speed --size 64M");
         awaitVolume("speed");
         String options =
-                " --volume speed --loads write-4k-d1,read-4k-d1 --repeat 1 --seconds 1 --dir ";
+                " --volume speed --loads write4k-qd1,read4k-qd1 --repeat 1 --seconds 1 --dir ";
         JsonNode report = json("bench disk" + options + folder);
         assertEquals("disk", report.path("bench").asText());
         for (String name :
                 new String[] {
-                    "write-4k-d1", "read-4k-d1", "native-write-4k-d1", "native-read-4k-d1-p99"
+                    "write4k-qd1", "read4k-qd1", "native-write4k-qd1", "native-read4k-qd1-p99"
                 }) {
             double median = -1;
             for (JsonNode row : report.path("rows")) {

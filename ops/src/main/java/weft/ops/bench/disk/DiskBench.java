@@ -231,7 +231,7 @@ public final class DiskBench {
                         / IDLE_SECONDS
                         / weft.servers().size();
         return new Row(
-                "idle-cpu",
+                "node-idle-cpu",
                 "% of a core, each",
                 Row.Better.LESS,
                 Figure.of(List.of(percent)),

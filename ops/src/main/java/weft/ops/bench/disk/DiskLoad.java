@@ -43,12 +43,12 @@ public record DiskLoad(String name, Pattern pattern, int blockBytes, int depth) 
     /// The six that storage is judged by.
     public static final List<DiskLoad> ALL =
             List.of(
-                    new DiskLoad("write-4k-d1", Pattern.RANDOM_WRITE, SMALL, 1),
-                    new DiskLoad("write-4k-d32", Pattern.RANDOM_WRITE, SMALL, 32),
-                    new DiskLoad("read-4k-d1", Pattern.RANDOM_READ, SMALL, 1),
-                    new DiskLoad("read-4k-d32", Pattern.RANDOM_READ, SMALL, 32),
-                    new DiskLoad("write-1m-d8", Pattern.WRITE, LARGE, 8),
-                    new DiskLoad("read-1m-d8", Pattern.READ, LARGE, 8));
+                    new DiskLoad("write4k-qd1", Pattern.RANDOM_WRITE, SMALL, 1),
+                    new DiskLoad("write4k-qd32", Pattern.RANDOM_WRITE, SMALL, 32),
+                    new DiskLoad("read4k-qd1", Pattern.RANDOM_READ, SMALL, 1),
+                    new DiskLoad("read4k-qd32", Pattern.RANDOM_READ, SMALL, 32),
+                    new DiskLoad("write1m-qd8", Pattern.WRITE, LARGE, 8),
+                    new DiskLoad("read1m-qd8", Pattern.READ, LARGE, 8));
 
     /// Whether it is told in bytes rather than in operations.
     boolean isLarge() {

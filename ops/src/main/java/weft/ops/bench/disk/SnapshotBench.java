@@ -24,9 +24,9 @@ import java.util.function.Consumer;
 public final class SnapshotBench {
     private static final int VOLUMES = 3;
     private static final DiskLoad BUSY =
-            new DiskLoad("write-4k-d8", DiskLoad.Pattern.RANDOM_WRITE, 4096, 8);
+            new DiskLoad("write4k-qd8", DiskLoad.Pattern.RANDOM_WRITE, 4096, 8);
     private static final DiskLoad DEEP =
-            new DiskLoad("write-4k-d32", DiskLoad.Pattern.RANDOM_WRITE, 4096, 32);
+            new DiskLoad("write4k-qd32", DiskLoad.Pattern.RANDOM_WRITE, 4096, 32);
     private static final int BETWEEN_MILLIS = 100;
 
     /// The longest that a volume's records take to be an export.
@@ -187,7 +187,7 @@ public final class SnapshotBench {
         return List.of(
                 millis("clone", made),
                 new Row(
-                        "write-4k-d32-on-a-fresh-clone",
+                        "clone-write",
                         "IOPS",
                         Row.Better.MORE,
                         Figure.of(onClones),

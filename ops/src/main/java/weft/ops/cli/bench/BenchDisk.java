@@ -54,7 +54,7 @@ import java.util.stream.Collectors;
             "Example:",
             "  weft bench disk --peer qemu-nbd",
             "  weft bench disk --peer ceph --no-native",
-            "  weft bench disk --loads write-4k-d32 --repeat 5 --seconds 15"
+            "  weft bench disk --loads write4k-qd32 --repeat 5 --seconds 15"
         })
 public final class BenchDisk implements Callable<Integer> {
     private static final String PEERS = "none, qemu-nbd, ceph";
