@@ -188,7 +188,7 @@ final class Backup implements Role {
     @Override
     public void onTick(long nowNanos) {
         repairs.onTick(nowNanos);
-        if (grace.isOver(nowNanos) && versionDurable && state.pending == null) {
+        if (grace.isOverForWhoWentOn(nowNanos) && versionDurable && state.pending == null) {
             grace.takeOver(nowNanos);
         }
     }

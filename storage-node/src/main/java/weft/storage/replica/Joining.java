@@ -418,12 +418,12 @@ final class Joining implements Role {
     private void onTickAsking(boolean due, long nowNanos) {
         boolean own = configuration.primary().store().equals(state.self.store());
         if (state.mayTakeOver()) {
-            if (own) {
+            if (own && grace.isOverForItsNextLife(nowNanos)) {
                 Configuration next = Reconfiguration.restart(state.current(), state.self);
                 state.propose(next, state.heldLeases(next.members(), nowNanos));
                 return;
             }
-            if (grace.isOver(nowNanos)) {
+            if (!own && grace.isOver(nowNanos)) {
                 grace.takeOver(nowNanos);
                 return;
             }

@@ -310,10 +310,15 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
 
     // ---- Reads.
 
-    /// No other primary can have committed anything since the leases were granted.
+    /// No other primary can have committed anything since the leases were granted. A proposal may
+    /// have been decided long before this replica hears of it, and whom it makes a member may lead.
     @Override
     public boolean mayRead(long nowNanos) {
-        return established && !isStopped() && leases.areAllUnbroken(nowNanos);
+        ReplicaState.Pending pending = state.pending;
+        return established
+                && !isStopped()
+                && leases.areAllUnbroken(nowNanos)
+                && (pending == null || leases.areUnbroken(pending, nowNanos));
     }
 
     @Override

@@ -49,8 +49,22 @@ final class SecondaryLeases {
         return true;
     }
 
+    /// The same if what is proposed has been decided.
+    boolean areUnbroken(ReplicaState.Pending proposed, long nowNanos) {
+        for (Member member : proposed.next().members()) {
+            if (!member.equals(state.self) && !isUnbroken(member, proposed.captured(), nowNanos)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     private boolean isUnbroken(Member member, long nowNanos) {
-        Long generation = captured.get(member.store());
+        return isUnbroken(member, captured, nowNanos);
+    }
+
+    private boolean isUnbroken(Member member, Map<StoreId, Long> since, long nowNanos) {
+        Long generation = since.get(member.store());
         return generation != null
                 && generation == state.leases.generation(member)
                 && state.leases.isHeld(member, nowNanos);

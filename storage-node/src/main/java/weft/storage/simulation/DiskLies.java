@@ -156,13 +156,9 @@ final class DiskLies {
     private void fail(StorageCluster group, SimNode node) {
         node.crash();
         node.isKeptDown = true;
-        later(10, 2_000, () -> startOnceAnotherLeads(group, node));
-    }
-
-    /// Who belongs to the lead may be given it while it is down: its lease is held for a while.
-    private void startOnceAnotherLeads(StorageCluster group, SimNode node) {
-        when(
-                () -> !group.configurations.current().primary().store().equals(node.store),
+        later(
+                10,
+                2_000,
                 () -> {
                     node.isKeptDown = false;
                     node.start();

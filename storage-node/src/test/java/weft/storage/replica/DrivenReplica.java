@@ -20,8 +20,10 @@ import weft.wire.storage.StorageMessage.WriteBlocks;
 
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 
 /// One replica whose every event is given by hand, for orders of events that are too rare for the
@@ -42,6 +44,8 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
     final List<Entry> applied = new ArrayList<>();
     final CopyPace pace = new CopyPace();
     final Replica replica;
+    final List<Configuration> proposals = new ArrayList<>();
+    final Set<Member> lapsed = new HashSet<>();
     boolean crowded;
     long heldBytes;
     int blocksRead;
@@ -211,7 +215,9 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
     public void dropAll(long ticket) {}
 
     @Override
-    public void propose(Configuration expected, Configuration next) {}
+    public void propose(Configuration expected, Configuration next) {
+        proposals.add(next);
+    }
 
     @Override
     public void readConfiguration() {}
@@ -224,7 +230,7 @@ final class DrivenReplica implements ReplicaDisk, ReplicaOutbox, LeaseView {
 
     @Override
     public boolean isHeld(Member from, long nowNanos) {
-        return true;
+        return !lapsed.contains(from);
     }
 
     @Override

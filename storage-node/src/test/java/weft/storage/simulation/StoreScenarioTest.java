@@ -1,6 +1,7 @@
 package weft.storage.simulation;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -91,6 +92,26 @@ class StoreScenarioTest {
         node.start();
         boolean forgot = cluster.replacedDisks > 0 || node.disk.durableTail() < said;
         assertTrue(forgot, pool.world::trace);
+        endWork();
+    }
+
+    /// Seed 100020, and 9017553, which was given the lead while it was down: it led with what its
+    /// journal had, and the others dropped what it did not have, though it had been answered.
+    @Test
+    void aPrimaryWhoseDiskForgotAndThatIsBackAtOnceDoesNotLead() {
+        startWork();
+        SimNode node = cluster.nodes.get(cluster.primary());
+        node.production().medium.lieAbout("journal");
+        pool.run(8);
+        long said = node.disk.durableTail();
+        node.crash();
+        pool.run(20);
+        node.start();
+        assertTrue(node.disk.durableTail() < said, pool.world::trace);
+        pool.run(1_500);
+        assertNotEquals(node.store, cluster.configurations.current().primary().store());
+        String led = "primary " + node.self + " members";
+        assertFalse(pool.world.trace().contains(led), pool.world::trace);
         endWork();
     }
 

@@ -1,0 +1,53 @@
+package weft.storage.replica;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+
+import weft.fabric.Configuration;
+import weft.fabric.Member;
+import weft.wire.storage.ReplicaMessage.CaughtUp;
+import weft.wire.storage.ReplicaMessage.JoinAccepted;
+import weft.wire.storage.ReplicaMessage.JoinRequest;
+
+import java.util.List;
+
+/// When a primary may answer reads from what it has.
+class ReadLeasesTest {
+    private static final Member A = DrivenReplica.member(1);
+    private static final Member B = DrivenReplica.member(2);
+
+    private final DrivenReplica driven = new DrivenReplica(A);
+
+    /// A leads alone; B has caught up, and A has proposed it.
+    private void proposeB() {
+        driven.replica.onConfiguration(
+                new Configuration(
+                        DrivenReplica.PG, 1, A, List.of(A), List.of(A.store(), B.store()), 1),
+                true,
+                0);
+        driven.becomeDurable();
+        driven.replica.onMessage(B, new JoinRequest(DrivenReplica.PG, 1, 7), 0);
+        assertEquals(7, driven.sent(JoinAccepted.class).getLast().attempt());
+        driven.replica.onMessage(B, new CaughtUp(DrivenReplica.PG, 1, 7, 0), 0);
+        driven.replica.onTick(1);
+        assertEquals(1, driven.proposals.size());
+    }
+
+    /// Seed 101034: the only member proposed a joiner and stood still; the joiner was made a member,
+    /// waited for its grace, and led. Awake again, the old primary had nobody whose lease it missed.
+    @Test
+    void whileAJoinerIsProposedItsLeaseCountsToo() {
+        proposeB();
+        assertTrue(driven.replica.mayRead(1));
+        driven.lapsed.add(B);
+        assertFalse(driven.replica.mayRead(1));
+        driven.lapsed.clear();
+        driven.replica.onConfiguration(driven.proposals.getLast(), true, 1);
+        driven.becomeDurable();
+        driven.lapsed.add(B);
+        assertFalse(driven.replica.mayRead(1), "a member's, as ever");
+    }
+}
