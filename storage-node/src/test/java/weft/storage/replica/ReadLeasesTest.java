@@ -36,8 +36,9 @@ class ReadLeasesTest {
         assertEquals(1, driven.proposals.size());
     }
 
-    /// Seed 101034: the only member proposed a joiner and stood still; the joiner was made a member,
-    /// waited for its grace, and led. Awake again, the old primary had nobody whose lease it missed.
+    /// Seed 101034: the only member proposed a joiner and stood still; the joiner was made a
+    /// member, waited for its grace, and led. Awake again, the old primary had nobody whose lease
+    /// it missed.
     @Test
     void whileAJoinerIsProposedItsLeaseCountsToo() {
         proposeB();
