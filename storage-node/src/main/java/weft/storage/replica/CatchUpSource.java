@@ -84,9 +84,13 @@ final class CatchUpSource {
         long over = attemptsOver.getOrDefault(from.store(), Long.MIN_VALUE);
         Learner known = learners.get(from.store());
         boolean stale =
-                request.attempt() <= over
-                        || (known != null && known.attempt > request.attempt())
+                (known != null && known.attempt > request.attempt())
                         || (known != null && known.caughtUp && known.attempt == request.attempt());
+        if (request.attempt() <= over) {
+            // The refusal that ended it may have been lost; it would ask like that for ever.
+            refuse(from.store(), request.attempt());
+            return null;
+        }
         if (stale || configuration.hasStore(from.store())) {
             return null;
         }

@@ -435,7 +435,7 @@ final class Joining implements Role {
     }
 
     private void onRefused(JoinRefused refused, long nowNanos) {
-        if (refused.attempt() == attempt && phase != Phase.ASKING) {
+        if (refused.attempt() == attempt) {
             giveUp(nowNanos);
         }
     }

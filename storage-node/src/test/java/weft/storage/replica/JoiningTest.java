@@ -19,6 +19,7 @@ import weft.wire.storage.ReplicaMessage.ChunkReply;
 import weft.wire.storage.ReplicaMessage.ChunkRequest;
 import weft.wire.storage.ReplicaMessage.CommitPoint;
 import weft.wire.storage.ReplicaMessage.JoinAccepted;
+import weft.wire.storage.ReplicaMessage.JoinRefused;
 import weft.wire.storage.ReplicaMessage.JoinRequest;
 import weft.wire.storage.ReplicaMessage.Prepare;
 import weft.wire.storage.ReplicaMessage.PrepareAck;
@@ -107,6 +108,22 @@ class JoiningTest {
         assertEquals(List.of(), driven.sent(CaughtUp.class), "it is not durable yet");
         driven.endWork();
         assertEquals(7, driven.sent(CaughtUp.class).getLast().durableSequence());
+    }
+
+    /// Seed 112964: the acceptance was lost, and the refusal that ended the attempt was not heard.
+    @Test
+    void whoIsRefusedWhileItAsksAsksAnew() {
+        compareOneChunk();
+        driven.replica.onMessage(B, new JoinRefused(DrivenReplica.PG, 1, attempt), TICK_NANOS);
+        driven.replica.onTick(2 * TICK_NANOS);
+        long second = driven.sent(JoinRequest.class).getLast().attempt();
+        assertTrue(second > attempt);
+        driven.replica.onMessage(B, new JoinRefused(DrivenReplica.PG, 1, attempt), 2 * TICK_NANOS);
+        driven.replica.onTick(3 * TICK_NANOS);
+        assertEquals(second, driven.sent(JoinRequest.class).getLast().attempt(), "an old one");
+        driven.replica.onMessage(B, new JoinRefused(DrivenReplica.PG, 1, second), 3 * TICK_NANOS);
+        driven.replica.onTick(4 * TICK_NANOS);
+        assertTrue(driven.sent(JoinRequest.class).getLast().attempt() > second);
     }
 
     @Test

@@ -10,12 +10,13 @@ import weft.fabric.Configuration;
 import weft.fabric.Member;
 import weft.wire.storage.ReplicaMessage.CaughtUp;
 import weft.wire.storage.ReplicaMessage.JoinAccepted;
+import weft.wire.storage.ReplicaMessage.JoinRefused;
 import weft.wire.storage.ReplicaMessage.JoinRequest;
 
 import java.util.List;
 
-/// When a primary may answer reads from what it has.
-class ReadLeasesTest {
+/// What a primary owes a joiner, and what it may do while one is proposed.
+class JoinerAtPrimaryTest {
     private static final Member A = DrivenReplica.member(1);
     private static final Member B = DrivenReplica.member(2);
 
@@ -34,6 +35,23 @@ class ReadLeasesTest {
         driven.replica.onMessage(B, new CaughtUp(DrivenReplica.PG, 1, 7, 0), 0);
         driven.replica.onTick(1);
         assertEquals(1, driven.proposals.size());
+    }
+
+    /// Seed 112964: it asked with that attempt for ever, and nobody answered.
+    @Test
+    void whoAsksWithAnAttemptThatIsOverIsToldSo() {
+        driven.replica.onConfiguration(
+                new Configuration(
+                        DrivenReplica.PG, 1, A, List.of(A), List.of(A.store(), B.store()), 1),
+                true,
+                0);
+        driven.becomeDurable();
+        driven.replica.onMessage(B, new CaughtUp(DrivenReplica.PG, 1, 7, 0), 0);
+        assertEquals(1, driven.sent(JoinRefused.class).size());
+        driven.replica.onMessage(B, new JoinRequest(DrivenReplica.PG, 1, 7), 0);
+        assertEquals(2, driven.sent(JoinRefused.class).size());
+        driven.replica.onMessage(B, new JoinRequest(DrivenReplica.PG, 1, 8), 0);
+        assertEquals(8, driven.sent(JoinAccepted.class).getLast().attempt());
     }
 
     /// Seed 101034: the only member proposed a joiner and stood still; the joiner was made a
