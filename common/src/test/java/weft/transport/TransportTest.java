@@ -27,13 +27,16 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
 
 /// Real sockets on loopback; one side of some tests is a bare socket that misbehaves.
 @Timeout(60)
@@ -125,6 +128,76 @@ class TransportTest {
             assertEquals(message(i * i * 26, i), answers.get(i).get());
         }
         assertEquals(message(4 << 20, 7), answers.get(200).get());
+    }
+
+    /// The first message is held until all are sent: the socket is full by then, and what its
+    /// senders wrote themselves, began to write, and left to the event loop comes together.
+    @Test
+    void whatSeveralThreadsSendArrivesInTheirOrderAlsoThroughAFullSocket() throws Exception {
+        var sent = new CountDownLatch(1);
+        List<List<Integer>> arrived =
+                List.of(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
+        MessageServer server =
+                serve(
+                        "node1",
+                        (message, caller) -> {
+                            ByteBuffer content = ((Bytes) message).content().duplicate();
+                            List<Integer> numbers = arrived.get(content.getInt());
+                            int number = content.getInt();
+                            if (number >= 0) { // else it opens the connection
+                                awaitOnce(sent);
+                                numbers.add(number);
+                            }
+                            caller.reply(message);
+                        });
+        var connection =
+                transport(CLUSTER, "client", Role.CLIENT)
+                        .connect(server.address(), new NodeId("node1"), List.of());
+        connection.request(numbered(0, -1, 8)).get();
+        List<Thread> senders = new ArrayList<>();
+        List<CompletableFuture<WireMessage>> answers =
+                Collections.synchronizedList(new ArrayList<>());
+        for (int i = 0; i < 3; i++) {
+            int sender = i;
+            senders.add(
+                    Thread.ofPlatform()
+                            .start(() -> {
+                                var random = new java.util.Random(sender);
+                                for (int number = 0; number < 600; number++) {
+                                    int most = random.nextInt(10) == 0 ? 60_000 : 6_000;
+                                    answers.add(
+                                            connection.request(
+                                                    numbered(
+                                                            sender,
+                                                            number,
+                                                            8 + random.nextInt(most))));
+                                }
+                            }));
+        }
+        for (Thread sender : senders) {
+            sender.join();
+        }
+        sent.countDown();
+        for (CompletableFuture<WireMessage> answer : answers) {
+            assertInstanceOf(Bytes.class, answer.get());
+        }
+        List<Integer> inOrder = IntStream.range(0, 600).boxed().toList();
+        for (int i = 0; i < 3; i++) {
+            assertEquals(inOrder, arrived.get(i));
+        }
+    }
+
+    private static void awaitOnce(CountDownLatch latch) {
+        try {
+            assertTrue(latch.await(30, TimeUnit.SECONDS));
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static Bytes numbered(int sender, int number, int lengthBytes) {
+        var content = ByteBuffer.allocate(lengthBytes);
+        return new Bytes(content.putInt(sender).putInt(number).clear());
     }
 
     @Test

@@ -24,7 +24,8 @@ import java.util.function.Consumer;
 /// One device write carries every record that waited when the device became free, and what one
 /// batch of a replica's loop appends comes together. At depth 1 that is the record alone, at once:
 /// nothing ever waits for company that is not there. A platform thread of its own writes; callbacks
-/// run on it and must only hand over to loops.
+/// run on it and must only hand over to loops. With nothing more to write it does the work of those
+/// that slept itself ([Loop.Lender]): they wait for the same disk as it does.
 ///
 /// A record may rely on bytes in another file ([DataBytes]): these are written and forced first, so
 /// that the journal never names bytes that a crash can take. [DataWriters] begin with them when the
@@ -64,6 +65,7 @@ public final class GroupCommit implements Closeable {
 
     // Journal thread only.
     private final List<Waiting> batch = new ArrayList<>();
+    private Loop.@Nullable Lender lender;
 
     private final SlowShare slow = new SlowShare(SLOW_NANOS);
     private volatile long groupsWritten;
@@ -146,11 +148,12 @@ public final class GroupCommit implements Closeable {
         thread.start();
     }
 
-    /// Waits while the queue or the live journal is full. Never call it on the journal thread or
-    /// with a lock held.
+    /// Waits while the queue or the live journal is full. Never call it with a lock held.
     public void awaitRoom() {
         synchronized (lock) {
-            if (!isFull()) {
+            // The journal thread would wait for itself; it does a loop's work only while there is
+            // room, and no more of it than a batch.
+            if (!isFull() || Thread.currentThread() == thread) {
                 return;
             }
         }
@@ -250,8 +253,11 @@ public final class GroupCommit implements Closeable {
     }
 
     private void run() {
+        var own = new Loop.Lender();
+        lender = own;
         while (awaitWork()) {
             writeWaiting();
+            own.run();
         }
         synchronized (lock) {
             lock.notifyAll();
@@ -322,13 +328,25 @@ public final class GroupCommit implements Closeable {
     }
 
     private void tellDurable() {
+        boolean isQuiet;
         synchronized (lock) {
             if (failure != null) {
                 return; // Abandoned during the write.
             }
+            isQuiet = queue.isEmpty() && !isFull();
         }
-        for (Waiting waiting : batch) {
-            waiting.durable.run();
+        Loop.Lender own = lender;
+        if (own != null && isQuiet) {
+            own.open();
+        }
+        try {
+            for (Waiting waiting : batch) {
+                waiting.durable.run();
+            }
+        } finally {
+            if (own != null) {
+                own.shut();
+            }
         }
     }
 
