@@ -242,6 +242,13 @@ public final class Loop implements Executor, AutoCloseable {
         }
     }
 
+    /// Whether nothing waits for the calling loop, so that nobody but what it does now waits with
+    /// it; false on other threads.
+    public static boolean isIdle() {
+        Loop caller = current();
+        return caller != null && caller.tasks.isEmpty();
+    }
+
     private void leaveToBatchEnd(Runnable task) {
         for (Runnable left : batchEnd) {
             if (left == task) {

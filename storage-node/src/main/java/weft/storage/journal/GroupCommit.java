@@ -25,7 +25,9 @@ import java.util.function.Consumer;
 /// batch of a replica's loop appends comes together. At depth 1 that is the record alone, at once:
 /// nothing ever waits for company that is not there. A platform thread of its own writes; callbacks
 /// run on it and must only hand over to loops. With nothing more to write it does the work of those
-/// that slept itself ([Loop.Lender]): they wait for the same disk as it does.
+/// that slept itself ([Loop.Lender]): they wait for the same disk as it does. The other way round,
+/// where one record comes at a time, the loop that has appended it and has nothing else to do
+/// writes it itself: its own work would be to wait for that.
 ///
 /// A record may rely on bytes in another file ([DataBytes]): these are written and forced first, so
 /// that the journal never names bytes that a crash can take. [DataWriters] begin with them when the
@@ -50,8 +52,16 @@ public final class GroupCommit implements Closeable {
     // everything at once. Held for queue operations only.
     private final Object lock = new Object();
 
+    /// So many groups of one record each say that one comes at a time.
+    private static final int SINGLES_MIN = 8;
+
     // Guarded by lock.
     private final ArrayDeque<Waiting> queue = new ArrayDeque<>();
+    private int waitingForRoom;
+
+    /// A loop writes, and the journal thread does not.
+    private boolean isLoopWriting;
+
     private long queuedBytes;
     private long dataBytes;
     private long appendedCount;
@@ -61,13 +71,17 @@ public final class GroupCommit implements Closeable {
     private boolean closed;
     private @Nullable IOException failure;
 
-    private final Runnable wakeWriter = this::wakeWriter;
+    private final Runnable writeSoon = this::writeSoon;
 
-    // Journal thread only.
+    // Of the thread that writes.
     private final List<Waiting> batch = new ArrayList<>();
     private Loop.@Nullable Lender lender;
 
     private final SlowShare slow = new SlowShare(SLOW_NANOS);
+
+    /// How many groups were of one record each, since one was not. Set under the lock.
+    private volatile int singles;
+
     private volatile long groupsWritten;
     private volatile long recordsWritten;
 
@@ -161,6 +175,7 @@ public final class GroupCommit implements Closeable {
         Loop.endBatchNow();
         synchronized (lock) {
             lock.notifyAll();
+            waitingForRoom++;
             boolean interrupted = false;
             while (isFull() && !closed && failure == null) {
                 try {
@@ -169,6 +184,7 @@ public final class GroupCommit implements Closeable {
                     interrupted = true;
                 }
             }
+            waitingForRoom--;
             if (interrupted) {
                 Thread.currentThread().interrupt();
             }
@@ -226,8 +242,36 @@ public final class GroupCommit implements Closeable {
         if (data != null && isBegun) {
             writers.begin(data, () -> ready(waiting), this::fail);
         } else {
-            Loop.atBatchEnd(wakeWriter);
+            Loop.atBatchEnd(writeSoon);
         }
+    }
+
+    private void writeSoon() {
+        boolean isIdle = Loop.isIdle();
+        synchronized (lock) {
+            if (isLoopWriting) {
+                return; // that one wakes the journal thread
+            }
+            if (!isIdle || !isWriterIdle || !isSingle()) {
+                wakeWriter();
+                return;
+            }
+            isLoopWriting = true;
+        }
+        writeWaiting();
+        synchronized (lock) {
+            isLoopWriting = false;
+            if (isNextReady() || closed || failure != null) {
+                lock.notifyAll();
+            }
+        }
+    }
+
+    /// Whether what waits is one record, like those before it.
+    private boolean isSingle() {
+        assert Thread.holdsLock(lock);
+        Waiting next = queue.peek();
+        return isOneAtATime() && queue.size() == 1 && next != null && next.data == null;
     }
 
     private void ready(Waiting waiting) {
@@ -267,7 +311,8 @@ public final class GroupCommit implements Closeable {
     private boolean awaitWork() {
         synchronized (lock) {
             isWriterIdle = true;
-            while (!isNextReady() && !(closed && queue.isEmpty()) && failure == null) {
+            while (isLoopWriting
+                    || (!isNextReady() && !(closed && queue.isEmpty()) && failure == null)) {
                 try {
                     lock.wait();
                 } catch (InterruptedException e) {
@@ -279,8 +324,8 @@ public final class GroupCommit implements Closeable {
         }
     }
 
-    /// Writes one group of what waits and calls back. The journal thread's step; tests without that
-    /// thread call it themselves.
+    /// Writes one group of what waits and calls back. A step of the journal thread or of a loop in
+    /// its place; tests without that thread call it themselves.
     void writeWaiting() {
         takeBatch();
         if (batch.isEmpty()) {
@@ -335,7 +380,7 @@ public final class GroupCommit implements Closeable {
             }
             isQuiet = queue.isEmpty() && !isFull();
         }
-        Loop.Lender own = lender;
+        Loop.Lender own = Thread.currentThread() == thread ? lender : null;
         if (own != null && isQuiet) {
             own.open();
         }
@@ -402,7 +447,10 @@ public final class GroupCommit implements Closeable {
                 queue.remove();
                 queuedBytes -= next.lengthBytes + next.dataBytes();
             }
-            lock.notifyAll();
+            singles = batch.size() == 1 ? singles + 1 : 0;
+            if (waitingForRoom > 0) {
+                lock.notifyAll();
+            }
         }
     }
 
@@ -476,6 +524,12 @@ public final class GroupCommit implements Closeable {
     /// How much of the last seconds the disk kept records waiting: [SlowShare#percent].
     public int slowPercent(long nowNanos) {
         return Math.max(slow.percent(nowNanos), writers.slowPercent(nowNanos));
+    }
+
+    /// Whether records have come one at a time for a while: then somebody waits for each, and there
+    /// is nothing to be gathered. Any thread.
+    public boolean isOneAtATime() {
+        return singles >= SINGLES_MIN;
     }
 
     /// Device writes since the start.
