@@ -164,7 +164,7 @@ class TransportTest {
                             .start(() -> {
                                 var random = new java.util.Random(sender);
                                 for (int number = 0; number < 600; number++) {
-                                    int most = random.nextInt(10) == 0 ? 60_000 : 6_000;
+                                    int most = random.nextInt(10) == 0 ? 60_000 : 30_000;
                                     answers.add(
                                             connection.request(
                                                     numbered(
