@@ -28,6 +28,9 @@ public interface MessageFamily<M extends WireMessage> {
     /// Range of questions to the holders of volumes.
     int HOLDER = 0x07;
 
+    /// Range of questions about a host's switch.
+    int SWITCH = 0x08;
+
     /// The high byte of all type ids of this family.
     int rangeByte();
 

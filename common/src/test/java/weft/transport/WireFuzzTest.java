@@ -33,6 +33,7 @@ import weft.wire.capture.CaptureFamily;
 import weft.wire.console.ConsoleFamily;
 import weft.wire.holder.HolderFamily;
 import weft.wire.migration.MigrationFamily;
+import weft.wire.network.SwitchFamily;
 import weft.wire.storage.StorageCodec;
 import weft.wire.vm.VmFamily;
 
@@ -72,6 +73,7 @@ class WireFuzzTest {
                     new AuditCodec(),
                     new CaptureFamily(),
                     new VmFamily(),
+                    new SwitchFamily(),
                     new HolderFamily()
                 }) {
             all.put(family.rangeByte(), family);

@@ -11,6 +11,8 @@ import weft.wire.console.ConsoleFamily;
 import weft.wire.console.ConsoleMessage;
 import weft.wire.migration.MigrationFamily;
 import weft.wire.migration.MigrationMessage;
+import weft.wire.network.SwitchFamily;
+import weft.wire.network.SwitchMessage;
 import weft.wire.vm.VmFamily;
 import weft.wire.vm.VmMessage;
 
@@ -32,6 +34,9 @@ class HostMessagesTest {
         }
         for (VmMessage message : WireSamples.VM) {
             assertEquals(message, carry(new VmFamily(), message));
+        }
+        for (SwitchMessage message : WireSamples.SWITCH) {
+            assertEquals(message, carry(new SwitchFamily(), message));
         }
     }
 
@@ -58,6 +63,9 @@ class HostMessagesTest {
         }
         for (VmMessage message : WireSamples.VM) {
             assertEveryCutIsMalformed(new VmFamily(), message);
+        }
+        for (SwitchMessage message : WireSamples.SWITCH) {
+            assertEveryCutIsMalformed(new SwitchFamily(), message);
         }
     }
 

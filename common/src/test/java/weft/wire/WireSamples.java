@@ -2,6 +2,7 @@ package weft.wire;
 
 import weft.fabric.ChunkKey;
 import weft.fabric.LayerChain;
+import weft.fabric.MacAddress;
 import weft.fabric.PlacementGroupId;
 import weft.fabric.StoreId;
 import weft.fabric.VolumeId;
@@ -13,6 +14,7 @@ import weft.wire.capture.CaptureMessage.Scope;
 import weft.wire.console.ConsoleMessage;
 import weft.wire.holder.HolderMessage;
 import weft.wire.migration.MigrationMessage;
+import weft.wire.network.SwitchMessage;
 import weft.wire.storage.ChunkStamp;
 import weft.wire.storage.StorageSamples;
 import weft.wire.vm.VmMessage;
@@ -48,6 +50,39 @@ public final class WireSamples {
                     new ConsoleMessage.Output(11, ByteBuffer.wrap(new byte[] {1, 2, 3})),
                     new ConsoleMessage.Written(1),
                     new ConsoleMessage.NotHere("VM 'web1' runs on host2"));
+    static final List<SwitchMessage> SWITCH =
+            List.of(
+                    new SwitchMessage.AskPorts("web1-0"),
+                    new SwitchMessage.Ports(
+                            List.of(
+                                    new SwitchMessage.Port(
+                                            "web1-0",
+                                            "blue",
+                                            MacAddress.parse("52:54:00:00:00:0a"),
+                                            SwitchMessage.State.STALE,
+                                            1,
+                                            2,
+                                            3,
+                                            4,
+                                            List.of(new SwitchMessage.Drops("tagged", 5))),
+                                    new SwitchMessage.Port(
+                                            "web2-0",
+                                            "blue",
+                                            MacAddress.parse("52:54:00:00:00:0b"),
+                                            SwitchMessage.State.OPEN,
+                                            0,
+                                            0,
+                                            0,
+                                            0,
+                                            List.of()))),
+                    new SwitchMessage.AskTotals(),
+                    new SwitchMessage.Totals(
+                            9,
+                            8,
+                            1,
+                            List.of(new SwitchMessage.Drops("tagged", 3)),
+                            List.of(new SwitchMessage.Drops("bad_vxlan", 1L << 40))));
+
     static final List<VmMessage> VM =
             List.of(
                     new VmMessage.AskEngine("web1"),

@@ -34,6 +34,7 @@ import weft.wire.capture.CaptureFamily;
 import weft.wire.console.ConsoleFamily;
 import weft.wire.holder.HolderFamily;
 import weft.wire.migration.MigrationFamily;
+import weft.wire.network.SwitchFamily;
 import weft.wire.storage.StorageCodec;
 import weft.wire.vm.VmFamily;
 
@@ -93,6 +94,7 @@ public final class VmHost implements AutoCloseable {
                         new ConsoleFamily(),
                         new CaptureFamily(),
                         new VmFamily(),
+                        new SwitchFamily(),
                         new HolderFamily());
         Transport transport = own(new Transport(handshake, families, EVENT_LOOPS, registry));
         var openVolumes = new OpenVolumes();

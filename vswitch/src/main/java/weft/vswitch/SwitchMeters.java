@@ -43,7 +43,7 @@ final class SwitchMeters {
                                     all -> all.drops(reason))
                             .description("Frames that ended in the switch")
                             .tag("host", host.name())
-                            .tag("reason", reason.name().toLowerCase(java.util.Locale.ROOT))
+                            .tag("reason", reason.label())
                             .register(registry));
         }
     }

@@ -17,13 +17,16 @@ import weft.vswitch.port.FrameRing;
 import weft.vswitch.port.FrameSink;
 import weft.vswitch.port.NetworkCounters;
 import weft.vswitch.port.PortCounters;
+import weft.vswitch.port.PortReport;
 import weft.vswitch.port.SwitchPort;
+import weft.vswitch.port.SwitchReport;
 import weft.vswitch.underlay.UdpUnderlay;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.channels.Selector;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
@@ -98,6 +101,11 @@ public final class VSwitch implements AutoCloseable {
     /// Where it listens for VXLAN.
     public InetSocketAddress underlayAddress() throws IOException {
         return underlay.localAddress();
+    }
+
+    /// The longest IP packet that passes everywhere in a network: what NICs and DHCP tell guests.
+    public int mtuBytes() {
+        return board.mtuBytes();
     }
 
     /// Replaces all the switch knows of the fabric.
@@ -222,6 +230,25 @@ public final class VSwitch implements AutoCloseable {
         return line.port.counters();
     }
 
+    /// The ports that are plugged in, by their ids; told on the switch's loop. Never told once the
+    /// switch is closed.
+    ///
+    /// @param after only those with a higher id
+    public CompletableFuture<List<PortReport>> ports(String after, int countMax) {
+        return later(() ->
+                linesById.values().stream()
+                        .filter(line -> line.id.compareTo(after) > 0)
+                        .sorted(Comparator.comparing(line -> line.id))
+                        .limit(countMax)
+                        .map(line -> line.port.report())
+                        .toList());
+    }
+
+    /// What became of all frames.
+    public SwitchReport report() {
+        return board.counters().report();
+    }
+
     /// What passed this switch in a network; all zero if the image does not have it.
     public NetworkCounters networkCounters(String network) {
         return ask(() -> board.counters(network));
@@ -247,7 +274,7 @@ public final class VSwitch implements AutoCloseable {
         });
     }
 
-    private <T> T ask(Supplier<T> question) {
+    private <T> CompletableFuture<T> later(Supplier<T> question) {
         var answer = new CompletableFuture<T>();
         commands.add(() -> {
             try {
@@ -258,6 +285,11 @@ public final class VSwitch implements AutoCloseable {
         });
         // Commands are never lost in a sleep: the loop looks at the queue after it says it sleeps.
         selector.wakeup();
+        return answer;
+    }
+
+    private <T> T ask(Supplier<T> question) {
+        CompletableFuture<T> answer = later(question);
         var outcome =
                 CompletableFuture.anyOf(answer, ended)
                         .orTimeout(COMMAND_SECONDS_MAX, TimeUnit.SECONDS);

@@ -2,7 +2,6 @@ package weft.vswitch;
 
 import weft.fabric.NodeId;
 import weft.vswitch.packet.EthernetView;
-import weft.vswitch.packet.VxlanHeader;
 import weft.vswitch.port.FrameRing;
 import weft.vswitch.port.SwitchPort;
 
@@ -13,8 +12,8 @@ import java.net.InetSocketAddress;
 /// @param host the host it runs in
 /// @param underlay where it listens for VXLAN and sends from; port 0 takes any
 /// @param frameBytesMax the largest Ethernet frame, 60 to 65,554; default 1514 (MTU 1500)
-/// @param underlayMtuBytes the largest IP packet between hosts; default 1550, which carries frames
-///   of 1514. On links of MTU 1500 set 1500 here and give guests an MTU of 1450.
+/// @param underlayMtuBytes the largest IP packet between hosts; default 1500, which carries frames
+///   of 1464, so that guests have an MTU of 1450
 /// @param ringBytes a port's ring: a power of two, at least 256 KiB (default; 170 full frames)
 public record VSwitchSettings(
         NodeId host,
@@ -22,6 +21,7 @@ public record VSwitchSettings(
         int frameBytesMax,
         int underlayMtuBytes,
         int ringBytes) {
+    private static final int UNDERLAY_MTU_BYTES_DEFAULT = 1500;
     private static final int FRAME_BYTES_DEFAULT = 1500 + EthernetView.HEADER_BYTES;
 
     public VSwitchSettings {
@@ -42,7 +42,7 @@ public record VSwitchSettings(
                 host,
                 underlay,
                 FRAME_BYTES_DEFAULT,
-                FRAME_BYTES_DEFAULT + VxlanHeader.OVERHEAD_BYTES,
+                UNDERLAY_MTU_BYTES_DEFAULT,
                 FrameRing.CAPACITY_BYTES_MIN);
     }
 }

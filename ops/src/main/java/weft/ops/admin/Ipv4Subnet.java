@@ -59,12 +59,16 @@ record Ipv4Subnet(long address, int prefixLength) {
         throw Refusal.state("no address is free in %s", this);
     }
 
-    /// The given address with the prefix length, if a NIC may have it.
+    /// The given address with the prefix length, if a NIC may have it: not the first, from which
+    /// the network itself answers (DHCP).
     String checked(String typed) {
         long value = address(typed);
         long hosts = 1L << 32 - prefixLength;
         if (value <= address || value >= address + hosts - 1) {
             throw Refusal.badRequest("address %s is not a host's in %s", typed, this);
+        }
+        if (value == address + 1) {
+            throw Refusal.badRequest("address %s is the network's own in %s", typed, this);
         }
         return typed + "/" + prefixLength;
     }

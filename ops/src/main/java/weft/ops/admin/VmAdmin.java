@@ -15,6 +15,7 @@ import weft.fabric.PortBinding;
 import weft.fabric.VmPlacement;
 import weft.fabric.VmSpec;
 import weft.fabric.Volume;
+import weft.vswitch.service.Station;
 
 import java.io.IOException;
 import java.util.ArrayList;
@@ -148,6 +149,9 @@ public final class VmAdmin {
             MacAddress mac = nic.mac().orElseGet(() -> freeMac(port, macs));
             if (!mac.isUnicast()) {
                 throw Refusal.badRequest("MAC address %s is a group's, not a station's", mac);
+            }
+            if (mac.bits() == Station.SERVICE_MAC) {
+                throw Refusal.badRequest("MAC address %s is that of networks themselves", mac);
             }
             if (!macs.add(mac)) {
                 throw Refusal.state("MAC address %s is in use by another port", mac);

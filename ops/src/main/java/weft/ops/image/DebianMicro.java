@@ -142,7 +142,14 @@ public final class DebianMicro {
         sha256.update(HexFormat.of().parseHex(kernel.digest().hex()));
         sha256.update(HexFormat.of().parseHex(busybox.digest().hex()));
         for (String name :
-                List.of("inittab", "rcS", "rcK", "mount-disk", "profile", "disk-readme")) {
+                List.of(
+                        "inittab",
+                        "rcS",
+                        "rcK",
+                        "mount-disk",
+                        "dhcp-lease",
+                        "profile",
+                        "disk-readme")) {
             sha256.update(Initramfs.guestFile(name));
         }
         String choice = RECIPE + "," + READ_MODULES + BOOT_ARGUMENTS + SEED_BYTES;

@@ -31,6 +31,7 @@ final class Initramfs {
                     "virtio_balloon",
                     "virtio_input",
                     "evdev",
+                    "af_packet",
                     "8021q",
                     "loop",
                     "vfat");
@@ -72,7 +73,9 @@ final class Initramfs {
             }
             cpio.link("sbin", "bin");
             cpio.link("init", "bin/busybox");
-            cpio.file("bin/mount-disk", 0755, guestFile("mount-disk"));
+            for (String program : List.of("mount-disk", "dhcp-lease")) {
+                cpio.file("bin/" + program, 0755, guestFile(program));
+            }
             for (String script : List.of("rcS", "rcK")) {
                 cpio.file("etc/" + script, 0755, guestFile(script));
             }

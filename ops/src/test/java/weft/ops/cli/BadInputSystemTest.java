@@ -40,6 +40,8 @@ final class BadInputSystemTest {
             network create Bad --vlan 11      | 2 | is not usable
             network create ../x --vlan 11     | 2 | is not usable
             network create x --vlan 11 --subnet 10.0.0.0/33 | 2 | prefix
+            network ports nosuch              | 3 | there is no network 'nosuch'
+            net ports Blue                    | 3 | there is no network 'Blue'
             network delete nosuch             | 3 | there is no network 'nosuch'
             network delete blue               | 3 | in use by
             volume create v --size 0          | 2 | is zero
@@ -87,6 +89,8 @@ final class BadInputSystemTest {
             vm create a --image idle --memory 96M --disk 4M --network blue --mac 52:54:00:00:00:11 | 3 | in use by another port
             vm create a --image idle --memory 96M --disk 4M --network blue --ip 10.0.0.5 | 3 | is in use
             vm create a --image idle --memory 96M --disk 4M --network blue --ip 10.1.0.5 | 2 | not a host's
+            vm create a --image idle --memory 96M --disk 4M --network blue --ip 10.0.0.1 | 2 | is the network's own
+            vm create a --image idle --memory 96M --disk 4M --network blue --mac 02:77:65:66:74:00 | 2 | that of networks themselves
             vm create web1 --image idle --memory 96M --disk 4M --network blue | 3 | exists already
             vm create A --image idle --memory 96M --disk 4M --network blue | 2 | is not usable
             vm show nosuch                    | 3 | there is no VM 'nosuch'

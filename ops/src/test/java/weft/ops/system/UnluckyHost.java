@@ -32,6 +32,7 @@ import weft.vswitch.VSwitchSettings;
 import weft.wire.capture.CaptureFamily;
 import weft.wire.console.ConsoleFamily;
 import weft.wire.migration.MigrationFamily;
+import weft.wire.network.SwitchFamily;
 import weft.wire.storage.StorageCodec;
 import weft.wire.vm.VmFamily;
 
@@ -71,7 +72,8 @@ final class UnluckyHost implements AutoCloseable {
                                         new MigrationFamily(),
                                         new ConsoleFamily(),
                                         new CaptureFamily(),
-                                        new VmFamily()),
+                                        new VmFamily(),
+                                        new SwitchFamily()),
                                 1,
                                 registry));
         PoolClient pool =

@@ -16,6 +16,7 @@ import weft.vswitch.port.ForwardingImage;
 import weft.wire.capture.CaptureFamily;
 import weft.wire.console.ConsoleFamily;
 import weft.wire.migration.MigrationFamily;
+import weft.wire.network.SwitchFamily;
 import weft.wire.vm.VmFamily;
 
 import java.util.HashSet;
@@ -54,7 +55,8 @@ public final class HostAgent implements AutoCloseable {
                 new Service(new MigrationFamily(), arrivals),
                 new Service(new ConsoleFamily(), consoles),
                 new Service(new CaptureFamily(), captures),
-                new Service(new VmFamily(), new VmInquiry(this::machineOf)));
+                new Service(new VmFamily(), new VmInquiry(this::machineOf)),
+                new Service(new SwitchFamily(), new SwitchInquiry(host.vswitch())));
     }
 
     /// Begins to follow the fabric.

@@ -27,9 +27,6 @@ import java.util.List;
 /// A VM's machine on this host with what it is plugged into: disks of the pool, ports of the
 /// switch. Belongs to its [VmRunner]'s thread.
 final class RunningVm implements MovingMachine, AutoCloseable {
-    /// Fits every underlay of 1500 bytes with VXLAN's 50 around it.
-    private static final int MTU_BYTES = 1450;
-
     /// Longer than the five seconds that a lost storage node may cost.
     private static final Duration DISK_PATIENCE = Duration.ofSeconds(6);
 
@@ -107,6 +104,7 @@ final class RunningVm implements MovingMachine, AutoCloseable {
         }
         var boot = bootFiles.load(image, spec.image(), arguments(spec, image, bindings));
         int others = volumes.size() + bindings.size() + 1;
+        int mtuBytes = host.vswitch().mtuBytes();
         var machineSpec =
                 new MachineSpec(
                         spec.name(),
@@ -115,7 +113,7 @@ final class RunningVm implements MovingMachine, AutoCloseable {
                         boot,
                         machineDisks,
                         bindings.stream()
-                                .map(binding -> new MachineSpec.Nic(binding.mac(), MTU_BYTES))
+                                .map(binding -> new MachineSpec.Nic(binding.mac(), mtuBytes))
                                 .toList(),
                         // The one device that a VM can do without, where slots are short.
                         others < MemoryLayout.VIRTIO_SLOTS
@@ -125,12 +123,13 @@ final class RunningVm implements MovingMachine, AutoCloseable {
         return new RunningVm(host, spec, machine, volumes, disks, bindings);
     }
 
-    /// What the guest is told: its name, and the address of its first NIC.
+    /// What the guest is told: its name, and to ask for the address of its first NIC.
     private static String arguments(VmSpec spec, FabricImage image, List<PortBinding> bindings) {
         var arguments = new StringBuilder("weft.hostname=").append(spec.name());
         if (!bindings.isEmpty()) {
             PortBinding first = bindings.getFirst();
-            arguments.append(" weft.ip=").append(first.ipv4());
+            // Images that do not know the second take the first.
+            arguments.append(" weft.ip=").append(first.ipv4()).append(" weft.dhcp=1");
             Network network = image.networks().get(first.network());
             if (network != null) {
                 arguments.append(" weft.network=").append(network.name());

@@ -2,6 +2,7 @@ package weft.vswitch.pipeline;
 
 import org.jspecify.annotations.Nullable;
 
+import weft.fabric.Ipv4Interface;
 import weft.fabric.Network;
 import weft.fabric.NodeId;
 import weft.fabric.PortBinding;
@@ -32,11 +33,20 @@ final class Domain {
     /// @param host the VTEP of its host; null if stopped, here, or unknown
     /// @param next the VTEP of the host it moves to; null if it does not move or moves here
     /// @param verdict what happens to unicast frames for it when no usable port here has it
-    record Bound(PortBinding binding, @Nullable Vtep host, @Nullable Vtep next, Verdict verdict) {
+    /// @param ipv4 its address; null if the record has none that can be read
+    record Bound(
+            PortBinding binding,
+            @Nullable Vtep host,
+            @Nullable Vtep next,
+            Verdict verdict,
+            @Nullable Ipv4Interface ipv4) {
         boolean isAt(Vtep vtep) {
             return vtep.equals(host) || vtep.equals(next);
         }
     }
+
+    /// [#macOf] of an address that no running VM has.
+    static final long NO_MAC = 0;
 
     final Network network;
     final Verdict.Flood flood = new Verdict.Flood(this);
@@ -47,6 +57,7 @@ final class Domain {
 
     private final NodeId here;
     private final MacTable<Bound> bindings = new MacTable<>();
+    private final MacTable<Bound> running = new MacTable<>(); // by IPv4 address
     private final MacTable<PluggedPort> ports = new MacTable<>();
     private final MacTable<Tombstone> tombstones = new MacTable<>();
     private final LearnedMacs<Verdict.Tunnel> learned = new LearnedMacs<>();
@@ -68,6 +79,7 @@ final class Domain {
         Set<Vtep> members = new LinkedHashSet<>();
         externals.forEach(address -> members.add(new Vtep(address, null)));
         bindings.clear();
+        running.clear();
         tunnels.clear();
         for (PortBinding binding : ofNetwork) {
             Vtep host = vtepOf(binding.host(), hostVteps);
@@ -78,8 +90,12 @@ final class Domain {
             if (next != null) {
                 members.add(next);
             }
-            var bound = new Bound(binding, host, next, verdict(binding, host));
+            Ipv4Interface ipv4 = ipv4(binding);
+            var bound = new Bound(binding, host, next, verdict(binding, host), ipv4);
             bindings.put(binding.mac().bits(), bound);
+            if (binding.host() != null && ipv4 != null) {
+                running.put(ipv4.address(), bound);
+            }
         }
         if (!members.containsAll(externalsOf(vteps.values()))) {
             learned.clear();
@@ -87,6 +103,14 @@ final class Domain {
         vteps.clear();
         members.forEach(vtep -> vteps.put(vtep.address().getAddress(), vtep));
         floodVteps = members.toArray(Vtep[]::new);
+    }
+
+    private static @Nullable Ipv4Interface ipv4(PortBinding binding) {
+        try {
+            return Ipv4Interface.parse(binding.ipv4());
+        } catch (IllegalArgumentException e) {
+            return null; // a record of another time; the frames of such a port still pass
+        }
     }
 
     private @Nullable Vtep vtepOf(@Nullable NodeId host, Map<NodeId, InetSocketAddress> hostVteps) {
@@ -157,6 +181,12 @@ final class Domain {
 
     @Nullable Bound binding(long mac) {
         return bindings.get(mac);
+    }
+
+    /// The link address of the VM that has this address and runs, anywhere; or [#NO_MAC].
+    long macOf(int ipv4) {
+        Bound bound = running.get(ipv4);
+        return bound == null ? NO_MAC : bound.binding().mac().bits();
     }
 
     /// The VTEP of this network with that address: of a host that has ports of it, an external one,

@@ -1,5 +1,7 @@
 package weft.vswitch.pipeline;
 
+import java.util.Locale;
+
 /// Why a frame ended here. Every dropped frame is counted once, under one of these.
 public enum DropReason {
     /// Shorter than an Ethernet header.
@@ -16,6 +18,19 @@ public enum DropReason {
     SPOOFED_SOURCE,
     /// A source that nobody knows, from a host whose MACs are all known.
     UNBOUND_SOURCE,
+    /// ARP, IPv4 or IPv6 that breaks off, or says that it is longer than it is; from ports only.
+    MALFORMED_PACKET,
+    /// LLC instead of an Ethernet type, from a port: its packets some guests take for IP all the
+    /// same (CVE-2021-27853).
+    NOT_ETHERNET_II,
+    /// From an address of the IP or ARP that the network did not give to the port.
+    SPOOFED_ADDRESS,
+    /// A DHCP server behind a port: the network answers itself.
+    ROGUE_DHCP,
+    /// A router advertisement or redirect from a port.
+    ROGUE_ROUTER,
+    /// A request to the network's own address that it does not serve.
+    NOT_SERVED,
     /// The port is in standby: plugged for a migration, or left behind by one.
     PORT_STANDBY,
     /// The port's MAC is bound to another host now.
@@ -40,5 +55,10 @@ public enum DropReason {
     /// socket refused. The only reason that counts copies, not frames: a flooded frame has several.
     UNDERLAY_REFUSED,
     /// The port's ring was full; the switch never saw the frame.
-    RING_FULL
+    RING_FULL;
+
+    /// As metrics and people have it: `ring_full`.
+    public String label() {
+        return name().toLowerCase(Locale.ROOT);
+    }
 }

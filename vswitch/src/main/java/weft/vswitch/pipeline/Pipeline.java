@@ -2,14 +2,19 @@ package weft.vswitch.pipeline;
 
 import static java.util.Objects.requireNonNull;
 
+import org.jspecify.annotations.Nullable;
+
 import weft.vswitch.packet.EthernetView;
+import weft.vswitch.service.Station;
 
 /// The stages of a frame, in their order: the design of the switch in one file.
 ///
 /// 1. `wellFormed`: an Ethernet frame that a bridge may forward, untagged
 /// 2. `membership`: its network exists
 /// 3. `sourceGuard`: its sender is who it says
-/// 4. `lookup`: where it goes
+/// 4. `addressGuard`: its addresses are its sender's, and it does not play the network
+/// 5. `services`: what the network is asked is answered here
+/// 6. `lookup`: where it goes
 ///
 /// A stage looks at the frame and at tables, and answers a [Verdict]; it changes nothing but the
 /// table of learned MACs. One invariant: no verdict leads out of the frame's network, and none
@@ -22,8 +27,15 @@ final class Pipeline {
     }
 
     private final int frameBytesMax;
+    private final AddressGuard guard = new AddressGuard();
+    private final LocalServices services = new LocalServices();
     private final Stage[] stages = {
-        this::wellFormed, Pipeline::membership, Pipeline::sourceGuard, Pipeline::lookup
+        this::wellFormed,
+        Pipeline::membership,
+        Pipeline::sourceGuard,
+        this::addressGuard,
+        this::services,
+        Pipeline::lookup
     };
 
     Pipeline(int frameBytesMax) {
@@ -80,6 +92,26 @@ final class Pipeline {
             return Verdict.Drop.of(DropReason.SPOOFED_SOURCE);
         }
         return Verdict.Pass.PASS;
+    }
+
+    private Verdict addressGuard(FrameInHand frame) {
+        Station station = station(frame);
+        return station == null ? Verdict.Pass.PASS : guard.consider(frame.ethernet, station);
+    }
+
+    private Verdict services(FrameInHand frame) {
+        Station station = station(frame);
+        return station == null
+                ? Verdict.Pass.PASS
+                : services.consider(
+                        frame.ethernet,
+                        station,
+                        requireNonNull(frame.domain, "membership has passed"));
+    }
+
+    private static @Nullable Station station(FrameInHand frame) {
+        PluggedPort port = frame.port;
+        return port == null ? null : port.station;
     }
 
     /// A bound MAC is accepted from its host, and from the next one during a move: this fences what

@@ -5,7 +5,12 @@ import org.jspecify.annotations.Nullable;
 import weft.fabric.MacAddress;
 import weft.runtime.Owned;
 import weft.vswitch.port.PortCounters;
+import weft.vswitch.port.PortReport;
+import weft.vswitch.port.PortState;
 import weft.vswitch.port.SwitchPort.Receiver;
+import weft.vswitch.service.Station;
+
+import java.util.Map;
 
 /// A port as the switch holds it. What frames may do depends on two fields that nothing else
 /// stores: whether it is open (told by its owner) and whether it is current (told by the image).
@@ -20,7 +25,7 @@ public final class PluggedPort {
     final Tally bytesFromDevice = new Tally();
     final Tally framesToDevice = new Tally();
     final Tally bytesToDevice = new Tally();
-    final Tally drops = new Tally();
+    final DropTallies drops = new DropTallies();
 
     /// Written by the device's thread, which is why it is apart from `drops`.
     final Tally ringFull = new Tally();
@@ -30,6 +35,10 @@ public final class PluggedPort {
 
     /// The image does not say that the MAC lives on another host.
     boolean isCurrent = true;
+
+    /// What the network gave to the device; null if the image does not say. Its frames are then
+    /// neither answered nor judged by their addresses.
+    @Nullable Station station;
 
     /// The network, once the image has it.
     @Nullable Domain domain;
@@ -67,6 +76,25 @@ public final class PluggedPort {
                 bytesFromDevice.get(),
                 framesToDevice.get(),
                 bytesToDevice.get(),
-                drops.get() + ringFull.get());
+                drops.sum() + ringFull.get());
+    }
+
+    /// All that there is to say of it.
+    public PortReport report() {
+        Map<String, Long> byReason = drops.counts();
+        if (ringFull.get() > 0) {
+            byReason.put(DropReason.RING_FULL.label(), ringFull.get());
+        }
+        return new PortReport(id, network, mac, state(), counters(), byReason);
+    }
+
+    private PortState state() {
+        if (domain == null) {
+            return PortState.NO_NETWORK;
+        }
+        if (!isCurrent) {
+            return PortState.STALE;
+        }
+        return isOpen ? PortState.OPEN : PortState.STANDBY;
     }
 }

@@ -1,19 +1,19 @@
 package weft.vswitch.pipeline;
 
-/// What the whole switch counted. Frames from ports and tunnels are either forwarded or dropped:
-/// `received == forwarded + drops`, where copies that the socket refused
+import weft.vswitch.port.SwitchReport;
+
+/// What the whole switch counted. Frames from ports and tunnels are forwarded, answered or dropped:
+/// `received == forwarded + answered + drops`, where copies that the socket refused
 /// ([DropReason#UNDERLAY_REFUSED]) and frames that found a ring full ([DropReason#RING_FULL]) are
 /// outside of the sum.
 public final class SwitchCounters {
     private final Tally received = new Tally();
     private final Tally forwarded = new Tally();
-    private final Tally[] drops = new Tally[DropReason.values().length];
+    private final Tally answered = new Tally();
+    private final DropTallies drops = new DropTallies();
+    private final DropTallies tunnelDrops = new DropTallies();
 
-    SwitchCounters() {
-        for (int i = 0; i < drops.length; i++) {
-            drops[i] = new Tally();
-        }
-    }
+    SwitchCounters() {}
 
     void countReceived() {
         received.add(1);
@@ -23,8 +23,15 @@ public final class SwitchCounters {
         forwarded.add(1);
     }
 
-    void countDrop(DropReason reason) {
-        drops[reason.ordinal()].add(1);
+    void countAnswered() {
+        answered.add(1);
+    }
+
+    void countDrop(DropReason reason, boolean isFromPort) {
+        drops.add(reason);
+        if (!isFromPort) {
+            tunnelDrops.add(reason);
+        }
     }
 
     /// Frames taken from ports and datagrams taken from the underlay.
@@ -37,9 +44,20 @@ public final class SwitchCounters {
         return forwarded.get();
     }
 
+    /// Frames that were for the switch itself, and that it answered or noted.
+    public long answered() {
+        return answered.get();
+    }
+
     /// Frames dropped for this reason, on all ports and tunnels. Ring-full drops are counted at the
     /// ports, by their devices.
     public long drops(DropReason reason) {
-        return drops[reason.ordinal()].get();
+        return drops.get(reason);
+    }
+
+    /// All that was counted.
+    public SwitchReport report() {
+        return new SwitchReport(
+                received(), forwarded(), answered(), drops.counts(), tunnelDrops.counts());
     }
 }

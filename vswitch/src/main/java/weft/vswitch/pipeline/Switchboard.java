@@ -2,18 +2,22 @@ package weft.vswitch.pipeline;
 
 import org.jspecify.annotations.Nullable;
 
+import weft.fabric.Ipv4Interface;
 import weft.fabric.MacAddress;
 import weft.fabric.Network;
 import weft.fabric.NodeId;
 import weft.fabric.PortBinding;
 import weft.runtime.Owned;
 import weft.vswitch.l2.MacTable;
+import weft.vswitch.packet.EthernetView;
 import weft.vswitch.packet.VxlanHeader;
 import weft.vswitch.port.ForwardingImage;
 import weft.vswitch.port.FrameSink;
 import weft.vswitch.port.FrameSink.Direction;
 import weft.vswitch.port.NetworkCounters;
 import weft.vswitch.port.SwitchPort.Receiver;
+import weft.vswitch.service.Answer;
+import weft.vswitch.service.Station;
 import weft.vswitch.underlay.Underlay;
 
 import java.net.InetAddress;
@@ -46,6 +50,7 @@ public final class Switchboard {
     private final NodeId here;
     private final Underlay underlay;
     private final int tunnelFrameBytesMax;
+    private final int mtuBytes;
     private final Pipeline pipeline;
     private final SwitchCounters counters = new SwitchCounters();
     private final FrameInHand inHand = new FrameInHand();
@@ -65,6 +70,12 @@ public final class Switchboard {
         this.underlay = underlay;
         tunnelFrameBytesMax = underlayMtuBytes - VxlanHeader.OVERHEAD_BYTES;
         pipeline = new Pipeline(frameBytesMax);
+        mtuBytes = Math.min(frameBytesMax, tunnelFrameBytesMax) - EthernetView.HEADER_BYTES;
+    }
+
+    /// The longest IP packet that passes everywhere in a network; any thread.
+    public int mtuBytes() {
+        return mtuBytes;
     }
 
     /// What was counted; readable from any thread.
@@ -140,6 +151,10 @@ public final class Switchboard {
                 bound == null
                         || here.equals(bound.binding().host())
                         || here.equals(bound.binding().next());
+        Ipv4Interface ipv4 = bound == null ? null : bound.ipv4();
+        if (bound != null) { // without a record it keeps what it had: no guard falls
+            port.station = ipv4 == null ? null : Station.of(port.id, port.mac, ipv4, mtuBytes);
+        }
     }
 
     private void noteFormerHost(PluggedPort port, @Nullable Vtep before, long nowNanos) {
@@ -338,17 +353,17 @@ public final class Switchboard {
         counters.countReceived();
         int vni = VxlanHeader.vni(bytes, offset, lengthBytes);
         if (vni == VxlanHeader.NO_VNI) {
-            counters.countDrop(DropReason.BAD_VXLAN);
+            counters.countDrop(DropReason.BAD_VXLAN, false);
             return;
         }
         Domain domain = domainsByVni.get(vni);
         if (domain == null) {
-            counters.countDrop(DropReason.UNKNOWN_VNI);
+            counters.countDrop(DropReason.UNKNOWN_VNI, false);
             return;
         }
         Vtep vtep = domain.memberAt(source, nowNanos);
         if (vtep == null) {
-            counters.countDrop(DropReason.FOREIGN_VTEP);
+            counters.countDrop(DropReason.FOREIGN_VTEP, false);
             return;
         }
         domain.framesFromTunnels.add(1);
@@ -374,15 +389,20 @@ public final class Switchboard {
                 flood(flood.domain());
                 counters.countForwarded();
             }
+            case Verdict.Reply reply -> {
+                counters.countAnswered();
+                reply(reply.answer());
+            }
+            case Verdict.Taken _ -> counters.countAnswered();
             case Verdict.Pass _ -> throw new AssertionError("a pipeline ends in a decision");
         }
     }
 
     private void drop(DropReason reason) {
-        counters.countDrop(reason);
         PluggedPort port = inHand.port;
+        counters.countDrop(reason, port != null);
         if (port != null) {
-            port.drops.add(1);
+            port.drops.add(reason);
         }
     }
 
@@ -400,6 +420,12 @@ public final class Switchboard {
         capture(Direction.TO_PORT, port.network, port, null);
         var ethernet = inHand.ethernet;
         port.receiver.receive(ethernet.bytes(), ethernet.offset(), ethernet.lengthBytes());
+    }
+
+    private void reply(Answer answer) {
+        PluggedPort port = Objects.requireNonNull(inHand.port, "stations are behind ports");
+        inHand.ethernet.over(answer.bytes(), 0, answer.lengthBytes());
+        deliver(port);
     }
 
     private void flood(Domain domain) {
@@ -426,7 +452,7 @@ public final class Switchboard {
                         ethernet.bytes(),
                         ethernet.offset(),
                         ethernet.lengthBytes())) {
-            counters.countDrop(DropReason.UNDERLAY_REFUSED);
+            drop(DropReason.UNDERLAY_REFUSED);
             return;
         }
         domain.framesToTunnels.add(1);

@@ -1,5 +1,7 @@
 package weft.vswitch.pipeline;
 
+import weft.vswitch.service.Answer;
+
 /// What a stage says about a frame. All verdicts exist before the frames do (per port, VTEP,
 /// reason), so that deciding allocates nothing.
 sealed interface Verdict {
@@ -17,6 +19,14 @@ sealed interface Verdict {
 
     /// To one other host.
     record Tunnel(Vtep vtep) implements Verdict {}
+
+    /// Back to the port it came from: an answer that the switch made.
+    record Reply(Answer answer) implements Verdict {}
+
+    /// To nobody: it was for the switch, and nothing is to be said to it.
+    record Taken() implements Verdict {
+        static final Taken TAKEN = new Taken();
+    }
 
     /// Nowhere.
     record Drop(DropReason reason) implements Verdict {

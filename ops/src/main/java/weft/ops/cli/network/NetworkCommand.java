@@ -21,6 +21,7 @@ import java.util.Optional;
 /// `weft network …`.
 @Command(
         name = "network",
+        aliases = "net",
         description = "Create, list, watch and delete isolated virtual networks.",
         mixinStandardHelpOptions = true,
         synopsisSubcommandLabel = "COMMAND",
@@ -28,6 +29,8 @@ import java.util.Optional;
             NetworkCommand.Create.class,
             NetworkCommand.ListAll.class,
             NetworkCommand.Delete.class,
+            NetworkPorts.class,
+            NetworkDrops.class,
             NetworkCapture.class
         },
         footer = {"", "Example:", "  weft network create blue --vlan 10"})

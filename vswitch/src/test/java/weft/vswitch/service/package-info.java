@@ -1,0 +1,4 @@
+@NullMarked
+package weft.vswitch.service;
+
+import org.jspecify.annotations.NullMarked;
