@@ -13,9 +13,9 @@ import weft.storage.disk.StoreIdentity;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
 /// The durability point of a store: records go in from any thread, callbacks come out when they are
@@ -52,17 +52,13 @@ public final class GroupCommit implements Closeable {
     // everything at once. Held for queue operations only.
     private final Object lock = new Object();
 
-    /// So many groups of one record each say that one comes at a time.
-    private static final int SINGLES_MIN = 8;
-
     // Guarded by lock.
-    private final ArrayDeque<Waiting> queue = new ArrayDeque<>();
+    private final RecordQueue queue = new RecordQueue();
     private int waitingForRoom;
 
     /// A loop writes, and the journal thread does not.
     private boolean isLoopWriting;
 
-    private long queuedBytes;
     private long dataBytes;
     private long appendedCount;
     private long durableCount;
@@ -74,48 +70,13 @@ public final class GroupCommit implements Closeable {
     private final Runnable writeSoon = this::writeSoon;
 
     // Of the thread that writes.
-    private final List<Waiting> batch = new ArrayList<>();
+    private final List<RecordQueue.Waiting> batch = new ArrayList<>();
     private Loop.@Nullable Lender lender;
 
     private final SlowShare slow = new SlowShare(SLOW_NANOS);
 
-    /// How many groups were of one record each, since one was not. Set under the lock.
-    private volatile int singles;
-
     private volatile long groupsWritten;
     private volatile long recordsWritten;
-
-    /// A record that is to be written.
-    private static final class Waiting {
-        final List<ByteBuffer> parts;
-        final int lengthBytes;
-        final @Nullable DataBytes data;
-        final Runnable durable;
-
-        /// Whether others write what it relies on.
-        final boolean isBegun;
-
-        /// What it relies on is durable. Guarded by the lock.
-        boolean isReady;
-
-        Waiting(
-                List<ByteBuffer> parts,
-                int lengthBytes,
-                @Nullable DataBytes data,
-                boolean isBegun,
-                Runnable durable) {
-            this.parts = parts;
-            this.lengthBytes = lengthBytes;
-            this.data = data;
-            this.isBegun = isBegun;
-            this.durable = durable;
-            isReady = data == null;
-        }
-
-        int dataBytes() {
-            return data == null ? 0 : data.lengthBytes();
-        }
-    }
 
     private GroupCommit(
             Disk disk,
@@ -176,24 +137,30 @@ public final class GroupCommit implements Closeable {
         synchronized (lock) {
             lock.notifyAll();
             waitingForRoom++;
-            boolean interrupted = false;
-            while (isFull() && !closed && failure == null) {
-                try {
-                    lock.wait();
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
-            }
+            await(() -> !isFull() || closed || failure != null);
             waitingForRoom--;
-            if (interrupted) {
-                Thread.currentThread().interrupt();
+        }
+    }
+
+    /// Waits on the lock; an interrupt is kept for later.
+    private void await(BooleanSupplier over) {
+        assert Thread.holdsLock(lock);
+        boolean interrupted = false;
+        while (!over.getAsBoolean()) {
+            try {
+                lock.wait();
+            } catch (InterruptedException e) {
+                interrupted = true;
             }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 
     private boolean isFull() {
         assert Thread.holdsLock(lock);
-        return queuedBytes > settings.queueBytesMax() / 2
+        return queue.bytes() > settings.queueBytesMax() / 2
                 || journal.liveBytes() + dataBytes >= settings.liveBytesMax();
     }
 
@@ -229,13 +196,12 @@ public final class GroupCommit implements Closeable {
         }
         // Without the journal thread the same thread does all, one after the other.
         boolean isBegun = data != null && thread.getState() != Thread.State.NEW;
-        var waiting = new Waiting(parts, lengthBytes, data, isBegun, durable);
+        var waiting = new RecordQueue.Waiting(parts, lengthBytes, data, isBegun, durable);
         synchronized (lock) {
             if (closed || failure != null) {
                 return;
             }
             queue.add(waiting);
-            queuedBytes += lengthBytes + waiting.dataBytes();
             dataBytes += waiting.dataBytes();
             appendedCount++;
         }
@@ -252,7 +218,7 @@ public final class GroupCommit implements Closeable {
             if (isLoopWriting) {
                 return; // that one wakes the journal thread
             }
-            if (!isIdle || !isWriterIdle || !isSingle()) {
+            if (!isIdle || !isWriterIdle || !queue.isSingle()) {
                 wakeWriter();
                 return;
             }
@@ -261,20 +227,13 @@ public final class GroupCommit implements Closeable {
         writeWaiting();
         synchronized (lock) {
             isLoopWriting = false;
-            if (isNextReady() || closed || failure != null) {
+            if (queue.isNextReady() || closed || failure != null) {
                 lock.notifyAll();
             }
         }
     }
 
-    /// Whether what waits is one record, like those before it.
-    private boolean isSingle() {
-        assert Thread.holdsLock(lock);
-        Waiting next = queue.peek();
-        return isOneAtATime() && queue.size() == 1 && next != null && next.data == null;
-    }
-
-    private void ready(Waiting waiting) {
+    private void ready(RecordQueue.Waiting waiting) {
         synchronized (lock) {
             waiting.isReady = true;
             wakeWriter();
@@ -287,13 +246,6 @@ public final class GroupCommit implements Closeable {
                 lock.notifyAll();
             }
         }
-    }
-
-    /// Whether the next record can be written.
-    private boolean isNextReady() {
-        assert Thread.holdsLock(lock);
-        Waiting next = queue.peek();
-        return next != null && (next.isReady || !next.isBegun);
     }
 
     private void run() {
@@ -312,7 +264,7 @@ public final class GroupCommit implements Closeable {
         synchronized (lock) {
             isWriterIdle = true;
             while (isLoopWriting
-                    || (!isNextReady() && !(closed && queue.isEmpty()) && failure == null)) {
+                    || (!queue.isNextReady() && !(closed && queue.isEmpty()) && failure == null)) {
                 try {
                     lock.wait();
                 } catch (InterruptedException e) {
@@ -335,7 +287,7 @@ public final class GroupCommit implements Closeable {
             slow.begin(BootClock.SYSTEM.nowNanos());
             writeData();
             RecordGroup.begin(group);
-            for (Waiting waiting : batch) {
+            for (RecordQueue.Waiting waiting : batch) {
                 RecordGroup.add(group, waiting.parts, waiting.lengthBytes);
             }
             journal.write(group, batch.size());
@@ -365,7 +317,7 @@ public final class GroupCommit implements Closeable {
 
     /// Usually there is nothing left to write.
     private void writeData() throws IOException {
-        for (Waiting waiting : batch) {
+        for (RecordQueue.Waiting waiting : batch) {
             if (waiting.data != null && !waiting.isBegun) {
                 writers.write(waiting.data);
             }
@@ -385,7 +337,7 @@ public final class GroupCommit implements Closeable {
             own.open();
         }
         try {
-            for (Waiting waiting : batch) {
+            for (RecordQueue.Waiting waiting : batch) {
                 waiting.durable.run();
             }
         } finally {
@@ -415,18 +367,8 @@ public final class GroupCommit implements Closeable {
         }
         synchronized (lock) {
             flushing++;
-            boolean interrupted = false;
-            while (durableCount < target && failure == null && thread.isAlive()) {
-                try {
-                    lock.wait();
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
-            }
+            await(() -> durableCount >= target || failure != null || !thread.isAlive());
             flushing--;
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
             if (durableCount < target || failure != null) {
                 throw new IOException("the journal has failed", failure);
             }
@@ -434,20 +376,8 @@ public final class GroupCommit implements Closeable {
     }
 
     private void takeBatch() {
-        batch.clear();
-        int bytes = RecordGroup.HEADER_BYTES;
         synchronized (lock) {
-            while (isNextReady()) {
-                Waiting next = queue.element();
-                bytes += RecordGroup.RECORD_HEADER_BYTES + next.lengthBytes;
-                if (!batch.isEmpty() && bytes > settings.groupBytesMax()) {
-                    break;
-                }
-                batch.add(next);
-                queue.remove();
-                queuedBytes -= next.lengthBytes + next.dataBytes();
-            }
-            singles = batch.size() == 1 ? singles + 1 : 0;
+            queue.take(settings.groupBytesMax(), batch);
             if (waitingForRoom > 0) {
                 lock.notifyAll();
             }
@@ -529,7 +459,7 @@ public final class GroupCommit implements Closeable {
     /// Whether records have come one at a time for a while: then somebody waits for each, and there
     /// is nothing to be gathered. Any thread.
     public boolean isOneAtATime() {
-        return singles >= SINGLES_MIN;
+        return queue.isOneAtATime();
     }
 
     /// Device writes since the start.
