@@ -99,6 +99,7 @@ public final class WireSamples {
         all.addAll(audit());
         all.addAll(capture());
         all.addAll(VM);
+        all.addAll(SWITCH);
         all.addAll(holder());
         return all;
     }
