@@ -57,6 +57,8 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
     private volatile boolean closed;
     private volatile boolean paused;
 
+    private final AtomicBoolean garbageNoted = new AtomicBoolean();
+
     /// The peer sent garbage. The event loop's.
     private boolean refused;
 
@@ -286,9 +288,16 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
             return;
         }
         refused = true;
-        meters.garbage.increment();
-        log.warn("{}: closed after garbage: {}", peer.nodeId(), garbage);
+        noteGarbage(garbage);
         channel.close();
+    }
+
+    /// Once, from any thread.
+    private void noteGarbage(String garbage) {
+        if (garbageNoted.compareAndSet(false, true)) {
+            meters.garbage.increment();
+            log.warn("{}: closed after garbage: {}", peer.nodeId(), garbage);
+        }
     }
 
     /// The way back to the sender of one message.
@@ -342,8 +351,10 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
 
         @Override
         public void garbage(String reason) {
+            // First: the peer may end the connection as soon as it has the answer.
+            noteGarbage(reason);
             fail(reason);
-            // Behind the answer, which the same loop writes.
+            // Behind the answer, if the same loop writes it.
             channel.eventLoop().execute(() -> refuse(reason));
         }
 
