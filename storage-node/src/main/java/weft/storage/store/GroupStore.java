@@ -330,11 +330,6 @@ final class GroupStore implements ReplicaDisk {
     }
 
     @Override
-    public boolean isOneAtATime() {
-        return journal.isOneAtATime();
-    }
-
-    @Override
     public void countHeld(long bytes) {
         open.countHeld(bytes);
     }
