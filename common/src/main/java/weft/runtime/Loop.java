@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.PriorityQueue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
 /// One platform thread that owns things: what runs on a loop needs no lock.
@@ -28,7 +28,13 @@ import java.util.concurrent.locks.LockSupport;
 ///
 /// To hand a task over costs two small objects and, if the loop sleeps, one futex call: a busy loop
 /// is never woken. (A ScheduledThreadPoolExecutor, which this was before, has a heap under a lock
-/// for all tasks: two thirds of the futex calls of a storage node were its own.)
+/// for all tasks: two thirds of the futex calls of a storage node were its own.) A thread that may
+/// do the work itself saves even that ([Lender]); the loop's own thread sleeps on meanwhile.
+///
+/// ```text
+///   OWNED ──nothing waits──► FREE ──a task, and its bringer wakes the thread──► TOLD ──► OWNED
+///     (by the loop's thread)   └───── a task, and its bringer will do it ─────► LENT ──► FREE
+/// ```
 public final class Loop implements Executor, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Loop.class);
     private static final int EXIT_CODE_BROKEN_PROCESS = 70;
@@ -39,11 +45,25 @@ public final class Loop implements Executor, AutoCloseable {
 
     private static final long NO_TIMER = Long.MAX_VALUE;
 
+    /// How long the loop's thread, if it wakes while another does its work, sleeps on.
+    private static final long LENT_LOOK_NANOS = 1_000_000;
+
+    private static final int OWNED = 0;
+    private static final int FREE = 1;
+    private static final int TOLD = 2;
+    private static final int LENT = 3;
+
+    private static final ThreadLocal<Lender> LENDER = new ThreadLocal<>();
+
     private final String name;
     private final boolean gathers;
     private final LoopThread thread;
     private final ConcurrentLinkedQueue<Runnable> tasks = new ConcurrentLinkedQueue<>();
-    private final AtomicBoolean asleep = new AtomicBoolean();
+
+    /// Who runs the tasks.
+    private final AtomicInteger state = new AtomicInteger(OWNED);
+
+    private volatile Thread runner;
     private volatile boolean closed;
 
     // A lock, as any thread sets and cancels timers; held for queue operations only.
@@ -109,7 +129,46 @@ public final class Loop implements Executor, AutoCloseable {
         this.name = name;
         this.gathers = gathers;
         thread = new LoopThread(this, name);
+        runner = thread;
         thread.start();
+    }
+
+    /// A thread that does the work of loops that sleep, instead of waking theirs: what it brings
+    /// them then costs no change of threads. Between [#open] and [#shut] it hands tasks over as
+    /// usual; [#run] then runs a batch of each loop that slept. More than that is left to the
+    /// loop's own thread.
+    ///
+    /// Only for a thread that may do whatever those loops do, and wait for what they wait for.
+    public static final class Lender {
+        private final List<Loop> claimed = new ArrayList<>();
+        private boolean isOpen;
+        private @Nullable Loop running;
+
+        /// Made on the thread that lends itself, once.
+        public Lender() {
+            LENDER.set(this);
+        }
+
+        /// From now on loops that get a task in their sleep are claimed.
+        public void open() {
+            isOpen = true;
+        }
+
+        /// No more.
+        public void shut() {
+            isOpen = false;
+        }
+
+        /// Does the work of the loops that were claimed.
+        public void run() {
+            assert !isOpen;
+            for (Loop loop : claimed) {
+                running = loop;
+                loop.runLent();
+            }
+            running = null;
+            claimed.clear();
+        }
     }
 
     /// Runs the task on this loop, in the order of the calls of one caller. After [#close()] tasks
@@ -125,10 +184,38 @@ public final class Loop implements Executor, AutoCloseable {
     }
 
     private void wake() {
-        // The plain read first: a busy loop's flag stays in everybody's cache.
-        if (asleep.get() && asleep.compareAndSet(true, false)) {
+        // The plain read first: a busy loop's state stays in everybody's cache.
+        if (state.get() != FREE) {
+            return;
+        }
+        Lender lender = LENDER.get();
+        if (lender != null && lender.isOpen) {
+            if (state.compareAndSet(FREE, LENT)) {
+                lender.claimed.add(this);
+            }
+        } else if (state.compareAndSet(FREE, TOLD)) {
             LockSupport.unpark(thread);
         }
+    }
+
+    /// A batch on a thread that is not the loop's and has claimed it.
+    private void runLent() {
+        runner = Thread.currentThread();
+        runBatch(now());
+        runner = thread;
+        state.set(FREE);
+        if (closed || !tasks.isEmpty() || nextDue <= now()) {
+            wake();
+        }
+    }
+
+    /// The loop that the calling thread runs.
+    private static @Nullable Loop current() {
+        if (Thread.currentThread() instanceof LoopThread own) {
+            return own.loop;
+        }
+        Lender lender = LENDER.get();
+        return lender == null ? null : lender.running;
     }
 
     /// Runs the task once the calling loop has done what waits now, however often it was asked to
@@ -138,8 +225,9 @@ public final class Loop implements Executor, AutoCloseable {
     ///
     /// @param task the same object each time
     public static void atBatchEnd(Runnable task) {
-        if (Thread.currentThread() instanceof LoopThread caller && caller.loop.gathers) {
-            caller.loop.leaveToBatchEnd(task);
+        Loop caller = current();
+        if (caller != null && caller.gathers) {
+            caller.leaveToBatchEnd(task);
         } else {
             task.run();
         }
@@ -148,9 +236,17 @@ public final class Loop implements Executor, AutoCloseable {
     /// Runs what the calling loop's tasks have left to the end of the batch, before one of them
     /// waits for something or takes long.
     public static void endBatchNow() {
-        if (Thread.currentThread() instanceof LoopThread caller) {
-            caller.loop.endBatch();
+        Loop caller = current();
+        if (caller != null) {
+            caller.endBatch();
         }
+    }
+
+    /// Whether nothing waits for the calling loop, so that nobody but what it does now waits with
+    /// it; false on other threads.
+    public static boolean isIdle() {
+        Loop caller = current();
+        return caller != null && caller.tasks.isEmpty();
     }
 
     private void leaveToBatchEnd(Runnable task) {
@@ -173,8 +269,8 @@ public final class Loop implements Executor, AutoCloseable {
                 nextDue = timed.dueNanos;
             }
         }
-        if (first && !isCurrent()) {
-            wake();
+        if (first && state.get() != OWNED) {
+            LockSupport.unpark(thread); // it sleeps for too long, also while another does its work
         }
         return timed;
     }
@@ -221,7 +317,7 @@ public final class Loop implements Executor, AutoCloseable {
 
     /// Whether the calling thread is this loop's.
     public boolean isCurrent() {
-        return Thread.currentThread() == thread;
+        return Thread.currentThread() == runner;
     }
 
     private long now() {
@@ -285,22 +381,31 @@ public final class Loop implements Executor, AutoCloseable {
         }
     }
 
+    /// Ends owning the loop, and owns it again when there is something to do.
     private void sleep() {
-        asleep.set(true);
-        // Whoever adds a task or a timer after this finds the flag.
-        if (tasks.isEmpty() && !closed) {
-            long due = nextDue;
-            if (due == NO_TIMER) {
+        state.set(FREE);
+        while (true) {
+            // Whoever adds a task or a timer after this finds the state.
+            int now = state.get();
+            if (now == LENT) {
+                LockSupport.parkNanos(this, LENT_LOOK_NANOS);
+            } else if (now == TOLD || isToRun()) {
+                if (state.compareAndSet(now, OWNED)) {
+                    break;
+                }
+            } else if (nextDue == NO_TIMER) {
                 LockSupport.park(this);
-            } else if (due - now() > 0) {
-                LockSupport.parkNanos(this, due - now());
+            } else {
+                LockSupport.parkNanos(this, nextDue - now());
             }
-        }
-        asleep.set(false);
-        // close() interrupts what the running task may wait for; parking with the flag set spins.
-        if (!closed) {
+            // close() interrupts what the running task may wait for; parking with the flag set
+            // spins.
             var _ = Thread.interrupted();
         }
+    }
+
+    private boolean isToRun() {
+        return closed || !tasks.isEmpty() || nextDue <= now();
     }
 
     private void runGuarded(Runnable task) {

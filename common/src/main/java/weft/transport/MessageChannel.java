@@ -1,17 +1,13 @@
 package weft.transport;
 
-import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.util.ReferenceCountUtil;
 
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-import weft.runtime.Loop;
 import weft.wire.CountedMemory;
 import weft.wire.MalformedMessage;
 import weft.wire.MessageFamily;
@@ -25,15 +21,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 
 /// One connection after its handshake: envelopes both ways.
 ///
-/// Any thread sends: messages are encoded by the caller, queued, and written by the event loop in
-/// batches with one flush. Small ones of a loop that gathers wait for the end of its batch, so that
-/// the event loop is woken once for all. It decodes what is received, and hands it on.
+/// Any thread sends: messages are encoded by the caller and queued ([Outbound]). The event loop
+/// decodes what is received, and hands it on.
 ///
 /// Limits. A caller's queue is at most [#QUEUED_BYTES_MAX]; beyond it messages are dropped
 /// (one-way) or fail (requests). The accepting side instead stops reading while the answers not yet
@@ -44,18 +38,6 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
 
     /// Eight of the longest messages; a client with 32 chunk-sized reads in flight waits in line.
     static final int HELD_BYTES_MAX = 32 << 20;
-
-    /// One write to the socket; loopback and 10 GbE gain nothing from longer ones.
-    private static final int BATCH_BYTES = 128 << 10;
-
-    /// Of one drain: other channels of the event loop wait meanwhile.
-    private static final long DRAINED_BYTES_MAX = 1 << 20;
-
-    /// A shorter part is copied into the batch.
-    private static final int STRAIGHT_BYTES_MIN = 16 << 10;
-
-    /// A longer message is written at once, while its sender goes on.
-    private static final int GATHERED_BYTES_MAX = 32 << 10;
 
     private static final int REASON_BYTES_MAX = 1024;
     private static final Logger log = LoggerFactory.getLogger(MessageChannel.class);
@@ -68,24 +50,17 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
     private final TransportMeters meters;
     private final Runnable onClosed;
 
-    private final ConcurrentLinkedQueue<Envelope.Outgoing> outbound = new ConcurrentLinkedQueue<>();
-    private final AtomicLong queuedBytes = new AtomicLong();
+    private final Outbound outbound;
     private final AtomicLong heldBytes = new AtomicLong();
-    private final AtomicBoolean drainScheduled = new AtomicBoolean();
-    private final Runnable drain = this::drain;
-    private final Runnable scheduleDrain = this::scheduleDrain;
     private final Map<Long, CompletableFuture<WireMessage>> pending = new ConcurrentHashMap<>();
     private final AtomicLong lastRequestId = new AtomicLong();
     private volatile boolean closed;
     private volatile boolean paused;
 
+    private final AtomicBoolean garbageNoted = new AtomicBoolean();
+
     /// The peer sent garbage. The event loop's.
     private boolean refused;
-
-    private boolean draining;
-
-    /// What the present drain has not written yet. The event loop's.
-    private @Nullable ByteBuf batch;
 
     MessageChannel(
             Channel channel,
@@ -94,6 +69,7 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
             Map<Integer, MessageFamily<?>> families,
             Map<Integer, Endpoint> endpoints,
             TransportMeters meters,
+            @Nullable SocketEnd socket,
             Runnable onClosed) {
         this.channel = channel;
         this.peer = peer;
@@ -102,6 +78,7 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
         this.endpoints = endpoints;
         this.meters = meters;
         this.onClosed = onClosed;
+        outbound = new Outbound(channel, socket, meters, this::onSent);
     }
 
     Handshake peer() {
@@ -118,7 +95,7 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
 
     /// Sends a one-way message, or drops it.
     void send(WireMessage message) {
-        if (closed || queuedBytes.get() > QUEUED_BYTES_MAX) {
+        if (closed || outbound.queuedBytes() > QUEUED_BYTES_MAX) {
             meters.dropped.increment();
         } else {
             enqueue(message, 0, 0);
@@ -128,7 +105,7 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
     /// Sends a request; the future completes on the event loop. The answer's memory is held for who
     /// waits for it.
     CompletableFuture<WireMessage> request(WireMessage message) {
-        if (queuedBytes.get() > QUEUED_BYTES_MAX) {
+        if (outbound.queuedBytes() > QUEUED_BYTES_MAX) {
             return CompletableFuture.failedFuture(
                     new PeerUnreachable(peer.nodeId() + " takes no more: the queue is full"));
         }
@@ -138,7 +115,7 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
         pending.put(id, answer);
         // Also when the caller gives up: an answer that comes later finds nobody.
         answer.whenComplete((_, _) -> pending.remove(id));
-        enqueue(outgoing);
+        outbound.add(outgoing);
         if (closed) {
             failPending();
         }
@@ -146,7 +123,7 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
     }
 
     private void enqueue(WireMessage message, int flags, long requestId) {
-        enqueue(outgoing(familyOf(message), message, flags, requestId));
+        outbound.add(outgoing(familyOf(message), message, flags, requestId));
     }
 
     private static <M extends WireMessage> Envelope.Outgoing outgoing(
@@ -165,23 +142,6 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
                 memory);
     }
 
-    private void enqueue(Envelope.Outgoing outgoing) {
-        queuedBytes.addAndGet(outgoing.lengthBytes());
-        outbound.add(outgoing);
-        meters.messagesOut.increment();
-        if (outgoing.lengthBytes() > GATHERED_BYTES_MAX) {
-            scheduleDrain();
-        } else {
-            Loop.atBatchEnd(scheduleDrain);
-        }
-    }
-
-    private void scheduleDrain() {
-        if (!outbound.isEmpty() && drainScheduled.compareAndSet(false, true)) {
-            channel.eventLoop().execute(drain);
-        }
-    }
-
     private MessageFamily<?> familyOf(WireMessage message) {
         for (MessageFamily<?> family : families.values()) {
             if (family.messages().isInstance(message)) {
@@ -191,97 +151,19 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
         throw new IllegalArgumentException("no family for " + message.getClass());
     }
 
-    /// Sends what waits, as long as the peer takes it, and then lets the event loop's other
-    /// channels have a turn.
-    private void drain() {
-        drainScheduled.set(false);
-        draining = true;
-        try {
-            long sentBytes = 0;
-            Envelope.Outgoing next;
-            while (sentBytes < DRAINED_BYTES_MAX
-                    && channel.isWritable()
-                    && (next = outbound.poll()) != null) {
-                add(ByteBuffer.wrap(next.head()));
-                for (ByteBuffer part : next.payload()) {
-                    if (next.memory().isCounted() && part.remaining() >= STRAIGHT_BYTES_MIN) {
-                        writeStraight(part, next.memory());
-                    } else {
-                        add(part.duplicate());
-                    }
-                }
-                next.memory().release();
-                queuedBytes.addAndGet(-next.lengthBytes());
-                sentBytes += next.lengthBytes();
-            }
-            writeBatch();
-        } catch (RuntimeException | Error e) {
-            // A part of a message may have left: what follows would be taken for the rest of it.
-            log.error("{}: closed, as it cannot be written to", peer.nodeId(), e);
-            ReferenceCountUtil.release(batch);
-            batch = null;
-            channel.close();
-            return;
-        } finally {
-            draining = false;
-        }
-        updateReading();
-        if (channel.isWritable()) {
-            scheduleDrain();
-        }
-    }
-
-    /// Adds bytes to the batch. A long message takes several, each on its way before the next one
-    /// is filled: that is the same memory again, and none that the pool has to make anew.
-    private void add(ByteBuffer part) {
-        while (part.hasRemaining()) {
-            ByteBuf open = batch;
-            if (open == null) {
-                int waiting = (int) Math.min(BATCH_BYTES, queuedBytes.get());
-                open = channel.alloc().directBuffer(waiting, waiting);
-                batch = open;
-            }
-            int end = part.limit();
-            part.limit(Math.min(end, part.position() + open.writableBytes()));
-            open.writeBytes(part);
-            part.limit(end);
-            if (!open.isWritable()) {
-                writeBatch();
-            }
-        }
-    }
-
-    /// The kernel takes long bytes from where they are.
-    private void writeStraight(ByteBuffer part, CountedMemory memory) {
-        writeBatch();
-        memory.retain();
-        meters.bytesOut.increment(part.remaining());
-        channel.writeAndFlush(Unpooled.wrappedBuffer(part.slice()))
-                .addListener(sent -> {
-                    memory.release();
-                    if (!sent.isSuccess()) {
-                        // What follows would be taken for the rest of it.
-                        channel.close();
-                    }
-                });
-    }
-
-    private void writeBatch() {
-        ByteBuf full = batch;
-        if (full != null) {
-            batch = null;
-            meters.bytesOut.increment(full.readableBytes());
-            channel.writeAndFlush(full, channel.voidPromise());
-        }
-    }
-
     @Override
     public void channelWritabilityChanged(ChannelHandlerContext ctx) {
-        // Within a drain this would come between the pieces of a message; the drain looks itself.
-        if (channel.isWritable() && !draining) {
-            drain();
-        }
+        outbound.onWritability();
         ctx.fireChannelWritabilityChanged();
+    }
+
+    /// The queue is shorter. Any thread.
+    private void onSent() {
+        if (channel.eventLoop().inEventLoop()) {
+            updateReading();
+        } else if (paused) {
+            channel.eventLoop().execute(this::updateReading);
+        }
     }
 
     /// Back-pressure of the accepting side. The calling side always reads: were both to stop, two
@@ -290,7 +172,7 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
         if (!accepted) {
             return;
         }
-        long most = Math.max(queuedBytes.get(), heldBytes.get());
+        long most = Math.max(outbound.queuedBytes(), heldBytes.get());
         boolean pause = paused ? most > HELD_BYTES_MAX / 2 : most > HELD_BYTES_MAX;
         if (pause != paused) {
             paused = pause;
@@ -377,16 +259,10 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
     @Override
     public void channelInactive(ChannelHandlerContext ctx) {
         closed = true;
-        dropOutbound();
+        outbound.close();
         failPending();
         onClosed.run();
         ctx.fireChannelInactive();
-    }
-
-    private void dropOutbound() {
-        for (Envelope.Outgoing next = outbound.poll(); next != null; next = outbound.poll()) {
-            next.memory().release();
-        }
     }
 
     private void failPending() {
@@ -412,9 +288,16 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
             return;
         }
         refused = true;
-        meters.garbage.increment();
-        log.warn("{}: closed after garbage: {}", peer.nodeId(), garbage);
+        noteGarbage(garbage);
         channel.close();
+    }
+
+    /// Once, from any thread.
+    private void noteGarbage(String garbage) {
+        if (garbageNoted.compareAndSet(false, true)) {
+            meters.garbage.increment();
+            log.warn("{}: closed after garbage: {}", peer.nodeId(), garbage);
+        }
     }
 
     /// The way back to the sender of one message.
@@ -468,8 +351,10 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
 
         @Override
         public void garbage(String reason) {
+            // First: the peer may end the connection as soon as it has the answer.
+            noteGarbage(reason);
             fail(reason);
-            // Behind the answer, which the same loop writes.
+            // Behind the answer, if the same loop writes it.
             channel.eventLoop().execute(() -> refuse(reason));
         }
 
@@ -480,7 +365,7 @@ final class MessageChannel extends ChannelInboundHandlerAdapter {
                 byte[] text = reason.getBytes(StandardCharsets.UTF_8);
                 writer.putBytes(ByteBuffer.wrap(text, 0, Math.min(text.length, 1000)));
                 int flags = Envelope.ANSWER | Envelope.FAILURE;
-                enqueue(
+                outbound.add(
                         Envelope.Outgoing.of(
                                 0,
                                 flags,

@@ -192,7 +192,7 @@ public final class Transport implements AutoCloseable {
     }
 
     /// The whole pipeline of a connection. TLS, when it comes, is `addFirst` of one handler here,
-    /// and no [StraightReads].
+    /// and neither [StraightReads] nor [SocketEnd].
     private void openPipeline(
             Channel channel,
             @Nullable NodeId expected,
@@ -219,6 +219,7 @@ public final class Transport implements AutoCloseable {
                                                         families,
                                                         endpoints,
                                                         meters,
+                                                        SocketEnd.of(ctx.channel()),
                                                         outcome::closed);
                                         ctx.pipeline()
                                                 .addLast(

@@ -325,7 +325,7 @@ class WireFuzzTest {
             FAMILIES.keySet().forEach(range -> endpoints.put(range, echo(range)));
             var messages =
                     new MessageChannel(
-                            ctx.channel(), peer, true, FAMILIES, endpoints, meters, () -> {});
+                            ctx.channel(), peer, true, FAMILIES, endpoints, meters, null, () -> {});
             var reader =
                     new EnvelopeReader(
                             new StraightReads(),

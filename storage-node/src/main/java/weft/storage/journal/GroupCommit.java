@@ -13,9 +13,9 @@ import weft.storage.disk.StoreIdentity;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
 /// The durability point of a store: records go in from any thread, callbacks come out when they are
@@ -24,7 +24,10 @@ import java.util.function.Consumer;
 /// One device write carries every record that waited when the device became free, and what one
 /// batch of a replica's loop appends comes together. At depth 1 that is the record alone, at once:
 /// nothing ever waits for company that is not there. A platform thread of its own writes; callbacks
-/// run on it and must only hand over to loops.
+/// run on it and must only hand over to loops. With nothing more to write it does the work of those
+/// that slept itself ([Loop.Lender]): they wait for the same disk as it does. The other way round,
+/// where one record comes at a time, the loop that has appended it and has nothing else to do
+/// writes it itself: its own work would be to wait for that.
 ///
 /// A record may rely on bytes in another file ([DataBytes]): these are written and forced first, so
 /// that the journal never names bytes that a crash can take. [DataWriters] begin with them when the
@@ -50,8 +53,12 @@ public final class GroupCommit implements Closeable {
     private final Object lock = new Object();
 
     // Guarded by lock.
-    private final ArrayDeque<Waiting> queue = new ArrayDeque<>();
-    private long queuedBytes;
+    private final RecordQueue queue = new RecordQueue();
+    private int waitingForRoom;
+
+    /// A loop writes, and the journal thread does not.
+    private boolean isLoopWriting;
+
     private long dataBytes;
     private long appendedCount;
     private long durableCount;
@@ -60,46 +67,16 @@ public final class GroupCommit implements Closeable {
     private boolean closed;
     private @Nullable IOException failure;
 
-    private final Runnable wakeWriter = this::wakeWriter;
+    private final Runnable writeSoon = this::writeSoon;
 
-    // Journal thread only.
-    private final List<Waiting> batch = new ArrayList<>();
+    // Of the thread that writes.
+    private final List<RecordQueue.Waiting> batch = new ArrayList<>();
+    private Loop.@Nullable Lender lender;
 
     private final SlowShare slow = new SlowShare(SLOW_NANOS);
+
     private volatile long groupsWritten;
     private volatile long recordsWritten;
-
-    /// A record that is to be written.
-    private static final class Waiting {
-        final List<ByteBuffer> parts;
-        final int lengthBytes;
-        final @Nullable DataBytes data;
-        final Runnable durable;
-
-        /// Whether others write what it relies on.
-        final boolean isBegun;
-
-        /// What it relies on is durable. Guarded by the lock.
-        boolean isReady;
-
-        Waiting(
-                List<ByteBuffer> parts,
-                int lengthBytes,
-                @Nullable DataBytes data,
-                boolean isBegun,
-                Runnable durable) {
-            this.parts = parts;
-            this.lengthBytes = lengthBytes;
-            this.data = data;
-            this.isBegun = isBegun;
-            this.durable = durable;
-            isReady = data == null;
-        }
-
-        int dataBytes() {
-            return data == null ? 0 : data.lengthBytes();
-        }
-    }
 
     private GroupCommit(
             Disk disk,
@@ -146,11 +123,12 @@ public final class GroupCommit implements Closeable {
         thread.start();
     }
 
-    /// Waits while the queue or the live journal is full. Never call it on the journal thread or
-    /// with a lock held.
+    /// Waits while the queue or the live journal is full. Never call it with a lock held.
     public void awaitRoom() {
         synchronized (lock) {
-            if (!isFull()) {
+            // The journal thread would wait for itself; it does a loop's work only while there is
+            // room, and no more of it than a batch.
+            if (!isFull() || Thread.currentThread() == thread) {
                 return;
             }
         }
@@ -158,23 +136,31 @@ public final class GroupCommit implements Closeable {
         Loop.endBatchNow();
         synchronized (lock) {
             lock.notifyAll();
-            boolean interrupted = false;
-            while (isFull() && !closed && failure == null) {
-                try {
-                    lock.wait();
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
+            waitingForRoom++;
+            await(() -> !isFull() || closed || failure != null);
+            waitingForRoom--;
+        }
+    }
+
+    /// Waits on the lock; an interrupt is kept for later.
+    private void await(BooleanSupplier over) {
+        assert Thread.holdsLock(lock);
+        boolean interrupted = false;
+        while (!over.getAsBoolean()) {
+            try {
+                lock.wait();
+            } catch (InterruptedException e) {
+                interrupted = true;
             }
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 
     private boolean isFull() {
         assert Thread.holdsLock(lock);
-        return queuedBytes > settings.queueBytesMax() / 2
+        return queue.bytes() > settings.queueBytesMax() / 2
                 || journal.liveBytes() + dataBytes >= settings.liveBytesMax();
     }
 
@@ -210,24 +196,44 @@ public final class GroupCommit implements Closeable {
         }
         // Without the journal thread the same thread does all, one after the other.
         boolean isBegun = data != null && thread.getState() != Thread.State.NEW;
-        var waiting = new Waiting(parts, lengthBytes, data, isBegun, durable);
+        var waiting = new RecordQueue.Waiting(parts, lengthBytes, data, isBegun, durable);
         synchronized (lock) {
             if (closed || failure != null) {
                 return;
             }
             queue.add(waiting);
-            queuedBytes += lengthBytes + waiting.dataBytes();
             dataBytes += waiting.dataBytes();
             appendedCount++;
         }
         if (data != null && isBegun) {
             writers.begin(data, () -> ready(waiting), this::fail);
         } else {
-            Loop.atBatchEnd(wakeWriter);
+            Loop.atBatchEnd(writeSoon);
         }
     }
 
-    private void ready(Waiting waiting) {
+    private void writeSoon() {
+        boolean isIdle = Loop.isIdle();
+        synchronized (lock) {
+            if (isLoopWriting) {
+                return; // that one wakes the journal thread
+            }
+            if (!isIdle || !isWriterIdle || !queue.isSingle()) {
+                wakeWriter();
+                return;
+            }
+            isLoopWriting = true;
+        }
+        writeWaiting();
+        synchronized (lock) {
+            isLoopWriting = false;
+            if (queue.isNextReady() || closed || failure != null) {
+                lock.notifyAll();
+            }
+        }
+    }
+
+    private void ready(RecordQueue.Waiting waiting) {
         synchronized (lock) {
             waiting.isReady = true;
             wakeWriter();
@@ -242,16 +248,12 @@ public final class GroupCommit implements Closeable {
         }
     }
 
-    /// Whether the next record can be written.
-    private boolean isNextReady() {
-        assert Thread.holdsLock(lock);
-        Waiting next = queue.peek();
-        return next != null && (next.isReady || !next.isBegun);
-    }
-
     private void run() {
+        var own = new Loop.Lender();
+        lender = own;
         while (awaitWork()) {
             writeWaiting();
+            own.run();
         }
         synchronized (lock) {
             lock.notifyAll();
@@ -261,7 +263,8 @@ public final class GroupCommit implements Closeable {
     private boolean awaitWork() {
         synchronized (lock) {
             isWriterIdle = true;
-            while (!isNextReady() && !(closed && queue.isEmpty()) && failure == null) {
+            while (isLoopWriting
+                    || (!queue.isNextReady() && !(closed && queue.isEmpty()) && failure == null)) {
                 try {
                     lock.wait();
                 } catch (InterruptedException e) {
@@ -273,8 +276,8 @@ public final class GroupCommit implements Closeable {
         }
     }
 
-    /// Writes one group of what waits and calls back. The journal thread's step; tests without that
-    /// thread call it themselves.
+    /// Writes one group of what waits and calls back. A step of the journal thread or of a loop in
+    /// its place; tests without that thread call it themselves.
     void writeWaiting() {
         takeBatch();
         if (batch.isEmpty()) {
@@ -284,7 +287,7 @@ public final class GroupCommit implements Closeable {
             slow.begin(BootClock.SYSTEM.nowNanos());
             writeData();
             RecordGroup.begin(group);
-            for (Waiting waiting : batch) {
+            for (RecordQueue.Waiting waiting : batch) {
                 RecordGroup.add(group, waiting.parts, waiting.lengthBytes);
             }
             journal.write(group, batch.size());
@@ -314,7 +317,7 @@ public final class GroupCommit implements Closeable {
 
     /// Usually there is nothing left to write.
     private void writeData() throws IOException {
-        for (Waiting waiting : batch) {
+        for (RecordQueue.Waiting waiting : batch) {
             if (waiting.data != null && !waiting.isBegun) {
                 writers.write(waiting.data);
             }
@@ -322,13 +325,25 @@ public final class GroupCommit implements Closeable {
     }
 
     private void tellDurable() {
+        boolean isQuiet;
         synchronized (lock) {
             if (failure != null) {
                 return; // Abandoned during the write.
             }
+            isQuiet = queue.isEmpty() && !isFull();
         }
-        for (Waiting waiting : batch) {
-            waiting.durable.run();
+        Loop.Lender own = Thread.currentThread() == thread ? lender : null;
+        if (own != null && isQuiet) {
+            own.open();
+        }
+        try {
+            for (RecordQueue.Waiting waiting : batch) {
+                waiting.durable.run();
+            }
+        } finally {
+            if (own != null) {
+                own.shut();
+            }
         }
     }
 
@@ -352,18 +367,8 @@ public final class GroupCommit implements Closeable {
         }
         synchronized (lock) {
             flushing++;
-            boolean interrupted = false;
-            while (durableCount < target && failure == null && thread.isAlive()) {
-                try {
-                    lock.wait();
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
-            }
+            await(() -> durableCount >= target || failure != null || !thread.isAlive());
             flushing--;
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
             if (durableCount < target || failure != null) {
                 throw new IOException("the journal has failed", failure);
             }
@@ -371,20 +376,11 @@ public final class GroupCommit implements Closeable {
     }
 
     private void takeBatch() {
-        batch.clear();
-        int bytes = RecordGroup.HEADER_BYTES;
         synchronized (lock) {
-            while (isNextReady()) {
-                Waiting next = queue.element();
-                bytes += RecordGroup.RECORD_HEADER_BYTES + next.lengthBytes;
-                if (!batch.isEmpty() && bytes > settings.groupBytesMax()) {
-                    break;
-                }
-                batch.add(next);
-                queue.remove();
-                queuedBytes -= next.lengthBytes + next.dataBytes();
+            queue.take(settings.groupBytesMax(), batch);
+            if (waitingForRoom > 0) {
+                lock.notifyAll();
             }
-            lock.notifyAll();
         }
     }
 
@@ -458,6 +454,12 @@ public final class GroupCommit implements Closeable {
     /// How much of the last seconds the disk kept records waiting: [SlowShare#percent].
     public int slowPercent(long nowNanos) {
         return Math.max(slow.percent(nowNanos), writers.slowPercent(nowNanos));
+    }
+
+    /// Whether records have come one at a time for a while: then somebody waits for each, and there
+    /// is nothing to be gathered. Any thread.
+    public boolean isOneAtATime() {
+        return queue.isOneAtATime();
     }
 
     /// Device writes since the start.

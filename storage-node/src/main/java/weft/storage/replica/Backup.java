@@ -39,6 +39,9 @@ final class Backup implements Role {
     private boolean versionDurable;
     private boolean reconciled;
 
+    /// How far the primary had committed by its last Prepare.
+    private long commitWanted;
+
     Backup(ReplicaState state, Configuration configuration, long nowNanos) {
         this.state = state;
         this.configuration = configuration;
@@ -130,7 +133,11 @@ final class Backup implements Role {
             return; // The primary sends it again after Reconcile.
         }
         Prepares.take(state, prepare, configuration.primary());
-        commitTo(prepare.committedSequence());
+        commitWanted = Math.max(commitWanted, prepare.committedSequence());
+        if (state.list.durable() == state.list.tail()) {
+            commitTo(commitWanted);
+        }
+        // Else once the primary knows that this entry is durable, for which a client waits.
     }
 
     private void commitTo(long sequence) {
@@ -177,6 +184,8 @@ final class Backup implements Role {
         // Before that the list may hold what the primary never had.
         if (reconciled) {
             Prepares.acknowledge(state, configuration.primary(), false);
+            state.outbox.hurry();
+            commitTo(commitWanted);
         }
     }
 

@@ -214,12 +214,7 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
         for (CatchUpSource.Learner learner : source.learners()) {
             all = Math.min(all, isProposed(learner) ? learner.follower.durable : all);
         }
-        while (state.list.committed() < all) {
-            Entry entry = state.commitNext();
-            state.disk.apply(entry);
-            requests.onCommitted(entry);
-            reads.onCommitted(entry.sequence());
-        }
+        commitTo(all);
         release();
         if (!established
                 && state.list.committed() >= openAtStart
@@ -229,6 +224,23 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
             requests.answerDone();
         }
         requests.pump();
+    }
+
+    private void commitTo(long all) {
+        long sequence = state.list.committed() + 1;
+        if (sequence > all) {
+            return;
+        }
+        while (state.list.committed() < all) {
+            requests.onCommitted(state.commitNext());
+        }
+        // All journals have it: the answer need not wait for this store's files. Reads do, which
+        // are later events.
+        state.outbox.hurry();
+        for (; sequence <= all; sequence++) {
+            state.disk.apply(state.list.get(sequence));
+            reads.onCommitted(sequence);
+        }
     }
 
     private boolean isProposed(CatchUpSource.Learner learner) {

@@ -26,6 +26,12 @@ public interface ReplicaDisk {
     /// counted apart from those that serve: each is told of its own kind.
     boolean isCrowded();
 
+    /// Whether records have come to the journal one at a time for a while: somebody waits for each,
+    /// and nothing is gained by gathering.
+    default boolean isOneAtATime() {
+        return false;
+    }
+
     /// Tells how many bytes of entries, left out of the chunks, the replica has in memory until
     /// [#applyLate]: they count as prepared. None after `Adopted` or `VersionTaken`.
     void countHeld(long bytes);

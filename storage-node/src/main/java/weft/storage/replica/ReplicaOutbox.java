@@ -16,6 +16,10 @@ public interface ReplicaOutbox {
     /// answered once, or never if the replica stops: clients send again.
     void reply(long exchange, StorageMessage.Answer answer);
 
+    /// The replica now does what nobody waits for: what it has said leaves before, unless more is
+    /// to come at once.
+    default void hurry() {}
+
     /// Compare-and-set of the group's configuration, ending in [Replica#onProposal]: `next` is
     /// written if the record has `expected`'s version (a `wanted` or `minReplicas` that control
     /// changed meanwhile is kept). One proposal is under way at a time.

@@ -75,6 +75,7 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
     private final Map<Long, Waiting> waiting = new HashMap<>();
     private final DiskQuestions questions;
     private final Intake requests;
+    private @Nullable ReplicaDisk disk;
     private @Nullable Replica replica;
     private volatile @Nullable Configuration newest;
     private final RecordOrder order = new RecordOrder();
@@ -99,9 +100,10 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
             Function<ReplicaDisk.Events, ReplicaDisk> make,
             BiFunction<ReplicaDisk, Long, Replica> assemble) {
         loop.execute(() -> {
-            ReplicaDisk disk = make.apply(this);
-            questions.open(disk);
-            replica = assemble.apply(disk, around.clock().nowNanos());
+            ReplicaDisk made = make.apply(this);
+            disk = made;
+            questions.open(made);
+            replica = assemble.apply(made, around.clock().nowNanos());
         });
     }
 
@@ -332,6 +334,14 @@ final class HostedReplica implements ReplicaOutbox, ReplicaDisk.Events {
                                 .send(
                                         node,
                                         new StorageMessage.ToReplica(around.self(), to, message)));
+    }
+
+    @Override
+    public void hurry() {
+        ReplicaDisk own = disk;
+        if (own != null && own.isOneAtATime() && Loop.isIdle()) {
+            Loop.endBatchNow();
+        }
     }
 
     @Override

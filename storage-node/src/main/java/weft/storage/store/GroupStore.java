@@ -330,6 +330,11 @@ final class GroupStore implements ReplicaDisk {
     }
 
     @Override
+    public boolean isOneAtATime() {
+        return journal.isOneAtATime();
+    }
+
+    @Override
     public void countHeld(long bytes) {
         open.countHeld(bytes);
     }

@@ -150,11 +150,16 @@ class CutScenarioTest {
     @Test
     void aClaimInTheMidstMakesACutVoid() {
         work();
+        pool.run(100); // until the holder knows that all groups have its token
         new SimCut(pool, cutter, List.of(FIRST), this::sealed).start();
         assertTrue(
                 pool.runUntil(
                         1_000, () -> pool.records.volume(FIRST).record().layers().size() == 2));
+        // What is under way does not end, so the cut is not sealed before the claim.
+        pool.groups.forEach(group -> group.lossRate = 1);
         pool.client(FIRST, 2).start(4);
+        pool.run(50);
+        pool.groups.forEach(group -> group.lossRate = 0);
         assertTrue(pool.runUntil(20_000, () -> taken.size() == 1), pool.world::trace);
         assertEquals(3, pool.records.volume(FIRST).record().layers().size(), pool.world::trace);
         end();
