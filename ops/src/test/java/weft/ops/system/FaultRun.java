@@ -13,6 +13,8 @@ import weft.volume.ReplicaComparison;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.LocalTime;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -149,6 +151,7 @@ final class FaultRun {
         checker.awaitWrites(1 + random.nextInt(300), PATIENCE);
         checker.mark();
         int node = isBusiest ? fabric.busiest(VICTIMS) : next.node();
+        LocalTime began = LocalTime.now().truncatedTo(ChronoUnit.MILLIS);
         long startNanos = System.nanoTime();
         next.kind().befall(fabric, node, checker);
         checker.awaitWrites(50, PATIENCE);
@@ -158,8 +161,9 @@ final class FaultRun {
         VolumeChecker.Pause pause = checker.pause();
         table.add(next.kind(), pause);
         System.out.printf(
-                "%-10s node%d: no write ended for %.2f s, the slowest took %.2f s, healed after"
-                        + " %.1f s%n",
+                "%s %-10s node%d: no write ended for %.2f s, the slowest took %.2f s, healed"
+                        + " after %.1f s%n",
+                began,
                 next.kind(),
                 node,
                 pause.gapNanos() / 1e9,

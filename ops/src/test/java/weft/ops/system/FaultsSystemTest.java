@@ -9,13 +9,16 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /// Four storage nodes and ZooKeeper as processes on machines (network namespaces) of their own,
 /// harmed while they are written and read ([FaultRun]).
@@ -74,11 +77,22 @@ final class FaultsSystemTest {
                             Boolean.toString(Boolean.getBoolean("weft.faults.busiest")));
             Process process = lab.start(FaultyFabric.MACHINES, told, command);
             boolean ended = process.waitFor(limit.toSeconds(), TimeUnit.SECONDS);
-            String words = Files.readString(told);
+            String words = Files.readString(told) + "whole logs: " + keepLogs(seed);
             System.out.println(words);
             assertTrue(ended, "it does not end:\n" + words);
             assertEquals(0, process.exitValue(), words);
         }
+    }
+
+    private Path keepLogs(long seed) throws IOException {
+        Path kept = Files.createDirectories(Path.of("target", "faults", Long.toString(seed)));
+        try (Stream<Path> all = Files.list(folder)) {
+            for (Path log : all.filter(file -> file.toString().endsWith(".log")).toList()) {
+                Files.copy(
+                        log, kept.resolve(log.getFileName()), StandardCopyOption.REPLACE_EXISTING);
+            }
+        }
+        return kept.toAbsolutePath();
     }
 
     private static boolean isThere(String program) {
