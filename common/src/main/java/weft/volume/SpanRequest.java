@@ -1,11 +1,12 @@
 package weft.volume;
 
+import org.jspecify.annotations.Nullable;
+
 import weft.fabric.ChunkKey;
 import weft.fabric.Configuration;
 import weft.fabric.Member;
 import weft.fabric.NodeId;
 import weft.fabric.PlacementGroupId;
-import weft.fabric.VolumeId;
 import weft.runtime.BrokenInvariant;
 import weft.volume.VolumeException.Reason;
 import weft.wire.WireMessage;
@@ -23,7 +24,6 @@ import weft.wire.storage.StorageMessage.WriteDone;
 
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -41,11 +41,6 @@ import java.util.concurrent.atomic.AtomicInteger;
 /// A change carries the same (session, number) each time, so it takes effect once however often it
 /// is sent. Any thread; answers of several attempts may race, the first that decides wins.
 final class SpanRequest {
-    /// Silence for so long means asking another member too: long beside a disk's worst write, short
-    /// beside the 5 s that a pause may take.
-    private static final long PATIENCE_NANOS = 1_000_000_000L;
-
-    private static final long PATIENCE_NANOS_MAX = 8_000_000_000L;
     private static final int PAUSE_MILLIS_MIN = 5;
     private static final int PAUSE_MILLIS_MAX = 100;
 
@@ -95,8 +90,10 @@ final class SpanRequest {
 
     private volatile boolean refusedAtOnce;
     private volatile int failuresSinceNews;
-    private volatile long patienceNanos = PATIENCE_NANOS;
-    private volatile long askedNanos;
+    private final Patience patience = new Patience();
+
+    /// The primary when it was asked last; null while it waits to ask.
+    private volatile @Nullable Member askedPrimary;
 
     SpanRequest(
             RemoteVolume volume,
@@ -127,7 +124,8 @@ final class SpanRequest {
             fail(stopped.get(), "the volume is no longer open");
             return;
         }
-        askedNanos = volume.nowNanos();
+        patience.asked(volume.nowNanos());
+        askedPrimary = null;
         Optional<Configuration> known = volume.pool().configurationOf(pg);
         int attempt = attempts.getAndIncrement();
         if (known.isEmpty() || attempt % ATTEMPTS_PER_REFRESH == ATTEMPTS_PER_REFRESH - 1) {
@@ -165,6 +163,7 @@ final class SpanRequest {
             return;
         }
         asked.incrementAndGet();
+        askedPrimary = configuration.primary();
         Work wanted = work;
         WriteLayers.Epoch epoch = epochOf(wanted);
         var request = request(wanted, epoch, configuration.version());
@@ -375,33 +374,13 @@ final class SpanRequest {
             fits = end <= volume.sizeBytes() && end <= now.chain().sameUntil(start);
             left = fits ? old.epoch() : now;
             if (fits) {
-                Mutation anew = stamped(change, now.chain().at(start));
+                Mutation anew = WriteLayers.stamped(change, now.chain().at(start));
                 work = new Work.Change(anew, old.number(), now);
             }
         }
         // Who waited for its end goes on here: with no lock held.
         left.leave();
         return fits;
-    }
-
-    private static Mutation stamped(Mutation.OfChunk change, List<VolumeId> layers) {
-        long chunk = change.chunkIndex();
-        int offset = change.offsetInChunk();
-        return switch (change) {
-            case Mutation.Write write ->
-                    new Mutation.Write(
-                            layers,
-                            chunk,
-                            offset,
-                            write.payload(),
-                            write.checksums(),
-                            write.memory());
-            case Mutation.Zero zero -> new Mutation.Zero(layers, chunk, offset, zero.lengthBytes());
-            case Mutation.Discard discard ->
-                    new Mutation.Discard(layers, chunk, offset, discard.lengthBytes());
-            case Mutation.Fill _, Mutation.Cover _, Mutation.Trim _, Mutation.CopyDown _ ->
-                    throw new BrokenInvariant("maintenance shares no volume: " + change);
-        };
     }
 
     private void retryElsewhere() {
@@ -414,6 +393,7 @@ final class SpanRequest {
         int attempt = attempts.get();
         long millis = Math.min(PAUSE_MILLIS_MAX, (long) PAUSE_MILLIS_MIN << Math.min(attempt, 5));
         volume.meters().retries.increment();
+        askedPrimary = null;
         volume.pool().later(Duration.ofMillis(millis), this::attempt);
     }
 
@@ -426,12 +406,24 @@ final class SpanRequest {
             fail(Reason.TIMED_OUT, "no answer in time");
             return;
         }
-        if (nowNanos - askedNanos >= patienceNanos) {
-            patienceNanos = Math.min(patienceNanos * 2, PATIENCE_NANOS_MAX);
+        if (isLedByAnother()) {
+            failuresSinceNews = 0;
+            attempt();
+        } else if (patience.isOver(nowNanos)) {
             failuresSinceNews = failuresSinceNews + 1;
             volume.meters().silences.increment();
             attempt();
         }
+    }
+
+    /// Whether other requests have learned meanwhile that who was to answer leads no more.
+    private boolean isLedByAnother() {
+        Member then = askedPrimary;
+        return then != null
+                && volume.pool()
+                        .configurationOf(pg)
+                        .filter(now -> !now.primary().equals(then))
+                        .isPresent();
     }
 
     void fail(Reason reason, String why) {

@@ -1,7 +1,11 @@
 package weft.volume;
 
 import weft.fabric.LayerChain;
+import weft.fabric.VolumeId;
+import weft.runtime.BrokenInvariant;
+import weft.wire.storage.Mutation;
 
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -126,6 +130,27 @@ final class WriteLayers {
             current = after(old, chain, token, CompletableFuture.completedFuture(null));
         }
         old.leave();
+    }
+
+    /// The same change of other layers.
+    static Mutation stamped(Mutation.OfChunk change, List<VolumeId> layers) {
+        long chunk = change.chunkIndex();
+        int offset = change.offsetInChunk();
+        return switch (change) {
+            case Mutation.Write write ->
+                    new Mutation.Write(
+                            layers,
+                            chunk,
+                            offset,
+                            write.payload(),
+                            write.checksums(),
+                            write.memory());
+            case Mutation.Zero zero -> new Mutation.Zero(layers, chunk, offset, zero.lengthBytes());
+            case Mutation.Discard discard ->
+                    new Mutation.Discard(layers, chunk, offset, discard.lengthBytes());
+            case Mutation.Fill _, Mutation.Cover _, Mutation.Trim _, Mutation.CopyDown _ ->
+                    throw new BrokenInvariant("maintenance shares no volume: " + change);
+        };
     }
 
     private static Epoch after(

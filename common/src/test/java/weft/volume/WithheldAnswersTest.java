@@ -45,6 +45,7 @@ import weft.wire.WireMessage;
 import weft.wire.holder.HolderMessage;
 import weft.wire.storage.Mutation;
 import weft.wire.storage.StorageCodec;
+import weft.wire.storage.StorageMessage.Refused;
 import weft.wire.storage.StorageMessage.ToStore;
 import weft.wire.storage.StorageMessage.WriteBlocks;
 import weft.wire.storage.StorageMessage.WriteDone;
@@ -60,6 +61,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -87,6 +89,7 @@ class WithheldAnswersTest {
     }
 
     private final BlockingQueue<Asked> asked = new LinkedBlockingQueue<>();
+    private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
     private final Deque<AutoCloseable> parts = new ArrayDeque<>();
     private final OpenVolumes holds = new OpenVolumes();
     private PoolClient client;
@@ -147,7 +150,7 @@ class WithheldAnswersTest {
                                 () -> image,
                                 transport,
                                 BootClock.SYSTEM,
-                                new SimpleMeterRegistry(),
+                                meters,
                                 holds));
         var record =
                 new Volume(FIRST, "disk", SIZE, Volume.Access.READ_WRITE, List.of(FIRST), FIRST);
@@ -282,6 +285,37 @@ class WithheldAnswersTest {
         answer(last);
         partial.get(20, TimeUnit.SECONDS);
         assertEquals(new HolderMessage.Settled(false, true), settled.get(20, TimeUnit.SECONDS));
+    }
+
+    /// The old primary stands still; another write hears of the new one.
+    @Test
+    void aSilentWriteGoesToTheNewPrimaryAsSoonAsAnyOtherHasHeardOfIt() throws Exception {
+        var silent = write(0, BLOCK);
+        Asked first = next();
+        var other = write(BLOCK, BLOCK);
+        Asked refused = next();
+        StoreId store = new StoreId(new UUID(3, 3));
+        var newer = new Member(store, 2);
+        var configuration =
+                new Configuration(
+                        new PlacementGroupId(0), 2, newer, List.of(newer), List.of(store), 1);
+        refused.caller()
+                .reply(
+                        new Refused(
+                                Refused.Reason.NOT_PRIMARY, Optional.of(configuration), "moved"));
+        Asked again = next();
+        Asked more = next();
+        assertEquals(
+                Set.of(first.write().requestSequence(), refused.write().requestSequence()),
+                Set.of(again.write().requestSequence(), more.write().requestSequence()));
+        assertEquals(2, again.write().knownVersion());
+        assertEquals(2, more.write().knownVersion());
+        double silences = meters.get("weft.volume.silences").counter().count();
+        assertEquals(0, silences, "nothing has waited until its patience was over");
+        answer(again);
+        answer(more);
+        silent.get(20, TimeUnit.SECONDS);
+        other.get(20, TimeUnit.SECONDS);
     }
 
     @Test

@@ -48,6 +48,12 @@ public final class SlowShare {
         return percent <= WELL_PERCENT;
     }
 
+    /// Whether it is so much better than a slow one that it is well beside that: where all disks
+    /// are slow now and then, one that stands still must not stay for want of a better.
+    public static boolean isWellBeside(int slowPercent, int percent) {
+        return isWell(percent) || percent <= slowPercent / 4;
+    }
+
     /// An operation begins.
     public synchronized void begin(long nowNanos) {
         begunNanos = nowNanos;

@@ -39,7 +39,7 @@ final class SlowMembers {
     private Optional<Configuration> without(Member slowest, Configuration current, long nowNanos) {
         List<Member> well =
                 current.members().stream()
-                        .filter(member -> SlowShare.isWell(percent(member)))
+                        .filter(m -> SlowShare.isWellBeside(percent(slowest), percent(m)))
                         .filter(member -> isThere(member, nowNanos))
                         .toList();
         if (well.size() < current.minReplicas()) {

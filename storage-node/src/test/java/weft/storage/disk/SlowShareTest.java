@@ -32,6 +32,15 @@ class SlowShareTest {
     }
 
     @Test
+    void whatIsSlowNowAndThenIsWellBesideWhatStandsStill() {
+        assertTrue(SlowShare.isWellBeside(50, 10));
+        assertTrue(SlowShare.isWellBeside(52, 13));
+        assertFalse(SlowShare.isWellBeside(52, 14));
+        assertTrue(SlowShare.isWellBeside(100, 25));
+        assertFalse(SlowShare.isWellBeside(100, 26));
+    }
+
+    @Test
     void whatIsLongCountsAsItsShareOfTheWindow() {
         work(20, 50);
         assertEquals(25, percent());
