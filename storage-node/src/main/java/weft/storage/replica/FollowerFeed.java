@@ -55,7 +55,7 @@ final class FollowerFeed {
     }
 
     /// Sends what follows `after`, as far as one burst goes.
-    void sendOpen(Follower follower, long after) {
+    private void sendOpen(Follower follower, long after) {
         long end = Math.min(state.list.tail(), after + BURST_MAX);
         for (long sequence = after + 1; sequence <= end; sequence++) {
             sendPrepare(follower, state.list.get(sequence));
@@ -107,16 +107,31 @@ final class FollowerFeed {
         }
     }
 
+    /// The learner was accepted, or has not heard of that; it begins anew if what it lacks by now is
+    /// no longer here.
+    void begin(CatchUpSource.Learner learner) {
+        if (!forgetIfGone(learner)) {
+            sendOpen(learner.follower, learner.follower.durable);
+        }
+    }
+
     /// The learner lacks something; it begins anew if that is no longer here.
     void resendToLearner(CatchUpSource.Learner learner, long nowNanos) {
-        Follower follower = learner.follower;
-        if (!state.list.has(follower.durable + 1)) {
-            if (state.pending == null && follower.durable < state.list.tail()) {
-                source.forget(learner);
-            }
-        } else if (mayResend(follower, nowNanos)) {
-            sendOpen(follower, follower.durable);
+        if (!forgetIfGone(learner) && mayResend(learner.follower, nowNanos)) {
+            sendOpen(learner.follower, learner.follower.durable);
         }
+    }
+
+    /// Whether the next entry for it was let go of. One that is proposed stays: it may be a member.
+    private boolean forgetIfGone(CatchUpSource.Learner learner) {
+        long next = learner.follower.durable + 1;
+        if (next > state.list.tail() || state.list.has(next)) {
+            return false;
+        }
+        if (state.pending == null) {
+            source.forget(learner);
+        }
+        return true;
     }
 
     /// A burst is sent again at most every 20 ms, however many acknowledgements say "lacking".

@@ -196,7 +196,7 @@ final class Primary implements Role, ClientRequests.Sequencer, ClientReads.Serve
         }
         CatchUpSource.Learner learner = source.onJoinRequest(from, request, nowNanos);
         if (learner != null) {
-            feed.sendOpen(learner.follower, learner.follower.durable);
+            feed.begin(learner);
         }
     }
 

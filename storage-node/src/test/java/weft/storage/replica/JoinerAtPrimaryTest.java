@@ -8,11 +8,15 @@ import org.junit.jupiter.api.Test;
 
 import weft.fabric.Configuration;
 import weft.fabric.Member;
+import weft.fabric.VolumeId;
+import weft.wire.storage.BlockChecksums;
+import weft.wire.storage.Mutation;
 import weft.wire.storage.ReplicaMessage.CaughtUp;
 import weft.wire.storage.ReplicaMessage.JoinAccepted;
 import weft.wire.storage.ReplicaMessage.JoinRefused;
 import weft.wire.storage.ReplicaMessage.JoinRequest;
 
+import java.nio.ByteBuffer;
 import java.util.List;
 
 /// What a primary owes a joiner, and what it may do while one is proposed.
@@ -52,6 +56,41 @@ class JoinerAtPrimaryTest {
         assertEquals(2, driven.sent(JoinRefused.class).size());
         driven.replica.onMessage(B, new JoinRequest(DrivenReplica.PG, 1, 8), 0);
         assertEquals(8, driven.sent(JoinAccepted.class).getLast().attempt());
+    }
+
+    /// Its disk stood still: it said nothing while more was written than is kept for a joiner, and
+    /// then asked again, because it had not heard that it was accepted.
+    @Test
+    void whoAsksAgainAfterWhatItLacksWasLetGoOfBeginsAnew() {
+        driven.replica.onConfiguration(
+                new Configuration(
+                        DrivenReplica.PG, 1, A, List.of(A), List.of(A.store(), B.store()), 1),
+                true,
+                0);
+        driven.becomeDurable();
+        driven.replica.onMessage(B, new JoinRequest(DrivenReplica.PG, 1, 7), 0);
+        int bytes = 1 << 20;
+        for (int i = 0; i < 9; i++) {
+            var payload = ByteBuffer.allocate(bytes);
+            long exchange =
+                    driven.write(
+                            1,
+                            i + 1,
+                            i + 1,
+                            new Mutation.Write(
+                                    List.of(new VolumeId(7)),
+                                    0,
+                                    0,
+                                    payload,
+                                    BlockChecksums.of(0, payload)));
+            driven.becomeDurable();
+            assertTrue(driven.answerTo(exchange).isPresent());
+        }
+        driven.replica.onMessage(B, new JoinRequest(DrivenReplica.PG, 1, 7), 0);
+        assertFalse(driven.replica.isStopped());
+        assertEquals(7, driven.sent(JoinRefused.class).getLast().attempt());
+        driven.replica.onMessage(B, new JoinRequest(DrivenReplica.PG, 1, 8), 0);
+        assertEquals(9, driven.sent(JoinAccepted.class).getLast().committedSequence());
     }
 
     /// Seed 101034: the only member proposed a joiner and stood still; the joiner was made a
