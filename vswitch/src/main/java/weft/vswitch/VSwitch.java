@@ -9,6 +9,7 @@ import weft.fabric.MacAddress;
 import weft.fabric.NodeId;
 import weft.runtime.Clock;
 import weft.runtime.Loop;
+import weft.vswitch.linux.Epoll;
 import weft.vswitch.pipeline.DropReason;
 import weft.vswitch.pipeline.PluggedPort;
 import weft.vswitch.pipeline.Switchboard;
@@ -20,13 +21,15 @@ import weft.vswitch.port.PortCounters;
 import weft.vswitch.port.PortReport;
 import weft.vswitch.port.SwitchPort;
 import weft.vswitch.port.SwitchReport;
+import weft.vswitch.port.TapDevice;
 import weft.vswitch.underlay.UdpUnderlay;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
-import java.nio.channels.Selector;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
@@ -39,12 +42,12 @@ import java.util.function.Supplier;
 
 /// A host's switch: ports of its VMs on one side, VXLAN to other hosts on the other.
 ///
-/// One thread does all the forwarding: it takes datagrams from the socket and frames from the
-/// ports' rings in turn, and sleeps in a selector when there are none. Everything that changes the
-/// switch is a command to that thread; the methods here wait until it is done, so what a caller did
-/// before is true for the frames it sends afterwards. From a port's receiver (which runs on that
-/// thread) only [#activate], [#announce] and the other methods without result may be called; they
-/// take effect after the frame in hand.
+/// One thread does all the forwarding: it takes datagrams from the socket, packets from TAP
+/// interfaces and frames from the ports' rings in turn, and sleeps when there are none. Everything
+/// that changes the switch is a command to that thread; the methods here wait until it is done, so
+/// what a caller did before is true for the frames it sends afterwards. From a port's receiver
+/// (which runs on that thread) only [#activate], [#announce] and the other methods without result
+/// may be called; they take effect after the frame in hand.
 ///
 /// ```
 /// plugStandby ──► standby ◄──deactivate/moved── open ◄── plug
@@ -56,20 +59,28 @@ public final class VSwitch implements AutoCloseable {
     /// Frames taken from one source before the next gets its turn.
     private static final int BATCH_FRAMES = 64;
 
+    /// Tokens of what the loop waits for: the socket, and from 1 on TAP interfaces.
+    private static final long UNDERLAY = 0;
+
     private static final long COMMAND_SECONDS_MAX = 10;
     private static final PortLine[] NO_LINES = {};
 
     private final VSwitchSettings settings;
     private final Clock clock;
     private final Loop loop;
-    private final Selector selector;
+    private final Epoll epoll;
     private final UdpUnderlay underlay;
     private final Switchboard board;
     private final SwitchMeters meters;
     private final Queue<Runnable> commands = new ConcurrentLinkedQueue<>();
-    private final Map<String, PortLine> linesById = new ConcurrentHashMap<>();
+    private final Map<String, Line> linesById = new ConcurrentHashMap<>();
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
     private PortLine[] lines = NO_LINES; // owned by the loop
+
+    // By their tokens; owned by the loop.
+    private final Map<Long, TapLine> taps = new HashMap<>();
+
+    private long lastToken = UNDERLAY;
     private volatile boolean isOpen = true;
     private volatile boolean isAsleep;
 
@@ -80,11 +91,12 @@ public final class VSwitch implements AutoCloseable {
             throws IOException {
         this.settings = settings;
         this.clock = clock;
-        selector = Selector.open();
+        epoll = new Epoll();
         try {
-            underlay = new UdpUnderlay(settings.underlay(), selector);
+            underlay = new UdpUnderlay(settings.underlay());
+            epoll.add(underlay.descriptor(), UNDERLAY);
         } catch (IOException e) {
-            selector.close();
+            epoll.close();
             throw e;
         }
         board =
@@ -99,7 +111,7 @@ public final class VSwitch implements AutoCloseable {
     }
 
     /// Where it listens for VXLAN.
-    public InetSocketAddress underlayAddress() throws IOException {
+    public InetSocketAddress underlayAddress() {
         return underlay.localAddress();
     }
 
@@ -156,6 +168,39 @@ public final class VSwitch implements AutoCloseable {
         });
     }
 
+    /// Plugs a TAP interface in: the switch reads and writes it until the port is unplugged, and
+    /// leaves checksums and the cutting of super-frames to the kernel behind it. The interface
+    /// remains the caller's, to be closed after that.
+    ///
+    /// @throws IOException if the interface cannot be waited for
+    /// @throws IllegalStateException if the port's id, or the MAC in its network, is plugged here
+    public void plugTap(String portId, String network, MacAddress mac, TapDevice tap)
+            throws IOException {
+        var line = new TapLine(portId, tap);
+        try {
+            ask(() -> {
+                PluggedPort port = board.plug(portId, network, mac, line, clock.nowNanos());
+                line.plugged(port, ++lastToken);
+                try {
+                    epoll.add(line.descriptor(), lastToken);
+                } catch (IOException e) {
+                    board.unplug(portId);
+                    throw new UncheckedIOException(e);
+                }
+                taps.put(lastToken, line);
+                board.activate(portId);
+                linesById.put(portId, line);
+                meters.addPort(portId, network, port);
+                return line;
+            });
+        } catch (CompletionException e) {
+            if (e.getCause() instanceof UncheckedIOException refused) {
+                throw refused.getCause();
+            }
+            throw e;
+        }
+    }
+
     /// Lets a port in standby send and receive.
     public void activate(String portId) {
         command(() -> board.activate(portId));
@@ -184,25 +229,36 @@ public final class VSwitch implements AutoCloseable {
     /// Unplugs a port; frames that are still in the switch for it are dropped. Without effect if it
     /// is not plugged.
     public void unplug(String portId) {
-        PortLine line = linesById.get(portId);
+        Line line = linesById.get(portId);
         if (line != null) {
             unplug(line);
         }
     }
 
-    void unplug(PortLine line) {
+    void unplug(Line line) {
         if (!isOpen) {
             return; // closing the switch has unplugged it
         }
         command(() -> {
-            if (linesById.remove(line.id, line)) {
-                List<PortLine> all = new ArrayList<>(List.of(lines));
-                all.remove(line);
-                lines = all.toArray(NO_LINES);
-                board.unplug(line.id);
-                meters.removePort(line.id);
+            if (linesById.remove(line.id(), line)) {
+                switch (line) {
+                    case PortLine device -> {
+                        List<PortLine> all = new ArrayList<>(List.of(lines));
+                        all.remove(device);
+                        lines = all.toArray(NO_LINES);
+                    }
+                    case TapLine tap -> forget(tap);
+                }
+                board.unplug(line.id());
+                meters.removePort(line.id());
             }
         });
+    }
+
+    private void forget(TapLine tap) {
+        if (taps.remove(tap.token()) != null) {
+            epoll.remove(tap.descriptor());
+        }
     }
 
     /// Shows frames to the sink as they pass, until the capture is closed.
@@ -223,11 +279,11 @@ public final class VSwitch implements AutoCloseable {
     ///
     /// @throws IllegalStateException if it is not plugged
     public PortCounters counters(String portId) {
-        PortLine line = linesById.get(portId);
+        Line line = linesById.get(portId);
         if (line == null) {
             throw new IllegalStateException("port " + portId + " is not plugged here");
         }
-        return line.port.counters();
+        return line.port().counters();
     }
 
     /// The ports that are plugged in, by their ids; told on the switch's loop. Never told once the
@@ -237,10 +293,10 @@ public final class VSwitch implements AutoCloseable {
     public CompletableFuture<List<PortReport>> ports(String after, int countMax) {
         return later(() ->
                 linesById.values().stream()
-                        .filter(line -> line.id.compareTo(after) > 0)
-                        .sorted(Comparator.comparing(line -> line.id))
+                        .filter(line -> line.id().compareTo(after) > 0)
+                        .sorted(Comparator.comparing(Line::id))
                         .limit(countMax)
-                        .map(line -> line.port.report())
+                        .map(line -> line.port().report())
                         .toList());
     }
 
@@ -258,7 +314,7 @@ public final class VSwitch implements AutoCloseable {
     /// ports that are plugged.
     public long drops(DropReason reason) {
         if (reason == DropReason.RING_FULL) {
-            return linesById.values().stream().mapToLong(line -> line.port.ringFullDrops()).sum();
+            return linesById.values().stream().mapToLong(line -> line.port().ringFullDrops()).sum();
         }
         return board.counters().drops(reason);
     }
@@ -284,7 +340,7 @@ public final class VSwitch implements AutoCloseable {
             }
         });
         // Commands are never lost in a sleep: the loop looks at the queue after it says it sleeps.
-        selector.wakeup();
+        epoll.wake();
         return answer;
     }
 
@@ -313,7 +369,7 @@ public final class VSwitch implements AutoCloseable {
         // in the other order, so one of both sees the other.
         java.lang.invoke.VarHandle.fullFence();
         if (isAsleep) {
-            selector.wakeup();
+            epoll.wake();
         }
     }
 
@@ -337,13 +393,19 @@ public final class VSwitch implements AutoCloseable {
     private void turn() throws IOException {
         long nowNanos = clock.nowNanos();
         boolean isBusy = runCommands();
-        isBusy |= takeDatagrams(nowNanos);
         for (PortLine line : lines) {
             isBusy |= takeFrames(line, nowNanos);
         }
         long dueNanos = board.tick(nowNanos);
-        if (!isBusy) {
-            sleepUntil(dueNanos);
+        int ready = isBusy ? epoll.await(0) : sleepUntil(dueNanos);
+        nowNanos = ready > 0 ? clock.nowNanos() : nowNanos;
+        for (int i = 0; i < ready; i++) {
+            long token = epoll.token(i);
+            if (token == UNDERLAY) {
+                takeDatagrams(nowNanos);
+            } else if (token != Epoll.WOKEN) {
+                takePackets(token, nowNanos);
+            }
         }
     }
 
@@ -356,15 +418,40 @@ public final class VSwitch implements AutoCloseable {
         return true;
     }
 
-    private boolean takeDatagrams(long nowNanos) {
+    private void takeDatagrams(long nowNanos) {
         for (int i = 0; i < BATCH_FRAMES; i++) {
             int lengthBytes = underlay.receive();
             if (lengthBytes < 0) {
-                return i > 0;
+                return;
             }
-            board.fromUnderlay(underlay.source(), underlay.datagram(), 0, lengthBytes, nowNanos);
+            board.fromUnderlay(
+                    underlay.source(),
+                    underlay.datagram(),
+                    underlay.datagramOffset(),
+                    lengthBytes,
+                    nowNanos);
         }
-        return true;
+    }
+
+    private void takePackets(long token, long nowNanos) {
+        TapLine line = taps.get(token);
+        if (line == null) {
+            return; // unplugged by what came before it
+        }
+        try {
+            for (int i = 0; i < BATCH_FRAMES; i++) {
+                int lengthBytes = line.read();
+                if (lengthBytes < 0) {
+                    return;
+                }
+                board.packetFromPort(
+                        line.port(), line.bytes(), TapLine.OFFSET, lengthBytes, nowNanos);
+            }
+        } catch (IOException e) {
+            log.warn("{}: port {} is lost: {}", settings.host(), line.id(), e.getMessage());
+            forget(line);
+            board.deactivate(line.id());
+        }
     }
 
     private boolean takeFrames(PortLine line, long nowNanos) {
@@ -375,7 +462,8 @@ public final class VSwitch implements AutoCloseable {
                 return i > 0;
             }
             try {
-                board.fromPort(line.port, ring.bytes(), ring.frameOffset(), lengthBytes, nowNanos);
+                board.packetFromPort(
+                        line.port(), ring.bytes(), ring.frameOffset(), lengthBytes, nowNanos);
             } finally {
                 ring.release();
             }
@@ -383,17 +471,15 @@ public final class VSwitch implements AutoCloseable {
         return true;
     }
 
-    private void sleepUntil(long dueNanos) throws IOException {
+    private int sleepUntil(long dueNanos) throws IOException {
         isAsleep = true;
         try {
             boolean hasWork = !commands.isEmpty() || !isOpen;
             for (PortLine line : lines) {
                 hasWork |= !line.ring.isEmpty();
             }
-            if (!hasWork) {
-                long millis = (dueNanos - clock.nowNanos()) / 1_000_000 + 1;
-                selector.select(key -> {}, Math.max(1, millis));
-            }
+            long millis = hasWork ? 0 : (dueNanos - clock.nowNanos()) / 1_000_000 + 1;
+            return epoll.await(Math.clamp(millis, hasWork ? 0 : 1, Integer.MAX_VALUE));
         } finally {
             isAsleep = false;
         }
@@ -401,16 +487,15 @@ public final class VSwitch implements AutoCloseable {
 
     /// Stops forwarding, unplugs everything and closes the socket.
     @Override
-    public void close() {
+    public synchronized void close() {
+        if (!isOpen) {
+            return;
+        }
         isOpen = false;
-        selector.wakeup();
+        epoll.wake();
         loop.close();
         meters.removeAll();
-        try {
-            underlay.close();
-            selector.close();
-        } catch (IOException e) {
-            log.warn("{}: closing the VXLAN socket: {}", settings.host(), e.getMessage());
-        }
+        underlay.close();
+        epoll.close();
     }
 }

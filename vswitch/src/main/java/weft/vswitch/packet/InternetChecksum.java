@@ -6,8 +6,13 @@ import java.nio.ByteOrder;
 
 /// The ones' complement checksum of IPv4, ICMP, UDP and TCP (RFC 1071).
 ///
-/// Sums are kept unfolded in a `long`: up to 2^32 words can be added before [#fold].
+/// Sums are kept unfolded in a `long`: up to 2^31 words can be added before [#fold].
 public final class InternetChecksum {
+    /// From here on four sums are kept at a time: the additions of one wait for each other.
+    private static final int WIDE_BYTES = 32;
+
+    private static final VarHandle LONG =
+            MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
     private static final VarHandle INT =
             MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.BIG_ENDIAN);
     private static final VarHandle SHORT =
@@ -19,6 +24,11 @@ public final class InternetChecksum {
     public static long add(long sum, byte[] bytes, int offset, int lengthBytes) {
         int at = offset;
         int end = offset + lengthBytes;
+        if (lengthBytes >= WIDE_BYTES) {
+            int wide = lengthBytes & -WIDE_BYTES;
+            sum += wide(bytes, at, at + wide);
+            at += wide;
+        }
         for (; end - at >= 4; at += 4) {
             sum += (int) INT.get(bytes, at) & 0xffff_ffffL;
         }
@@ -27,6 +37,24 @@ public final class InternetChecksum {
             at += 2;
         }
         return at < end ? sum + ((bytes[at] & 0xff) << 8) : sum;
+    }
+
+    private static long wide(byte[] bytes, int from, int to) {
+        long high = 0;
+        long low = 0;
+        long high2 = 0;
+        long low2 = 0;
+        for (int at = from; at < to; at += WIDE_BYTES) {
+            long first = (long) LONG.get(bytes, at);
+            long second = (long) LONG.get(bytes, at + 8);
+            long third = (long) LONG.get(bytes, at + 16);
+            long fourth = (long) LONG.get(bytes, at + 24);
+            high += (first >>> 32) + (third >>> 32);
+            low += (first & 0xffff_ffffL) + (third & 0xffff_ffffL);
+            high2 += (second >>> 32) + (fourth >>> 32);
+            low2 += (second & 0xffff_ffffL) + (fourth & 0xffff_ffffL);
+        }
+        return high + low + high2 + low2;
     }
 
     /// The pseudo-header of UDP or TCP over IPv4 (RFC 768, RFC 9293).

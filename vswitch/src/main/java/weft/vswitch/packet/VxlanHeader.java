@@ -1,6 +1,8 @@
 package weft.vswitch.packet;
 
-import java.nio.ByteBuffer;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 
 /// The VXLAN header (RFC 7348, section 5), 8 bytes, big-endian:
 ///
@@ -24,6 +26,8 @@ public final class VxlanHeader {
     public static final int NO_VNI = -1;
 
     private static final int FLAG_VNI_VALID = 0x08;
+    private static final VarHandle LONG =
+            MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
 
     private VxlanHeader() {}
 
@@ -38,8 +42,8 @@ public final class VxlanHeader {
     }
 
     /// Writes the header.
-    public static void emit(int vni, ByteBuffer out) {
+    public static void emit(int vni, byte[] bytes, int offset) {
         assert vni >>> 24 == 0 : vni;
-        out.putInt(FLAG_VNI_VALID << 24).putInt(vni << 8);
+        LONG.set(bytes, offset, (long) FLAG_VNI_VALID << 56 | (long) vni << 8);
     }
 }

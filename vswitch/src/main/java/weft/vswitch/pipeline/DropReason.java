@@ -8,6 +8,9 @@ public enum DropReason {
     RUNT,
     /// Longer than the largest frame of the switch.
     OVERSIZE,
+    /// A header that leaves to others what cannot be done: no TCP or UDP that could be cut, into
+    /// frames that are no longer than the switch's, or a checksum outside of the packet.
+    BAD_OFFLOAD,
     /// Sent to 01-80-C2-00-00-0X, which no bridge forwards.
     RESERVED_ADDRESS,
     /// With a VLAN tag: from an access port, or inside VXLAN (RFC 7348, section 6.1).
@@ -55,7 +58,9 @@ public enum DropReason {
     /// socket refused. The only reason that counts copies, not frames: a flooded frame has several.
     UNDERLAY_REFUSED,
     /// The port's ring was full; the switch never saw the frame.
-    RING_FULL;
+    RING_FULL,
+    /// The port's interface did not take what the switch had for it: it is down. Counts copies.
+    DEVICE_REFUSED;
 
     /// As metrics and people have it: `ring_full`.
     public String label() {

@@ -19,11 +19,19 @@ final class FrameInHand {
     @Nullable Domain domain;
     long nowNanos;
 
+    /// Nothing is left to others: no [weft.vswitch.packet.OffloadHeader] need be looked at.
+    boolean isComplete = true;
+
+    /// It is many frames, none of which is too long.
+    boolean isSuperFrame;
+
     FrameInHand fromPort(PluggedPort newPort, long newNowNanos) {
         port = newPort;
         vtep = null;
         domain = newPort.domain;
         nowNanos = newNowNanos;
+        isComplete = true;
+        isSuperFrame = false;
         return this;
     }
 
@@ -32,6 +40,8 @@ final class FrameInHand {
         vtep = newVtep;
         domain = newDomain;
         nowNanos = newNowNanos;
+        isComplete = true;
+        isSuperFrame = false;
         return this;
     }
 }

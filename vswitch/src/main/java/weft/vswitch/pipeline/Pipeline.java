@@ -57,7 +57,7 @@ final class Pipeline {
         if (!ethernet.isComplete()) {
             return Verdict.Drop.of(DropReason.RUNT);
         }
-        if (ethernet.lengthBytes() > frameBytesMax) {
+        if (ethernet.lengthBytes() > frameBytesMax && !frame.isSuperFrame) {
             return Verdict.Drop.of(DropReason.OVERSIZE);
         }
         if (EthernetView.isReserved(ethernet.destination())) {

@@ -7,6 +7,7 @@ import weft.runtime.Owned;
 import weft.vswitch.port.PortCounters;
 import weft.vswitch.port.PortReport;
 import weft.vswitch.port.PortState;
+import weft.vswitch.port.SwitchPort.OffloadReceiver;
 import weft.vswitch.port.SwitchPort.Receiver;
 import weft.vswitch.service.Station;
 
@@ -20,6 +21,10 @@ public final class PluggedPort {
     final String network;
     final MacAddress mac;
     final Receiver receiver;
+
+    /// The receiver, if it can do more.
+    final @Nullable OffloadReceiver offloadReceiver;
+
     final Verdict.Deliver deliver = new Verdict.Deliver(this);
     final Tally framesFromDevice = new Tally();
     final Tally bytesFromDevice = new Tally();
@@ -53,6 +58,7 @@ public final class PluggedPort {
         this.network = network;
         this.mac = mac;
         this.receiver = receiver;
+        offloadReceiver = receiver instanceof OffloadReceiver able ? able : null;
     }
 
     boolean isUsable() {
@@ -62,6 +68,11 @@ public final class PluggedPort {
     /// Counts a frame that found the ring full; called by the device's thread.
     public void countRingFull() {
         ringFull.add(1);
+    }
+
+    /// Counts a frame that the device did not take; called by the switch's loop.
+    public void countDeviceRefused() {
+        drops.add(DropReason.DEVICE_REFUSED);
     }
 
     /// Frames that found the ring full; any thread.

@@ -10,11 +10,16 @@ import weft.fabric.PortBinding;
 import weft.runtime.Owned;
 import weft.vswitch.l2.MacTable;
 import weft.vswitch.packet.EthernetView;
+import weft.vswitch.packet.OffloadHeader;
+import weft.vswitch.packet.PartialChecksum;
+import weft.vswitch.packet.Segmenter;
 import weft.vswitch.packet.VxlanHeader;
 import weft.vswitch.port.ForwardingImage;
 import weft.vswitch.port.FrameSink;
 import weft.vswitch.port.FrameSink.Direction;
 import weft.vswitch.port.NetworkCounters;
+import weft.vswitch.port.SwitchPort;
+import weft.vswitch.port.SwitchPort.OffloadReceiver;
 import weft.vswitch.port.SwitchPort.Receiver;
 import weft.vswitch.service.Answer;
 import weft.vswitch.service.Station;
@@ -32,8 +37,9 @@ import java.util.Objects;
 /// its socket.
 ///
 /// Budget of a frame: what a device sends is copied once into its port's ring; from there to
-/// another port here it is not copied again, to a tunnel once more, into the socket's buffer.
-/// Nothing is allocated per frame: verdicts exist beforehand, tables are keyed by primitive longs.
+/// another port here it is not copied again, nor to a tunnel. A super-frame whose receiver takes
+/// none is cut: copied once more, and its checksums are worked out ([Segmenter]). Nothing is
+/// allocated per frame: verdicts exist beforehand, tables are keyed by primitive longs.
 ///
 /// Invariant: a frame reaches only ports and VTEPs of the [Domain] it entered in.
 @Owned("the switch's loop")
@@ -49,8 +55,14 @@ public final class Switchboard {
 
     private final NodeId here;
     private final Underlay underlay;
+    private final int frameBytesMax;
     private final int tunnelFrameBytesMax;
     private final int mtuBytes;
+    private final Segmenter segmenter = new Segmenter();
+
+    /// What a super-frame is cut into, on its way out.
+    private final byte[] cut = new byte[SwitchPort.FRAME_BYTES_MAX + OffloadHeader.BYTES];
+
     private final Pipeline pipeline;
     private final SwitchCounters counters = new SwitchCounters();
     private final FrameInHand inHand = new FrameInHand();
@@ -68,6 +80,7 @@ public final class Switchboard {
     public Switchboard(NodeId here, int frameBytesMax, int underlayMtuBytes, Underlay underlay) {
         this.here = here;
         this.underlay = underlay;
+        this.frameBytesMax = frameBytesMax;
         tunnelFrameBytesMax = underlayMtuBytes - VxlanHeader.OVERHEAD_BYTES;
         pipeline = new Pipeline(frameBytesMax);
         mtuBytes = Math.min(frameBytesMax, tunnelFrameBytesMax) - EthernetView.HEADER_BYTES;
@@ -331,8 +344,37 @@ public final class Switchboard {
         taps = all.toArray(Tap[]::new);
     }
 
-    /// Takes a frame that a device sent. The bytes are the caller's again when it returns.
+    /// Takes a complete frame that a device sent. The bytes, and the 12 before them where there are
+    /// so many, may be overwritten; they are the caller's again when it returns.
     public void fromPort(
+            PluggedPort port, byte[] bytes, int offset, int lengthBytes, long nowNanos) {
+        takeFromPort(port, bytes, offset, lengthBytes, nowNanos);
+        carryOut(pipeline.decide(inHand));
+    }
+
+    /// Takes what a device sent, with the [OffloadHeader] before it: hostile, like the packet. The
+    /// bytes of both may be overwritten; they are the caller's again when it returns.
+    public void packetFromPort(
+            PluggedPort port, byte[] bytes, int offset, int lengthBytes, long nowNanos) {
+        takeFromPort(port, bytes, offset, lengthBytes, nowNanos);
+        if (OffloadHeader.isComplete(bytes, offset)) {
+            carryOut(pipeline.decide(inHand));
+        } else if (takeOffload(bytes, offset, lengthBytes)) {
+            carryOut(pipeline.decide(inHand));
+        } else {
+            drop(DropReason.BAD_OFFLOAD);
+        }
+    }
+
+    private boolean takeOffload(byte[] bytes, int offset, int lengthBytes) {
+        inHand.isComplete = false;
+        inHand.isSuperFrame = OffloadHeader.type(bytes, offset) != OffloadHeader.NONE;
+        return OffloadHeader.normalize(bytes, offset, lengthBytes)
+                && (!inHand.isSuperFrame
+                        || segmenter.begin(bytes, offset, lengthBytes, frameBytesMax));
+    }
+
+    private void takeFromPort(
             PluggedPort port, byte[] bytes, int offset, int lengthBytes, long nowNanos) {
         counters.countReceived();
         port.framesFromDevice.add(1);
@@ -344,7 +386,6 @@ public final class Switchboard {
         inHand.ethernet.over(bytes, offset, lengthBytes);
         inHand.fromPort(port, nowNanos);
         capture(Direction.FROM_PORT, port.network, port, null);
-        carryOut(pipeline.decide(inHand));
     }
 
     /// Takes a datagram from the underlay: hostile bytes, from anyone who can reach the socket.
@@ -371,6 +412,9 @@ public final class Switchboard {
         inHand.ethernet.over(bytes, offset + headerBytes, lengthBytes - headerBytes);
         inHand.fromTunnel(vtep, domain, nowNanos);
         capture(Direction.FROM_TUNNEL, domain.network.name(), null, vtep);
+        if (PartialChecksum.note(inHand.ethernet)) {
+            inHand.isComplete = false;
+        }
         carryOut(pipeline.decide(inHand));
     }
 
@@ -418,13 +462,53 @@ public final class Switchboard {
             domain.framesToPorts.add(1);
         }
         capture(Direction.TO_PORT, port.network, port, null);
+        handOver(port);
+    }
+
+    private void handOver(PluggedPort port) {
         var ethernet = inHand.ethernet;
-        port.receiver.receive(ethernet.bytes(), ethernet.offset(), ethernet.lengthBytes());
+        byte[] bytes = ethernet.bytes();
+        int offset = ethernet.offset();
+        int lengthBytes = ethernet.lengthBytes();
+        if (!inHand.isComplete) {
+            OffloadReceiver able = port.offloadReceiver;
+            if (able != null && able.takes(OffloadHeader.type(bytes, offset))) {
+                able.receivePacket(bytes, offset, lengthBytes);
+                return;
+            }
+            if (inHand.isSuperFrame) {
+                handOverCut(port);
+                return;
+            }
+            complete();
+        }
+        port.receiver.receive(bytes, offset, lengthBytes);
+    }
+
+    private void handOverCut(PluggedPort port) {
+        var ethernet = inHand.ethernet;
+        boolean fits =
+                segmenter.begin(
+                        ethernet.bytes(), ethernet.offset(), ethernet.lengthBytes(), frameBytesMax);
+        assert fits : "it was looked at when it came";
+        while (segmenter.hasNext()) {
+            int lengthBytes = segmenter.next(cut, OffloadHeader.BYTES);
+            port.receiver.receive(cut, OffloadHeader.BYTES, lengthBytes);
+        }
+    }
+
+    /// Does what was left to others, once for all who get the frame.
+    private void complete() {
+        var ethernet = inHand.ethernet;
+        Segmenter.complete(ethernet.bytes(), ethernet.offset(), ethernet.lengthBytes());
+        inHand.isComplete = true;
     }
 
     private void reply(Answer answer) {
         PluggedPort port = Objects.requireNonNull(inHand.port, "stations are behind ports");
         inHand.ethernet.over(answer.bytes(), 0, answer.lengthBytes());
+        inHand.isComplete = true;
+        inHand.isSuperFrame = false;
         deliver(port);
     }
 
@@ -444,19 +528,44 @@ public final class Switchboard {
 
     private void send(Vtep vtep) {
         Domain domain = Objects.requireNonNull(inHand.domain, "membership has passed");
-        var ethernet = inHand.ethernet;
-        if (ethernet.lengthBytes() > tunnelFrameBytesMax
-                || !underlay.send(
-                        vtep.address(),
-                        domain.network.vni(),
-                        ethernet.bytes(),
-                        ethernet.offset(),
-                        ethernet.lengthBytes())) {
+        if (!encapsulate(vtep, domain.network.vni())) {
             drop(DropReason.UNDERLAY_REFUSED);
             return;
         }
         domain.framesToTunnels.add(1);
         capture(Direction.TO_TUNNEL, domain.network.name(), null, vtep);
+    }
+
+    private boolean encapsulate(Vtep vtep, int vni) {
+        var ethernet = inHand.ethernet;
+        byte[] bytes = ethernet.bytes();
+        int offset = ethernet.offset();
+        int lengthBytes = ethernet.lengthBytes();
+        if (inHand.isSuperFrame) {
+            return segmenter.begin(bytes, offset, lengthBytes, tunnelFrameBytesMax)
+                    && sendCut(vtep, vni);
+        }
+        if (!inHand.isComplete) {
+            complete();
+        }
+        return lengthBytes <= tunnelFrameBytesMax
+                && underlay.send(vtep.address(), vni, bytes, offset, lengthBytes);
+    }
+
+    /// What a system call can take of them at a time.
+    private boolean sendCut(Vtep vtep, int vni) {
+        int strideBytes = VxlanHeader.SIZE_BYTES + segmenter.frameBytes();
+        int countMax = Math.min(Underlay.FRAMES_MAX, Underlay.BYTES_MAX / strideBytes);
+        boolean haveLeft = true;
+        while (segmenter.hasNext()) {
+            int end = 0;
+            for (int i = 0; i < countMax && segmenter.hasNext(); i++) {
+                int frame = i * strideBytes + VxlanHeader.SIZE_BYTES;
+                end = frame + segmenter.next(cut, frame);
+            }
+            haveLeft &= underlay.sendAll(vtep.address(), vni, cut, 0, strideBytes, end);
+        }
+        return haveLeft;
     }
 
     private void capture(

@@ -1,5 +1,7 @@
 package weft.vswitch.port;
 
+import weft.vswitch.packet.OffloadHeader;
+
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
@@ -8,7 +10,8 @@ import java.nio.ByteOrder;
 /// (the device) and one consumer (the switch's loop), no lock and no allocation.
 ///
 /// ```
-/// record: 4 bytes length (native order) · the frame · padding to 8      length -1: go to the start
+/// record: 4 bytes length (native order) · OffloadHeader 12 · the frame · padding to 8
+///         length -1: go to the start
 /// ```
 ///
 /// The producer copies a frame in; the consumer works on it where it lies, then releases it.
@@ -21,6 +24,7 @@ public final class FrameRing {
     private static final VarHandle TAIL;
     private static final VarHandle HEAD;
     private static final int LENGTH_BYTES = 4;
+    private static final int BEFORE_FRAME_BYTES = LENGTH_BYTES + OffloadHeader.BYTES;
     private static final int WRAP = -1;
 
     static {
@@ -53,10 +57,21 @@ public final class FrameRing {
         mask = capacityBytes - 1;
     }
 
-    /// Copies a frame in. Producer only.
+    /// Copies a complete frame in. Producer only.
     ///
     /// @return false if there is no room now
     public boolean offer(byte[] frame, int offset, int lengthBytes) {
+        return offer(frame, offset, lengthBytes, 0);
+    }
+
+    /// Copies a packet in, with the header before it. Producer only.
+    ///
+    /// @return false if there is no room now
+    public boolean offerPacket(byte[] packet, int offset, int lengthBytes) {
+        return offer(packet, offset, lengthBytes, OffloadHeader.BYTES);
+    }
+
+    private boolean offer(byte[] frame, int offset, int lengthBytes, int headerBytes) {
         assert lengthBytes >= 0;
         assert lengthBytes <= SwitchPort.FRAME_BYTES_MAX + 1; // one more: "too long"
         long end = (long) TAIL.getOpaque(this);
@@ -72,7 +87,12 @@ public final class FrameRing {
             at = 0;
         }
         INT.set(bytes, at, lengthBytes);
-        System.arraycopy(frame, offset, bytes, at + LENGTH_BYTES, lengthBytes);
+        int to = at + BEFORE_FRAME_BYTES;
+        if (headerBytes == 0) {
+            OffloadHeader.clear(bytes, to);
+        }
+        System.arraycopy(
+                frame, offset - headerBytes, bytes, to - headerBytes, headerBytes + lengthBytes);
         TAIL.setRelease(this, end + skipped + needed);
         return true;
     }
@@ -100,7 +120,7 @@ public final class FrameRing {
 
     /// Where in it; after [#peek] found one.
     public int frameOffset() {
-        return ((int) (long) HEAD.getOpaque(this) & mask) + LENGTH_BYTES;
+        return ((int) (long) HEAD.getOpaque(this) & mask) + BEFORE_FRAME_BYTES;
     }
 
     /// Gives the oldest frame's room back. Consumer only, after [#peek] found one.
@@ -116,6 +136,6 @@ public final class FrameRing {
     }
 
     private static int recordBytes(int lengthBytes) {
-        return LENGTH_BYTES + lengthBytes + 7 & ~7;
+        return BEFORE_FRAME_BYTES + lengthBytes + 7 & ~7;
     }
 }

@@ -1,5 +1,7 @@
 package weft.vswitch.port;
 
+import weft.vswitch.linux.SystemCalls;
+
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -32,6 +34,9 @@ public final class TapDevice implements AutoCloseable {
     private static final int TUN_F_TSO4 = 2;
     private static final int TUN_F_TSO6 = 4;
     private static final int TUN_F_TSO_ECN = 8;
+    private static final int TUN_F_USO = 0x20 | 0x40;
+    private static final int TUN_F_ALL =
+            TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN | TUN_F_USO;
     private static final int AF_INET = 2;
     private static final int SOCK_DGRAM_CLOEXEC = 2 | O_CLOEXEC;
     private static final short POLLIN = 1;
@@ -42,8 +47,8 @@ public final class TapDevice implements AutoCloseable {
     private final int descriptor;
     private final int wakeDescriptor;
     private final Arena arena;
-    private final TapCalls readerCalls;
-    private final TapCalls writerCalls;
+    private final SystemCalls readerCalls;
+    private final SystemCalls writerCalls;
     private final MemorySegment polled;
     private volatile boolean woken;
 
@@ -67,8 +72,8 @@ public final class TapDevice implements AutoCloseable {
     private TapDevice(String name, byte[] ascii, Arena arena) throws IOException {
         this.name = name;
         this.arena = arena;
-        readerCalls = new TapCalls(arena);
-        writerCalls = new TapCalls(arena);
+        readerCalls = new SystemCalls(arena);
+        writerCalls = new SystemCalls(arena);
         MemorySegment request = arena.allocate(IFREQ_BYTES, 8);
         MemorySegment.copy(ascii, 0, request, ValueLayout.JAVA_BYTE, 0, ascii.length);
         // First: TUNSETIFF would make an interface of this name, if allowed to.
@@ -76,11 +81,11 @@ public final class TapDevice implements AutoCloseable {
         descriptor = readerCalls.open(arena, CONTROL, O_RDWR | O_NONBLOCK | O_CLOEXEC);
         if (descriptor < 0) {
             throw switch (-descriptor) {
-                case TapCalls.ENOENT ->
+                case SystemCalls.ENOENT ->
                         new IOException("this kernel has no TAP interfaces: no " + CONTROL);
-                case TapCalls.EACCES, TapCalls.EPERM ->
+                case SystemCalls.EACCES, SystemCalls.EPERM ->
                         new IOException("no permission to open " + CONTROL);
-                default -> TapCalls.failed("open " + CONTROL, descriptor);
+                default -> SystemCalls.failed("open " + CONTROL, descriptor);
             };
         }
         try {
@@ -90,7 +95,7 @@ public final class TapDevice implements AutoCloseable {
             offload(false, false, false, false);
             wakeDescriptor = readerCalls.eventDescriptor(O_NONBLOCK | O_CLOEXEC);
             if (wakeDescriptor < 0) {
-                throw TapCalls.failed("eventfd", wakeDescriptor);
+                throw SystemCalls.failed("eventfd", wakeDescriptor);
             }
         } catch (IOException e) {
             readerCalls.close(descriptor);
@@ -106,17 +111,17 @@ public final class TapDevice implements AutoCloseable {
     private int findMtu(MemorySegment request) throws IOException {
         int socket = readerCalls.socket(AF_INET, SOCK_DGRAM_CLOEXEC, 0);
         if (socket < 0) {
-            throw TapCalls.failed("socket", socket);
+            throw SystemCalls.failed("socket", socket);
         }
         int outcome = readerCalls.ioctl(socket, SIOCGIFMTU, request);
         readerCalls.close(socket);
-        if (outcome == -TapCalls.ENODEV) {
+        if (outcome == -SystemCalls.ENODEV) {
             throw new IOException(
                     "there is no network interface '%s'; make it: ip tuntap add %s mode tap"
                             .formatted(name, name));
         }
         if (outcome < 0) {
-            throw TapCalls.failed("MTU of '%s'".formatted(name), outcome);
+            throw SystemCalls.failed("MTU of '%s'".formatted(name), outcome);
         }
         return request.get(ValueLayout.JAVA_INT, IFREQ_VALUE);
     }
@@ -127,17 +132,17 @@ public final class TapDevice implements AutoCloseable {
             return;
         }
         throw switch (-outcome) {
-            case TapCalls.EPERM ->
+            case SystemCalls.EPERM ->
                     new IOException(
                             "no permission to use '%s': it belongs to another user"
                                     .formatted(name));
-            case TapCalls.EBUSY ->
+            case SystemCalls.EBUSY ->
                     new IOException("'%s' is in use by another program".formatted(name));
-            case TapCalls.EINVAL ->
+            case SystemCalls.EINVAL ->
                     new IOException(
                             "'%s' is no TAP interface of one queue: ip tuntap add NAME mode tap"
                                     .formatted(name));
-            default -> TapCalls.failed("take '%s'".formatted(name), outcome);
+            default -> SystemCalls.failed("take '%s'".formatted(name), outcome);
         };
     }
 
@@ -177,6 +182,22 @@ public final class TapDevice implements AutoCloseable {
         return known || bits == 0;
     }
 
+    /// Has the kernel leave all that it can to the reader. Called by the writing thread.
+    ///
+    /// @return whether UDP is among it (Linux 6.2)
+    public boolean offloadAll() {
+        if (writerCalls.ioctl(descriptor, TUNSETOFFLOAD, TUN_F_ALL) == 0) {
+            return true;
+        }
+        var _ = offload(true, true, true, true);
+        return false;
+    }
+
+    /// To be waited for.
+    public int descriptor() {
+        return descriptor;
+    }
+
     /// Takes the next packet and its header, if there is one.
     ///
     /// @return its length, or 0
@@ -186,10 +207,10 @@ public final class TapDevice implements AutoCloseable {
         if (outcome >= 0) {
             return (int) outcome;
         }
-        if (outcome == -TapCalls.EAGAIN || outcome == -TapCalls.EINTR) {
+        if (outcome == -SystemCalls.EAGAIN || outcome == -SystemCalls.EINTR) {
             return 0;
         }
-        throw TapCalls.failed("'%s' cannot be read any more".formatted(name), outcome);
+        throw SystemCalls.failed("'%s' cannot be read any more".formatted(name), outcome);
     }
 
     /// Sends a packet.
@@ -200,13 +221,21 @@ public final class TapDevice implements AutoCloseable {
         return writerCalls.writeVector(descriptor, vectors, count) > 0;
     }
 
+    /// Sends a packet whose header and frame follow one another, with [#headerBytes] of 12.
+    ///
+    /// @param packet from the header on; may be on the heap
+    /// @return false if the kernel did not take it: malformed, or the interface is down
+    public boolean write(MemorySegment packet, long lengthBytes) {
+        return writerCalls.write(descriptor, packet, lengthBytes) > 0;
+    }
+
     /// Waits until there is something to read.
     ///
     /// @return false after [#wake]
     public boolean await() throws IOException {
         int outcome = woken ? 0 : readerCalls.poll(polled, 2);
-        if (outcome < 0 && outcome != -TapCalls.EINTR) {
-            throw TapCalls.failed("poll '%s'".formatted(name), outcome);
+        if (outcome < 0 && outcome != -SystemCalls.EINTR) {
+            throw SystemCalls.failed("poll '%s'".formatted(name), outcome);
         }
         return !woken;
     }
@@ -217,7 +246,7 @@ public final class TapDevice implements AutoCloseable {
         try (Arena own = Arena.ofConfined()) {
             MemorySegment one = own.allocate(8, 8);
             one.set(ValueLayout.JAVA_LONG, 0, 1L);
-            long written = new TapCalls(own).write(wakeDescriptor, one);
+            long written = new SystemCalls(own).write(wakeDescriptor, one, 8);
             assert written == 8;
         }
     }

@@ -69,9 +69,10 @@ final class FabricOfSwitches {
     }
 
     static byte[] vxlan(int vni, byte[] inner) {
-        var out = ByteBuffer.allocate(VxlanHeader.SIZE_BYTES + inner.length);
-        VxlanHeader.emit(vni, out);
-        return out.put(inner).array();
+        byte[] out = new byte[VxlanHeader.SIZE_BYTES + inner.length];
+        VxlanHeader.emit(vni, out, 0);
+        System.arraycopy(inner, 0, out, VxlanHeader.SIZE_BYTES, inner.length);
+        return out;
     }
 
     static byte[] frame(MacAddress to, MacAddress from, String payload) {
