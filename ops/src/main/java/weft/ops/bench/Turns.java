@@ -65,6 +65,13 @@ public final class Turns<S extends Turns.Side> {
         return new Turns<>(peer, 1, 1, progress);
     }
 
+    /// Takes each run as it is: where the kernel works for both sides in nobody's name, that cannot
+    /// be told from what others take.
+    public static <S extends Side> Turns<S> noisy(
+            Optional<S> peer, int repeat, Consumer<String> progress) {
+        return new Turns<>(peer, repeat, 1, progress);
+    }
+
     /// The most that others took during a run that counts, in cores.
     public double foreignCoresMax() {
         return foreignCoresMax;

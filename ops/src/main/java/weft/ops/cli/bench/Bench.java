@@ -8,6 +8,12 @@ import picocli.CommandLine.Command;
         description = "Measure Weft, and a peer beside it.",
         synopsisSubcommandLabel = "COMMAND",
         mixinStandardHelpOptions = true,
-        subcommands = {BenchCpu.class, BenchDisk.class, BenchSnapshots.class, BenchSimulate.class},
+        subcommands = {
+            BenchCpu.class,
+            BenchDisk.class,
+            BenchSnapshots.class,
+            BenchNet.class,
+            BenchSimulate.class
+        },
         footer = {"", "Example:", "  weft bench cpu --peer qemu"})
 public final class Bench {}
