@@ -111,7 +111,7 @@ final class TapLine implements Line, SwitchPort.OffloadReceiver {
             writtenFrom = from;
             written = MemorySegment.ofArray(bytes).asSlice(from);
         }
-        if (!tap.write(written, ROOM + (long) lengthBytes)) {
+        if (!tap.writePacket(written, ROOM + (long) lengthBytes)) {
             port().countDeviceRefused();
         }
     }

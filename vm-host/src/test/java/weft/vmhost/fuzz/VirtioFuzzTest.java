@@ -17,6 +17,7 @@ import weft.vmhost.virtio.balloon.VirtioBalloon;
 import weft.vmhost.virtio.block.VirtioBlock;
 import weft.vmhost.virtio.console.VirtioConsole;
 import weft.vmhost.virtio.input.VirtioPowerButton;
+import weft.vmhost.virtio.net.CompletingPort;
 import weft.vmhost.virtio.net.VirtioNet;
 import weft.vmhost.virtio.rng.VirtioEntropy;
 import weft.volume.VolumeException;
@@ -172,7 +173,7 @@ class VirtioFuzzTest {
         }
 
         private SwitchPort cable() {
-            return new SwitchPort() {
+            return new CompletingPort() {
                 @Override
                 public void transmit(byte[] frame, int offset, int lengthBytes) {
                     if (lengthBytes < 14 || lengthBytes > 1518 || offset < 0) {
@@ -182,9 +183,6 @@ class VirtioFuzzTest {
                         driver.calledOut();
                     }
                 }
-
-                @Override
-                public void close() {}
             };
         }
 

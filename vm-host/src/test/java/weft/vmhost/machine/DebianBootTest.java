@@ -12,7 +12,7 @@ import weft.fabric.MacAddress;
 import weft.fixtures.MemoryVolume;
 import weft.runtime.BootClock;
 import weft.vmhost.snapshot.MachineSnapshot;
-import weft.vswitch.port.SwitchPort;
+import weft.vmhost.virtio.net.CompletingPort;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -44,7 +44,7 @@ class DebianBootTest {
                 }
             };
 
-    private static final class Wire implements SwitchPort {
+    private static final class Wire extends CompletingPort {
         private final BlockingQueue<byte[]> frames = new ArrayBlockingQueue<>(100);
 
         @Override
@@ -53,9 +53,6 @@ class DebianBootTest {
             System.arraycopy(frame, offset, copy, 0, lengthBytes);
             frames.offer(copy);
         }
-
-        @Override
-        public void close() {}
 
         /// The next ARP request's target address, or a failure.
         String nextArpTarget() throws InterruptedException {

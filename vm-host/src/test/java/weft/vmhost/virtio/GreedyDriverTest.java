@@ -9,6 +9,7 @@ import org.junit.jupiter.api.Test;
 import weft.fabric.MacAddress;
 import weft.vmhost.device.TestLine;
 import weft.vmhost.memory.GuestMemory;
+import weft.vmhost.virtio.net.CompletingPort;
 import weft.vmhost.virtio.net.VirtioNet;
 import weft.vswitch.port.SwitchPort;
 
@@ -46,7 +47,7 @@ class GreedyDriverTest {
 
     /// Another hart of the guest sees each frame leave, and has one more sent.
     private SwitchPort cable() {
-        return new SwitchPort() {
+        return new CompletingPort() {
             @Override
             public void transmit(byte[] frame, int offset, int lengthBytes) {
                 framesInTaskMax = Math.max(framesInTaskMax, ++framesInTask);
@@ -55,9 +56,6 @@ class GreedyDriverTest {
                     memory.store16(DriverSide.availableRing(TRANSMIT) + 2, frames + 1);
                 }
             }
-
-            @Override
-            public void close() {}
         };
     }
 

@@ -11,6 +11,7 @@ import org.junit.jupiter.api.Test;
 import weft.fabric.MacAddress;
 import weft.vmhost.device.TestLine;
 import weft.vmhost.memory.GuestMemory;
+import weft.vmhost.virtio.net.CompletingPort;
 import weft.vmhost.virtio.net.VirtioNet;
 import weft.vswitch.port.SwitchPort;
 
@@ -32,14 +33,11 @@ class VirtioNetTest {
     private final List<byte[]> sent = new ArrayList<>();
 
     private final SwitchPort port =
-            new SwitchPort() {
+            new CompletingPort() {
                 @Override
                 public void transmit(byte[] frame, int offset, int lengthBytes) {
                     sent.add(Arrays.copyOfRange(frame, offset, offset + lengthBytes));
                 }
-
-                @Override
-                public void close() {}
             };
 
     @AfterEach

@@ -225,7 +225,7 @@ public final class TapDevice implements AutoCloseable {
     ///
     /// @param packet from the header on; may be on the heap
     /// @return false if the kernel did not take it: malformed, or the interface is down
-    public boolean write(MemorySegment packet, long lengthBytes) {
+    public boolean writePacket(MemorySegment packet, long lengthBytes) {
         return writerCalls.write(descriptor, packet, lengthBytes) > 0;
     }
 

@@ -39,7 +39,7 @@ final class BareForwarder {
             if (lengthBytes <= 0) {
                 return;
             }
-            var _ = to.write(packet, lengthBytes);
+            var _ = to.writePacket(packet, lengthBytes);
         }
     }
 }

@@ -71,6 +71,7 @@ final class Blaster {
         return new SystemCalls(arena);
     }
 
+    @SuppressWarnings("restricted")
     private static MethodHandle bind(
             String name,
             ValueLayout first,

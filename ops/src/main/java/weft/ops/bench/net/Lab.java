@@ -61,7 +61,7 @@ final class Lab implements AutoCloseable {
     Process start(String which, List<String> command) throws IOException {
         Process process =
                 new ProcessBuilder(inside(which, command))
-                        .redirectError(ProcessBuilder.Redirect.DISCARD)
+                        .redirectError(ProcessBuilder.Redirect.INHERIT)
                         .start();
         synchronized (processes) {
             processes.push(process);

@@ -49,7 +49,7 @@ final class SwitchProcess {
                         : Map.of();
         vswitch.applyImage(
                 new ForwardingImage(
-                        List.of(new Network(NETWORK, VxlanPair.VNI, 100, "10.98.0.0/24")),
+                        List.of(new Network(NETWORK, 100, VxlanPair.VNI, "10.98.0.0/24")),
                         ports,
                         Map.of(HERE, vswitch.underlayAddress()),
                         externals));

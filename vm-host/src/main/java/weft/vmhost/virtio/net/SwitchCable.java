@@ -5,28 +5,30 @@ import weft.vswitch.port.SwitchPort;
 
 import java.lang.foreign.MemorySegment;
 
-/// A port of the software switch, which knows complete frames only.
+/// A port of the software switch: what the guest leaves to others goes with its packet, and the
+/// switch does it where the receiver cannot.
 final class SwitchCable implements Cable {
     private final SwitchPort port;
-    private final Segmentation segmentation;
-    private final byte[] packet;
-    private final MemorySegment packetSegment;
+    private final byte[] packet = new byte[PacketHeader.BYTES + SwitchPort.FRAME_BYTES_MAX];
+    private final MemorySegment packetSegment = MemorySegment.ofArray(packet);
 
-    /// @param frameBytesMax longer frames are dropped
-    SwitchCable(SwitchPort port, int frameBytesMax) {
+    SwitchCable(SwitchPort port) {
         this.port = port;
-        segmentation = new Segmentation(frameBytesMax);
-        packet = new byte[Math.max(frameBytesMax, SwitchPort.FRAME_BYTES_MAX)];
-        packetSegment = MemorySegment.ofArray(packet);
     }
 
     @Override
     public boolean transmit(PacketHeader header, DescriptorChain frame, int lengthBytes) {
-        if (lengthBytes > packet.length) {
+        if (lengthBytes > SwitchPort.FRAME_BYTES_MAX) {
             return false;
         }
-        boolean complete = frame.read(packetSegment, 0, lengthBytes);
+        boolean complete = frame.read(packetSegment, PacketHeader.BYTES, lengthBytes);
         assert complete;
-        return segmentation.send(header, packet, lengthBytes, port);
+        if (header.isCut() || header.needsChecksum()) {
+            header.store(packetSegment);
+            port.transmitPacket(packet, PacketHeader.BYTES, lengthBytes);
+        } else {
+            port.transmit(packet, PacketHeader.BYTES, lengthBytes);
+        }
+        return true;
     }
 }

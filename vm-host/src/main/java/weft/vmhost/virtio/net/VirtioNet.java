@@ -8,6 +8,7 @@ import weft.vmhost.virtio.VirtioBreach;
 import weft.vmhost.virtio.VirtioDevice;
 import weft.vmhost.virtio.VirtioMmio;
 import weft.vmhost.virtio.Virtqueue;
+import weft.vswitch.port.FrameRing;
 import weft.vswitch.port.SwitchPort;
 
 import java.io.DataInput;
@@ -25,11 +26,12 @@ import java.util.concurrent.atomic.AtomicLong;
 /// [PacketHeader], by which the guest leaves checksums and the cutting of super-frames to us. The
 /// NIC always offers that; what its [Cable] ends in decides who does the work.
 ///
-/// Frames from the switch come on its loop and are copied into a bounded ring; the device loop
-/// carries them into guest memory. A full ring drops and counts, as a real NIC does. Frames in the
-/// ring do not travel with a snapshot: networks lose frames. Other cables carry packets over on a
-/// thread of their own (see [TapCable]), and wait for room.
-public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
+/// Packets from the switch come on its loop and are copied into a bounded ring; the device loop
+/// carries them into guest memory. What the driver takes, checksums and super-frames, comes as its
+/// sender left it. A full ring drops and counts, as a real NIC does. Frames in the ring do not
+/// travel with a snapshot: networks lose frames. Other cables carry packets over on a thread of
+/// their own (see [TapCable]), and wait for room.
+public final class VirtioNet implements VirtioDevice, SwitchPort.OffloadReceiver {
     private static final int RECEIVE = 0;
     private static final int TRANSMIT = 1;
     private static final int CONTROL = 2;
@@ -49,6 +51,9 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
     /// The largest packet (5.1.6.3): IPv6 with 65,535 bytes behind its header, and a tag.
     private static final int PACKET_BYTES_MAX = 14 + 4 + 40 + 65_535;
 
+    /// Eight super-frames, or some hundred frames.
+    private static final int ARRIVED_BYTES = 1 << 19;
+
     private static final int STATUS_LINK_UP = 1;
     private static final int STATUS_ANNOUNCE = 2;
     private static final byte CONTROL_OK = 0;
@@ -56,14 +61,14 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
 
     private final MacAddress mac;
     private final int mtuBytes;
+    private final int frameBytesMax;
     private final FrameRing arrived;
     private final AtomicBoolean arrivalPosted = new AtomicBoolean();
     private final AtomicLong received = new AtomicLong();
     private final AtomicLong transmitted = new AtomicLong();
     private final AtomicLong filtered = new AtomicLong();
     private final AtomicLong dropped = new AtomicLong();
-    private final byte[] frame;
-    private final MemorySegment frameSegment;
+    private final MemorySegment arrivedBytes;
     private final PacketHeader receiveHeader = new PacketHeader();
     private final PacketHeader sentHeader = new PacketHeader();
     private final MemorySegment sentHeaderBytes = Arena.ofAuto().allocate(PacketHeader.BYTES);
@@ -74,7 +79,7 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
     private @Nullable DescriptorChain chain;
     private int headerBytes = PacketHeader.BYTES;
     private Offloads sent = Offloads.NONE;
-    private Offloads taken = Offloads.NONE;
+    private volatile Offloads taken = Offloads.NONE;
     private boolean announceWanted;
     private boolean announceUnderstood;
 
@@ -83,9 +88,9 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
     public VirtioNet(MacAddress mac, int mtuBytes) {
         this.mac = mac;
         this.mtuBytes = mtuBytes;
-        frame = new byte[mtuBytes + 18];
-        frameSegment = MemorySegment.ofArray(frame);
-        arrived = new FrameRing(QUEUE_SIZE, frame.length);
+        frameBytesMax = mtuBytes + 18;
+        arrived = new FrameRing(ARRIVED_BYTES);
+        arrivedBytes = MemorySegment.ofArray(arrived.bytes());
         filter = ReceiveFilter.all(mac);
     }
 
@@ -118,7 +123,7 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
     /// Plugs a cable to a switch in, or (null) pulls it. The guest sees the link come and go. The
     /// port pulled is the caller's to close.
     public void plug(@Nullable SwitchPort port) {
-        attach(port == null ? null : new SwitchCable(port, frame.length));
+        attach(port == null ? null : new SwitchCable(port));
     }
 
     void attach(@Nullable Cable cable) {
@@ -230,10 +235,44 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
     }
 
     @Override
+    public boolean takes(int type) {
+        Offloads now = taken;
+        return switch (type) {
+            case 0 -> now.checksum();
+            case PacketHeader.TCP4 -> now.tcp4() && now.ecn();
+            case PacketHeader.TCP6 -> now.tcp6() && now.ecn();
+            default -> false;
+        };
+    }
+
+    @Override
     public void receive(byte[] bytes, int offset, int lengthBytes) {
-        if (lengthBytes >= FRAME_BYTES_MIN && !filter.accepts(destination(bytes, offset))) {
+        if (isWanted(bytes, offset, lengthBytes)) {
+            note(lengthBytes <= frameBytesMax && arrived.offer(bytes, offset, lengthBytes));
+        }
+    }
+
+    @Override
+    public void receivePacket(byte[] bytes, int offset, int lengthBytes) {
+        if (isWanted(bytes, offset, lengthBytes)) {
+            note(arrived.offerPacket(bytes, offset, lengthBytes));
+        }
+    }
+
+    private boolean isWanted(byte[] bytes, int offset, int lengthBytes) {
+        if (lengthBytes < FRAME_BYTES_MIN) {
+            dropped.incrementAndGet();
+            return false;
+        }
+        if (!filter.accepts(destination(bytes, offset))) {
             filtered.incrementAndGet();
-        } else if (lengthBytes < FRAME_BYTES_MIN || !arrived.offer(bytes, offset, lengthBytes)) {
+            return false;
+        }
+        return true;
+    }
+
+    private void note(boolean hasArrived) {
+        if (!hasArrived) {
             dropped.incrementAndGet();
         } else if (arrivalPosted.compareAndSet(false, true)) {
             transport().serveLater(RECEIVE);
@@ -252,19 +291,29 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
         // Cleared first: a frame that comes while we look posts anew.
         arrivalPosted.set(false);
         Virtqueue queue = transport().queue(RECEIVE);
-        receiveHeader.clear();
-        while (!arrived.isEmpty()) {
-            int length = arrived.peek(frame);
-            if (!deliver(frameSegment, 0, length)) {
-                break;
-            }
-            arrived.drop();
+        int length = arrived.peek();
+        while (length >= 0 && carry(arrived.frameOffset(), length)) {
+            arrived.release();
+            length = arrived.peek();
         }
         transport().signal(queue);
         Cable plugged = cable;
         if (plugged != null) {
             plugged.room();
         }
+    }
+
+    /// What was agreed on may have changed while the packet was in the ring: it is then dropped.
+    ///
+    /// @return false if there is no room
+    private boolean carry(int offset, int lengthBytes) {
+        MemorySegment packet = arrivedBytes.asSlice(offset - PacketHeader.BYTES);
+        boolean expected = taken.checksum() || PacketHeader.isPlain(packet);
+        if (!expected || !receiveHeader.parse(packet, taken, lengthBytes)) {
+            dropped.incrementAndGet();
+            return true;
+        }
+        return deliver(packet, PacketHeader.BYTES, lengthBytes);
     }
 
     /// @return false if there is no room
@@ -333,7 +382,7 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
             return false;
         }
         sentHeader.distrust();
-        return (sentHeader.isCut() || length <= frame.length)
+        return (sentHeader.isCut() || length <= frameBytesMax)
                 && plugged.transmit(sentHeader, next, (int) length);
     }
 
@@ -371,7 +420,9 @@ public final class VirtioNet implements VirtioDevice, SwitchPort.Receiver {
         headerBytes = PacketHeader.BYTES;
         agree(Offloads.NONE, Offloads.NONE);
         filter = ReceiveFilter.all(mac);
-        arrived.clear();
+        while (arrived.peek() >= 0) {
+            arrived.release();
+        }
     }
 
     @Override

@@ -8,7 +8,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 import weft.fixtures.Await;
-import weft.vswitch.port.SwitchPort;
 import weft.vswitch.port.TapDevice;
 
 import java.io.IOException;
@@ -90,17 +89,17 @@ class KernelSegmentationTest {
         var all = new Offloads(true, true, true, true);
         assertTrue(header.parse(packet.header(), all, packet.bytes.length));
         var port =
-                new SwitchPort() {
+                new CompletingPort(MTU + 18) {
                     @Override
                     public void transmit(byte[] frame, int offset, int lengthBytes) {
                         frames.add(Arrays.copyOfRange(frame, offset, offset + lengthBytes));
                     }
-
-                    @Override
-                    public void close() {}
                 };
-        var segmentation = new Segmentation(MTU + 18);
-        assertTrue(segmentation.send(header, packet.bytes.clone(), packet.bytes.length, port));
+        var both = new byte[PacketHeader.BYTES + packet.bytes.length];
+        System.arraycopy(packet.bytes, 0, both, PacketHeader.BYTES, packet.bytes.length);
+        header.store(java.lang.foreign.MemorySegment.ofArray(both));
+        port.transmitPacket(both, PacketHeader.BYTES, packet.bytes.length);
+        assertEquals(0, port.dropped());
         return frames;
     }
 

@@ -16,7 +16,6 @@ import weft.vmhost.virtio.DriverSide;
 import weft.vmhost.virtio.ServiceOutcome;
 import weft.vmhost.virtio.VirtioForm;
 import weft.vmhost.virtio.VirtioMmio;
-import weft.vswitch.port.SwitchPort;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -119,14 +118,11 @@ class OffloadTest {
     void aSuperFrameIsCutForTheSwitch() {
         List<Integer> lengths = new ArrayList<>();
         nic.plug(
-                new SwitchPort() {
+                new CompletingPort() {
                     @Override
                     public void transmit(byte[] frame, int offset, int lengthBytes) {
                         lengths.add(lengthBytes);
                     }
-
-                    @Override
-                    public void close() {}
                 });
         driver.begin(CSUM | HOST_TSO4, 3);
         TcpSuperFrame packet = withoutMarks(2100);
@@ -249,12 +245,9 @@ class OffloadTest {
     @Test
     void packetsInEitherDirectionAllocateNothing() {
         var port =
-                new SwitchPort() {
+                new CompletingPort() {
                     @Override
                     public void transmit(byte[] frame, int offset, int lengthBytes) {}
-
-                    @Override
-                    public void close() {}
                 };
         nic.plug(port);
         driver.begin(CSUM | HOST_TSO4 | GUEST_CSUM | GUEST_TSO4 | MERGEABLE, 3);

@@ -7,8 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 
-import weft.vswitch.port.SwitchPort;
-
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
@@ -25,25 +23,28 @@ class SegmentationTest {
 
     private final long seed = Long.getLong("weft.seed", new Random().nextLong());
     private final Random random = new Random(seed);
-    private final Segmentation segmentation = new Segmentation(FRAME_BYTES_MAX);
     private final List<byte[]> frames = new ArrayList<>();
 
-    private final SwitchPort port =
-            new SwitchPort() {
+    private final CompletingPort port =
+            new CompletingPort(FRAME_BYTES_MAX) {
                 @Override
                 public void transmit(byte[] frame, int offset, int lengthBytes) {
                     frames.add(Arrays.copyOfRange(frame, offset, offset + lengthBytes));
                 }
-
-                @Override
-                public void close() {}
             };
 
     private boolean send(MemorySegment header, byte[] packet) {
         var parsed = new PacketHeader();
         frames.clear();
-        return parsed.parse(header, ALL, packet.length)
-                && segmentation.send(parsed, packet.clone(), packet.length, port);
+        if (!parsed.parse(header, ALL, packet.length)) {
+            return false;
+        }
+        var both = new byte[PacketHeader.BYTES + packet.length];
+        System.arraycopy(packet, 0, both, PacketHeader.BYTES, packet.length);
+        parsed.store(MemorySegment.ofArray(both));
+        int dropped = port.dropped();
+        port.transmitPacket(both, PacketHeader.BYTES, packet.length);
+        return port.dropped() == dropped;
     }
 
     private static int load16(byte[] bytes, int at) {

@@ -1,5 +1,7 @@
 package weft.vmhost.virtio.net;
 
+import weft.vswitch.packet.InternetChecksum;
+
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -60,7 +62,7 @@ final class TcpSuperFrame {
             packet.put(at, (byte) 1);
         }
         packet.putShort(network + 10, (short) 0);
-        long sum = InternetChecksum.sum(bytes, network, transport);
+        long sum = InternetChecksum.add(0, bytes, network, transport - network);
         packet.putShort(network + 10, (short) InternetChecksum.fold(sum));
     }
 
@@ -83,7 +85,7 @@ final class TcpSuperFrame {
     private long pseudoHeader() {
         int from = ip4 ? network + 12 : network + 8;
         int to = ip4 ? network + 20 : network + 40;
-        return InternetChecksum.sum(bytes, from, to) + 6 + (bytes.length - transport);
+        return InternetChecksum.add(0, bytes, from, to - from) + 6 + (bytes.length - transport);
     }
 
     /// The virtio-net header, of 12 bytes.
