@@ -20,15 +20,48 @@ final class TapStation implements AutoCloseable {
     private final MemorySegment out = arena.allocate(TapDevice.PACKET_BYTES_MAX, 16);
     private final MemorySegment vector = arena.allocate(16, 16);
     private final Thread reader;
+    private final int frameBytesMax;
+    private final boolean isOwner;
+    private volatile int tooLong;
 
     TapStation(TapDevice tap, VSwitch vswitch, String id, String network, MacAddress mac) {
+        this(tap, vswitch, id, network, mac, Integer.MAX_VALUE, true);
+    }
+
+    /// One that counts longer frames, and leaves the interface to others to close.
+    static TapStation onlyPlug(
+            TapDevice tap,
+            VSwitch vswitch,
+            String id,
+            String network,
+            MacAddress mac,
+            int frameBytesMax) {
+        return new TapStation(tap, vswitch, id, network, mac, frameBytesMax, false);
+    }
+
+    private TapStation(
+            TapDevice tap,
+            VSwitch vswitch,
+            String id,
+            String network,
+            MacAddress mac,
+            int frameBytesMax,
+            boolean isOwner) {
         this.tap = tap;
+        this.frameBytesMax = frameBytesMax;
+        this.isOwner = isOwner;
         port = vswitch.plug(id, network, mac, this::receive);
         reader = Thread.ofPlatform().name("tap-" + tap.name()).start(this::carry);
     }
 
+    /// Frames that were longer than they may be.
+    int tooLong() {
+        return tooLong;
+    }
+
     /// On the switch's loop.
     private void receive(byte[] frame, int offset, int lengthBytes) {
+        tooLong = tooLong + (lengthBytes > frameBytesMax ? 1 : 0);
         int header = tap.headerBytes();
         MemorySegment.copy(frame, offset, out, ValueLayout.JAVA_BYTE, header, lengthBytes);
         vector.set(ValueLayout.JAVA_LONG, 0, out.address());
@@ -66,7 +99,9 @@ final class TapStation implements AutoCloseable {
             throw new IllegalStateException("the reader of " + tap.name() + " does not end");
         }
         port.close();
-        tap.close();
+        if (isOwner) {
+            tap.close();
+        }
         arena.close();
     }
 }

@@ -25,6 +25,8 @@ final class FabricOfSwitches {
     record Datagram(InetAddress from, InetSocketAddress to, byte[] bytes) {}
 
     /// A frame that came out at a port.
+    static final int FRAME_MAX = 1514;
+
     record Received(String port, byte[] frame) {}
 
     final Map<NodeId, Switchboard> boards = new HashMap<>();
@@ -44,7 +46,7 @@ final class FabricOfSwitches {
                     host,
                     new Switchboard(
                             host,
-                            1514,
+                            FRAME_MAX,
                             1550,
                             (to, vni, frame, offset, length) -> {
                                 byte[] inner = Arrays.copyOfRange(frame, offset, offset + length);

@@ -12,7 +12,9 @@ import org.junit.jupiter.api.Tag;
 import weft.fabric.MacAddress;
 import weft.fabric.Network;
 import weft.fabric.PortBinding;
+import weft.vswitch.packet.OffloadHeader;
 import weft.vswitch.port.ForwardingImage;
+import weft.vswitch.port.SwitchPort;
 
 import java.util.List;
 import java.util.Map;
@@ -23,6 +25,9 @@ import java.util.Map;
 class FrameFuzzTest {
     private static final MacAddress WEB = MacAddress.parse("52:54:00:00:00:0a");
     private static final MacAddress DB = MacAddress.parse("52:54:00:00:00:0b");
+    private static final MacAddress FRONT = MacAddress.parse("52:54:00:00:00:0c");
+    private static final MacAddress PLAIN = MacAddress.parse("52:54:00:00:00:0d");
+    private static final MacAddress ALL = new MacAddress(0xffff_ffff_ffffL);
     private static final ForwardingImage IMAGE =
             new ForwardingImage(
                     List.of(
@@ -61,6 +66,65 @@ class FrameFuzzTest {
         frame[0] |= 1; // to a group
         fabric.transmit(1, web, frame);
         judge(fabric);
+    }
+
+    /// A header of the sender's, and the packet behind right addresses: to a device that takes
+    /// frames only, to one that takes all, and to a tunnel.
+    @FuzzTest(maxDuration = "10m")
+    void packetFromPort(byte[] input) {
+        if (input.length < OffloadHeader.BYTES) {
+            return;
+        }
+        for (MacAddress to : List.of(DB, FRONT, ALL)) {
+            var fabric = new FabricOfSwitches(2);
+            PluggedPort web = plugged(fabric);
+            var able = new AbleDevice();
+            var _ = fabric.board(1).plug("front-0", "blue", FRONT, able, 0);
+            fabric.board(1).activate("front-0");
+            var plain = fabric.plug(1, "plain-0", "blue", PLAIN);
+            byte[] packet = new byte[input.length + 12];
+            System.arraycopy(input, 0, packet, 0, OffloadHeader.BYTES);
+            System.arraycopy(to.toBytes(), 0, packet, OffloadHeader.BYTES, 6);
+            System.arraycopy(WEB.toBytes(), 0, packet, OffloadHeader.BYTES + 6, 6);
+            System.arraycopy(
+                    input,
+                    OffloadHeader.BYTES,
+                    packet,
+                    OffloadHeader.BYTES + 12,
+                    input.length - OffloadHeader.BYTES);
+            int lengthBytes = packet.length - OffloadHeader.BYTES;
+            fabric.board(1)
+                    .packetFromPort(web, packet, OffloadHeader.BYTES, lengthBytes, fabric.nowNanos);
+            judge(fabric);
+            assertTrue(plain.counters().framesToDevice() >= 0);
+            assertTrue(
+                    fabric.received.stream()
+                            .allMatch(one -> one.frame().length <= FabricOfSwitches.FRAME_MAX));
+        }
+    }
+
+    /// A device that takes everything, and relies on what it is told.
+    private static final class AbleDevice implements SwitchPort.OffloadReceiver {
+        @Override
+        public boolean takes(int type) {
+            return true;
+        }
+
+        @Override
+        public void receive(byte[] frame, int offset, int lengthBytes) {
+            assertTrue(lengthBytes <= FabricOfSwitches.FRAME_MAX);
+        }
+
+        @Override
+        public void receivePacket(byte[] packet, int offset, int lengthBytes) {
+            int start = OffloadHeader.checksumStart(packet, offset);
+            int place = OffloadHeader.checksumOffset(packet, offset);
+            assertTrue(OffloadHeader.needsChecksum(packet, offset));
+            assertTrue(start >= 14 && start + place + 2 <= lengthBytes, "outside of the packet");
+            if (OffloadHeader.type(packet, offset) != OffloadHeader.NONE) {
+                assertTrue(OffloadHeader.segmentBytes(packet, offset) >= 28);
+            }
+        }
     }
 
     @FuzzTest(maxDuration = "10m")
