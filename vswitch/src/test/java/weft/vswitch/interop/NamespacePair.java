@@ -56,11 +56,11 @@ final class NamespacePair implements AutoCloseable {
         return device;
     }
 
-    /// Sends a file by TCP from one stack to the other.
+    /// Sends a file by TCP from one stack to the other. What takes it has an input that does not
+    /// end: it would end with that.
     void copy(String from, Path file, String to, String address, Path copy) throws Exception {
         Process taker =
                 new ProcessBuilder(inside(to, "busybox nc -l -p " + PORT))
-                        .redirectInput(Path.of("/dev/null").toFile())
                         .redirectOutput(copy.toFile())
                         .redirectError(ProcessBuilder.Redirect.INHERIT)
                         .start();
@@ -84,8 +84,11 @@ final class NamespacePair implements AutoCloseable {
 
     private void awaitListener(String name) throws Exception {
         long endNanos = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
-        String listening = ":%04X 00000000:0000 0A".formatted(PORT);
-        while (!run(inside(name, "cat /proc/net/tcp")).output.contains(listening)) {
+        String port = ":%04X ".formatted(PORT);
+        while (run(inside(name, "cat /proc/net/tcp /proc/net/tcp6"))
+                .output
+                .lines()
+                .noneMatch(line -> line.contains(port) && line.contains(" 0A "))) {
             assertTrue(System.nanoTime() < endNanos, "nc does not listen");
         }
     }
@@ -120,10 +123,14 @@ final class NamespacePair implements AutoCloseable {
     }
 
     @Override
-    public void close() throws Exception {
+    public void close() throws IOException {
         taps.forEach(TapDevice::close);
-        for (String namespace : namespaces) {
-            var _ = run("ip netns del " + namespace);
+        try {
+            for (String namespace : namespaces) {
+                var _ = run("ip netns del " + namespace);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 }

@@ -19,9 +19,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 
-/// The same packets through [Segmentation] and through the Linux kernel, which cuts them where it
-/// passes them on from a TAP interface that brings super-frames to one that takes none: the frames
-/// are equal to the byte.
+/// The same packets through [weft.vswitch.packet.Segmenter] and through the Linux kernel, which
+/// cuts them where it passes them on from a TAP interface that brings super-frames to one that
+/// takes none: the frames are equal to the byte.
 @Timeout(60)
 class KernelSegmentationTest {
     private static final int PACKETS = 300;
