@@ -69,6 +69,21 @@ public final class Ipv4View {
         return (shortAt(6) & 0x1fff) == 0;
     }
 
+    /// Whether other fragments of the packet come behind this one.
+    public boolean hasMoreFragments() {
+        return (shortAt(6) & 0x2000) != 0;
+    }
+
+    /// Where in the whole packet's payload this one's begins.
+    public int fragmentOffsetBytes() {
+        return (shortAt(6) & 0x1fff) * 8;
+    }
+
+    /// What fragments of one packet have in common.
+    public int identification() {
+        return shortAt(4);
+    }
+
     /// What comes in the payload.
     public int protocol() {
         return bytes[offset + 9] & 0xff;

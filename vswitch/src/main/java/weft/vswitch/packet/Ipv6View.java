@@ -36,6 +36,8 @@ public final class Ipv6View {
     private boolean isComplete;
     private boolean isFragment;
     private boolean isFirst;
+    private int fragmentOffsetBytes;
+    private int identification;
 
     /// Points the view at what follows a frame's Ethernet header.
     public Ipv6View over(EthernetView ethernet) {
@@ -44,6 +46,8 @@ public final class Ipv6View {
         int lengthBytes = ethernet.lengthBytes() - EthernetView.HEADER_BYTES;
         isFragment = false;
         isFirst = true;
+        fragmentOffsetBytes = 0;
+        identification = 0;
         isComplete = false;
         if (lengthBytes >= HEADER_BYTES && (bytes[offset] & 0xf0) == 0x60) {
             end = offset + HEADER_BYTES + shortAt(offset + 4);
@@ -72,7 +76,9 @@ public final class Ipv6View {
             int lengthBytes = 8;
             if (next == FRAGMENT) {
                 isFragment = true;
-                isFirst = (shortAt(at + 2) & 0xfff8) == 0;
+                fragmentOffsetBytes = shortAt(at + 2) & 0xfff8;
+                isFirst = fragmentOffsetBytes == 0;
+                identification = (int) (longAt(at) & 0xffff_ffffL);
             } else {
                 lengthBytes = 8 + 8 * (bytes[at + 1] & 0xff);
             }
@@ -100,6 +106,16 @@ public final class Ipv6View {
         return isFirst;
     }
 
+    /// Where in the whole packet's upper layer this fragment's part begins.
+    public int fragmentOffsetBytes() {
+        return fragmentOffsetBytes;
+    }
+
+    /// What fragments of one packet have in common.
+    public int identification() {
+        return identification;
+    }
+
     /// The upper layer's protocol.
     public int protocol() {
         return protocol;
@@ -118,6 +134,16 @@ public final class Ipv6View {
     /// The second half.
     public long sourceLow() {
         return longAt(offset + 16);
+    }
+
+    /// The first half of the receiver's address.
+    public long destinationHigh() {
+        return longAt(offset + 24);
+    }
+
+    /// The second half.
+    public long destinationLow() {
+        return longAt(offset + 32);
     }
 
     /// The array the packet lies in.
