@@ -10,6 +10,7 @@ import weft.fabric.NodePresence;
 import weft.fabric.PlacementGroupId;
 import weft.fabric.PoolSettings;
 import weft.fabric.PortBinding;
+import weft.fabric.SecurityGroup;
 import weft.fabric.StoreId;
 import weft.fabric.VmPlacement;
 import weft.fabric.VmSpec;
@@ -30,6 +31,7 @@ import weft.fabric.VolumeId;
 /// /weft/exports/<volume name>      Export
 /// /weft/images/<name>              Image
 /// /weft/networks/<name>            Network
+/// /weft/groups/<name>              SecurityGroup
 /// /weft/vlans/<id>                 the name of the network that has the VLAN id
 /// /weft/ports/<vm>-<index>         PortBinding
 /// /weft/vms/<name>                 VmSpec: what a person wants
@@ -92,6 +94,10 @@ public final class FabricPaths {
         return of(Kind.NETWORK, name);
     }
 
+    public static String group(String name) {
+        return of(Kind.GROUP, name);
+    }
+
     /// Reserves a VLAN id, and with it a VNI, for one network.
     public static String vlan(int id) {
         return ROOT + "/vlans/" + id;
@@ -121,6 +127,7 @@ public final class FabricPaths {
         EXPORT("exports", Export.class),
         IMAGE("images", Image.class),
         NETWORK("networks", Network.class),
+        GROUP("groups", SecurityGroup.class),
         PORT("ports", PortBinding.class),
         VM("vms", VmSpec.class),
         PLACEMENT("placements", VmPlacement.class),

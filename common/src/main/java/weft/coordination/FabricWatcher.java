@@ -154,7 +154,8 @@ public final class FabricWatcher implements AutoCloseable {
                 pictured(FabricPaths.Kind.PORT),
                 pictured(FabricPaths.Kind.VM),
                 pictured(FabricPaths.Kind.PLACEMENT),
-                pictured(FabricPaths.Kind.MIGRATION));
+                pictured(FabricPaths.Kind.MIGRATION),
+                pictured(FabricPaths.Kind.GROUP));
     }
 
     /// What is kept of a kind was read as its type.

@@ -19,7 +19,8 @@ public record FabricImage(
         Map<String, PortBinding> ports,
         Map<String, VmSpec> vms,
         Map<String, VmPlacement> placements,
-        Map<String, Migration> migrations) {
+        Map<String, Migration> migrations,
+        Map<String, SecurityGroup> groups) {
     /// Nothing is known yet.
     public static final FabricImage EMPTY =
             new FabricImage(
@@ -35,6 +36,36 @@ public record FabricImage(
                     Map.of(),
                     Map.of(),
                     Map.of());
+
+    /// Without security groups but the networks' default ones.
+    public FabricImage(
+            Optional<Cluster> cluster,
+            PoolSettings settings,
+            Map<String, NodePresence> presences,
+            Map<String, Volume> volumes,
+            Map<VolumeId, Attachment> attachments,
+            Map<String, Export> exports,
+            Map<String, Image> images,
+            Map<String, Network> networks,
+            Map<String, PortBinding> ports,
+            Map<String, VmSpec> vms,
+            Map<String, VmPlacement> placements,
+            Map<String, Migration> migrations) {
+        this(
+                cluster,
+                settings,
+                presences,
+                volumes,
+                attachments,
+                exports,
+                images,
+                networks,
+                ports,
+                vms,
+                placements,
+                migrations,
+                Map.of());
+    }
 
     /// The presence of a node in a role, if it is alive.
     public Optional<NodePresence> presence(NodePresence.Role role, NodeId node) {

@@ -13,6 +13,7 @@ import weft.vswitch.linux.Epoll;
 import weft.vswitch.pipeline.DropReason;
 import weft.vswitch.pipeline.PluggedPort;
 import weft.vswitch.pipeline.Switchboard;
+import weft.vswitch.port.ConnectionReport;
 import weft.vswitch.port.ForwardingImage;
 import weft.vswitch.port.FrameRing;
 import weft.vswitch.port.FrameSink;
@@ -201,9 +202,16 @@ public final class VSwitch implements AutoCloseable {
         }
     }
 
-    /// Lets a port in standby send and receive.
+    /// Lets a port in standby send and receive. Its VM comes from elsewhere: TCP connections that
+    /// it has are picked up.
     public void activate(String portId) {
-        command(() -> board.activate(portId));
+        command(() -> {
+            board.activate(portId);
+            PortLine line = linesById.get(portId);
+            if (line != null) {
+                line.port.pickUpConnections(clock.nowNanos());
+            }
+        });
     }
 
     /// Puts a port into standby.
@@ -298,6 +306,20 @@ public final class VSwitch implements AutoCloseable {
                         .limit(countMax)
                         .map(line -> line.port().report())
                         .toList());
+    }
+
+    /// Connections of a port, by their numbers, told on the switch's loop; none if it is not
+    /// plugged.
+    ///
+    /// @param from only those with this number or a higher one
+    public CompletableFuture<List<ConnectionReport>> connections(
+            String portId, int from, int countMax) {
+        return later(() -> {
+            PortLine line = linesById.get(portId);
+            return line == null
+                    ? List.of()
+                    : line.port.connections(from, countMax, clock.nowNanos());
+        });
     }
 
     /// What became of all frames.

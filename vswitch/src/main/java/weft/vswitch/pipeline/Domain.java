@@ -6,9 +6,11 @@ import weft.fabric.Ipv4Interface;
 import weft.fabric.Network;
 import weft.fabric.NodeId;
 import weft.fabric.PortBinding;
+import weft.fabric.SecurityGroup;
 import weft.runtime.Owned;
 import weft.vswitch.l2.LearnedMacs;
 import weft.vswitch.l2.MacTable;
+import weft.vswitch.policy.NetworkGroups;
 import weft.vswitch.port.NetworkCounters;
 
 import java.net.InetAddress;
@@ -49,6 +51,7 @@ final class Domain {
     static final long NO_MAC = 0;
 
     final Network network;
+    final NetworkGroups groups = new NetworkGroups();
     final Verdict.Flood flood = new Verdict.Flood(this);
     final Tally framesFromPorts = new Tally();
     final Tally framesToPorts = new Tally();
@@ -71,11 +74,13 @@ final class Domain {
         this.here = here;
     }
 
-    /// Takes the bindings and VTEPs of a new image.
+    /// Takes the bindings, VTEPs and groups of a new image.
     void compile(
             List<PortBinding> ofNetwork,
+            List<SecurityGroup> groupsOfNetwork,
             Map<NodeId, InetSocketAddress> hostVteps,
             List<InetSocketAddress> externals) {
+        groups.compile(network.name(), groupsOfNetwork, ofNetwork);
         Set<Vtep> members = new LinkedHashSet<>();
         externals.forEach(address -> members.add(new Vtep(address, null)));
         bindings.clear();

@@ -21,7 +21,8 @@ public enum DropReason {
     SPOOFED_SOURCE,
     /// A source that nobody knows, from a host whose MACs are all known.
     UNBOUND_SOURCE,
-    /// ARP, IPv4 or IPv6 that breaks off, or says that it is longer than it is; from ports only.
+    /// ARP, IPv4 or IPv6 that breaks off, or says that it is longer than it is, from a port or for
+    /// one.
     MALFORMED_PACKET,
     /// LLC instead of an Ethernet type, from a port: its packets some guests take for IP all the
     /// same (CVE-2021-27853).
@@ -46,6 +47,19 @@ public enum DropReason {
     UNKNOWN_VNI,
     /// From an address that is no VTEP of this network.
     FOREIGN_VTEP,
+    /// No rule of the port's groups lets its VM begin this.
+    DENIED_OUT,
+    /// No rule of the groups of the port that it is for lets others begin this. Counted there, as
+    /// all that a port does not let in.
+    DENIED_IN,
+    /// It begins nothing, and belongs to no connection that the port knows of.
+    NO_CONNECTION,
+    /// The port has as many connections as a port can have, all of them in use.
+    CONNECTIONS_FULL,
+    /// A fragment of a packet whose first was not seen.
+    FRAGMENT_UNKNOWN,
+    /// A copy of a flooded frame that a port did not let in. Counts copies, not frames.
+    COPY_DENIED,
     /// Back to the port it came from.
     HAIRPIN,
     /// From a tunnel, and it could only go into a tunnel again.
@@ -55,12 +69,18 @@ public enum DropReason {
     /// The destination's host has no VTEP address that we know.
     NO_VTEP,
     /// A copy for a tunnel that is too big for the underlay (VTEPs do not fragment) or that the
-    /// socket refused. The only reason that counts copies, not frames: a flooded frame has several.
+    /// socket refused. Counts copies, not frames: a flooded frame has several.
     UNDERLAY_REFUSED,
     /// The port's ring was full; the switch never saw the frame.
     RING_FULL,
     /// The port's interface did not take what the switch had for it: it is down. Counts copies.
     DEVICE_REFUSED;
+
+    /// Whether frames are counted that are in the sum of all outcomes: they are, but copies and
+    /// what the switch never saw.
+    public boolean isOfFrames() {
+        return this != UNDERLAY_REFUSED && this != COPY_DENIED && this != RING_FULL;
+    }
 
     /// As metrics and people have it: `ring_full`.
     public String label() {

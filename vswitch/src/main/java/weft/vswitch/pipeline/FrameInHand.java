@@ -16,6 +16,10 @@ final class FrameInHand {
     /// The VTEP it came from, or null if it came from a port.
     @Nullable Vtep vtep;
 
+    /// The port among whose drops it counts if it is dropped: where it came from, but for what the
+    /// port that it is for does not let in. Null if it came from a tunnel.
+    @Nullable PluggedPort blamed;
+
     @Nullable Domain domain;
     long nowNanos;
 
@@ -27,6 +31,7 @@ final class FrameInHand {
 
     FrameInHand fromPort(PluggedPort newPort, long newNowNanos) {
         port = newPort;
+        blamed = newPort;
         vtep = null;
         domain = newPort.domain;
         nowNanos = newNowNanos;
@@ -37,6 +42,7 @@ final class FrameInHand {
 
     FrameInHand fromTunnel(Vtep newVtep, Domain newDomain, long newNowNanos) {
         port = null;
+        blamed = null;
         vtep = newVtep;
         domain = newDomain;
         nowNanos = newNowNanos;

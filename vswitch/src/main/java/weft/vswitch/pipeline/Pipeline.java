@@ -14,11 +14,15 @@ import weft.vswitch.service.Station;
 /// 3. `sourceGuard`: its sender is who it says
 /// 4. `addressGuard`: its addresses are its sender's, and it does not play the network
 /// 5. `services`: what the network is asked is answered here
-/// 6. `lookup`: where it goes
+/// 6. `rulesOut`: the groups of the port it came from let it pass
+/// 7. `lookup`: where it goes
+///
+/// What goes to one port here has to be let in by that port's groups, too (`rulesIn`); of what is
+/// flooded each port judges its copy, when it is carried out ([PortPolicy]).
 ///
 /// A stage looks at the frame and at tables, and answers a [Verdict]; it changes nothing but the
-/// table of learned MACs. One invariant: no verdict leads out of the frame's network, and none
-/// leads from a tunnel into a tunnel, but a [Tombstone]'s.
+/// table of learned MACs, and what firewalls know of connections. One invariant: no verdict leads
+/// out of the frame's network, and none leads from a tunnel into a tunnel, but a [Tombstone]'s.
 final class Pipeline {
     /// One decision about a frame.
     @FunctionalInterface
@@ -35,6 +39,7 @@ final class Pipeline {
         Pipeline::sourceGuard,
         this::addressGuard,
         this::services,
+        PortPolicy::rulesOut,
         Pipeline::lookup
     };
 
@@ -46,7 +51,9 @@ final class Pipeline {
         for (Stage stage : stages) {
             Verdict verdict = stage.consider(frame);
             if (verdict != Verdict.Pass.PASS) {
-                return verdict;
+                return verdict instanceof Verdict.Deliver deliver
+                        ? PortPolicy.rulesIn(frame, deliver)
+                        : verdict;
             }
         }
         throw new AssertionError("lookup always decides");

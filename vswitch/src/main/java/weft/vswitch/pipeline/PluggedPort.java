@@ -4,6 +4,8 @@ import org.jspecify.annotations.Nullable;
 
 import weft.fabric.MacAddress;
 import weft.runtime.Owned;
+import weft.vswitch.policy.Firewall;
+import weft.vswitch.port.ConnectionReport;
 import weft.vswitch.port.PortCounters;
 import weft.vswitch.port.PortReport;
 import weft.vswitch.port.PortState;
@@ -11,6 +13,7 @@ import weft.vswitch.port.SwitchPort.OffloadReceiver;
 import weft.vswitch.port.SwitchPort.Receiver;
 import weft.vswitch.service.Station;
 
+import java.util.List;
 import java.util.Map;
 
 /// A port as the switch holds it. What frames may do depends on two fields that nothing else
@@ -44,6 +47,10 @@ public final class PluggedPort {
     /// What the network gave to the device; null if the image does not say. Its frames are then
     /// neither answered nor judged by their addresses.
     @Nullable Station station;
+
+    /// What keeps to the rules of its groups; null if the image has no address for it and no
+    /// groups.
+    @Nullable Firewall firewall;
 
     /// The network, once the image has it.
     @Nullable Domain domain;
@@ -97,6 +104,20 @@ public final class PluggedPort {
             byReason.put(DropReason.RING_FULL.label(), ringFull.get());
         }
         return new PortReport(id, network, mac, state(), counters(), byReason);
+    }
+
+    /// Its VM has arrived from another host, where its connections were known.
+    public void pickUpConnections(long nowNanos) {
+        Firewall keeper = firewall;
+        if (keeper != null) {
+            keeper.pickUp(nowNanos);
+        }
+    }
+
+    /// Some of its connections; see [Firewall#report].
+    public List<ConnectionReport> connections(int from, int countMax, long nowNanos) {
+        Firewall keeper = firewall;
+        return keeper == null ? List.of() : keeper.report(from, countMax, nowNanos);
     }
 
     private PortState state() {

@@ -3,9 +3,8 @@ package weft.vswitch.pipeline;
 import weft.vswitch.port.SwitchReport;
 
 /// What the whole switch counted. Frames from ports and tunnels are forwarded, answered or dropped:
-/// `received == forwarded + answered + drops`, where copies that the socket refused
-/// ([DropReason#UNDERLAY_REFUSED]) and frames that found a ring full ([DropReason#RING_FULL]) are
-/// outside of the sum.
+/// `received == forwarded + answered + drops`, where copies that the socket refused or a port did
+/// not let in and frames that found a ring full are outside of the sum ([DropReason#isOfFrames]).
 public final class SwitchCounters {
     private final Tally received = new Tally();
     private final Tally forwarded = new Tally();

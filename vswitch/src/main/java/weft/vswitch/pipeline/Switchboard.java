@@ -7,6 +7,8 @@ import weft.fabric.MacAddress;
 import weft.fabric.Network;
 import weft.fabric.NodeId;
 import weft.fabric.PortBinding;
+import weft.fabric.SecurityGroup;
+import weft.runtime.FreshIds;
 import weft.runtime.Owned;
 import weft.vswitch.l2.MacTable;
 import weft.vswitch.packet.EthernetView;
@@ -32,6 +34,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Collectors;
 
 /// Ports, networks and tunnels, and what carries verdicts out: the whole switch but its thread and
 /// its socket.
@@ -65,6 +68,7 @@ public final class Switchboard {
 
     private final Pipeline pipeline;
     private final SwitchCounters counters = new SwitchCounters();
+    private final PortPolicy policy = new PortPolicy(FreshIds.positive());
     private final FrameInHand inHand = new FrameInHand();
     private final Map<String, Domain> domains = new HashMap<>();
     private final MacTable<Domain> domainsByVni = new MacTable<>();
@@ -111,6 +115,8 @@ public final class Switchboard {
         for (PortBinding binding : image.bindings()) {
             byNetwork.computeIfAbsent(binding.network(), name -> new ArrayList<>()).add(binding);
         }
+        Map<String, List<SecurityGroup>> groups =
+                image.groups().stream().collect(Collectors.groupingBy(SecurityGroup::network));
         Map<String, Domain> before = new HashMap<>(domains);
         domains.clear();
         domainsByVni.clear();
@@ -122,13 +128,14 @@ public final class Switchboard {
                             : new Domain(network, here);
             domain.compile(
                     byNetwork.getOrDefault(network.name(), List.of()),
+                    groups.getOrDefault(network.name(), List.of()),
                     image.vteps(),
                     image.externalVteps().getOrDefault(network.name(), List.of()));
             domains.put(network.name(), domain);
             domainsByVni.put(network.vni(), domain);
         }
         for (PluggedPort port : ports.values()) {
-            connect(port);
+            connect(port, nowNanos);
             noteFormerHost(port, formerHosts.get(port.id), nowNanos);
         }
         domains.values().forEach(domain -> domain.gatherUsablePorts(ports.values()));
@@ -148,7 +155,7 @@ public final class Switchboard {
 
     /// Puts the port into its network's domain, if there is one, and asks whether it is the MAC's
     /// place.
-    private void connect(PluggedPort port) {
+    private void connect(PluggedPort port, long nowNanos) {
         Domain wanted = domains.get(port.network);
         Domain current = port.domain;
         if (current != wanted) {
@@ -167,6 +174,7 @@ public final class Switchboard {
         Ipv4Interface ipv4 = bound == null ? null : bound.ipv4();
         if (bound != null) { // without a record it keeps what it had: no guard falls
             port.station = ipv4 == null ? null : Station.of(port.id, port.mac, ipv4, mtuBytes);
+            policy.connect(port, bound.binding(), nowNanos);
         }
     }
 
@@ -200,7 +208,7 @@ public final class Switchboard {
         }
         var port = new PluggedPort(id, network, mac, receiver);
         ports.put(id, port);
-        connect(port);
+        connect(port, nowNanos);
         noteFormerHost(port, null, nowNanos);
         return port;
     }
@@ -315,7 +323,7 @@ public final class Switchboard {
             domains.values().forEach(domain -> domain.age(nowNanos));
             tombstones.removeIf(tombstone -> nowNanos - tombstone.untilNanos() >= 0);
         }
-        long next = nextAgeingNanos;
+        long next = Math.min(nextAgeingNanos, policy.age(ports.values(), nowNanos));
         for (Announcement announcement : announcements) {
             next = Math.min(next, announcement.nextNanos());
         }
@@ -443,7 +451,7 @@ public final class Switchboard {
     }
 
     private void drop(DropReason reason) {
-        PluggedPort port = inHand.port;
+        PluggedPort port = inHand.blamed;
         counters.countDrop(reason, port != null);
         if (port != null) {
             port.drops.add(reason);
@@ -515,7 +523,7 @@ public final class Switchboard {
     private void flood(Domain domain) {
         PluggedPort from = inHand.port;
         for (PluggedPort port : domain.usablePorts()) {
-            if (port != from) {
+            if (port != from && PortPolicy.letsIn(inHand, port, counters)) {
                 deliver(port);
             }
         }

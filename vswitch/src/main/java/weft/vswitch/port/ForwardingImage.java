@@ -6,6 +6,7 @@ import weft.fabric.Network;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.fabric.PortBinding;
+import weft.fabric.SecurityGroup;
 import weft.transport.NodeAddress;
 
 import java.net.InetAddress;
@@ -26,11 +27,13 @@ import java.util.TreeMap;
 ///   VTEP is known by its address alone (source ports of VXLAN say nothing)
 /// @param externalVteps per network: VTEPs that are not ours (a kernel's vxlan device, a hardware
 ///   VTEP). Only behind them are MACs learned from frames.
+/// @param groups what may pass which ports, but for the networks' default groups
 public record ForwardingImage(
         List<Network> networks,
         List<PortBinding> bindings,
         Map<NodeId, InetSocketAddress> vteps,
-        Map<String, List<InetSocketAddress>> externalVteps) {
+        Map<String, List<InetSocketAddress>> externalVteps,
+        List<SecurityGroup> groups) {
     /// A fabric without networks.
     public static final ForwardingImage EMPTY =
             new ForwardingImage(List.of(), List.of(), Map.of(), Map.of());
@@ -42,9 +45,19 @@ public record ForwardingImage(
         Map<String, List<InetSocketAddress>> externals = new HashMap<>();
         externalVteps.forEach((network, list) -> externals.put(network, List.copyOf(list)));
         externalVteps = Map.copyOf(externals);
+        groups = List.copyOf(groups);
         checkNetworks(networks);
         checkBindings(bindings);
         checkVteps(vteps, externalVteps);
+    }
+
+    /// Without groups but the default ones.
+    public ForwardingImage(
+            List<Network> networks,
+            List<PortBinding> bindings,
+            Map<NodeId, InetSocketAddress> vteps,
+            Map<String, List<InetSocketAddress>> externalVteps) {
+        this(networks, bindings, vteps, externalVteps, List.of());
     }
 
     /// What switches need of the fabric. A host keeps the VTEP that `previous` has for it while its
@@ -68,7 +81,8 @@ public record ForwardingImage(
                 List.copyOf(fabric.networks().values()),
                 List.copyOf(fabric.ports().values()),
                 vteps,
-                previous.externalVteps);
+                previous.externalVteps,
+                List.copyOf(fabric.groups().values()));
     }
 
     private static InetSocketAddress address(NodePresence presence) {

@@ -5,7 +5,7 @@ package weft.vswitch.port;
 /// @param framesFromDevice what the switch took from the device, dropped or not
 /// @param framesToDevice what was handed to the device
 /// @param drops what the switch took from the device and did not forward, plus what found the ring
-///   full
+///   full, plus what the port's rules did not let in
 public record PortCounters(
         long framesFromDevice,
         long bytesFromDevice,
