@@ -197,14 +197,9 @@ public final class Firewall {
         }
         boolean isAnswer = packet.queryType() != 0 && !packet.isQuery();
         if (isAnswer) {
-            return Ruling.NO_CONNECTION;
+            return lateAnswer(way, nowNanos);
         }
-        if (!mayBegin(way)) {
-            return denied(way);
-        }
-        return begin(shape, way, way, nowNanos) == Connections.NONE
-                ? Ruling.CONNECTIONS_FULL
-                : Ruling.PASS;
+        return mayBegin(way) ? begun(shape, way, way, nowNanos) : denied(way);
     }
 
     private boolean isOpening() {
@@ -213,14 +208,29 @@ public final class Firewall {
 
     private Ruling pickedUp(Direction way, long nowNanos) {
         boolean isPlain = !packet.has(PacketView.SYN) && !packet.has(PacketView.RST);
-        if (!picksUp || !isPlain || nowNanos - pickUpUntilNanos >= 0) {
+        if (!isPickingUp(nowNanos) || !isPlain) {
             return Ruling.NO_CONNECTION;
         }
         Direction initiator = mayBegin(way) ? way : way.opposite();
-        if (!mayBegin(initiator)) {
-            return Ruling.NO_CONNECTION;
-        }
-        return begin(Shape.TCP, way, initiator, nowNanos) == Connections.NONE
+        return mayBegin(initiator)
+                ? begun(Shape.TCP, way, initiator, nowNanos)
+                : Ruling.NO_CONNECTION;
+    }
+
+    /// An answer to an ICMP query that was asked where the VM was before, or to none.
+    private Ruling lateAnswer(Direction way, long nowNanos) {
+        Direction asker = way.opposite();
+        return isPickingUp(nowNanos) && mayBegin(asker)
+                ? begun(Shape.OTHER, way, asker, nowNanos)
+                : Ruling.NO_CONNECTION;
+    }
+
+    private boolean isPickingUp(long nowNanos) {
+        return picksUp && nowNanos - pickUpUntilNanos < 0;
+    }
+
+    private Ruling begun(Shape shape, Direction way, Direction initiator, long nowNanos) {
+        return begin(shape, way, initiator, nowNanos) == Connections.NONE
                 ? Ruling.CONNECTIONS_FULL
                 : Ruling.PASS;
     }

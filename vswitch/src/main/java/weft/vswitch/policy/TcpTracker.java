@@ -264,7 +264,7 @@ final class TcpTracker {
             return false;
         }
         int late = get(entry, way, END) - end;
-        if (late > 1 && late > get(entry, back, WINDOW_MAX) + 1) {
+        if (late > get(entry, back, WINDOW_MAX) + 1) {
             return false;
         }
         if (!segment.has(PacketView.ACK) || get(entry, back, STATE) == UNSEEN) {

@@ -133,6 +133,18 @@ class FirewallTest {
     }
 
     @Test
+    void whoTakesAnothersPlaceInAGroupIsLetInInHisPlace() {
+        given(web(in(Protocol.UDP, 53, "group:db")));
+        bindings.add(binding("db-0", 11, "db"));
+        firewall.setRules(rules());
+        assertEquals(Ruling.PASS, in(udp(1, 53), PEER));
+        bindings.set(1, binding("db-0", 12, "db"));
+        firewall.setRules(rules());
+        assertEquals(Ruling.DENIED_IN, in(udp(1, 53), PEER));
+        assertEquals(Ruling.PASS, in(udp(1, 53), "10.0.0.12"));
+    }
+
+    @Test
     void groupsAddUpAndOneThatDoesNotExistLetsNothingPass() {
         given(
                 web(in(Protocol.TCP, 80, "")),
@@ -344,6 +356,43 @@ class FirewallTest {
         nowNanos += Firewall.PICK_UP_NANOS;
         assertEquals(Ruling.NO_CONNECTION, in(tcp(998, 80, ACK, 1, 1, 500, 10, -1)));
         assertEquals(Ruling.PASS, in(tcp(999, 80, ACK, 7_010, 9_000, 500, 10, -1)));
+    }
+
+    @Test
+    void answersToWhatWasAskedElsewhereArriveHere() {
+        given(web(out(Protocol.ICMP)));
+        assertEquals(Ruling.NO_CONNECTION, in(echo(0, 9)));
+        firewall.pickUp(nowNanos);
+        assertEquals(Ruling.PASS, in(echo(0, 9)));
+        assertEquals(Ruling.PASS, out(echo(8, 9)));
+        assertEquals(Ruling.DENIED_IN, in(echo(8, 9)));
+        assertEquals(Ruling.NO_CONNECTION, out(echo(0, 9)), "nobody may have asked");
+        assertEquals(Ruling.DENIED_IN, in(udp(53, 4000)));
+        nowNanos += Firewall.PICK_UP_NANOS;
+        assertEquals(Ruling.NO_CONNECTION, in(echo(0, 10)));
+    }
+
+    @Test
+    void whatWasAcknowledgedElsewhereMayBeAcknowledgedHere() {
+        given(web(in(Protocol.TCP, 80, "")));
+        firewall.pickUp(nowNanos);
+        assertEquals(Ruling.PASS, in(tcp(999, 80, ACK, 7_000, 9_000, 500, 10, -1)));
+        assertEquals(Ruling.PASS, in(tcp(999, 80, ACK, 7_010, 9_400, 500, 10, -1)));
+        assertEquals(Ruling.PASS, out(tcp(80, 999, ACK, 9_400, 7_020, 500, 100, -1)));
+    }
+
+    /// A member who leaves is no other rule; but what he had is over, and stays so.
+    @Test
+    void nothingIsPickedUpOnceAConnectionWasCut() {
+        given(web(in(Protocol.TCP, 80, "group:db"), out(Protocol.ANY)));
+        bindings.add(binding("db-0", 11, "db"));
+        firewall.setRules(rules());
+        assertEquals(Ruling.PASS, open(80));
+        firewall.pickUp(nowNanos);
+        bindings.remove(1);
+        firewall.setRules(rules());
+        assertEquals(Ruling.DENIED_IN, in(tcp(999, 80, ACK, 101, 501, 1000, 10, -1)));
+        assertEquals(Ruling.NO_CONNECTION, out(tcp(80, 999, ACK, 501, 101, 1000, 10, -1)));
     }
 
     @Test

@@ -234,6 +234,18 @@ class TcpTrackerTest {
         assertEquals("established", state());
     }
 
+    /// Copies of a handshake that come when it is long over are not taken for a new one.
+    @Test
+    void lateHandshakesChangeNothing() {
+        open();
+        passes(in(ACK, 1, 1, 1000, 800));
+        passes(out(SYN, 0, 0, 1000, 0));
+        passes(in(SYN | ACK, 0, 1, 1000, 0));
+        assertEquals("established", state());
+        passes(out(ACK, 1, 801, 1000, 0));
+        isOfNone(in(ACK, 2000, 1, 1000, 0));
+    }
+
     @Test
     void answersToAnotherSynBelongToNone() {
         passes(out(SYN, 0, 0, 1000, 0));
