@@ -81,7 +81,36 @@ public final class WireSamples {
                             8,
                             1,
                             List.of(new SwitchMessage.Drops("tagged", 3)),
-                            List.of(new SwitchMessage.Drops("bad_vxlan", 1L << 40))));
+                            List.of(new SwitchMessage.Drops("bad_vxlan", 1L << 40))),
+                    new SwitchMessage.AskConnections("web1-0", 500),
+                    new SwitchMessage.Connections(
+                            List.of(
+                                    new SwitchMessage.Connection(
+                                            500,
+                                            6,
+                                            true,
+                                            "10.0.0.10",
+                                            40_000,
+                                            "10.0.0.11",
+                                            65_535,
+                                            "established",
+                                            61_000,
+                                            10,
+                                            7,
+                                            1L << 33),
+                                    new SwitchMessage.Connection(
+                                            501,
+                                            255,
+                                            false,
+                                            "fe80::1",
+                                            0,
+                                            "fe80::2",
+                                            0,
+                                            "unanswered",
+                                            0,
+                                            0,
+                                            0,
+                                            1))));
 
     static final List<VmMessage> VM =
             List.of(

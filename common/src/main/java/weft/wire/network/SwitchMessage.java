@@ -11,6 +11,9 @@ public sealed interface SwitchMessage extends WireMessage {
     /// Ports in one answer.
     int PORTS_MAX = 500;
 
+    /// Connections in one answer: about 50 KB.
+    int CONNECTIONS_MAX = 500;
+
     /// Asks for ports in ascending order of their ids, after that one; answered by [Ports].
     record AskPorts(String after) implements SwitchMessage {}
 
@@ -44,6 +47,41 @@ public sealed interface SwitchMessage extends WireMessage {
             tunnelDrops = List.copyOf(tunnelDrops);
         }
     }
+
+    /// Asks for connections of a port, in ascending order of their numbers, from that one on;
+    /// answered by [Connections].
+    record AskConnections(String port, int from) implements SwitchMessage {}
+
+    /// @param connections at most [#CONNECTIONS_MAX]; fewer if there are no more
+    record Connections(List<Connection> connections) implements SwitchMessage {
+        public Connections {
+            connections = List.copyOf(connections);
+            if (connections.size() > CONNECTIONS_MAX) {
+                throw new IllegalArgumentException(
+                        connections.size() + " connections in one message");
+            }
+        }
+    }
+
+    /// A connection that a port's firewall knows of.
+    ///
+    /// @param number its own while it lasts; then another's
+    /// @param protocol by IANA's numbers
+    /// @param isOutwards whether the VM began it
+    /// @param state TCP's, as `established`; of others `answered` or `unanswered`
+    record Connection(
+            int number,
+            int protocol,
+            boolean isOutwards,
+            String localAddress,
+            int localPort,
+            String remoteAddress,
+            int remotePort,
+            String state,
+            long ageMillis,
+            long idleMillis,
+            long framesOut,
+            long framesIn) {}
 
     /// What a port does.
     enum State {

@@ -70,6 +70,13 @@ public final class NetworkAdmin {
                         name, port.port());
             }
         }
+        for (var group : image.groups().values()) {
+            if (group.network().equals(name)) {
+                throw Refusal.state(
+                        "network '%s' has group '%s': weft group delete %s first",
+                        name, group.name(), group.name());
+            }
+        }
         var changes = new ArrayList<Change>();
         for (String path : List.of(FabricPaths.network(name), FabricPaths.vlan(network.vlan()))) {
             records.store()

@@ -12,6 +12,7 @@ import weft.fabric.MacAddress;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
 import weft.fabric.PortBinding;
+import weft.fabric.SecurityGroup;
 import weft.fabric.VmPlacement;
 import weft.fabric.VmSpec;
 import weft.fabric.Volume;
@@ -75,6 +76,9 @@ public final class VmAdmin {
         for (PortBinding port : ports) {
             changes.add(FabricRecords.creation(FabricPaths.port(port.port()), port));
         }
+        for (String group : request.groups()) {
+            changes.add(stillThere(group));
+        }
         Outcome outcome =
                 records.commitLayers(
                         1,
@@ -93,6 +97,9 @@ public final class VmAdmin {
                             return all;
                         });
         if (outcome instanceof Outcome.Conflict(var path)) {
+            if (path.startsWith(FabricPaths.group(""))) {
+                throw Refusal.state("%s was changed meanwhile: try again", path.substring(6));
+            }
             throw path.equals(FabricPaths.volume(guest.root()))
                     ? Refusal.state("image '%s' was changed meanwhile: try again", guest.name())
                     : Refusal.state("%s exists already: nothing was made", path.substring(6));
@@ -116,6 +123,19 @@ public final class VmAdmin {
         if (request.nics().size() > NICS_MAX) {
             throw Refusal.badRequest(
                     "%d networks: a VM has at most %d NICs", request.nics().size(), NICS_MAX);
+        }
+        if (request.groups().size() > PortBinding.GROUPS_MAX) {
+            throw Refusal.badRequest(
+                    "%d groups: a NIC is in at most %d",
+                    request.groups().size(), PortBinding.GROUPS_MAX);
+        }
+        for (String group : request.groups()) {
+            String network = GroupAdmin.find(image, group).network();
+            if (request.nics().stream().noneMatch(nic -> nic.network().equals(network))) {
+                throw Refusal.badRequest(
+                        "group '%s' is of network '%s', and the VM has no NIC there",
+                        group, network);
+            }
         }
         request.host().ifPresent(host -> findHost(image, host));
     }
@@ -156,9 +176,24 @@ public final class VmAdmin {
             if (!macs.add(mac)) {
                 throw Refusal.state("MAC address %s is in use by another port", mac);
             }
-            ports.add(new PortBinding(port, network.name(), mac, address, null, null, 0));
+            List<String> groups = groupsOf(image, request.groups(), network.name());
+            ports.add(new PortBinding(port, network.name(), mac, address, null, null, 0, groups));
         }
         return ports;
+    }
+
+    private Change stillThere(String group) throws IOException {
+        String path = FabricPaths.group(group);
+        return records.find(path, SecurityGroup.class)
+                .map(found -> new Change.Check(path, found.version()))
+                .orElseThrow(() -> Refusal.state("group '%s' was deleted meanwhile", group));
+    }
+
+    /// Those of the groups that are of the network.
+    private static List<String> groupsOf(FabricImage image, List<String> groups, String network) {
+        return groups.stream()
+                .filter(group -> GroupAdmin.find(image, group).network().equals(network))
+                .toList();
     }
 
     /// QEMU's prefix, then a hash of the port's name: the same name gets the same MAC again.

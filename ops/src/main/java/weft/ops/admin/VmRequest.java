@@ -12,6 +12,7 @@ import java.util.Optional;
 /// @param cpus harts
 /// @param nics one per NIC, in order
 /// @param host where to run it; empty lets control choose
+/// @param groups names of security groups; each takes the NICs that are in its network
 public record VmRequest(
         String name,
         String image,
@@ -20,15 +21,17 @@ public record VmRequest(
         long diskBytes,
         List<Nic> nics,
         Optional<NodeId> host,
-        VmSpec.Power power) {
+        VmSpec.Power power,
+        List<String> groups) {
     /// A NIC and what of it is not left to us.
     public record Nic(String network, Optional<MacAddress> mac, Optional<String> ipv4) {}
 
     public VmRequest {
         nics = List.copyOf(nics);
+        groups = List.copyOf(groups);
     }
 
-    /// With one CPU.
+    /// With one CPU, in no group.
     public VmRequest(
             String name,
             String image,
@@ -37,6 +40,6 @@ public record VmRequest(
             List<Nic> nics,
             Optional<NodeId> host,
             VmSpec.Power power) {
-        this(name, image, memoryBytes, 1, diskBytes, nics, host, power);
+        this(name, image, memoryBytes, 1, diskBytes, nics, host, power, List.of());
     }
 }

@@ -16,6 +16,7 @@ import weft.ops.cli.fabric.Down;
 import weft.ops.cli.fabric.NodeCommand;
 import weft.ops.cli.fabric.Status;
 import weft.ops.cli.fabric.Up;
+import weft.ops.cli.group.GroupCommand;
 import weft.ops.cli.image.ImageCommands;
 import weft.ops.cli.network.NetworkCommand;
 import weft.ops.cli.pool.PoolCommand;
@@ -50,7 +51,7 @@ public final class Weft {
         sections.put("Getting started:", List.of("demo", "up", "down", "status"));
         sections.put("Virtual machines:", List.of("vm"));
         sections.put("Storage:", List.of("volume", "pool"));
-        sections.put("Network:", List.of("network"));
+        sections.put("Network:", List.of("network", "group"));
         sections.put("Images:", List.of("image"));
         sections.put("Fabric:", List.of("node"));
         sections.put("Tools:", List.of("emu", "bench"));
@@ -69,6 +70,7 @@ public final class Weft {
         root.addSubcommand(new VolumeCommand());
         root.addSubcommand(new PoolCommand());
         root.addSubcommand(new NetworkCommand());
+        root.addSubcommand(new GroupCommand());
         root.addSubcommand(new NodeCommand());
         root.addSubcommand(new Completion());
         root.addSubcommand(new ExitCodes());

@@ -31,7 +31,8 @@ class NetworkSystemTest {
             ok(fabric, "network create blue --vlan 10");
             ok(fabric, "network create red --vlan 11 --subnet 10.9.0.0/24");
             String options = " --image idle --memory 96M --disk 4M --network ";
-            ok(fabric, "vm create web1" + options + "blue --host host2");
+            ok(fabric, "group create web --network blue");
+            ok(fabric, "vm create web1" + options + "blue --group web --host host2");
             ok(fabric, "vm create off" + options + "red --stopped");
             Await.until(
                     "web1 is plugged in",
@@ -46,7 +47,26 @@ class NetworkSystemTest {
             assertTrue(table.contains("web1-0"), table);
             assertEquals(
                     "[]", ok(fabric, "network drops --json").strip(), "an idle guest is silent");
+            groupsAreShown(fabric);
         }
+    }
+
+    private static void groupsAreShown(LoopbackFabric fabric) throws Exception {
+        ok(fabric, "group rule add web in tcp --port 80 --remote 10.0.0.0/24");
+        var warned = fabric.type("group rule add web in udp --remote 192.168.0.0/16");
+        assertEquals(0, warned.exitCode());
+        assertTrue(warned.err().contains("this rule never matches"), warned.err());
+        String shown = ok(fabric, "group show web");
+        assertTrue(shown.startsWith("group web of network blue, members: web1-0"), shown);
+        assertTrue(shown.contains("80"), shown);
+        assertEquals("[]", ok(fabric, "network connections web1 --json").strip());
+        assertEquals(2, fabric.type("group rule add web in tcp --port 0x50").exitCode());
+        assertEquals(2, fabric.type("group rule add web in icmp --port 80").exitCode());
+        assertEquals(2, fabric.type("group rule add web inn tcp").exitCode());
+        assertEquals(2, fabric.type("group rule add web in tcp --remote 10.0.0.1/24").exitCode());
+        ok(fabric, "group leave web web1");
+        ok(fabric, "group delete web");
+        assertEquals("[]", ok(fabric, "group list --json").strip());
     }
 
     private static List<String> ports(LoopbackFabric fabric, String network) throws Exception {

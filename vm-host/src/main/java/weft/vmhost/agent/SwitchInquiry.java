@@ -1,8 +1,10 @@
 package weft.vmhost.agent;
 
+import weft.fabric.GroupRule;
 import weft.transport.Caller;
 import weft.transport.Endpoint;
 import weft.vswitch.VSwitch;
+import weft.vswitch.port.ConnectionReport;
 import weft.vswitch.port.PortReport;
 import weft.vswitch.port.SwitchReport;
 import weft.wire.WireMessage;
@@ -24,6 +26,8 @@ final class SwitchInquiry implements Endpoint {
         switch (message) {
             case SwitchMessage.AskPorts(String after) -> ports(after, caller);
             case SwitchMessage.AskTotals() -> caller.reply(totals());
+            case SwitchMessage.AskConnections(String port, int from) ->
+                    connections(port, from, caller);
             default -> caller.fail("not a question about a switch");
         }
     }
@@ -39,6 +43,35 @@ final class SwitchInquiry implements Endpoint {
                             var ports = reports.stream().map(SwitchInquiry::port).toList();
                             caller.reply(new SwitchMessage.Ports(ports));
                         });
+    }
+
+    private void connections(String port, int from, Caller caller) {
+        var _ =
+                vswitch.connections(port, from, SwitchMessage.CONNECTIONS_MAX)
+                        .whenComplete((reports, failure) -> {
+                            if (reports == null) {
+                                caller.fail(String.valueOf(failure));
+                                return;
+                            }
+                            var all = reports.stream().map(SwitchInquiry::connection).toList();
+                            caller.reply(new SwitchMessage.Connections(all));
+                        });
+    }
+
+    private static SwitchMessage.Connection connection(ConnectionReport report) {
+        return new SwitchMessage.Connection(
+                report.number(),
+                report.protocol(),
+                report.initiator() == GroupRule.Direction.OUT,
+                report.localAddress(),
+                report.localPort(),
+                report.remoteAddress(),
+                report.remotePort(),
+                report.state(),
+                report.ageNanos() / 1_000_000,
+                report.idleNanos() / 1_000_000,
+                report.framesOut(),
+                report.framesIn());
     }
 
     private static SwitchMessage.Port port(PortReport report) {

@@ -31,6 +31,7 @@ import java.util.Optional;
             NetworkCommand.Delete.class,
             NetworkPorts.class,
             NetworkDrops.class,
+            NetworkConnections.class,
             NetworkCapture.class
         },
         footer = {"", "Example:", "  weft network create blue --vlan 10"})

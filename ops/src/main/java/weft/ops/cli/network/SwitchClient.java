@@ -3,6 +3,7 @@ package weft.ops.cli.network;
 import weft.fabric.FabricImage;
 import weft.fabric.NodeId;
 import weft.fabric.NodePresence;
+import weft.fabric.PortBinding;
 import weft.ops.cli.HostSession;
 import weft.wire.WireMessage;
 import weft.wire.network.SwitchFamily;
@@ -81,6 +82,32 @@ final class SwitchClient implements AutoCloseable {
             }
             complain(host);
         }
+        return all;
+    }
+
+    /// Connections of a port, at most so many; none if no host has it.
+    List<SwitchMessage.Connection> connections(PortBinding port, int countMax)
+            throws InterruptedException {
+        List<SwitchMessage.Connection> all = new ArrayList<>();
+        NodeId host = port.host();
+        if (host == null) {
+            return all;
+        }
+        try {
+            int from = 0;
+            while (ask(host, new SwitchMessage.AskConnections(port.port(), from))
+                    instanceof SwitchMessage.Connections(var page)) {
+                all.addAll(page.subList(0, Math.min(page.size(), countMax - all.size())));
+                boolean isLast = page.size() < SwitchMessage.CONNECTIONS_MAX;
+                if (isLast || all.size() == countMax) {
+                    return all;
+                }
+                from = page.getLast().number() + 1;
+            }
+        } catch (ExecutionException | TimeoutException _) {
+            // told below
+        }
+        complain(host);
         return all;
     }
 

@@ -80,6 +80,15 @@ final class VmCreate extends OneVmCommand {
             description = "IPv4 address of the NIC; for several, in the order of --network.")
     private List<String> addresses = new ArrayList<>();
 
+    @Option(
+            names = "--group",
+            paramLabel = "GROUP",
+            description = {
+                "Security group of its NICs in the group's network; may be given several times.",
+                "Without, a NIC sends to all, and takes connections from NICs without group."
+            })
+    private List<String> groups = new ArrayList<>();
+
     @Option(names = "--host", paramLabel = "HOST", description = "Where to run it.")
     private @Nullable String host;
 
@@ -119,7 +128,8 @@ final class VmCreate extends OneVmCommand {
                                         disk.bytes(),
                                         nics,
                                         Optional.ofNullable(host).map(NodeId::new),
-                                        stopped ? VmSpec.Power.STOPPED : VmSpec.Power.RUNNING));
+                                        stopped ? VmSpec.Power.STOPPED : VmSpec.Power.RUNNING,
+                                        groups));
         if (stopped) {
             output().result(
                             spec,

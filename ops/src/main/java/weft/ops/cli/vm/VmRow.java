@@ -32,7 +32,7 @@ record VmRow(
         @Nullable Migration lastMigration,
         @Nullable EngineRow engine) {
     /// A NIC of it.
-    record Nic(String port, String network, String mac, String ipv4) {}
+    record Nic(String port, String network, String mac, String ipv4, List<String> groups) {}
 
     /// The VM of that name.
     ///
@@ -82,7 +82,12 @@ record VmRow(
     }
 
     private static Nic nic(PortBinding binding) {
-        return new Nic(binding.port(), binding.network(), binding.mac().toString(), binding.ipv4());
+        return new Nic(
+                binding.port(),
+                binding.network(),
+                binding.mac().toString(),
+                binding.ipv4(),
+                binding.groups());
     }
 
     private static String state(VmPlacement placement, VmSpec spec) {

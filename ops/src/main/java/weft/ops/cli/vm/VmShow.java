@@ -32,9 +32,13 @@ final class VmShow extends OneVmCommand {
                         line(
                                 text,
                                 "NIC",
-                                "%s in %s, %s, %s"
+                                "%s in %s, %s, %s%s"
                                         .formatted(
-                                                nic.port(), nic.network(), nic.mac(), nic.ipv4())));
+                                                nic.port(),
+                                                nic.network(),
+                                                nic.mac(),
+                                                nic.ipv4(),
+                                                groups(nic))));
         if (row.lastMigration() instanceof Migration last) {
             line(text, "migration", sentence(last));
         }
@@ -57,6 +61,10 @@ final class VmShow extends OneVmCommand {
 
     private static boolean isSomewhere(VmRow row, FabricSession session) {
         return VmAdmin.placementOf(session.image(), row.name()).owner() != null;
+    }
+
+    private static String groups(VmRow.Nic nic) {
+        return nic.groups().isEmpty() ? "" : ", groups " + String.join(" ", nic.groups());
     }
 
     private static void line(StringBuilder text, String label, String value) {

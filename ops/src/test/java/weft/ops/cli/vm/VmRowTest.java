@@ -48,7 +48,11 @@ final class VmRowTest {
                         List.of("web1-root"),
                         List.of(
                                 new VmRow.Nic(
-                                        "web1-0", "blue", "52:54:00:00:00:01", "10.0.0.2/24")),
+                                        "web1-0",
+                                        "blue",
+                                        "52:54:00:00:00:01",
+                                        "10.0.0.2/24",
+                                        List.of())),
                         "running",
                         "",
                         last,
