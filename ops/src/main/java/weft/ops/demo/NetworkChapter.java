@@ -4,12 +4,15 @@ import static weft.ops.demo.Scene.COMMAND_PATIENCE;
 import static weft.ops.demo.Scene.WEB2_ADDRESS;
 
 import weft.fabric.NodeId;
+import weft.ops.admin.GroupAdmin;
 
 import java.io.IOException;
 
 /// One network answers pings across hosts, the other hears none of it.
 final class NetworkChapter {
     private static final String RX_FRAMES = "cat /sys/class/net/eth0/statistics/rx_packets";
+
+    private static final int ATTEMPTS_MAX = 20;
 
     private final Scene scene;
     private final GuestShell web1;
@@ -26,6 +29,10 @@ final class NetworkChapter {
     void tell() throws Exception {
         scene.narrator().step("same VLAN, different hosts: web2 answers web1's pings", this::pings);
         scene.narrator()
+                .step(
+                        "without the group's rule for pings there are none; with it again",
+                        this::rule);
+        scene.narrator()
                 .step("the other VLAN, with web1's own address, hears none of it", this::isolation);
     }
 
@@ -36,6 +43,26 @@ final class NetworkChapter {
         Ping ping = Ping.parse(output);
         DemoFailure.unless(ping.lost() == 0, "pings were lost: %s", output);
         return "5 of 5, through VXLAN, %s".formatted(ping.roundTrip());
+    }
+
+    /// The rule is taken away and given back; the hosts' switches follow the records.
+    private String rule() throws IOException, InterruptedException {
+        var admin = new GroupAdmin(scene.fabric().session().records());
+        var _ = admin.removeRule(scene.fabric().image(), Scene.GROUP, Scene.PINGS);
+        awaitPings(false);
+        var _ = admin.addRule(scene.fabric().image(), Scene.GROUP, Scene.PINGS);
+        awaitPings(true);
+        return "group %s: %s".formatted(Scene.GROUP, Scene.PINGS);
+    }
+
+    private void awaitPings(boolean wanted) throws IOException, InterruptedException {
+        for (int attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+            var ping = web1.run("ping -c 1 -W 2 " + WEB2_ADDRESS, COMMAND_PATIENCE);
+            if (wanted == (ping.status() == 0)) {
+                return;
+            }
+        }
+        DemoFailure.unless(false, "pings from web1 to web2: %s wanted", wanted ? "some" : "none");
     }
 
     /// Two witnesses: captures of both networks at the switch of host2, and the counters of the

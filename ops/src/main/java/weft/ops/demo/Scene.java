@@ -1,6 +1,7 @@
 package weft.ops.demo;
 
 import weft.fabric.FabricImage;
+import weft.fabric.GroupRule;
 import weft.ops.admin.VmAdmin;
 
 import java.time.Duration;
@@ -18,6 +19,12 @@ record Scene(Narrator narrator, Stage fabric, GuestShell web1, GuestShell web2, 
     static final String WEB1 = "web1";
     static final String WEB2 = "web2";
     static final String SPY = "spy";
+    static final String GROUP = "web";
+
+    /// Lets anyone in the network ping the group's members.
+    static final GroupRule PINGS =
+            GroupRule.of(GroupRule.Direction.IN, GroupRule.Protocol.ICMP, "");
+
     static final String WEB1_ADDRESS = "10.0.0.10";
     static final String WEB2_ADDRESS = "10.0.0.11";
 

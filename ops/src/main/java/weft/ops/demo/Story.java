@@ -9,8 +9,10 @@ import static weft.ops.demo.Scene.WEB2;
 import static weft.ops.demo.Scene.WEB2_ADDRESS;
 import static weft.ops.demo.Scene.awaitImage;
 
+import weft.fabric.GroupRule;
 import weft.fabric.NodeId;
 import weft.fabric.VmSpec;
+import weft.ops.admin.GroupAdmin;
 import weft.ops.admin.NetworkAdmin;
 import weft.ops.admin.VmAdmin;
 import weft.ops.admin.VmRequest;
@@ -43,6 +45,7 @@ public final class Story {
         narrator.chapter("One pool of three nodes' disks, two networks");
         narrator.step("the image is in the pool, three copies of each block", this::importImage);
         narrator.step("two networks with the same addresses, VLAN 10 and 20", this::networks);
+        narrator.step("a security group: pings, and TCP among its members", this::group);
         narrator.chapter("Unmodified Debian kernels on replicated disks");
         createVms();
         try (Scene scene = Scene.of(narrator, fabric)) {
@@ -80,13 +83,25 @@ public final class Story {
         return "";
     }
 
-    private void createVms() throws IOException, InterruptedException {
-        create(WEB1, "blue", WEB1_ADDRESS, "host1");
-        create(WEB2, "blue", WEB2_ADDRESS, "host2");
-        create(SPY, "red", WEB1_ADDRESS, "host2");
+    private String group() throws IOException, InterruptedException {
+        var admin = new GroupAdmin(fabric.session().records());
+        var _ = admin.create(fabric.image(), Scene.GROUP, "blue");
+        awaitImage(fabric, seen -> seen.groups().containsKey(Scene.GROUP));
+        var members = GroupRule.toGroup(Scene.GROUP);
+        var tcp = GroupRule.of(GroupRule.Direction.IN, GroupRule.Protocol.TCP, members);
+        var _ = admin.addRule(fabric.image(), Scene.GROUP, Scene.PINGS);
+        var _ = admin.addRule(fabric.image(), Scene.GROUP, tcp);
+        return "";
     }
 
-    private void create(String name, String network, String address, String host)
+    private void createVms() throws IOException, InterruptedException {
+        create(WEB1, "blue", WEB1_ADDRESS, "host1", List.of(Scene.GROUP));
+        create(WEB2, "blue", WEB2_ADDRESS, "host2", List.of(Scene.GROUP));
+        create(SPY, "red", WEB1_ADDRESS, "host2", List.of());
+    }
+
+    private void create(
+            String name, String network, String address, String host, List<String> groups)
             throws IOException, InterruptedException {
         var nic = new VmRequest.Nic(network, Optional.empty(), Optional.of(address));
         var request =
@@ -94,10 +109,12 @@ public final class Story {
                         name,
                         image.name(),
                         MEMORY_BYTES,
+                        1,
                         DISK_BYTES,
                         List.of(nic),
                         Optional.of(new NodeId(host)),
-                        VmSpec.Power.RUNNING);
+                        VmSpec.Power.RUNNING,
+                        groups);
         var _ = new VmAdmin(fabric.session().records()).create(fabric.image(), request);
         awaitImage(fabric, seen -> seen.vms().containsKey(name));
     }
