@@ -144,14 +144,7 @@ class WithheldAnswersTest {
                                 1,
                                 new SimpleMeterRegistry()));
         client =
-                own(
-                        new PoolClient(
-                                store,
-                                () -> image,
-                                transport,
-                                BootClock.SYSTEM,
-                                meters,
-                                holds));
+                own(new PoolClient(store, () -> image, transport, BootClock.SYSTEM, meters, holds));
         var record =
                 new Volume(FIRST, "disk", SIZE, Volume.Access.READ_WRITE, List.of(FIRST), FIRST);
         volume = client.open(new PoolClient.Claimed(record, new Attachment(FIRST, "test", 5)));

@@ -26,11 +26,9 @@ import weft.vswitch.port.TapDevice;
 import weft.vswitch.underlay.UdpUnderlay;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
@@ -58,10 +56,10 @@ public final class VSwitch implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(VSwitch.class);
 
     /// Frames taken from one source before the next gets its turn.
-    private static final int BATCH_FRAMES = 64;
+    static final int BATCH_FRAMES = 64;
 
-    /// Tokens of what the loop waits for: the socket, and from 1 on TAP interfaces.
-    private static final long UNDERLAY = 0;
+    /// What the loop knows its socket by; TAP interfaces have other tokens.
+    static final long UNDERLAY = 0;
 
     private static final long COMMAND_SECONDS_MAX = 10;
     private static final PortLine[] NO_LINES = {};
@@ -72,16 +70,12 @@ public final class VSwitch implements AutoCloseable {
     private final Epoll epoll;
     private final UdpUnderlay underlay;
     private final Switchboard board;
+    private final TapLines taps;
     private final SwitchMeters meters;
     private final Queue<Runnable> commands = new ConcurrentLinkedQueue<>();
     private final Map<String, Line> linesById = new ConcurrentHashMap<>();
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
     private PortLine[] lines = NO_LINES; // owned by the loop
-
-    // By their tokens; owned by the loop.
-    private final Map<Long, TapLine> taps = new HashMap<>();
-
-    private long lastToken = UNDERLAY;
     private volatile boolean isOpen = true;
     private volatile boolean isAsleep;
 
@@ -106,6 +100,7 @@ public final class VSwitch implements AutoCloseable {
                         settings.frameBytesMax(),
                         settings.underlayMtuBytes(),
                         underlay);
+        taps = new TapLines(settings.host(), epoll, board);
         meters = new SwitchMeters(registry, settings.host(), board.counters());
         loop = new Loop("vswitch-" + settings.host());
         loop.execute(this::run);
@@ -173,33 +168,25 @@ public final class VSwitch implements AutoCloseable {
     /// leaves checksums and the cutting of super-frames to the kernel behind it. The interface
     /// remains the caller's, to be closed after that.
     ///
-    /// @throws IOException if the interface cannot be waited for
-    /// @throws IllegalStateException if the port's id, or the MAC in its network, is plugged here
+    /// @throws IOException if the kernel is too old for it
+    /// @throws IllegalStateException if the port's id, or the MAC in its network, is plugged here,
+    ///   or the interface cannot be waited for
     public void plugTap(String portId, String network, MacAddress mac, TapDevice tap)
             throws IOException {
         var line = new TapLine(portId, tap);
-        try {
-            ask(() -> {
-                PluggedPort port = board.plug(portId, network, mac, line, clock.nowNanos());
-                line.plugged(port, ++lastToken);
-                try {
-                    epoll.add(line.descriptor(), lastToken);
-                } catch (IOException e) {
-                    board.unplug(portId);
-                    throw new UncheckedIOException(e);
-                }
-                taps.put(lastToken, line);
-                board.activate(portId);
-                linesById.put(portId, line);
-                meters.addPort(portId, network, port);
-                return line;
-            });
-        } catch (CompletionException e) {
-            if (e.getCause() instanceof UncheckedIOException refused) {
-                throw refused.getCause();
+        ask(() -> {
+            PluggedPort port = board.plug(portId, network, mac, line, clock.nowNanos());
+            try {
+                taps.add(line, port);
+            } catch (IllegalStateException e) {
+                board.unplug(portId);
+                throw e;
             }
-            throw e;
-        }
+            board.activate(portId);
+            linesById.put(portId, line);
+            meters.addPort(portId, network, port);
+            return line;
+        });
     }
 
     /// Lets a port in standby send and receive. Its VM comes from elsewhere: TCP connections that
@@ -207,9 +194,9 @@ public final class VSwitch implements AutoCloseable {
     public void activate(String portId) {
         command(() -> {
             board.activate(portId);
-            PortLine line = linesById.get(portId);
+            Line line = linesById.get(portId);
             if (line != null) {
-                line.port.pickUpConnections(clock.nowNanos());
+                line.port().pickUpConnections(clock.nowNanos());
             }
         });
     }
@@ -255,18 +242,12 @@ public final class VSwitch implements AutoCloseable {
                         all.remove(device);
                         lines = all.toArray(NO_LINES);
                     }
-                    case TapLine tap -> forget(tap);
+                    case TapLine tap -> taps.remove(tap);
                 }
                 board.unplug(line.id());
                 meters.removePort(line.id());
             }
         });
-    }
-
-    private void forget(TapLine tap) {
-        if (taps.remove(tap.token()) != null) {
-            epoll.remove(tap.descriptor());
-        }
     }
 
     /// Shows frames to the sink as they pass, until the capture is closed.
@@ -315,10 +296,10 @@ public final class VSwitch implements AutoCloseable {
     public CompletableFuture<List<ConnectionReport>> connections(
             String portId, int from, int countMax) {
         return later(() -> {
-            PortLine line = linesById.get(portId);
+            Line line = linesById.get(portId);
             return line == null
                     ? List.of()
-                    : line.port.connections(from, countMax, clock.nowNanos());
+                    : line.port().connections(from, countMax, clock.nowNanos());
         });
     }
 
@@ -426,7 +407,7 @@ public final class VSwitch implements AutoCloseable {
             if (token == UNDERLAY) {
                 takeDatagrams(nowNanos);
             } else if (token != Epoll.WOKEN) {
-                takePackets(token, nowNanos);
+                taps.takePackets(token, nowNanos);
             }
         }
     }
@@ -452,27 +433,6 @@ public final class VSwitch implements AutoCloseable {
                     underlay.datagramOffset(),
                     lengthBytes,
                     nowNanos);
-        }
-    }
-
-    private void takePackets(long token, long nowNanos) {
-        TapLine line = taps.get(token);
-        if (line == null) {
-            return; // unplugged by what came before it
-        }
-        try {
-            for (int i = 0; i < BATCH_FRAMES; i++) {
-                int lengthBytes = line.read();
-                if (lengthBytes < 0) {
-                    return;
-                }
-                board.packetFromPort(
-                        line.port(), line.bytes(), TapLine.OFFSET, lengthBytes, nowNanos);
-            }
-        } catch (IOException e) {
-            log.warn("{}: port {} is lost: {}", settings.host(), line.id(), e.getMessage());
-            forget(line);
-            board.deactivate(line.id());
         }
     }
 

@@ -107,8 +107,8 @@ final class FollowerFeed {
         }
     }
 
-    /// The learner was accepted, or has not heard of that; it begins anew if what it lacks by now is
-    /// no longer here.
+    /// The learner was accepted, or has not heard of that; it begins anew if what it lacks by now
+    /// is no longer here.
     void begin(CatchUpSource.Learner learner) {
         if (!forgetIfGone(learner)) {
             sendOpen(learner.follower, learner.follower.durable);

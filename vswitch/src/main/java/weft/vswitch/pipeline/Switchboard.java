@@ -12,16 +12,12 @@ import weft.runtime.FreshIds;
 import weft.runtime.Owned;
 import weft.vswitch.l2.MacTable;
 import weft.vswitch.packet.EthernetView;
-import weft.vswitch.packet.OffloadHeader;
 import weft.vswitch.packet.PartialChecksum;
-import weft.vswitch.packet.Segmenter;
 import weft.vswitch.packet.VxlanHeader;
 import weft.vswitch.port.ForwardingImage;
 import weft.vswitch.port.FrameSink;
 import weft.vswitch.port.FrameSink.Direction;
 import weft.vswitch.port.NetworkCounters;
-import weft.vswitch.port.SwitchPort;
-import weft.vswitch.port.SwitchPort.OffloadReceiver;
 import weft.vswitch.port.SwitchPort.Receiver;
 import weft.vswitch.service.Answer;
 import weft.vswitch.service.Station;
@@ -41,7 +37,7 @@ import java.util.stream.Collectors;
 ///
 /// Budget of a frame: what a device sends is copied once into its port's ring; from there to
 /// another port here it is not copied again, nor to a tunnel. A super-frame whose receiver takes
-/// none is cut: copied once more, and its checksums are worked out ([Segmenter]). Nothing is
+/// none is cut: copied once more, and its checksums are worked out ([Handover]). Nothing is
 /// allocated per frame: verdicts exist beforehand, tables are keyed by primitive longs.
 ///
 /// Invariant: a frame reaches only ports and VTEPs of the [Domain] it entered in.
@@ -54,39 +50,29 @@ public final class Switchboard {
     private static final long UNTIL_NEXT_IMAGE_NANOS = Long.MAX_VALUE / 4;
     private static final long AGEING_PERIOD_NANOS = 10_000_000_000L;
 
-    private record Tap(FrameSink.Scope scope, FrameSink sink) {}
-
     private final NodeId here;
-    private final Underlay underlay;
-    private final int frameBytesMax;
-    private final int tunnelFrameBytesMax;
     private final int mtuBytes;
-    private final Segmenter segmenter = new Segmenter();
-
-    /// What a super-frame is cut into, on its way out.
-    private final byte[] cut = new byte[SwitchPort.FRAME_BYTES_MAX + OffloadHeader.BYTES];
-
     private final Pipeline pipeline;
     private final SwitchCounters counters = new SwitchCounters();
     private final PortPolicy policy = new PortPolicy(FreshIds.positive());
     private final FrameInHand inHand = new FrameInHand();
+    private final Captures captures = new Captures(inHand);
+    private final Handover handover;
     private final Map<String, Domain> domains = new HashMap<>();
     private final MacTable<Domain> domainsByVni = new MacTable<>();
     private final Map<String, PluggedPort> ports = new HashMap<>();
     private final List<Tombstone> tombstones = new ArrayList<>();
     private final List<Announcement> announcements = new ArrayList<>();
     private ForwardingImage image = ForwardingImage.EMPTY;
-    private Tap[] taps = {};
     private long nextAgeingNanos;
 
     /// @param frameBytesMax the largest frame from or to anyone
     /// @param underlayMtuBytes the largest IP packet that travels unfragmented between hosts
     public Switchboard(NodeId here, int frameBytesMax, int underlayMtuBytes, Underlay underlay) {
         this.here = here;
-        this.underlay = underlay;
-        this.frameBytesMax = frameBytesMax;
-        tunnelFrameBytesMax = underlayMtuBytes - VxlanHeader.OVERHEAD_BYTES;
+        int tunnelFrameBytesMax = underlayMtuBytes - VxlanHeader.OVERHEAD_BYTES;
         pipeline = new Pipeline(frameBytesMax);
+        handover = new Handover(inHand, underlay, frameBytesMax, tunnelFrameBytesMax);
         mtuBytes = Math.min(frameBytesMax, tunnelFrameBytesMax) - EthernetView.HEADER_BYTES;
     }
 
@@ -340,16 +326,12 @@ public final class Switchboard {
 
     /// Starts a capture; `sink` itself is the key to stop it.
     public void tap(FrameSink.Scope scope, FrameSink sink) {
-        List<Tap> all = new ArrayList<>(List.of(taps));
-        all.add(new Tap(scope, sink));
-        taps = all.toArray(Tap[]::new);
+        captures.add(scope, sink);
     }
 
     /// Ends a capture.
     public void untap(FrameSink sink) {
-        List<Tap> all = new ArrayList<>(List.of(taps));
-        all.removeIf(tap -> tap.sink == sink);
-        taps = all.toArray(Tap[]::new);
+        captures.remove(sink);
     }
 
     /// Takes a complete frame that a device sent. The bytes, and the 12 before them where there are
@@ -360,26 +342,17 @@ public final class Switchboard {
         carryOut(pipeline.decide(inHand));
     }
 
-    /// Takes what a device sent, with the [OffloadHeader] before it: hostile, like the packet. The
-    /// bytes of both may be overwritten; they are the caller's again when it returns.
+    /// Takes what a device sent, with its header ([weft.vswitch.packet.OffloadHeader]) before it:
+    /// hostile, like the packet. The bytes of both may be overwritten; they are the caller's again
+    /// when it returns.
     public void packetFromPort(
             PluggedPort port, byte[] bytes, int offset, int lengthBytes, long nowNanos) {
         takeFromPort(port, bytes, offset, lengthBytes, nowNanos);
-        if (OffloadHeader.isComplete(bytes, offset)) {
-            carryOut(pipeline.decide(inHand));
-        } else if (takeOffload(bytes, offset, lengthBytes)) {
+        if (handover.takeOffload()) {
             carryOut(pipeline.decide(inHand));
         } else {
             drop(DropReason.BAD_OFFLOAD);
         }
-    }
-
-    private boolean takeOffload(byte[] bytes, int offset, int lengthBytes) {
-        inHand.isComplete = false;
-        inHand.isSuperFrame = OffloadHeader.type(bytes, offset) != OffloadHeader.NONE;
-        return OffloadHeader.normalize(bytes, offset, lengthBytes)
-                && (!inHand.isSuperFrame
-                        || segmenter.begin(bytes, offset, lengthBytes, frameBytesMax));
     }
 
     private void takeFromPort(
@@ -393,7 +366,7 @@ public final class Switchboard {
         }
         inHand.ethernet.over(bytes, offset, lengthBytes);
         inHand.fromPort(port, nowNanos);
-        capture(Direction.FROM_PORT, port.network, port, null);
+        captures.show(Direction.FROM_PORT, port.network, port, null);
     }
 
     /// Takes a datagram from the underlay: hostile bytes, from anyone who can reach the socket.
@@ -419,7 +392,7 @@ public final class Switchboard {
         int headerBytes = VxlanHeader.SIZE_BYTES;
         inHand.ethernet.over(bytes, offset + headerBytes, lengthBytes - headerBytes);
         inHand.fromTunnel(vtep, domain, nowNanos);
-        capture(Direction.FROM_TUNNEL, domain.network.name(), null, vtep);
+        captures.show(Direction.FROM_TUNNEL, domain.network.name(), null, vtep);
         if (PartialChecksum.note(inHand.ethernet)) {
             inHand.isComplete = false;
         }
@@ -469,47 +442,8 @@ public final class Switchboard {
         if (domain != null) {
             domain.framesToPorts.add(1);
         }
-        capture(Direction.TO_PORT, port.network, port, null);
-        handOver(port);
-    }
-
-    private void handOver(PluggedPort port) {
-        var ethernet = inHand.ethernet;
-        byte[] bytes = ethernet.bytes();
-        int offset = ethernet.offset();
-        int lengthBytes = ethernet.lengthBytes();
-        if (!inHand.isComplete) {
-            OffloadReceiver able = port.offloadReceiver;
-            if (able != null && able.takes(OffloadHeader.type(bytes, offset))) {
-                able.receivePacket(bytes, offset, lengthBytes);
-                return;
-            }
-            if (inHand.isSuperFrame) {
-                handOverCut(port);
-                return;
-            }
-            complete();
-        }
-        port.receiver.receive(bytes, offset, lengthBytes);
-    }
-
-    private void handOverCut(PluggedPort port) {
-        var ethernet = inHand.ethernet;
-        boolean fits =
-                segmenter.begin(
-                        ethernet.bytes(), ethernet.offset(), ethernet.lengthBytes(), frameBytesMax);
-        assert fits : "it was looked at when it came";
-        while (segmenter.hasNext()) {
-            int lengthBytes = segmenter.next(cut, OffloadHeader.BYTES);
-            port.receiver.receive(cut, OffloadHeader.BYTES, lengthBytes);
-        }
-    }
-
-    /// Does what was left to others, once for all who get the frame.
-    private void complete() {
-        var ethernet = inHand.ethernet;
-        Segmenter.complete(ethernet.bytes(), ethernet.offset(), ethernet.lengthBytes());
-        inHand.isComplete = true;
+        captures.show(Direction.TO_PORT, port.network, port, null);
+        handover.toDevice(port);
     }
 
     private void reply(Answer answer) {
@@ -536,68 +470,11 @@ public final class Switchboard {
 
     private void send(Vtep vtep) {
         Domain domain = Objects.requireNonNull(inHand.domain, "membership has passed");
-        if (!encapsulate(vtep, domain.network.vni())) {
+        if (!handover.toTunnel(vtep, domain.network.vni())) {
             drop(DropReason.UNDERLAY_REFUSED);
             return;
         }
         domain.framesToTunnels.add(1);
-        capture(Direction.TO_TUNNEL, domain.network.name(), null, vtep);
-    }
-
-    private boolean encapsulate(Vtep vtep, int vni) {
-        var ethernet = inHand.ethernet;
-        byte[] bytes = ethernet.bytes();
-        int offset = ethernet.offset();
-        int lengthBytes = ethernet.lengthBytes();
-        if (inHand.isSuperFrame) {
-            return segmenter.begin(bytes, offset, lengthBytes, tunnelFrameBytesMax)
-                    && sendCut(vtep, vni);
-        }
-        if (!inHand.isComplete) {
-            complete();
-        }
-        return lengthBytes <= tunnelFrameBytesMax
-                && underlay.send(vtep.address(), vni, bytes, offset, lengthBytes);
-    }
-
-    /// What a system call can take of them at a time.
-    private boolean sendCut(Vtep vtep, int vni) {
-        int strideBytes = VxlanHeader.SIZE_BYTES + segmenter.frameBytes();
-        int countMax = Math.min(Underlay.FRAMES_MAX, Underlay.BYTES_MAX / strideBytes);
-        boolean haveLeft = true;
-        while (segmenter.hasNext()) {
-            int end = 0;
-            for (int i = 0; i < countMax && segmenter.hasNext(); i++) {
-                int frame = i * strideBytes + VxlanHeader.SIZE_BYTES;
-                end = frame + segmenter.next(cut, frame);
-            }
-            haveLeft &= underlay.sendAll(vtep.address(), vni, cut, 0, strideBytes, end);
-        }
-        return haveLeft;
-    }
-
-    private void capture(
-            Direction direction, String network, @Nullable PluggedPort port, @Nullable Vtep vtep) {
-        if (taps.length == 0) {
-            return;
-        }
-        String where = port != null ? port.id : String.valueOf(vtep == null ? "" : vtep.address());
-        for (Tap tap : taps) {
-            boolean isWanted =
-                    switch (tap.scope) {
-                        case FrameSink.Scope.OfNetwork(String name) -> name.equals(network);
-                        case FrameSink.Scope.OfPort(String id) ->
-                                port != null && port.id.equals(id);
-                    };
-            if (isWanted) {
-                var ethernet = inHand.ethernet;
-                tap.sink.frame(
-                        direction,
-                        where,
-                        ethernet.bytes(),
-                        ethernet.offset(),
-                        ethernet.lengthBytes());
-            }
-        }
+        captures.show(Direction.TO_TUNNEL, domain.network.name(), null, vtep);
     }
 }

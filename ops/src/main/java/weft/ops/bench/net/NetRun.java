@@ -75,7 +75,8 @@ final class NetRun {
 
     private List<Double> tcp(NetSide side, int streams) throws IOException, InterruptedException {
         Station to = side.to();
-        Process server = to.lab().start(to.namespace(), List.of("iperf3", "-s", "-1", "--forceflush"));
+        Process server =
+                to.lab().start(to.namespace(), List.of("iperf3", "-s", "-1", "--forceflush"));
         BufferedReader said = server.inputReader(StandardCharsets.UTF_8);
         for (String line = said.readLine(); line != null; line = said.readLine()) {
             if (line.contains("listening")) {
