@@ -16,6 +16,7 @@ import weft.fabric.MacAddress;
 import weft.fabric.Network;
 import weft.fabric.NodeId;
 import weft.fabric.PortBinding;
+import weft.fixtures.Await;
 import weft.vswitch.VSwitch;
 import weft.vswitch.VSwitchSettings;
 import weft.vswitch.pipeline.DropReason;
@@ -148,7 +149,10 @@ class DhcpClientsSystemTest {
                         "dhclient -1 -v -cf %s -lf %s -pf %s -sf %s eth0"
                                 .formatted(config, folder.resolve("leases"), pid, hook(name)));
         assertEquals(0, outcome.exitCode, outcome.output);
-        // It has gone into the background, to renew its lease.
+        // It has gone into the background, to renew its lease, and says later who it is.
+        Await.until(
+                "dhclient's number is known",
+                () -> Files.exists(pid) && !Files.readString(pid).isBlank());
         run("kill " + Files.readString(pid).strip());
     }
 
