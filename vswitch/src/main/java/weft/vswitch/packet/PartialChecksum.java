@@ -38,6 +38,41 @@ public final class PartialChecksum {
         };
     }
 
+    /// Whether the checksum that a packet's header leaves to others is that of TCP or UDP right
+    /// behind the packet's IP header. Others are completed before anybody judges the packet: their
+    /// place may be anywhere, also where an address is.
+    ///
+    /// @param packet with a header that [OffloadHeader#normalize] has passed
+    public static boolean isOfTransport(EthernetView packet) {
+        byte[] bytes = packet.bytes();
+        int ip = packet.offset() + ETHERNET;
+        int start = OffloadHeader.checksumStart(bytes, packet.offset());
+        int offset = OffloadHeader.checksumOffset(bytes, packet.offset());
+        boolean hasHeader = start >= ETHERNET + Ipv4View.HEADER_BYTES_MIN;
+        return switch (packet.type()) {
+            case IPV4 ->
+                    hasHeader
+                            && (bytes[ip] & 0xf0) == 0x40
+                            && (bytes[ip] & 15) * 4 == start - ETHERNET
+                            && (load16(bytes, ip + 6) & 0x3fff) == 0
+                            && offset == place(bytes[ip + 9] & 0xff);
+            case IPV6 ->
+                    start == ETHERNET + IPV6_BYTES
+                            && (bytes[ip] & 0xf0) == 0x60
+                            && offset == place(bytes[ip + 6] & 0xff);
+            default -> false;
+        };
+    }
+
+    /// Where a protocol has its checksum; -1 for others than TCP and UDP.
+    private static int place(int protocol) {
+        return switch (protocol) {
+            case Ipv4View.TCP -> 16;
+            case Ipv4View.UDP -> 6;
+            default -> -1;
+        };
+    }
+
     private static boolean noteIp4(EthernetView frame, byte[] bytes, int ip) {
         int headerBytes = (bytes[ip] & 15) * 4;
         boolean isWhole = (load16(bytes, ip + 6) & 0x3fff) == 0;
@@ -53,12 +88,7 @@ public final class PartialChecksum {
 
     private static boolean note(
             EthernetView frame, int protocol, int at, int transportBytes, long addresses) {
-        int offset =
-                switch (protocol) {
-                    case Ipv4View.TCP -> 16;
-                    case Ipv4View.UDP -> 6;
-                    default -> -1;
-                };
+        int offset = place(protocol);
         int start = at - frame.offset();
         if (offset < 0
                 || transportBytes < offset + 2

@@ -79,7 +79,10 @@ public enum DropReason {
     /// Whether frames are counted that are in the sum of all outcomes: they are, but copies and
     /// what the switch never saw.
     public boolean isOfFrames() {
-        return this != UNDERLAY_REFUSED && this != COPY_DENIED && this != RING_FULL;
+        return this != UNDERLAY_REFUSED
+                && this != COPY_DENIED
+                && this != RING_FULL
+                && this != DEVICE_REFUSED;
     }
 
     /// As metrics and people have it: `ring_full`.

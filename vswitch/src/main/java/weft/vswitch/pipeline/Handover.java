@@ -3,6 +3,7 @@ package weft.vswitch.pipeline;
 import weft.runtime.Owned;
 import weft.vswitch.packet.EthernetView;
 import weft.vswitch.packet.OffloadHeader;
+import weft.vswitch.packet.PartialChecksum;
 import weft.vswitch.packet.Segmenter;
 import weft.vswitch.packet.VxlanHeader;
 import weft.vswitch.port.SwitchPort;
@@ -43,8 +44,16 @@ final class Handover {
         }
         inHand.isComplete = false;
         inHand.isSuperFrame = OffloadHeader.type(bytes, offset) != OffloadHeader.NONE;
-        return OffloadHeader.normalize(bytes, offset, ethernet.lengthBytes())
-                && (!inHand.isSuperFrame || beginCut(frameBytesMax));
+        if (!OffloadHeader.normalize(bytes, offset, ethernet.lengthBytes())) {
+            return false;
+        }
+        if (inHand.isSuperFrame) {
+            return beginCut(frameBytesMax);
+        }
+        if (!PartialChecksum.isOfTransport(ethernet)) {
+            complete();
+        }
+        return true;
     }
 
     private boolean beginCut(int bytesMax) {

@@ -92,14 +92,17 @@ public final class NetBench {
             throws IOException, InterruptedException {
         List<Row> rows = new ArrayList<>();
         var turns = Turns.noisy(peer, settings.repeat(), progress);
+        boolean countsCpu =
+                weft.forwarder().isPresent()
+                        && peer.map(side -> side.forwarder().isPresent()).orElse(true);
         for (NetLoad load : loads) {
             // What the forwarders compile, they compile before anything counts.
-            var warmUp = new NetRun(load, WARM_UP_SECONDS, java);
+            var warmUp = new NetRun(load, WARM_UP_SECONDS, java, countsCpu);
             var _ = warmUp.run(weft);
             if (peer.isPresent()) {
                 var _ = warmUp.run(peer.get());
             }
-            var run = new NetRun(load, settings.seconds(), java);
+            var run = new NetRun(load, settings.seconds(), java, countsCpu);
             rows.addAll(turns.compare(load.name(), weft, run.quantities(), run::run));
         }
         return rows;

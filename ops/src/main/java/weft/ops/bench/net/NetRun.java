@@ -33,22 +33,27 @@ final class NetRun {
     private final NetLoad load;
     private final int seconds;
     private final List<String> java;
+    private final boolean countsCpu;
 
     /// @param java the command line of a process of ours, up to the main class
-    NetRun(NetLoad load, int seconds, List<String> java) {
+    /// @param countsCpu whether it is a process that forwards, on all sides
+    NetRun(NetLoad load, int seconds, List<String> java, boolean countsCpu) {
         this.load = load;
         this.seconds = seconds;
         this.java = java;
+        this.countsCpu = countsCpu;
     }
 
     /// What [#run] answers, in its order.
     List<Quantity> quantities() {
         String name = load.name();
         return switch (load.kind()) {
-            case TCP_1, TCP_4 ->
-                    List.of(
-                            new Quantity(name, "Gb/s", Row.Better.MORE),
-                            new Quantity(name + "-cpu", "cores", Row.Better.LESS));
+            case TCP_1, TCP_4 -> {
+                var rate = new Quantity(name, "Gb/s", Row.Better.MORE);
+                yield countsCpu
+                        ? List.of(rate, new Quantity(name + "-cpu", "cores", Row.Better.LESS))
+                        : List.of(rate);
+            }
             case UDP_FLOOD ->
                     List.of(
                             new Quantity(name, "kpps", Row.Better.MORE),
