@@ -46,6 +46,7 @@ public final class Epoll implements AutoCloseable {
             outcome = control(ADD, wakeDescriptor, IN | EDGE_TRIGGERED, WOKEN);
         }
         if (descriptor < 0 || outcome < 0) {
+            closeAll();
             throw SystemCalls.failed("epoll", descriptor < 0 ? descriptor : outcome);
         }
     }
@@ -106,8 +107,15 @@ public final class Epoll implements AutoCloseable {
         synchronized (one) {
             closed = true;
         }
-        calls.close(descriptor);
-        calls.close(wakeDescriptor);
+        closeAll();
+    }
+
+    private void closeAll() {
+        for (int each : new int[] {descriptor, wakeDescriptor}) {
+            if (each >= 0) {
+                calls.close(each);
+            }
+        }
         arena.close();
     }
 }

@@ -1,5 +1,7 @@
 package weft.vswitch.pipeline;
 
+import static weft.vswitch.port.SwitchPort.FRAME_BYTES_MAX;
+
 import static java.util.Objects.requireNonNull;
 
 import org.jspecify.annotations.Nullable;
@@ -64,7 +66,7 @@ final class Pipeline {
         if (!ethernet.isComplete()) {
             return Verdict.Drop.of(DropReason.RUNT);
         }
-        if (ethernet.lengthBytes() > frameBytesMax && !frame.isSuperFrame) {
+        if (ethernet.lengthBytes() > (frame.isSuperFrame ? FRAME_BYTES_MAX : frameBytesMax)) {
             return Verdict.Drop.of(DropReason.OVERSIZE);
         }
         if (EthernetView.isReserved(ethernet.destination())) {
