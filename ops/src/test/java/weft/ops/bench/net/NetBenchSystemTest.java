@@ -53,7 +53,8 @@ class NetBenchSystemTest {
             return new NetBench(settings, line -> {}).run();
         } catch (IOException e) {
             Assumptions.assumeFalse(
-                    String.valueOf(e.getMessage()).startsWith("no network namespaces"), e::toString);
+                    String.valueOf(e.getMessage()).startsWith("no network namespaces"),
+                    e::toString);
             throw new AssertionError(e);
         }
     }
